@@ -1,0 +1,59 @@
+"""Wordtrace: the training examples, and the words in them, behind a text classifier's prediction.
+
+    from influence import open_workspace, explain
+    explanation = explain(open_workspace("workspaces/demo"), test_id="rt-0004")
+
+A score above 0 is a proponent: training on that example lowered the loss on the explained label.
+"""
+
+from influence.errors import (
+    DataError,
+    ModelError,
+    QueryError,
+    SettingsError,
+    WordtraceError,
+    WorkspaceBusy,
+    WorkspaceError,
+    WorkspaceMissing,
+    WorkspaceNewer,
+)
+from influence.explain import Explanation, Influence, Match, Sentence, Word, all_scores, explain
+from influence.methods import DEFAULT_METHOD, METHODS, Method
+from influence.workspace import (
+    CheckpointInfo,
+    TestFilter,
+    Workspace,
+    WorkspaceInfo,
+    list_workspaces,
+    open_workspace,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CheckpointInfo",
+    "DEFAULT_METHOD",
+    "DataError",
+    "Explanation",
+    "Influence",
+    "METHODS",
+    "Match",
+    "Method",
+    "ModelError",
+    "QueryError",
+    "Sentence",
+    "SettingsError",
+    "TestFilter",
+    "Word",
+    "WordtraceError",
+    "Workspace",
+    "WorkspaceBusy",
+    "WorkspaceError",
+    "WorkspaceInfo",
+    "WorkspaceMissing",
+    "WorkspaceNewer",
+    "all_scores",
+    "explain",
+    "list_workspaces",
+    "open_workspace",
+]

@@ -1,0 +1,84 @@
+"""The paper's CNN (section 3.2) as a Hugging Face model, so that one code path serves every classifier.
+
+Word embedding (128 wide), three convolutions (widths 5, 5, 1), global max pooling, one linear layer. Padding is
+masked after every layer, so a sentence's logits do not depend on what it is batched with.
+"""
+
+from typing import Any, cast
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import SequenceClassifierOutput
+
+
+class CnnConfig(PreTrainedConfig):
+    """Shape of the CNN; `num_filters` is 50 as in the authors' code (their paper says 10)."""
+
+    model_type = "wordtrace-cnn"
+
+    def __init__(
+        self,
+        vocab_size: int = 25_000,
+        embedding_size: int = 128,
+        num_filters: int = 50,
+        kernel_sizes: tuple[int, ...] = (5, 5, 1),
+        pad_token_id: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        self.vocab_size = vocab_size
+        self.embedding_size = embedding_size
+        self.num_filters = num_filters
+        self.kernel_sizes = list(kernel_sizes)
+        super().__init__(pad_token_id=pad_token_id, **kwargs)
+
+
+class CnnForSequenceClassification(PreTrainedModel):  # type: ignore[misc]  # transformers ships no types
+    """Logits of shape (B, Y) for token ids and an attention mask of shape (B, L)."""
+
+    config_class = CnnConfig
+    base_model_prefix = "cnn"
+
+    def __init__(self, config: CnnConfig) -> None:
+        super().__init__(config)
+        self.embedding = nn.Embedding(config.vocab_size, config.embedding_size, padding_idx=config.pad_token_id)
+        widths = [config.embedding_size, *[config.num_filters] * len(config.kernel_sizes)]
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(before, after, kernel, padding="same")
+            for before, after, kernel in zip(widths, widths[1:], config.kernel_sizes, strict=False)
+        )
+        self.classifier = nn.Linear(config.num_filters, config.num_labels)
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, nn.Embedding):
+            nn.init.uniform_(module.weight, -0.05, 0.05)
+            with torch.no_grad():
+                module.weight[self.config.pad_token_id].zero_()
+        elif isinstance(module, nn.Conv1d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.embedding
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.embedding = cast(nn.Embedding, value)
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any
+    ) -> SequenceClassifierOutput:
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        real_B1L = attention_mask.unsqueeze(1).to(self.embedding.weight.dtype)
+        hidden_BDL = self.embedding(input_ids).transpose(1, 2) * real_B1L
+        for convolution in self.convolutions:
+            hidden_BDL = torch.relu(convolution(hidden_BDL)) * real_B1L
+        # After a ReLU everything is >= 0, so masked zeros never win over a real position's positive value.
+        pooled_BF = hidden_BDL.amax(dim=2)
+        return SequenceClassifierOutput(logits=self.classifier(pooled_BF))
+
+
+AutoConfig.register(CnnConfig.model_type, CnnConfig)
+AutoModelForSequenceClassification.register(CnnConfig, CnnForSequenceClassification)

@@ -1,0 +1,192 @@
+"""A tokenized data set as a few flat arrays: tokens, and the whole words of the user's text that they belong to.
+
+Axes: N examples, R token rows of all examples one after the other, W words likewise, B and L a padded batch.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:  # readers of an encoding need no tokenizer, so they should not wait for one to be imported
+    from transformers import PreTrainedTokenizerFast
+
+IntArray = npt.NDArray[np.integer[Any]]
+BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.floating[Any]]
+Progress = Callable[[str, int, int], None]  # stage, done, total
+SPECIAL_SIDE = -1
+TOKENIZE_BATCH = 2_000
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """The progress callback of callers who do not want one."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Token rows and whole words of N examples, padding left out."""
+
+    offsets_N1: IntArray  # example n owns token rows offsets[n] to offsets[n + 1]
+    tokens_R: IntArray
+    types_R: IntArray  # token_type_ids: 1 in the second text of a pair
+    special_R: BoolArray  # start and end tokens that the tokenizer added
+    words_R: IntArray  # index of the row's word within its example
+    word_offsets_N1: IntArray
+    word_sides_W: IntArray  # 0 the text, 1 the second text, -1 a start or end token
+    word_starts_W: IntArray  # character span in that text; 0, 0 for start and end tokens
+    word_ends_W: IntArray
+    truncated_N: BoolArray  # the text was cut at the maximal length
+
+    def __len__(self) -> int:
+        return len(self.truncated_N)
+
+    @property
+    def lengths_N(self) -> IntArray:
+        """How many tokens each example has, start and end included."""
+        return np.diff(self.offsets_N1)
+
+    def row_examples(self) -> IntArray:
+        """The example each token row belongs to, shape (R,)."""
+        return np.repeat(np.arange(len(self), dtype=np.int32), self.lengths_N)
+
+    def save(self, folder: Path) -> None:
+        """Write each array as one .npy file into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for field in fields(self):
+            np.save(folder / f"{field.name}.npy", getattr(self, field.name), allow_pickle=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> "Encoding":
+        """Open the arrays of `save`, memory-mapped."""
+        return cls(**{f.name: np.load(folder / f"{f.name}.npy", mmap_mode="r", allow_pickle=False) for f in fields(cls)})
+
+
+def encode(
+    tokenizer: "PreTrainedTokenizerFast",
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    *,
+    max_length: int,
+    progress: Progress = silent,
+) -> Encoding:
+    """Tokenize texts (or pairs), cut at `max_length` tokens, keeping for each token the whole word it came from."""
+    examples = []
+    for start in range(0, len(texts), TOKENIZE_BATCH):
+        stop = min(start + TOKENIZE_BATCH, len(texts))
+        second = None if pairs is None else list(pairs[start:stop])
+        batch = tokenizer(list(texts[start:stop]), second, truncation=True, max_length=max_length)
+        for position, encoded in enumerate(batch.encodings):
+            sides = (texts[start + position], pairs[start + position] if pairs is not None else "")
+            examples.append(_encode_example(encoded, sides))
+        progress("tokenize", stop, len(texts))
+    return _concatenate(examples)
+
+
+class _Example(NamedTuple):
+    tokens: list[int]
+    types: list[int]
+    special: list[int]
+    words: list[int]
+    spans: list[tuple[int, int, int]]  # side, start, end
+    truncated: bool
+
+
+def _encode_example(encoded: Any, sides: tuple[str, str]) -> _Example:
+    words: list[int] = []
+    spans: list[tuple[int, int, int]] = []
+    previous: tuple[int | None, int | None] = (None, None)
+    special_mask = encoded.special_tokens_mask
+    for side, word, (start, end), special in zip(
+        encoded.sequence_ids, encoded.word_ids, encoded.offsets, special_mask, strict=True
+    ):
+        if special or side is None:
+            spans.append((SPECIAL_SIDE, 0, 0))
+            previous = (None, None)
+        elif (side, word) == previous and not _has_space(sides[side], spans[-1][2], start, end):
+            spans[-1] = (side, spans[-1][1], max(spans[-1][2], end))
+        else:
+            spans.append((side, start, end))
+            previous = (side, word)
+        words.append(len(spans) - 1)
+    return _Example(encoded.ids, encoded.type_ids, special_mask, words, spans, bool(encoded.overflowing))
+
+
+def _has_space(text: str, after: int, start: int, end: int) -> bool:
+    # Some tokenizers call the whole sentence one word; white space before or at the start of a token ends a word there.
+    return any(character.isspace() for character in text[after : min(start + 1, end)])
+
+
+def _concatenate(examples: list[_Example]) -> Encoding:
+    def flat(values: Iterator[list[int]], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        return np.fromiter((value for row in values for value in row), dtype=dtype)
+
+    def offsets(lengths: list[int]) -> IntArray:
+        return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+
+    spans = np.array([span for e in examples for span in e.spans], dtype=np.int32).reshape(-1, 3)
+    return Encoding(
+        offsets_N1=offsets([len(e.tokens) for e in examples]),
+        tokens_R=flat((e.tokens for e in examples), np.int32),
+        types_R=flat((e.types for e in examples), np.int8),
+        special_R=flat((e.special for e in examples), np.bool_),
+        words_R=flat((e.words for e in examples), np.int32),
+        word_offsets_N1=offsets([len(e.spans) for e in examples]),
+        word_sides_W=spans[:, 0].astype(np.int8),
+        word_starts_W=spans[:, 1],
+        word_ends_W=spans[:, 2],
+        truncated_N=np.array([e.truncated for e in examples], dtype=np.bool_),
+    )
+
+
+def common_tokens(tokenizer: "PreTrainedTokenizerFast", size: int) -> BoolArray:
+    """Which token ids are stop words, punctuation or special tokens, shape (size,)."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    common_V = np.zeros(size, dtype=np.bool_)
+    for token, index in tokenizer.get_vocab().items():
+        bare = token.lstrip("\u0120\u2581").lower()  # the space marks of byte-level and SentencePiece vocabularies
+        if index < size:
+            common_V[index] = bare in ENGLISH_STOP_WORDS or not any(character.isalnum() for character in bare)
+    common_V[[index for index in tokenizer.all_special_ids if index < size]] = True
+    return common_V
+
+
+class Batch(NamedTuple):
+    """Examples padded on the right to a common length."""
+
+    examples_B: IntArray
+    tokens_BL: IntArray
+    real_BL: BoolArray
+    types_BL: IntArray
+
+
+def pad(encoding: Encoding, examples_B: IntArray, pad_token: int) -> Batch:
+    """The padded token ids, mask and types of some examples."""
+    starts_B = encoding.offsets_N1[examples_B]
+    lengths_B = encoding.offsets_N1[examples_B + 1] - starts_B
+    columns_L = np.arange(int(lengths_B.max()))
+    real_BL = columns_L < lengths_B[:, None]
+    rows_BL = np.where(real_BL, starts_B[:, None] + columns_L, 0)
+    return Batch(
+        examples_B,
+        np.where(real_BL, encoding.tokens_R[rows_BL], pad_token).astype(np.int64),
+        real_BL,
+        np.where(real_BL, encoding.types_R[rows_BL], 0).astype(np.int64),
+    )
+
+
+def length_buckets(lengths_N: IntArray, *, batch_tokens: int) -> list[IntArray]:
+    """Examples of similar length together, each batch at most `batch_tokens` tokens with its padding (or one example)."""
+    order_N = np.argsort(lengths_N, kind="stable")
+    batches, start = [], 0
+    while start < len(order_N):
+        stop = start + 1
+        while stop < len(order_N) and (stop + 1 - start) * int(lengths_N[order_N[stop]]) <= batch_tokens:
+            stop += 1
+        batches.append(order_N[start:stop])
+        start = stop
+    return batches

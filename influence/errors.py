@@ -1,0 +1,48 @@
+"""What can go wrong, as one tree. Every message says what was wrong, the value, and the way out.
+
+WordtraceError
+├── DataError           a data file that cannot be used as it is
+├── ModelError          a model, tokenizer or checkpoint that cannot be used
+├── SettingsError       an option with an impossible value
+├── QueryError          a question about something that does not exist
+└── WorkspaceError      a workspace that cannot be opened or written
+    ├── WorkspaceMissing    there is none at that path
+    ├── WorkspaceBusy       another process is building it
+    └── WorkspaceNewer      written by a newer Wordtrace
+"""
+
+
+class WordtraceError(Exception):
+    """Base of every error a user can cause or mend; the command line turns it into one line and exit code 2."""
+
+
+class DataError(WordtraceError):
+    """A data file cannot be used as it is."""
+
+
+class ModelError(WordtraceError):
+    """A model, tokenizer or checkpoint cannot be used."""
+
+
+class SettingsError(WordtraceError):
+    """An option has an impossible value."""
+
+
+class QueryError(WordtraceError):
+    """The question names an example, label or method that does not exist."""
+
+
+class WorkspaceError(WordtraceError):
+    """A workspace cannot be opened or written."""
+
+
+class WorkspaceMissing(WorkspaceError):
+    """There is no workspace at that path, or its first build never finished."""
+
+
+class WorkspaceBusy(WorkspaceError):
+    """Another process is building this workspace."""
+
+
+class WorkspaceNewer(WorkspaceError):
+    """The workspace was written by a newer Wordtrace."""

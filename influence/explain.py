@@ -1,0 +1,274 @@
+"""Which training examples, through which words, made the model say what it said about one sentence.
+
+Sign: a score above 0 is a proponent (training on it lowered the loss on the explained label), below 0 an opponent.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+
+from influence.encoding import SPECIAL_SIDE, FloatArray, IntArray
+from influence.errors import QueryError
+from influence.methods import (
+    DEFAULT_METHOD,
+    Method,
+    Query,
+    SpecialTokens,
+    WordSelection,
+    extremes,
+    get_method,
+)
+from influence.results import STORED_TOP
+from influence.store import StoredExample
+from influence.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Word:
+    """A whole word as the user wrote it; side 0 is the text, 1 the second text, -1 a start or end token."""
+
+    text: str
+    start: int
+    end: int
+    side: int
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A text with what the last checkpoint predicts for it. `id` is None for a typed text, whose `label` is empty."""
+
+    id: str | None
+    text: str
+    text_pair: str | None
+    label: str
+    predicted: str
+    probabilities: dict[str, float]
+    words: list[Word]
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class Match:
+    """Signed contribution of a word of the query together with a word of the training example (same token)."""
+
+    test_word: int
+    train_word: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Influence:
+    """One training example and its score; `matches` sum to `score`, and so do `checkpoint_scores`."""
+
+    train: Sentence
+    score: float
+    checkpoint_scores: list[float]
+    special_score: float  # the part of the score carried by start and end tokens
+    matches: list[Match]
+
+    def test_words(self) -> dict[int, float]:
+        """Contribution of each word of the query that has one, by word index; they sum to the score."""
+        return _totals((match.test_word, match.score) for match in self.matches)
+
+    def train_words(self) -> dict[int, float]:
+        """Contribution of each word of the training example that has one, by word index; they sum to the score."""
+        return _totals((match.train_word, match.score) for match in self.matches)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The strongest proponents (largest first) and opponents (most negative first) of one loss."""
+
+    query: Sentence
+    label: str  # the label whose loss is explained
+    method: str
+    proponents: list[Influence]
+    opponents: list[Influence]
+
+
+def explain(
+    workspace: Workspace,
+    *,
+    test_id: str | None = None,
+    text: str | None = None,
+    text_pair: str | None = None,
+    label: str | None = None,
+    method: str = DEFAULT_METHOD,
+    top: int = 10,
+    special_tokens: SpecialTokens = "include",
+) -> Explanation:
+    """Explain the loss of a test example, or of any text, on a label.
+
+    The label is by default the test example's own, for a typed text the predicted one. Raises `QueryError` for an
+    unknown id, label or method, and for a text that does not fit the workspace.
+    """
+    if top < 1:
+        raise QueryError(f"--top {top}: must be 1 or more")
+    chosen = _with_special_tokens(get_method(method), special_tokens)
+    if (test_id is None) == (text is None):
+        raise QueryError("give either a test id or a text")
+    asked = _of_test(workspace, test_id, label) if test_id is not None else _of_text(workspace, text, text_pair, label)
+    if asked.stored is not None and method == DEFAULT_METHOD and special_tokens == "include" and top <= STORED_TOP:
+        proponents, opponents = _stored(workspace, asked.stored, top)
+    else:
+        proponents, opponents = _computed(workspace, asked.query(), chosen, top)
+    return Explanation(asked.sentence, asked.label, method, proponents, opponents)
+
+
+def all_scores(workspace: Workspace, *, test_id: str, method: str = DEFAULT_METHOD) -> pd.DataFrame:
+    """The score of every training example for a test example: columns train_id, score, in the data's order."""
+    query = _of_test(workspace, test_id, None).query()
+    scores_N = get_method(method).score(workspace.index, query).sum(axis=0)
+    return pd.DataFrame({"train_id": workspace.train_ids(), "score": scores_N})
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be explained; `stored` is its position when it is a test example on its own label."""
+
+    workspace: Workspace
+    sentence: Sentence
+    label: str
+    stored: int | None
+
+    def query(self) -> Query:
+        if self.stored is not None:
+            return self.workspace.queries[self.stored]
+        live, sentence = self.workspace.live, self.sentence
+        encoding = live.predict(sentence.text, sentence.text_pair).encoding
+        return live.query(encoding, self.workspace.info.labels.index(self.label), f"text\x1f{sentence.text}")
+
+
+def _of_test(workspace: Workspace, test_id: str, label: str | None) -> _Asked:
+    position = workspace.store.positions("test", [test_id]).get(test_id)
+    if position is None:
+        raise QueryError(
+            f"unknown test id {test_id!r}; workspace {workspace.name!r} has {workspace.info.n_test:,} test examples, "
+            f"from {workspace.store.first_id('test')!r} to {workspace.store.last_id('test')!r}"
+        )
+    sentence = _sentences(workspace, "test", [position])[position]
+    target = _checked_label(workspace, label) or sentence.label
+    return _Asked(workspace, sentence, target, position if target == sentence.label else None)
+
+
+def _of_text(workspace: Workspace, text: str | None, text_pair: str | None, label: str | None) -> _Asked:
+    if not text or not text.strip():
+        raise QueryError("the text is empty; give at least one word")
+    if workspace.info.has_pairs and not (text_pair and text_pair.strip()):
+        raise QueryError("this workspace classifies pairs of texts: give the second one too (--text-pair)")
+    if not workspace.info.has_pairs and text_pair is not None:
+        raise QueryError("this workspace classifies single texts: leave --text-pair out")
+    target = _checked_label(workspace, label)
+    found = workspace.live.predict(text, text_pair)
+    names = workspace.info.labels
+    predicted = names[int(found.probabilities_Y.argmax())]
+    specials = iter(found.special_words)
+    spans = zip(
+        found.encoding.word_sides_W.tolist(),
+        found.encoding.word_starts_W.tolist(),
+        found.encoding.word_ends_W.tolist(),
+        strict=True,
+    )
+    words = [(side, start, end, next(specials) if side == SPECIAL_SIDE else None) for side, start, end in spans]
+    example = StoredExample(
+        "", text, text_pair, "", bool(found.encoding.truncated_N[0]), predicted, found.probabilities_Y.tolist(), words
+    )
+    return _Asked(workspace, replace(_sentence(workspace, example), id=None), target or predicted, None)
+
+
+def _checked_label(workspace: Workspace, label: str | None) -> str | None:
+    if label is not None and label not in workspace.info.labels:
+        known = workspace.info.labels
+        shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
+        raise QueryError(f"unknown label {label!r}; this workspace knows {shown}")
+    return label
+
+
+def _with_special_tokens(method: Method, special_tokens: SpecialTokens) -> Method:
+    if special_tokens not in get_args(SpecialTokens):
+        raise QueryError(f"--special-tokens {special_tokens}: choose one of {', '.join(get_args(SpecialTokens))}")
+    if special_tokens == "include":
+        return method
+    if method.selection is None:
+        raise QueryError(f"--special-tokens {special_tokens}: method {method.id!r} does not work on words")
+    return method.with_selection(replace(method.selection, special_tokens=special_tokens))
+
+
+def _stored(workspace: Workspace, position: int, top: int) -> tuple[list[Influence], list[Influence]]:
+    rows = workspace.store.influences(position, DEFAULT_METHOD, top)
+    trains = [train for train, *_ in rows]
+    sentences = _sentences(workspace, "train", trains)
+    matches: dict[int, list[Match]] = {train: [] for train in trains}
+    for train, test_word, train_word, score in workspace.store.contributions(position, trains):
+        matches[train].append(Match(test_word, train_word, score))
+    found = [
+        Influence(sentences[train], score, checkpoint_scores, special_score, matches[train])
+        for train, score, special_score, checkpoint_scores in rows
+    ]
+    return [i for i in found if i.score > 0], [i for i in found if i.score < 0]
+
+
+def _computed(workspace: Workspace, query: Query, method: Method, top: int) -> tuple[list[Influence], list[Influence]]:
+    scores_CN = method.score(workspace.index, query)
+    proponents, opponents = extremes(scores_CN.sum(axis=0), workspace.tie_ranks_N, top)
+    sentences = _sentences(workspace, "train", [*proponents.tolist(), *opponents.tolist()])
+    return (
+        _influences(workspace, query, method.selection, proponents, scores_CN, sentences),
+        _influences(workspace, query, method.selection, opponents, scores_CN, sentences),
+    )
+
+
+def _influences(
+    workspace: Workspace,
+    query: Query,
+    selection: WordSelection | None,
+    examples_E: IntArray,
+    scores_CN: FloatArray,
+    sentences: dict[int, Sentence],
+) -> list[Influence]:
+    matches: list[list[Match]] = [[] for _ in examples_E]
+    special_E = np.zeros(len(examples_E))
+    if selection is not None and len(examples_E):
+        found = workspace.index.matches(query, examples_E, selection)
+        for example, test_word, train_word, score, special in zip(*(column.tolist() for column in found[:5]), strict=True):
+            matches[example].append(Match(test_word, train_word, score))
+            special_E[example] += score if special else 0.0
+    return [
+        Influence(
+            sentences[example],
+            float(scores_CN[:, example].sum()),
+            scores_CN[:, example].tolist(),
+            float(special_E[number]),
+            matches[number],
+        )
+        for number, example in enumerate(examples_E.tolist())
+    ]
+
+
+def _sentences(workspace: Workspace, split: str, positions: Sequence[int]) -> dict[int, Sentence]:
+    found = workspace.store.examples(split, positions)
+    return {position: _sentence(workspace, example) for position, example in found.items()}
+
+
+def _sentence(workspace: Workspace, example: StoredExample) -> Sentence:
+    sides = (example.text, example.text_pair or "")
+    return Sentence(
+        example.id,
+        example.text,
+        example.text_pair,
+        example.label,
+        example.predicted,
+        dict(zip(workspace.info.labels, example.probabilities, strict=True)),
+        [Word(special or sides[side][start:end], start, end, side) for side, start, end, special in example.words],
+        example.truncated,
+    )
+
+
+def _totals(pairs: Iterable[tuple[int, float]]) -> dict[int, float]:
+    totals: dict[int, float] = {}
+    for word, score in pairs:
+        totals[word] = totals.get(word, 0.0) + score
+    return totals

@@ -1,0 +1,54 @@
+"""Files that are either whole or not there, and arrays whose disk space is reserved before they are filled."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+DONE = "done.json"  # written last into a folder, so its presence says that the folder is whole
+
+
+def allocate(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """A float32 .npy file of that shape, memory-mapped for writing, its disk space reserved first.
+
+    Without the reservation a full disk would kill the process at some later write instead of raising `OSError` here.
+    """
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    size = path.stat().st_size
+    if size and hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
+    return array
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a JSON file so that it is either whole or not there, and on disk when this returns."""
+    temporary = path.with_suffix(path.suffix + ".tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    descriptor = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_sizes(folder: Path) -> dict[str, int]:
+    """Size of every file below a folder, by relative name."""
+    return {str(file.relative_to(folder)): file.stat().st_size for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def sync(folder: Path) -> None:
+    """Return when every file below a folder is on disk."""
+    for file in folder.rglob("*"):
+        if file.is_file():
+            descriptor = os.open(file, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)

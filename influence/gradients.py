@@ -1,0 +1,141 @@
+"""Gradients of each example's own loss at the output of the word embedding, one forward and backward a batch.
+
+The loss is summed over the batch and every parameter is frozen, so the gradient that reaches the embedding's output
+holds each example's position gradients g_i whole (no example touches another's), and no parameter gradient is made.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import PreTrainedModel
+
+from influence.encoding import Batch, Encoding, FloatArray, IntArray, length_buckets, pad
+from influence.errors import ModelError, SettingsError
+
+BATCH_TOKENS = {"cpu": 2_048, "cuda": 32_768}
+
+
+class BatchGradients(NamedTuple):
+    """What one batch yields; B examples, L positions, D embedding width, Y labels, H width of the last layer's input."""
+
+    batch: Batch
+    gradients_BLD: torch.Tensor  # d loss / d embedding output; zero at padding
+    probabilities_BY: FloatArray
+    losses_B: FloatArray  # cross-entropy in nats
+    features_BH: FloatArray | None  # input of the last linear layer; None where a model has none per example
+    deltas_BY: FloatArray  # d loss / d logits = probabilities - one-hot label
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientSettings:
+    """How gradients are computed; none of it changes what they estimate."""
+
+    device: torch.device
+    pad_token: int
+    batch_tokens: int | None = None
+    bf16: bool = False
+
+    def __post_init__(self) -> None:
+        if self.bf16 and self.device.type != "cuda":
+            raise SettingsError("--precision bf16 needs a CUDA device; leave it out on the CPU")
+
+
+class WordGradients:
+    """A classifier made ready to be asked for gradients: eval mode, frozen, hooked; use as a context manager."""
+
+    def __init__(self, model: PreTrainedModel, settings: GradientSettings) -> None:
+        self.model = model.eval().requires_grad_(False).to(settings.device)
+        self.settings = settings
+        self._leaves: list[torch.Tensor] = []
+        self._features: list[torch.Tensor] = []
+        self._handles = [model.get_input_embeddings().register_forward_hook(self._replace_output)]
+        last = last_linear(model)
+        if last is not None:
+            self._handles.append(last.register_forward_pre_hook(self._keep_input))
+
+    def __enter__(self) -> "WordGradients":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _replace_output(self, _module: nn.Module, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
+        leaf = output.detach().requires_grad_(True)
+        self._leaves.append(leaf)
+        return leaf
+
+    def _keep_input(self, _module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        self._features.append(inputs[0].detach())
+
+    def batches(self, encoding: Encoding, labels_N: IntArray) -> Iterator[BatchGradients]:
+        """Gradients of every example's loss on its label in `labels_N`, length-bucketed, in no particular order."""
+        tokens = self.settings.batch_tokens or BATCH_TOKENS[self.settings.device.type]
+        for examples_B in length_buckets(encoding.lengths_N, batch_tokens=tokens):
+            batch = pad(encoding, examples_B, self.settings.pad_token)
+            yield self.of_batch(batch, labels_N[examples_B])
+
+    def of_batch(self, batch: Batch, labels_B: IntArray) -> BatchGradients:
+        """Gradients of one padded batch."""
+        self._leaves.clear()
+        self._features.clear()
+        device = self.settings.device
+        labels = torch.from_numpy(np.asarray(labels_B, dtype=np.int64)).to(device)
+        with self._autocast():
+            logits_BY = self.model(**model_inputs(self.model, batch, device)).logits
+        if len(self._leaves) != 1:
+            raise ModelError(
+                f"{type(self.model).__name__} looks up its word embedding {len(self._leaves)} times a sentence; "
+                "Wordtrace needs a classifier that does so once (an encoder)"
+            )
+        logits_BY = logits_BY.float()
+        losses_B = F.cross_entropy(logits_BY, labels, reduction="none")
+        (gradients_BLD,) = torch.autograd.grad(losses_B.sum(), self._leaves)
+        probabilities_BY = logits_BY.detach().softmax(dim=1)
+        deltas_BY = probabilities_BY - F.one_hot(labels, logits_BY.shape[1])
+        real_BL1 = torch.from_numpy(batch.real_BL).to(device).unsqueeze(2)
+        return BatchGradients(
+            batch,
+            gradients_BLD.float() * real_BL1,
+            _numpy(probabilities_BY),
+            _numpy(losses_B.detach()),
+            self._last_features(len(labels_B)),
+            _numpy(deltas_BY),
+        )
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        return torch.autocast("cuda", dtype=torch.bfloat16) if self.settings.bf16 else nullcontext()
+
+    def _last_features(self, size: int) -> FloatArray | None:
+        # A model that applies its head at every position has no single last-layer input per example.
+        if len(self._features) != 1 or self._features[0].ndim != 2 or len(self._features[0]) != size:
+            return None
+        return _numpy(self._features[0])
+
+
+def model_inputs(model: PreTrainedModel, batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
+    """The keyword arguments of a classifier's forward pass."""
+    inputs = {
+        "input_ids": torch.from_numpy(batch.tokens_BL).to(device),
+        "attention_mask": torch.from_numpy(batch.real_BL.astype(np.int64)).to(device),
+    }
+    # Types are 0 or 1; RoBERTa has one type only and must not be given a 1, DistilBERT takes none at all.
+    if getattr(model.config, "type_vocab_size", 0) > 1:
+        inputs["token_type_ids"] = torch.from_numpy(batch.types_BL).to(device)
+    return inputs
+
+
+def last_linear(model: PreTrainedModel) -> nn.Linear | None:
+    """The linear layer that makes the logits: the last one with as many outputs as labels."""
+    found = [m for m in model.modules() if isinstance(m, nn.Linear) and m.out_features == model.config.num_labels]
+    return found[-1] if found else None
+
+
+def _numpy(tensor: torch.Tensor) -> FloatArray:
+    return tensor.float().cpu().numpy()

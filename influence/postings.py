@@ -1,0 +1,245 @@
+"""The word-gradient index: for each checkpoint, gradient rows of the training set sorted by token, memory-mapped.
+
+A query reads the blocks of its own tokens and nothing else. Rows inside a block are in order of example and position.
+Axes: N examples, R token rows, P posting rows, D embedding width, V token ids, C checkpoints, Q queries, E chosen examples.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from influence.encoding import BoolArray, Encoding, FloatArray, IntArray
+from influence.errors import QueryError, WorkspaceError
+from influence.methods import Query, TokenKind, WordSelection
+
+TOP, REST = "top", "rest"  # the positions kept by top-k, and all others
+
+
+@dataclass(frozen=True)
+class Postings:
+    """Gradient rows sorted by token."""
+
+    gradients_PD: FloatArray
+    rows_P: IntArray  # row of the training set's encoding
+    examples_P: IntArray
+    offsets_V1: IntArray  # token v owns posting rows offsets[v] to offsets[v + 1]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Postings":
+        """Open the arrays of one part of the index."""
+        return cls(*(load_array(folder / f"{name}.npy") for name in ("gradients", "rows", "examples", "offsets")))
+
+    def block(self, token: int) -> slice:
+        """The posting rows of one token."""
+        return slice(int(self.offsets_V1[token]), int(self.offsets_V1[token + 1]))
+
+
+class Matches(NamedTuple):
+    """Word contributions between a query and E training examples; one entry a pair of words with a token in common."""
+
+    examples_X: IntArray  # position in the list of chosen examples
+    query_words_X: IntArray
+    train_words_X: IntArray
+    scores_X: FloatArray
+    special_X: BoolArray  # start and end tokens
+    checkpoint_scores_EC: FloatArray
+
+
+class WordIndex:
+    """The training side of every word method, over all checkpoints."""
+
+    def __init__(
+        self,
+        folder: Path,
+        encoding: Encoding,
+        *,
+        labels_N: IntArray,
+        learning_rates_C: FloatArray,
+        special_V: BoolArray,
+        common_V: BoolArray,
+    ) -> None:
+        self.encoding = encoding
+        self.labels_N = labels_N
+        self.learning_rates_C = learning_rates_C
+        self._kinds: dict[TokenKind, BoolArray] = {
+            "all": np.ones_like(special_V),
+            "uncommon": ~common_V,
+            "start-end": special_V,
+        }
+        self._special_V = special_V
+        self._folders = [folder / str(number) for number in range(len(learning_rates_C))]
+        self._parts = [
+            {part: Postings.load(at / part) for part in (TOP, REST) if (at / part).is_dir()} for at in self._folders
+        ]
+
+    def last_layer(self, checkpoint: int) -> tuple[FloatArray, FloatArray]:
+        """Inputs (N, H) of the last linear layer and loss gradients (N, Y) at its output."""
+        path = self._folders[checkpoint] / "features.npy"
+        if not path.is_file():
+            raise QueryError("method 'tracin-last': this model has no last linear layer with one input per example")
+        return load_array(path), load_array(self._folders[checkpoint] / "deltas.npy")
+
+    def word_scores(self, query: Query, selection: WordSelection) -> FloatArray:
+        """Σ_w η_c ⟨Σ g_w, Σ g'_w⟩ over shared selected words, for every checkpoint and example, shape (C, N) (eqs. 3–6)."""
+        scores = []
+        for number, rate in enumerate(self.learning_rates_C):
+            positions_L = self._selected(query, number, selection)
+            words = _sum_by_token(query.tokens_L[positions_L], query.checkpoints[number].gradients_LD[positions_L])
+            hits = [
+                (part.examples_P[block], part.gradients_PD[block] @ gradient_D)
+                for part in self._selected_parts(number, selection)
+                for token, gradient_D in zip(*words, strict=True)
+                if (block := part.block(token)).stop > block.start
+            ]
+            scores.append(rate * _scatter(hits, len(self.encoding)))
+        return np.stack(scores)
+
+    def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
+        """`word_scores` of many queries at once, summed over checkpoints, shape (Q, N): one matrix product a token."""
+        scores_NQ = np.zeros((len(self.encoding), len(queries)), dtype=np.float32)
+        for number, rate in enumerate(self.learning_rates_C):
+            parts = self._selected_parts(number, selection)
+            for token, columns, gradients_KD in self._by_token(queries, number, selection):
+                for part in parts:
+                    block = part.block(token)
+                    if block.stop > block.start:
+                        products_PK = part.gradients_PD[block] @ (np.float32(rate) * gradients_KD.T)
+                        _add_rows(scores_NQ, part.examples_P[block], columns, products_PK)
+        return np.ascontiguousarray(scores_NQ.T)
+
+    def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
+        """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""
+        order_E = np.argsort(examples_E, kind="stable")
+        sorted_E = examples_E[order_E]
+        found: list[tuple[IntArray, IntArray, IntArray, FloatArray, IntArray, IntArray]] = []
+        for number, rate in enumerate(self.learning_rates_C):
+            positions_L = self._selected(query, number, selection)
+            gradients_LD = query.checkpoints[number].gradients_LD
+            for token in np.unique(query.tokens_L[positions_L]):
+                at_K = positions_L[query.tokens_L[positions_L] == token]
+                for part in self._selected_parts(number, selection):
+                    chosen, rows = _rows_of(part, int(token), sorted_E)
+                    if len(rows) == 0:
+                        continue
+                    products_PK = rate * (part.gradients_PD[rows] @ gradients_LD[at_K].T).astype(np.float64)
+                    shape = products_PK.shape
+                    found.append((
+                        np.broadcast_to(order_E[chosen][:, None], shape).ravel(),
+                        np.broadcast_to(query.words_L[at_K], shape).ravel(),
+                        np.broadcast_to(self.encoding.words_R[part.rows_P[rows]][:, None], shape).ravel(),
+                        products_PK.ravel(),
+                        np.full(products_PK.size, number),
+                        np.full(products_PK.size, self._special_V[token]),
+                    ))
+        return _merge(found, len(examples_E), len(self.learning_rates_C))
+
+    def _selected(self, query: Query, checkpoint: int, selection: WordSelection) -> IntArray:
+        chosen_L = self._kinds[selection.tokens][query.tokens_L]
+        if selection.special_tokens != "include":
+            chosen_L = chosen_L & (self._special_V[query.tokens_L] == (selection.special_tokens == "only"))
+        if selection.top_k:
+            chosen_L = chosen_L & query.checkpoints[checkpoint].kept_L
+        return np.flatnonzero(chosen_L)
+
+    def _selected_parts(self, checkpoint: int, selection: WordSelection) -> list[Postings]:
+        parts = self._parts[checkpoint]
+        if selection.top_k:
+            return [parts[TOP]]
+        if REST not in parts:
+            raise QueryError(
+                "this workspace stores the gradients of the top-k positions only; build it again with --index all"
+            )
+        return [parts[TOP], parts[REST]]
+
+    def _by_token(
+        self, queries: Sequence[Query], checkpoint: int, selection: WordSelection
+    ) -> Iterator[tuple[int, IntArray, FloatArray]]:
+        """For each token: the queries that hold it and their gradients for it."""
+        tokens, columns, gradients = [], [], []
+        for column, query in enumerate(queries):
+            at = self._selected(query, checkpoint, selection)
+            words, summed = _sum_by_token(query.tokens_L[at], query.checkpoints[checkpoint].gradients_LD[at])
+            tokens.append(words)
+            columns.append(np.full(len(words), column))
+            gradients.append(summed)
+        tokens_K, columns_K, gradients_KD = (np.concatenate(x) for x in (tokens, columns, gradients))
+        order_K = np.argsort(tokens_K, kind="stable")
+        edges = np.flatnonzero(np.diff(tokens_K[order_K])) + 1
+        for group in np.split(order_K, edges):
+            if len(group):
+                yield int(tokens_K[group[0]]), columns_K[group], gradients_KD[group]
+
+
+def load_array(path: Path) -> npt.NDArray[Any]:
+    """A memory-mapped array as a plain ndarray. Raises `WorkspaceError` where the file is not what was written."""
+    try:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        raise WorkspaceError(f"the index is damaged: {path.name!r} in {str(path.parent)!r} cannot be read; build again") from error
+
+
+def _sum_by_token(tokens_K: IntArray, gradients_KD: FloatArray) -> tuple[IntArray, FloatArray]:
+    """Position gradients of a word that occurs more than once, summed before any product is taken (eq. 3)."""
+    unique_U, inverse_K = np.unique(tokens_K, return_inverse=True)
+    if len(unique_U) == len(tokens_K):
+        return unique_U, gradients_KD[np.argsort(tokens_K)]
+    summed_UD = np.zeros((len(unique_U), gradients_KD.shape[1]), dtype=gradients_KD.dtype)
+    np.add.at(summed_UD, inverse_K, gradients_KD)
+    return unique_U, summed_UD
+
+
+def _scatter(hits: list[tuple[IntArray, FloatArray]], n: int) -> FloatArray:
+    if not hits:
+        return np.zeros(n)
+    examples, products = (np.concatenate(column) for column in zip(*hits, strict=True))
+    return np.bincount(examples, weights=products, minlength=n)
+
+
+def _add_rows(scores_NQ: FloatArray, examples_P: IntArray, columns_K: IntArray, products_PK: FloatArray) -> None:
+    """scores[examples, columns] += products, also where an example holds the token more than once."""
+    first_P = np.concatenate([[True], examples_P[1:] != examples_P[:-1]])
+    if not first_P.all():
+        starts = np.flatnonzero(first_P)
+        products_PK = np.add.reduceat(products_PK, starts, axis=0)
+        examples_P = examples_P[starts]
+    if len(columns_K) == scores_NQ.shape[1]:
+        scores_NQ[examples_P] += products_PK
+    else:
+        scores_NQ[examples_P[:, None], columns_K] += products_PK
+
+
+def _rows_of(part: Postings, token: int, sorted_E: IntArray) -> tuple[IntArray, IntArray]:
+    """Posting rows of a token that belong to the chosen examples: which of them, and which row."""
+    block = part.block(token)
+    examples_P = part.examples_P[block]
+    left_E = np.searchsorted(examples_P, sorted_E, side="left")
+    counts_E = np.searchsorted(examples_P, sorted_E, side="right") - left_E
+    chosen = np.repeat(np.arange(len(sorted_E)), counts_E)
+    within = np.arange(len(chosen)) - np.repeat(np.cumsum(counts_E) - counts_E, counts_E)
+    return chosen, block.start + left_E[chosen] + within
+
+
+def _merge(found: list[tuple[Any, ...]], n_examples: int, n_checkpoints: int) -> Matches:
+    """Sum the contributions of each pair of words over positions and checkpoints."""
+    checkpoint_scores_EC = np.zeros((n_examples, n_checkpoints))
+    if not found:
+        empty = np.zeros(0, dtype=np.int64)
+        return Matches(empty, empty, empty, np.zeros(0), np.zeros(0, dtype=np.bool_), checkpoint_scores_EC)
+    examples, query_words, train_words, scores, checkpoints, special = (np.concatenate(c) for c in zip(*found, strict=True))
+    np.add.at(checkpoint_scores_EC, (examples, checkpoints), scores)
+    # One integer a pair of words; word counts are far below 2^20, example lists far below 2^23.
+    keys, inverse = np.unique((examples.astype(np.int64) << 40) | (query_words.astype(np.int64) << 20) | train_words, return_inverse=True)
+    special_X = np.zeros(len(keys), dtype=np.bool_)
+    special_X[inverse] = special
+    return Matches(
+        keys >> 40,
+        (keys >> 20) & 0xFFFFF,
+        keys & 0xFFFFF,
+        np.bincount(inverse, weights=scores, minlength=len(keys)),
+        special_X,
+        checkpoint_scores_EC,
+    )

@@ -1,0 +1,64 @@
+"""Progress on a terminal or in a log: one line a stage, with the time it has left."""
+
+import time
+from typing import Self, TextIO
+
+
+class ProgressLine:
+    """A progress callback that writes to a stream; on a terminal the line is redrawn, elsewhere it is repeated rarely."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._stage = ""
+        self._started = self._shown = 0.0
+        self._drawn = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_line()
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if stage != self._stage:
+            self._end_line()
+            self._stage, self._started, self._shown = stage, now, 0.0
+        finished = done >= total
+        if finished or now - self._shown >= (0.2 if self._terminal else 10.0):
+            self._shown = now
+            self._draw(self._line(done, total, now - self._started), finished)
+
+    def _line(self, done: int, total: int, elapsed: float) -> str:
+        if done >= total:
+            return f"{self._stage}: done in {duration(elapsed)}"
+        left = f", {duration(elapsed / done * (total - done))} left" if done else ""
+        return f"{self._stage}: {done:,} of {total:,} ({done / total:.0%}){left}"
+
+    def _draw(self, line: str, finished: bool) -> None:
+        if self._terminal:
+            self._stream.write(f"\r\x1b[K{line}")
+            self._drawn = True
+            if finished:
+                self._end_line()
+        else:
+            self._stream.write(f"{line}\n")
+        self._stream.flush()
+
+    def _end_line(self) -> None:
+        if self._drawn:
+            self._stream.write("\n")
+            self._drawn = False
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 4.2 s, 48 s, 3 min 20 s, 1 h 05 min."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

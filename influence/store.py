@@ -1,0 +1,209 @@
+"""Everything Wordtrace keeps in DuckDB, and all of its SQL.
+
+`results.duckdb` is written once by a build and opened read-only ever after. Examples are named by their position in
+their split everywhere but in `examples`, which holds the user's ids.
+"""
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from influence.errors import WorkspaceError, WorkspaceNewer
+
+Migration = Callable[[duckdb.DuckDBPyConnection], None]
+
+
+def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute("""
+        create table checkpoints (checkpoint integer, name varchar, learning_rate double, train_loss double,
+            train_accuracy double, test_loss double, test_accuracy double);
+        create table examples (split varchar, position integer, id varchar, text varchar, text_pair varchar,
+            label varchar, text_sha256 varchar, truncated boolean);
+        create table words (split varchar, position integer, word integer, side tinyint, start_at integer,
+            end_at integer, special varchar);
+        create table predictions (split varchar, position integer, checkpoint integer, predicted varchar,
+            confidence float, loss float, probabilities float[]);
+        create table self_influence (split varchar, position integer, method varchar, score double);
+        create table influences (test integer, train integer, method varchar, rank integer, score double,
+            special_score double, checkpoint_scores double[]);
+        create table contributions (test integer, train integer, test_word integer, train_word integer, score double);
+    """)
+    # For people with a SQL prompt: which words, by name, made the score of a pair.
+    cursor.execute("""
+        create view word_contributions as
+        select tests.id as test_id, trains.id as train_id, sum(c.score) as score,
+            coalesce(w.special, substr(case w.side when 1 then tests.text_pair else tests.text end,
+                w.start_at + 1, w.end_at - w.start_at)) as word
+        from contributions c
+        join examples tests on tests.split = 'test' and tests.position = c.test
+        join examples trains on trains.split = 'train' and trains.position = c.train
+        join words w on w.split = 'test' and w.position = c.test and w.word = c.test_word
+        group by all
+    """)
+
+
+MIGRATIONS: list[Migration] = [m001_initial]
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+class StoredExample(NamedTuple):
+    """One example as the build left it; words are (side, start, end, special token or None)."""
+
+    id: str
+    text: str
+    text_pair: str | None
+    label: str
+    truncated: bool
+    predicted: str
+    probabilities: list[float]
+    words: list[tuple[int, int, int, str | None]]
+
+
+class ResultStore:
+    """One results file. Every call uses a cursor of its own: a shared connection returns wrong rows under threads."""
+
+    def __init__(self, path: Path, *, read_only: bool = True) -> None:
+        self._lock = threading.Lock()
+        try:
+            self._connection = duckdb.connect(str(path), read_only=read_only, config={"enable_external_access": "false"})
+            if not read_only:
+                self._migrate()
+            version = self.rows("select max(version) from schema_versions")[0][0]
+        except duckdb.Error as error:
+            raise _cannot_open(path, error) from error
+        if version > SCHEMA_VERSION:
+            self.close()
+            raise WorkspaceNewer(
+                f"{str(path)!r} has schema version {version}, this Wordtrace knows {SCHEMA_VERSION}; install a newer Wordtrace"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a written one is then complete in one file, with no log beside it."""
+        self._connection.close()
+
+    def _migrate(self) -> None:
+        self._connection.execute("create table if not exists schema_versions (version integer)")
+        applied = {version for (version,) in self.rows("select version from schema_versions")}
+        for version, migration in enumerate(MIGRATIONS, start=1):
+            if version not in applied:
+                cursor = self._connection.cursor()
+                cursor.begin()
+                migration(cursor)
+                cursor.execute("insert into schema_versions values (?)", [version])
+                cursor.commit()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        return self._connection.cursor().execute(sql, parameters).fetchall()
+
+    def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
+        """All rows of a query as a DataFrame."""
+        return self._connection.cursor().execute(sql, parameters).df()
+
+    def insert(self, table: str, columns: Mapping[str, Any]) -> None:
+        """Append columns (arrays or lists of equal length, named as in the table)."""
+        arrow = pa.table({name: values for name, values in columns.items()})
+        with self._lock:
+            cursor = self._connection.cursor()
+            cursor.register("incoming", arrow)
+            cursor.execute(f"insert into {table} by name select * from incoming")
+            cursor.unregister("incoming")
+
+    # Questions of the application -----------------------------------------------------------------------------------
+
+    def confusion(self) -> pd.DataFrame:
+        """Test counts by label and prediction at the last checkpoint."""
+        return self.frame("""
+            select e.label, p.predicted, count(*) as examples
+            from examples e join predictions p using (split, position)
+            where split = 'test' and checkpoint = (select max(checkpoint) from checkpoints)
+            group by all order by all
+        """)
+
+    def search_tests(self, conditions: Mapping[str, Any], limit: int, offset: int) -> tuple[int, pd.DataFrame]:
+        """Test examples under conditions (see `workspace.TestFilter`): how many, and one page, wrong ones first."""
+        matching = """
+            from examples e join predictions p using (split, position)
+            where split = 'test' and checkpoint = (select max(checkpoint) from checkpoints)
+            and ($wrong is null or (e.label <> p.predicted) = $wrong)
+            and ($label is null or e.label = $label) and ($predicted is null or p.predicted = $predicted)
+            and p.confidence between $min_confidence and $max_confidence
+            and ($text = '' or contains(lower(e.text), lower($text))
+                or contains(lower(coalesce(e.text_pair, '')), lower($text)) or e.id = $text)
+        """
+        cursor = self._connection.cursor()
+        total = cursor.execute(f"select count(*) {matching}", dict(conditions)).fetchall()[0][0]
+        page = self._connection.cursor().execute(
+            f"""select e.id, e.text, e.text_pair, e.label, p.predicted, p.confidence, e.label <> p.predicted as wrong
+            {matching} order by wrong desc, p.confidence desc, position limit $limit offset $offset""",
+            {**conditions, "limit": limit, "offset": offset},
+        )
+        return total, page.df()
+
+    def positions(self, split: str, ids: Sequence[str]) -> dict[str, int]:
+        """Positions of the examples with these ids; unknown ids are left out."""
+        found = self.rows(
+            "select id, position from examples where split = ? and list_contains(?, id)", [split, list(ids)]
+        )
+        return dict(found)
+
+    def first_id(self, split: str) -> str:
+        """The id of a split's first example."""
+        return str(self.rows("select min_by(id, position) from examples where split = ?", [split])[0][0])
+
+    def last_id(self, split: str) -> str:
+        """The id of a split's last example."""
+        return str(self.rows("select max_by(id, position) from examples where split = ?", [split])[0][0])
+
+    def examples(self, split: str, positions: Iterable[int]) -> dict[int, StoredExample]:
+        """Examples with their prediction at the last checkpoint and their words, by position."""
+        wanted = [int(position) for position in positions]
+        rows = self.rows(
+            """select e.position, id, text, text_pair, label, truncated, predicted, probabilities
+            from examples e join predictions p using (split, position)
+            where split = ? and list_contains(?, e.position) and checkpoint = (select max(checkpoint) from checkpoints)""",
+            [split, wanted],
+        )
+        words = self.rows(
+            """select position, side, start_at, end_at, special from words
+            where split = ? and list_contains(?, position) order by position, word""",
+            [split, wanted],
+        )
+        found = {row[0]: StoredExample(*row[1:], words=[]) for row in rows}
+        for position, *word in words:
+            found[position].words.append(tuple(word))
+        return found
+
+    def influences(self, test: int, method: str, top: int) -> list[tuple[Any, ...]]:
+        """Stored (train, score, special_score, checkpoint_scores) of a test example: `top` from either end."""
+        return self.rows(
+            """select train, score, special_score, checkpoint_scores from influences
+            where test = ? and method = ? and abs(rank) <= ? order by rank > 0 desc, abs(rank)""",
+            [test, method, top],
+        )
+
+    def contributions(self, test: int, trains: Iterable[int]) -> list[tuple[int, int, int, float]]:
+        """Stored (train, test_word, train_word, score) of a test example and some training examples."""
+        return self.rows(  # type: ignore[return-value]
+            """select train, test_word, train_word, score from contributions
+            where test = ? and list_contains(?, train) order by train, test_word, train_word""",
+            [test, [int(train) for train in trains]],
+        )
+
+
+def _cannot_open(path: Path, error: duckdb.Error) -> WorkspaceError:
+    first_line = str(error).splitlines()[0]
+    if "lock" in first_line.lower():
+        return WorkspaceError(f"{str(path)!r} is locked by another program; close it and try again ({first_line})")
+    return WorkspaceError(f"{str(path)!r} cannot be opened as a results file ({first_line}); build the workspace again")

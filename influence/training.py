@@ -1,0 +1,131 @@
+"""Fine-tuning with one checkpoint an epoch; every random choice follows from the seed and the epoch.
+
+So an epoch can be run again, or resumed after, and gives the same weights.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from transformers import PreTrainedModel
+
+from influence.encoding import Encoding, IntArray, Progress, pad, silent
+from influence.errors import ModelError, SettingsError
+from influence.gradients import model_inputs
+from influence.model import CNN
+
+Optimizer = Literal["sgd", "adamw"]
+BUCKET_BATCHES = 50  # shuffled batches whose examples are put together by length
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSettings:
+    """How a model is trained. The learning rate is constant, so every epoch's checkpoint counts alike in a score."""
+
+    epochs: int
+    learning_rate: float
+    optimizer: Optimizer
+    batch_size: int
+    seed: int = 0
+    momentum: float = 0.9  # of SGD, as in the paper
+    weight_decay: float = 0.0
+    schedule: Literal["constant"] = "constant"
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be 1 or more")
+        if not 0 < self.learning_rate < float("inf"):
+            raise SettingsError(f"--learning-rate {self.learning_rate}: must be a number above 0")
+        if self.optimizer not in ("sgd", "adamw"):
+            raise SettingsError(f"--optimizer {self.optimizer}: choose sgd or adamw")
+        if self.seed < 0:
+            raise SettingsError(f"--seed {self.seed}: must be 0 or more")
+
+
+def default_settings(model: str) -> TrainingSettings:
+    """Settings that are known to train this kind of model: the paper's SGD moves a CNN but not a pretrained body."""
+    if model == CNN:
+        return TrainingSettings(epochs=5, learning_rate=2e-2, optimizer="sgd", batch_size=32)
+    return TrainingSettings(epochs=3, learning_rate=1e-4, optimizer="adamw", batch_size=32)
+
+
+def with_overrides(settings: TrainingSettings, **overrides: Any) -> TrainingSettings:
+    """The settings with every override that is not None put in."""
+    return replace(settings, **{name: value for name, value in overrides.items() if value is not None})
+
+
+def make_optimizer(model: PreTrainedModel, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """A fresh optimizer over all of the model's parameters."""
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+    return torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+
+
+def train_epoch(
+    model: PreTrainedModel,
+    optimizer: torch.optim.Optimizer,
+    encoding: Encoding,
+    labels_N: IntArray,
+    settings: TrainingSettings,
+    *,
+    epoch: int,
+    pad_token: int,
+    progress: Progress = silent,
+) -> float:
+    """Train for one epoch (counted from 1) in place; returns the mean training loss in nats.
+
+    Raises `ModelError` when the loss stops being a number.
+    """
+    device = next(model.parameters()).device
+    batches = list(shuffled_batches(encoding.lengths_N, settings, epoch=epoch))
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    model.requires_grad_(True).train()
+    # Dropout draws from the global generator: fork it, so the caller's random state is left as it was.
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(_epoch_seed(settings.seed, epoch))
+        for number, examples_B in enumerate(batches, start=1):
+            batch = pad(encoding, examples_B, pad_token)
+            labels_B = torch.from_numpy(labels_N[examples_B].astype(np.int64)).to(device)
+            logits_BY = model(**model_inputs(model, batch, device)).logits
+            loss = F.cross_entropy(logits_BY, labels_B)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            total += loss.detach().double() * len(examples_B)
+            progress(f"train epoch {epoch}", number, len(batches))
+    mean = float(total) / len(encoding)
+    if not np.isfinite(mean):
+        raise ModelError(
+            f"training diverged in epoch {epoch} (loss {mean}); use a smaller --learning-rate than {settings.learning_rate}"
+        )
+    model.eval()
+    return mean
+
+
+def shuffled_batches(lengths_N: IntArray, settings: TrainingSettings, *, epoch: int) -> Iterator[IntArray]:
+    """Every example once, in random batches of similar length, so that little is padded."""
+    generator = np.random.default_rng([settings.seed, epoch])
+    order_N = generator.permutation(len(lengths_N))
+    size = settings.batch_size
+    batches = []
+    for start in range(0, len(order_N), size * BUCKET_BATCHES):
+        bucket = order_N[start : start + size * BUCKET_BATCHES]
+        bucket = bucket[np.argsort(lengths_N[bucket], kind="stable")]
+        batches += [bucket[at : at + size] for at in range(0, len(bucket), size)]
+    for index in generator.permutation(len(batches)):
+        yield batches[index]
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])
