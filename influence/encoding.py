@@ -182,7 +182,8 @@ def pad(encoding: Encoding, examples_B: IntArray, pad_token: int) -> Batch:
 def length_buckets(lengths_N: IntArray, *, batch_tokens: int) -> list[IntArray]:
     """Examples of similar length together, each batch at most `batch_tokens` tokens with its padding (or one example)."""
     order_N = np.argsort(lengths_N, kind="stable")
-    batches, start = [], 0
+    batches: list[IntArray] = []
+    start = 0
     while start < len(order_N):
         stop = start + 1
         while stop < len(order_N) and (stop + 1 - start) * int(lengths_N[order_N[stop]]) <= batch_tokens:

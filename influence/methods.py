@@ -107,9 +107,7 @@ def word_contributions(
     return np.where(same_LM, gradients_LD @ other_gradients_MD.T, 0.0)
 
 
-def last_layer_scores(
-    features_NH: FloatArray, deltas_NY: FloatArray, features_H: FloatArray, deltas_Y: FloatArray
-) -> FloatArray:
+def last_layer_scores(features_NH: FloatArray, deltas_NY: FloatArray, features_H: FloatArray, deltas_Y: FloatArray) -> FloatArray:
     """⟨∂ℓ/∂W, ∂ℓ'/∂W⟩ for the last linear layer without its bias = (a·a′)(δ·δ′), shape (N,) (section 2, app. G)."""
     products_N: FloatArray = (features_NH @ features_H) * (deltas_NY @ deltas_Y)
     return products_N

@@ -72,9 +72,7 @@ class WordIndex:
         }
         self._special_V = special_V
         self._folders = [folder / str(number) for number in range(len(learning_rates_C))]
-        self._parts = [
-            {part: Postings.load(at / part) for part in (TOP, REST) if (at / part).is_dir()} for at in self._folders
-        ]
+        self._parts = [{part: Postings.load(at / part) for part in (TOP, REST) if (at / part).is_dir()} for at in self._folders]
 
     def last_layer(self, checkpoint: int) -> tuple[FloatArray, FloatArray]:
         """Inputs (N, H) of the last linear layer and loss gradients (N, Y) at its output."""
@@ -127,14 +125,16 @@ class WordIndex:
                         continue
                     products_PK = rate * (part.gradients_PD[rows] @ gradients_LD[at_K].T).astype(np.float64)
                     shape = products_PK.shape
-                    found.append((
-                        np.broadcast_to(order_E[chosen][:, None], shape).ravel(),
-                        np.broadcast_to(query.words_L[at_K], shape).ravel(),
-                        np.broadcast_to(self.encoding.words_R[part.rows_P[rows]][:, None], shape).ravel(),
-                        products_PK.ravel(),
-                        np.full(products_PK.size, number),
-                        np.full(products_PK.size, self._special_V[token]),
-                    ))
+                    found.append(
+                        (
+                            np.broadcast_to(order_E[chosen][:, None], shape).ravel(),
+                            np.broadcast_to(query.words_L[at_K], shape).ravel(),
+                            np.broadcast_to(self.encoding.words_R[part.rows_P[rows]][:, None], shape).ravel(),
+                            products_PK.ravel(),
+                            np.full(products_PK.size, number),
+                            np.full(products_PK.size, self._special_V[token]),
+                        )
+                    )
         return _merge(found, len(examples_E), len(self.learning_rates_C))
 
     def _selected(self, query: Query, checkpoint: int, selection: WordSelection) -> IntArray:
@@ -150,9 +150,7 @@ class WordIndex:
         if selection.top_k:
             return [parts[TOP]]
         if REST not in parts:
-            raise QueryError(
-                "this workspace stores the gradients of the top-k positions only; build it again with --index all"
-            )
+            raise QueryError("this workspace stores the gradients of the top-k positions only; build it again with --index all")
         return [parts[TOP], parts[REST]]
 
     def _by_token(
@@ -179,7 +177,9 @@ def load_array(path: Path) -> npt.NDArray[Any]:
     try:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
-        raise WorkspaceError(f"the index is damaged: {path.name!r} in {str(path.parent)!r} cannot be read; build again") from error
+        raise WorkspaceError(
+            f"the index is damaged: {path.name!r} in {str(path.parent)!r} cannot be read; build again"
+        ) from error
 
 
 def _sum_by_token(tokens_K: IntArray, gradients_KD: FloatArray) -> tuple[IntArray, FloatArray]:
@@ -196,7 +196,8 @@ def _scatter(hits: list[tuple[IntArray, FloatArray]], n: int) -> FloatArray:
     if not hits:
         return np.zeros(n)
     examples, products = (np.concatenate(column) for column in zip(*hits, strict=True))
-    return np.bincount(examples, weights=products, minlength=n)
+    scores_N: FloatArray = np.bincount(examples, weights=products, minlength=n).astype(np.float64, copy=False)
+    return scores_N
 
 
 def _add_rows(scores_NQ: FloatArray, examples_P: IntArray, columns_K: IntArray, products_PK: FloatArray) -> None:
@@ -232,14 +233,16 @@ def _merge(found: list[tuple[Any, ...]], n_examples: int, n_checkpoints: int) ->
     examples, query_words, train_words, scores, checkpoints, special = (np.concatenate(c) for c in zip(*found, strict=True))
     np.add.at(checkpoint_scores_EC, (examples, checkpoints), scores)
     # One integer a pair of words; word counts are far below 2^20, example lists far below 2^23.
-    keys, inverse = np.unique((examples.astype(np.int64) << 40) | (query_words.astype(np.int64) << 20) | train_words, return_inverse=True)
+    keys, inverse = np.unique(
+        (examples.astype(np.int64) << 40) | (query_words.astype(np.int64) << 20) | train_words, return_inverse=True
+    )
     special_X = np.zeros(len(keys), dtype=np.bool_)
     special_X[inverse] = special
     return Matches(
         keys >> 40,
         (keys >> 20) & 0xFFFFF,
         keys & 0xFFFFF,
-        np.bincount(inverse, weights=scores, minlength=len(keys)),
+        np.bincount(inverse, weights=scores, minlength=len(keys)).astype(np.float64, copy=False),
         special_X,
         checkpoint_scores_EC,
     )

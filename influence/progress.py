@@ -11,6 +11,7 @@ class ProgressLine:
         self._stream = stream
         self._terminal = stream.isatty()
         self._stage = ""
+        self._first = 0  # how much was done at the stage's first report
         self._started = self._shown = 0.0
         self._drawn = False
 
@@ -24,7 +25,7 @@ class ProgressLine:
         now = time.monotonic()
         if stage != self._stage:
             self._end_line()
-            self._stage, self._started, self._shown = stage, now, 0.0
+            self._stage, self._first, self._started, self._shown = stage, done, now, 0.0
         finished = done >= total
         if finished or now - self._shown >= (0.2 if self._terminal else 10.0):
             self._shown = now
@@ -33,7 +34,9 @@ class ProgressLine:
     def _line(self, done: int, total: int, elapsed: float) -> str:
         if done >= total:
             return f"{self._stage}: done in {duration(elapsed)}"
-        left = f", {duration(elapsed / done * (total - done))} left" if done else ""
+        # The clock starts at the first report, so what was done by then tells nothing about speed.
+        new = done - self._first
+        left = f", {duration(elapsed / new * (total - done))} left" if new else ""
         return f"{self._stage}: {done:,} of {total:,} ({done / total:.0%}){left}"
 
     def _draw(self, line: str, finished: bool) -> None:

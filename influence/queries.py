@@ -13,7 +13,9 @@ from influence.postings import load_array
 class StoredQueries:
     """The test split's gradients, in example order, as written by `indexing.write_split`."""
 
-    def __init__(self, folder: Path, encoding: Encoding, *, labels_M: IntArray, ids: Callable[[int], str], checkpoints: int) -> None:
+    def __init__(
+        self, folder: Path, encoding: Encoding, *, labels_M: IntArray, ids: Callable[[int], str], checkpoints: int
+    ) -> None:
         self.encoding, self.labels_M, self._ids = encoding, labels_M, ids
         self._checkpoints = [_StoredCheckpoint(folder / str(number)) for number in range(checkpoints)]
 

@@ -18,6 +18,8 @@ from influence.workspace import CheckpointInfo, id_ranks, open_index, open_queri
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+    from influence.checkpoints import Checkpoint
+
 STORED_TOP = 100  # proponents and opponents kept for each test example
 SCORES_BYTES = 128 << 20  # of the block of scores held at once
 
@@ -27,9 +29,7 @@ def write_results(
     data: Mapping[str, Dataset],
     names: Sequence[str],
     tokenizer: "PreTrainedTokenizerFast",
-    checkpoint_names: Sequence[str],
-    learning_rates: Sequence[float],
-    train_losses: Sequence[float | None],
+    checkpoints: Sequence["Checkpoint"],
     *,
     progress: Progress = silent,
 ) -> list[CheckpointInfo]:
@@ -37,7 +37,7 @@ def write_results(
     path = build / "results.duckdb"
     for leftover in (path, path.with_suffix(".duckdb.wal")):
         leftover.unlink(missing_ok=True)
-    rates_C = np.array(learning_rates)
+    rates_C = np.array([checkpoint.learning_rate for checkpoint in checkpoints])
     index = open_index(build / "index", rates_C)
     with ResultStore(path, read_only=False) as store:
         for split, dataset in data.items():
@@ -46,44 +46,53 @@ def write_results(
             for number in range(len(rates_C)):
                 _insert_predictions(store, split, number, build / "index" / split / str(number), names)
             _insert_self_influence(store, split, build / "index" / split, rates_C)
-        checkpoints = [
-            CheckpointInfo(name, rate, loss, *_accuracy_and_losses(build / "index", number))
-            for number, (name, rate, loss) in enumerate(zip(checkpoint_names, learning_rates, train_losses, strict=True))
+        infos = [
+            CheckpointInfo(*checkpoint, *_accuracy_and_losses(build / "index", number))
+            for number, checkpoint in enumerate(checkpoints)
         ]
-        store.insert("checkpoints", {
-            "checkpoint": list(range(len(checkpoints))),
-            **{name: [getattr(c, name) for c in checkpoints] for name in CheckpointInfo.__dataclass_fields__},
-        })
+        store.insert(
+            "checkpoints",
+            {
+                "checkpoint": list(range(len(infos))),
+                **{name: [getattr(info, name) for info in infos] for name in CheckpointInfo.__dataclass_fields__},
+            },
+        )
         _insert_influences(store, index, build / "index", id_ranks(data["train"].ids), progress)
     write_json(build / "results.json", {"top": STORED_TOP})
-    return checkpoints
+    return infos
 
 
 def _insert_examples(
     store: ResultStore, split: str, dataset: Dataset, encoding: Encoding, tokenizer: "PreTrainedTokenizerFast"
 ) -> None:
     n = len(dataset)
-    store.insert("examples", {
-        "split": [split] * n,
-        "position": np.arange(n, dtype=np.int32),
-        "id": dataset.ids,
-        "text": dataset.texts,
-        "text_pair": pa.array(dataset.pairs if dataset.pairs is not None else [None] * n, pa.string()),
-        "label": dataset.labels,
-        "text_sha256": dataset.text_hashes(),
-        "truncated": np.asarray(encoding.truncated_N),
-    })
+    store.insert(
+        "examples",
+        {
+            "split": [split] * n,
+            "position": np.arange(n, dtype=np.int32),
+            "id": dataset.ids,
+            "text": dataset.texts,
+            "text_pair": pa.array(dataset.pairs if dataset.pairs is not None else [None] * n, pa.string()),
+            "label": dataset.labels,
+            "text_sha256": dataset.text_hashes(),
+            "truncated": np.asarray(encoding.truncated_N),
+        },
+    )
     counts_N = np.diff(encoding.word_offsets_N1)
     sides_W = np.asarray(encoding.word_sides_W)
-    store.insert("words", {
-        "split": pa.repeat(split, len(sides_W)),
-        "position": np.repeat(np.arange(n, dtype=np.int32), counts_N),
-        "word": (np.arange(len(sides_W)) - np.repeat(encoding.word_offsets_N1[:-1], counts_N)).astype(np.int32),
-        "side": sides_W,
-        "start_at": np.asarray(encoding.word_starts_W),
-        "end_at": np.asarray(encoding.word_ends_W),
-        "special": pa.array(_special_words(encoding, tokenizer), pa.string()),
-    })
+    store.insert(
+        "words",
+        {
+            "split": pa.repeat(split, len(sides_W)),
+            "position": np.repeat(np.arange(n, dtype=np.int32), counts_N),
+            "word": (np.arange(len(sides_W)) - np.repeat(encoding.word_offsets_N1[:-1], counts_N)).astype(np.int32),
+            "side": sides_W,
+            "start_at": np.asarray(encoding.word_starts_W),
+            "end_at": np.asarray(encoding.word_ends_W),
+            "special": pa.array(_special_words(encoding, tokenizer), pa.string()),
+        },
+    )
 
 
 def _special_words(encoding: Encoding, tokenizer: "PreTrainedTokenizerFast") -> Any:
@@ -100,15 +109,18 @@ def _insert_predictions(store: ResultStore, split: str, number: int, folder: Pat
     probabilities_NY = load_array(folder / "probabilities.npy")
     n, labels = probabilities_NY.shape
     flat = pa.array(probabilities_NY.ravel())
-    store.insert("predictions", {
-        "split": pa.repeat(split, n),
-        "position": np.arange(n, dtype=np.int32),
-        "checkpoint": np.full(n, number, dtype=np.int32),
-        "predicted": [names[index] for index in probabilities_NY.argmax(axis=1)],
-        "confidence": probabilities_NY.max(axis=1),
-        "loss": load_array(folder / "losses.npy"),
-        "probabilities": pa.ListArray.from_arrays(np.arange(0, (n + 1) * labels, labels, dtype=np.int32), flat),
-    })
+    store.insert(
+        "predictions",
+        {
+            "split": pa.repeat(split, n),
+            "position": np.arange(n, dtype=np.int32),
+            "checkpoint": np.full(n, number, dtype=np.int32),
+            "predicted": [names[index] for index in probabilities_NY.argmax(axis=1)],
+            "confidence": probabilities_NY.max(axis=1),
+            "loss": load_array(folder / "losses.npy"),
+            "probabilities": pa.ListArray.from_arrays(np.arange(0, (n + 1) * labels, labels, dtype=np.int32), flat),
+        },
+    )
 
 
 def _insert_self_influence(store: ResultStore, split: str, folder: Path, rates_C: FloatArray) -> None:
@@ -116,12 +128,15 @@ def _insert_self_influence(store: ResultStore, split: str, folder: Path, rates_C
     totals_N2 = sum(rate * load_array(folder / str(c) / "self_influence.npy") for c, rate in enumerate(rates_C))
     for column, method in enumerate(("tracin-we-topk", "tracin-we")):
         scores_N = np.asarray(totals_N2)[:, column]
-        store.insert("self_influence", {
-            "split": pa.repeat(split, len(scores_N)),
-            "position": np.arange(len(scores_N), dtype=np.int32),
-            "method": pa.repeat(method, len(scores_N)),
-            "score": scores_N,
-        })
+        store.insert(
+            "self_influence",
+            {
+                "split": pa.repeat(split, len(scores_N)),
+                "position": np.arange(len(scores_N), dtype=np.int32),
+                "method": pa.repeat(method, len(scores_N)),
+                "score": scores_N,
+            },
+        )
 
 
 def _accuracy_and_losses(index: Path, number: int) -> tuple[float, float, float]:
@@ -133,9 +148,7 @@ def _accuracy_and_losses(index: Path, number: int) -> tuple[float, float, float]
     return accuracy("train"), test_loss, accuracy("test")
 
 
-def _insert_influences(
-    store: ResultStore, index: WordIndex, folder: Path, tie_ranks_N: IntArray, progress: Progress
-) -> None:
+def _insert_influences(store: ResultStore, index: WordIndex, folder: Path, tie_ranks_N: IntArray, progress: Progress) -> None:
     """The strongest proponents and opponents of every test example by the default method, with their words."""
     queries = open_queries(folder, len(index.learning_rates_C))
     selection = METHODS[DEFAULT_METHOD].selection
@@ -159,9 +172,8 @@ def _explain(
     examples_E = np.concatenate([proponents, opponents])
     matches = index.matches(query, examples_E, selection)
     scores_E = matches.checkpoint_scores_EC.sum(axis=1)
-    special_E = np.bincount(
-        matches.examples_X, weights=np.where(matches.special_X, matches.scores_X, 0.0), minlength=len(examples_E)
-    )
+    special_E = np.zeros(len(examples_E))
+    np.add.at(special_E, matches.examples_X[matches.special_X], matches.scores_X[matches.special_X])
     # Ranks follow the exact (float64) scores that are stored; selection used the float32 ones of the block product.
     order = np.lexsort((tie_ranks_N[examples_E], -scores_E))
     positive = order[scores_E[order] > 0]
@@ -198,32 +210,40 @@ class _Columns:
             (tests, examples_E[kept], ranks_E[kept], scores_E[kept], special_E[kept], matches.checkpoint_scores_EC[kept])
         )
         chosen = keep_E[matches.examples_X]
-        self.contributions.append((
-            np.full(int(chosen.sum()), position, dtype=np.int32),
-            examples_E[matches.examples_X[chosen]],
-            matches.query_words_X[chosen],
-            matches.train_words_X[chosen],
-            matches.scores_X[chosen],
-        ))
+        self.contributions.append(
+            (
+                np.full(int(chosen.sum()), position, dtype=np.int32),
+                examples_E[matches.examples_X[chosen]],
+                matches.query_words_X[chosen],
+                matches.train_words_X[chosen],
+                matches.scores_X[chosen],
+            )
+        )
 
     def insert(self, store: ResultStore) -> None:
         test, train, rank, score, special, checkpoints = (np.concatenate(c) for c in zip(*self.influences, strict=True))
         count = checkpoints.shape[1]
         offsets = np.arange(0, (len(test) + 1) * count, count, dtype=np.int32)
-        store.insert("influences", {
-            "test": test,
-            "train": train.astype(np.int32),
-            "method": pa.repeat(DEFAULT_METHOD, len(test)),
-            "rank": rank,
-            "score": score,
-            "special_score": special,
-            "checkpoint_scores": pa.ListArray.from_arrays(offsets, pa.array(checkpoints.ravel())),
-        })
+        store.insert(
+            "influences",
+            {
+                "test": test,
+                "train": train.astype(np.int32),
+                "method": pa.repeat(DEFAULT_METHOD, len(test)),
+                "rank": rank,
+                "score": score,
+                "special_score": special,
+                "checkpoint_scores": pa.ListArray.from_arrays(offsets, pa.array(checkpoints.ravel())),
+            },
+        )
         test, train, test_word, train_word, score = (np.concatenate(c) for c in zip(*self.contributions, strict=True))
-        store.insert("contributions", {
-            "test": test,
-            "train": train.astype(np.int32),
-            "test_word": test_word.astype(np.int32),
-            "train_word": train_word.astype(np.int32),
-            "score": score,
-        })
+        store.insert(
+            "contributions",
+            {
+                "test": test,
+                "train": train.astype(np.int32),
+                "test_word": test_word.astype(np.int32),
+                "train_word": train_word.astype(np.int32),
+                "score": score,
+            },
+        )

@@ -113,7 +113,7 @@ class ResultStore:
 
     def insert(self, table: str, columns: Mapping[str, Any]) -> None:
         """Append columns (arrays or lists of equal length, named as in the table)."""
-        arrow = pa.table({name: values for name, values in columns.items()})
+        arrow = pa.table(dict(columns))
         with self._lock:
             cursor = self._connection.cursor()
             cursor.register("incoming", arrow)
@@ -153,9 +153,7 @@ class ResultStore:
 
     def positions(self, split: str, ids: Sequence[str]) -> dict[str, int]:
         """Positions of the examples with these ids; unknown ids are left out."""
-        found = self.rows(
-            "select id, position from examples where split = ? and list_contains(?, id)", [split, list(ids)]
-        )
+        found = self.rows("select id, position from examples where split = ? and list_contains(?, id)", [split, list(ids)])
         return dict(found)
 
     def first_id(self, split: str) -> str:
@@ -180,7 +178,7 @@ class ResultStore:
             where split = ? and list_contains(?, position) order by position, word""",
             [split, wanted],
         )
-        found = {row[0]: StoredExample(*row[1:], words=[]) for row in rows}
+        found = {row[0]: StoredExample._make((*row[1:], [])) for row in rows}
         for position, *word in words:
             found[position].words.append(tuple(word))
         return found
@@ -193,9 +191,9 @@ class ResultStore:
             [test, method, top],
         )
 
-    def contributions(self, test: int, trains: Iterable[int]) -> list[tuple[int, int, int, float]]:
+    def contributions(self, test: int, trains: Iterable[int]) -> list[tuple[Any, ...]]:
         """Stored (train, test_word, train_word, score) of a test example and some training examples."""
-        return self.rows(  # type: ignore[return-value]
+        return self.rows(
             """select train, test_word, train_word, score from contributions
             where test = ? and list_contains(?, train) order by train, test_word, train_word""",
             [test, [int(train) for train in trains]],

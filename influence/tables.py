@@ -117,7 +117,7 @@ def _read_jsonl(path: Path) -> dict[str, list[Any]]:
             except ValueError as error:
                 raise DataError(f"{str(path)!r} line {number}: malformed JSON ({error})") from error
             if not isinstance(row, dict):
-                raise DataError(f"{str(path)!r} line {number}: a {type(row).__name__}, not an object like {{\"text\": …}}")
+                raise DataError(f'{str(path)!r} line {number}: a {type(row).__name__}, not an object like {{"text": …}}')
             for name in row.keys() - columns.keys():
                 columns[name] = [None] * count
             for name, values in columns.items():
@@ -148,15 +148,11 @@ def _read_dataset(name: str, split: str) -> Table:
         found = load_from_disk(bare) if saved else load_dataset(bare)
     except Exception as error:  # the library and the hub raise dozens of kinds, all of which mean the same here
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(
-            f"{name!r} is no file here and cannot be loaded as a Hugging Face data set: {first_line}"
-        ) from error
+        raise DataError(f"{name!r} is no file here and cannot be loaded as a Hugging Face data set: {first_line}") from error
     if isinstance(found, DatasetDict):
         chosen = asked or split
         if chosen not in found:
-            raise DataError(
-                f"{name!r} has no split {chosen!r}; it has {', '.join(found)}: name one as {bare}{SPLIT_MARK}SPLIT"
-            )
+            raise DataError(f"{name!r} has no split {chosen!r}; it has {', '.join(found)}: name one as {bare}{SPLIT_MARK}SPLIT")
         found = found[chosen]
     if not isinstance(found, Dataset):
         raise DataError(f"{name!r} is a {type(found).__name__}, not a data set of rows")

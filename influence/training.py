@@ -67,9 +67,7 @@ def make_optimizer(model: PreTrainedModel, settings: TrainingSettings) -> torch.
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
         )
-    return torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-    )
+    return torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=True)
 
 
 def train_epoch(
@@ -100,7 +98,7 @@ def train_epoch(
             logits_BY = model(**model_inputs(model, batch, device)).logits
             loss = F.cross_entropy(logits_BY, labels_B)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.detach().double() * len(examples_B)
             progress(f"train epoch {epoch}", number, len(batches))

@@ -191,9 +191,7 @@ def open_workspace(path: str | Path) -> Workspace:
     pointer = read_pointer(path)
     build = path / BUILDS / pointer["build"]
     try:
-        info = WorkspaceInfo(
-            **{**pointer["info"], "checkpoints": [CheckpointInfo(**c) for c in pointer["info"]["checkpoints"]]}
-        )
+        info = WorkspaceInfo(**{**pointer["info"], "checkpoints": [CheckpointInfo(**c) for c in pointer["info"]["checkpoints"]]})
     except (TypeError, KeyError) as error:
         raise WorkspaceError(f"{str(path / POINTER)!r} is damaged ({error}); build the workspace again") from error
     for name, size in info.files.items():
@@ -231,9 +229,7 @@ def _missing(path: Path) -> WorkspaceMissing:
         return WorkspaceMissing(
             f"workspace {str(path)!r} is half built: its first build never finished; run the same build command with --resume"
         )
-    return WorkspaceMissing(
-        f"there is no workspace at {str(path)!r}; make one with: python -m influence demo --workspace {path}"
-    )
+    return WorkspaceMissing(f"there is no workspace at {str(path)!r}; make one with: python -m influence demo --workspace {path}")
 
 
 def list_workspaces(root: str | Path) -> list[str]:

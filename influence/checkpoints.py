@@ -1,0 +1,145 @@
+"""A build's checkpoints: one folder each with weights, learning rate and training loss, trained here or imported.
+
+A folder counts once its marker file is there, so an interrupted run goes on after the last whole one.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from influence.encoding import Encoding, IntArray, Progress
+from influence.errors import ModelError
+from influence.files import DONE, write_json
+from influence.model import load_classifier, new_classifier, read_trainer_folder
+from influence.training import TrainingSettings, make_optimizer, train_epoch
+
+OPTIMIZER = "optimizer.pt"
+
+
+class Checkpoint(NamedTuple):
+    """What the marker file of a checkpoint folder says."""
+
+    name: str
+    learning_rate: float
+    train_loss: float | None  # None for an imported one
+
+
+def checkpoint_folder(folder: Path, number: int) -> Path:
+    """Where checkpoint `number` (from 0) lies."""
+    return folder / str(number)
+
+
+def read_checkpoints(folder: Path) -> list[Checkpoint]:
+    """The whole checkpoints of a build, in order."""
+    found: list[Checkpoint] = []
+    while (done := checkpoint_folder(folder, len(found)) / DONE).is_file():
+        found.append(Checkpoint(**json.loads(done.read_text(encoding="utf-8"))))
+    return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointTrainer:
+    """Fine-tunes a classifier, one checkpoint an epoch."""
+
+    folder: Path
+    model: str
+    num_hidden_layers: int | None
+    labels: list[str]
+    tokenizer: PreTrainedTokenizerFast
+    settings: TrainingSettings
+    device: torch.device
+
+    def run(self, encoding: Encoding, labels_N: IntArray, progress: Progress) -> None:
+        """Train the epochs whose checkpoints are not there yet."""
+        first = len(read_checkpoints(self.folder)) + 1
+        if first > self.settings.epochs:
+            return
+        model, optimizer = self._resume_point(first)
+        for epoch in range(first, self.settings.epochs + 1):
+            loss = train_epoch(
+                model,
+                optimizer,
+                encoding,
+                labels_N,
+                self.settings,
+                epoch=epoch,
+                pad_token=self.tokenizer.pad_token_id,
+                progress=progress,
+            )
+            self._save(model, optimizer, epoch, loss)
+
+    def _resume_point(self, epoch: int) -> tuple[PreTrainedModel, torch.optim.Optimizer]:
+        """Model and optimizer as they were when `epoch` began."""
+        if epoch > 1:
+            before = checkpoint_folder(self.folder, epoch - 2)
+            model = load_classifier(str(before)).to(self.device)
+            optimizer = make_optimizer(model.requires_grad_(True), self.settings)
+            optimizer.load_state_dict(torch.load(before / OPTIMIZER, weights_only=True, map_location=self.device))
+            return model, optimizer
+        model = new_classifier(
+            self.model,
+            self.labels,
+            seed=self.settings.seed,
+            vocabulary=len(self.tokenizer),
+            num_hidden_layers=self.num_hidden_layers,
+        )
+        model.config.pad_token_id = self.tokenizer.pad_token_id
+        return model.to(self.device), make_optimizer(model, self.settings)
+
+    def _save(self, model: PreTrainedModel, optimizer: torch.optim.Optimizer, epoch: int, loss: float) -> None:
+        folder = checkpoint_folder(self.folder, epoch - 1)
+        model.save_pretrained(folder)
+        if epoch < self.settings.epochs:
+            torch.save(optimizer.state_dict(), folder / OPTIMIZER)
+        write_json(folder / DONE, Checkpoint(f"epoch {epoch}", self.settings.learning_rate, loss)._asdict())
+        if epoch > 1:
+            (checkpoint_folder(self.folder, epoch - 2) / OPTIMIZER).unlink(missing_ok=True)
+
+
+def import_checkpoints(folder: Path, source: Path, names: list[str], progress: Progress) -> tuple[list[str], list[str]]:
+    """Copy the checkpoints of a Trainer output folder that have a learning rate above 0.
+
+    Returns the label names in the order of the model's outputs, and a warning for each checkpoint left out. Raises
+    `ModelError` where none is left or the model's labels are not the data's.
+    """
+    found = read_trainer_folder(source)
+    useful = [checkpoint for checkpoint in found if checkpoint.learning_rate > 0]
+    warnings = [
+        f"{checkpoint.folder.name} was saved at learning rate 0, so it would add nothing to any score; left out"
+        for checkpoint in found
+        if checkpoint.learning_rate == 0
+    ]
+    if not useful:
+        raise ModelError(
+            f"--checkpoints {str(source)!r}: every checkpoint has learning rate 0, so every score would be 0; "
+            "train with save_strategy='epoch' and a schedule that does not end at 0"
+        )
+    labels = _model_labels(load_classifier(str(useful[0].folder)).config, names, source)
+    for number, checkpoint in enumerate(useful):
+        target = checkpoint_folder(folder, number)
+        if (target / DONE).is_file():
+            continue
+        target.mkdir(parents=True, exist_ok=True)
+        for file in (checkpoint.folder / "config.json", *checkpoint.folder.glob("*.safetensors*")):
+            shutil.copyfile(file, target / file.name)
+        write_json(target / DONE, Checkpoint(checkpoint.folder.name, checkpoint.learning_rate, None)._asdict())
+        progress("import checkpoints", number + 1, len(useful))
+    return labels, warnings
+
+
+def _model_labels(config: Any, names: list[str], source: Path) -> list[str]:
+    """The data's label names in the order of the imported model's outputs."""
+    own = [str(config.id2label[index]) for index in range(config.num_labels)]
+    if set(names) <= set(own):
+        return own
+    if all(name.isdecimal() and int(name) < config.num_labels for name in names):
+        return [str(index) for index in range(config.num_labels)]
+    raise ModelError(
+        f"--checkpoints {str(source)!r}: the model's labels are {', '.join(own)}, the data's are {', '.join(names)}; "
+        "set id2label in the model's config.json to the data's labels, or use the label numbers in the data"
+    )

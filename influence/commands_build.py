@@ -1,0 +1,121 @@
+"""The commands that make or serve a workspace: demo, build and serve. PyTorch is imported only when one runs."""
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from influence.errors import SettingsError
+from influence.progress import ProgressLine
+from influence.workspace import WorkspaceInfo
+
+SERVER = Path(__file__).parent.parent / "pages" / "shared" / "server.py"
+
+
+def add(commands: Any) -> None:
+    """Register the commands."""
+    demo = commands.add_parser("demo", help="build the demonstration workspace")
+    demo.add_argument("--workspace", required=True, metavar="DIR")
+    _add_device(demo)
+    demo.set_defaults(run=_demo)
+
+    build = commands.add_parser("build", help="train or import a model and index its gradients")
+    _add_data(build.add_argument_group("data (CSV, TSV, JSONL, Parquet, a datasets folder or Hub id)"))
+    _add_model(build.add_argument_group("model"))
+    _add_index(build.add_argument_group("index"))
+    _add_device(build)
+    build.add_argument("--resume", action="store_true", help="continue an interrupted build of the same request")
+    build.set_defaults(run=_build)
+
+    serve = commands.add_parser("serve", help="serve the app behind a content-security policy")
+    about = "folder of workspaces (default: workspaces)"
+    serve.add_argument("--workspace-root", default="workspaces", metavar="DIR", help=about)
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=8501, metavar="N")
+    serve.set_defaults(run=_serve)
+
+
+def _add_data(data: Any) -> None:
+    data.add_argument("--train", required=True, metavar="FILE")
+    data.add_argument("--test", required=True, metavar="FILE")
+    data.add_argument("--workspace", required=True, metavar="DIR")
+    data.add_argument("--text", default="text", metavar="COL")
+    data.add_argument("--text-pair", metavar="COL", help="column of the second text of a pair")
+    data.add_argument("--label", default="label", metavar="COL")
+    data.add_argument("--id", metavar="COL", help="column of stable ids (default: row number from 0)")
+
+
+def _add_model(model: Any) -> None:
+    about = "default: cnn, the paper's, trained from scratch"
+    model.add_argument("--model", default="cnn", metavar="ID_OR_FOLDER|cnn", help=about)
+    model.add_argument("--num-hidden-layers", type=int, metavar="N", help="keep the first N layers")
+    about = "import a Hugging Face Trainer's output instead of training"
+    model.add_argument("--checkpoints", metavar="TRAINER_FOLDER", help=about)
+    model.add_argument("--epochs", type=int, metavar="N")
+    model.add_argument("--learning-rate", type=float, metavar="X")
+    model.add_argument("--optimizer", choices=["sgd", "adamw"])
+    model.add_argument("--batch-size", type=int, metavar="N")
+    model.add_argument("--max-length", type=int, default=128, metavar="N", help="tokens a text is cut at (default 128)")
+    model.add_argument("--seed", type=int, metavar="N", help="default 0")
+
+
+def _add_index(index: Any) -> None:
+    index.add_argument("--top-k", type=int, default=10, metavar="N", help="positions kept by tracin-we-topk (default 10)")
+    about = "top-k: store no other positions; smaller, but tracin-we, -noc and -common need all"
+    index.add_argument("--index", choices=["all", "top-k"], default="all", help=about)
+    index.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="bf16: autocast on CUDA")
+
+
+def _add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from influence.demo import build_demo
+
+    with ProgressLine(sys.stderr) as progress:
+        info = build_demo(options.workspace, device=options.device, progress=progress)
+    _print_built(options.workspace, info)
+
+
+def _build(options: argparse.Namespace) -> None:
+    from influence.build import BuildRequest, build_workspace, training_settings
+    from influence.dataset import Columns
+
+    given = {name: getattr(options, name) for name in ("epochs", "learning_rate", "optimizer", "batch_size", "seed")}
+    if options.checkpoints is not None and (extra := [name for name, value in given.items() if value is not None]):
+        raise SettingsError(f"--{extra[0].replace('_', '-')} is a setting of training; it does not go with --checkpoints")
+    request = BuildRequest(
+        train=options.train,
+        test=options.test,
+        columns=Columns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id),
+        model=options.model,
+        num_hidden_layers=options.num_hidden_layers,
+        checkpoints=options.checkpoints,
+        training=None if options.checkpoints is not None else training_settings(options.model, **given),
+        max_length=options.max_length,
+        top_k=options.top_k,
+        store_rest=options.index == "all",
+        bf16=options.precision == "bf16",
+    )
+    with ProgressLine(sys.stderr) as progress:
+        info = build_workspace(options.workspace, request, device=options.device, resume=options.resume, progress=progress)
+    _print_built(options.workspace, info)
+
+
+def _print_built(workspace: str, info: WorkspaceInfo) -> None:
+    for warning in info.warnings:
+        print(f"note: {warning}", file=sys.stderr)
+    print(
+        f"{workspace}: {info.n_train:,} training and {info.n_test:,} test examples, {len(info.labels)} labels, "
+        f"{len(info.checkpoints)} checkpoints, test accuracy {info.accuracy:.1%}, "
+        f"built in {info.seconds:.0f} s, {info.bytes / 1e6:,.0f} MB"
+    )
+
+
+def _serve(options: argparse.Namespace) -> None:
+    command = [sys.executable, str(SERVER), "--workspace-root", options.workspace_root]
+    command += ["--host", options.host, "--port", str(options.port)]
+    # A process of its own: the engine knows nothing of the app, and the app's server wants the main thread.
+    raise SystemExit(subprocess.call(command))

@@ -1,0 +1,131 @@
+"""The commands that ask a workspace something: query and scores."""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+from typing import Any, get_args
+
+from influence.errors import SettingsError
+from influence.explain import Explanation, Influence, Sentence, all_scores, explain
+from influence.methods import DEFAULT_METHOD, METHODS, SpecialTokens
+from influence.workspace import open_workspace
+
+SHOWN_WORDS = 5
+
+
+def add(commands: Any) -> None:
+    """Register the commands."""
+    query = commands.add_parser("query", help="explain one prediction")
+    query.add_argument("--workspace", required=True, metavar="DIR")
+    which = query.add_mutually_exclusive_group(required=True)
+    which.add_argument("--test-id", metavar="ID", help="a test example")
+    which.add_argument("--text", help="any text")
+    query.add_argument("--text-pair", metavar="TEXT", help="the second text of a pair")
+    query.add_argument("--label", help="explain the loss on this label (default: the given, else the predicted one)")
+    _add_method(query)
+    query.add_argument("--special-tokens", choices=get_args(SpecialTokens), default="include", help="start and end tokens")
+    query.add_argument("--top", type=int, default=10, metavar="N", help="proponents and opponents (default 10)")
+    query.add_argument("--json", action="store_true", help="print JSON")
+    query.set_defaults(run=_query)
+
+    scores = commands.add_parser("scores", help="write the score of every training example for one test example")
+    scores.add_argument("--workspace", required=True, metavar="DIR")
+    scores.add_argument("--test-id", required=True, metavar="ID")
+    _add_method(scores)
+    scores.add_argument("--output", required=True, metavar="FILE.parquet")
+    scores.set_defaults(run=_scores)
+
+
+def _add_method(parser: argparse.ArgumentParser) -> None:
+    about = f"one of {', '.join(METHODS)} (default {DEFAULT_METHOD})"
+    parser.add_argument("--method", default=DEFAULT_METHOD, metavar="M", help=about)
+
+
+def _query(options: argparse.Namespace) -> None:
+    found = explain(
+        open_workspace(options.workspace),
+        test_id=options.test_id,
+        text=options.text,
+        text_pair=options.text_pair,
+        label=options.label,
+        method=options.method,
+        top=options.top,
+        special_tokens=options.special_tokens,
+    )
+    print(json.dumps(_as_json(found), ensure_ascii=False) if options.json else _as_text(found))
+
+
+def _as_json(found: Explanation) -> dict[str, Any]:
+    query = found.query
+    return {
+        "query": {
+            "id": query.id,
+            **_texts(query),
+            "label": found.label,
+            "predicted": query.predicted,
+            "probabilities": query.probabilities,
+        },
+        "method": found.method,
+        "proponents": [_influence_as_json(influence, found) for influence in found.proponents],
+        "opponents": [_influence_as_json(influence, found) for influence in found.opponents],
+    }
+
+
+def _influence_as_json(influence: Influence, found: Explanation) -> dict[str, Any]:
+    train = influence.train
+    return {
+        "train_id": train.id,
+        "score": influence.score,
+        "label": train.label,
+        "predicted": train.predicted,
+        **_texts(train),
+        "words": [{"word": found.query.words[word].text, "score": score} for word, score in _strongest_words(influence)],
+    }
+
+
+def _texts(sentence: Sentence) -> dict[str, str]:
+    return {"text": sentence.text, **({} if sentence.text_pair is None else {"text_pair": sentence.text_pair})}
+
+
+def _strongest_words(influence: Influence) -> list[tuple[int, float]]:
+    return sorted(influence.test_words().items(), key=lambda item: -abs(item[1]))
+
+
+def _as_text(found: Explanation) -> str:
+    query = found.query
+    probability = query.probabilities[query.predicted]
+    lines = [
+        f"{query.id or 'typed text'}: {_one_line(query)}",
+        f"predicted {query.predicted} ({probability:.1%}); explaining the loss on {found.label} by {found.method}",
+    ]
+    for title, influences in (("proponents", found.proponents), ("opponents", found.opponents)):
+        lines += ["", f"{title}:" if influences else f"{title}: none"]
+        for influence in influences:
+            train = influence.train
+            lines.append(f"  {influence.score:+.4g}  {train.id}  [{train.label}]  {_one_line(train)}")
+            words = _strongest_words(influence)[:SHOWN_WORDS]
+            if words:
+                lines.append("      " + ", ".join(f"{query.words[word].text} {score:+.3g}" for word, score in words))
+    return "\n".join(lines)
+
+
+def _one_line(sentence: Sentence) -> str:
+    return " ".join(" | ".join(filter(None, (sentence.text, sentence.text_pair))).split())
+
+
+def _scores(options: argparse.Namespace) -> None:
+    output = Path(options.output)
+    if output.suffix.lower() != ".parquet":
+        raise SettingsError(f"--output {options.output!r}: the file's name must end in .parquet")
+    if not output.parent.is_dir():
+        raise SettingsError(f"--output {options.output!r}: there is no folder {str(output.parent)!r}")
+    scores = all_scores(open_workspace(options.workspace), test_id=options.test_id, method=options.method)
+    # Written beside the target and renamed, so that a full disk or a kill leaves no half a file under that name.
+    try:
+        with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+            scores.to_parquet(Path(folder) / "scores.parquet", index=False)
+            (Path(folder) / "scores.parquet").replace(output)
+    except OSError as error:
+        raise SettingsError(f"--output {options.output!r} cannot be written: {error.strerror or error}") from error
+    print(f"{output}: {len(scores):,} scores")

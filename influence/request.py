@@ -1,0 +1,66 @@
+"""What decides a build: two equal requests over the same bytes give equal builds."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from influence.dataset import Columns, Dataset
+from influence.errors import SettingsError
+from influence.model import CNN
+from influence.training import TrainingSettings, default_settings, with_overrides
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """The data, the model, how it is trained or where its checkpoints come from, and what is indexed."""
+
+    train: str
+    test: str
+    columns: Columns
+    model: str = CNN
+    num_hidden_layers: int | None = None
+    checkpoints: str | None = None  # a Trainer output folder to import instead of training
+    training: TrainingSettings | None = None  # None: imported
+    max_length: int = 128
+    top_k: int = 10
+    store_rest: bool = True
+    bf16: bool = False
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise SettingsError(f"--top-k {self.top_k}: must be 1 or more")
+        if self.max_length < 3:
+            raise SettingsError(f"--max-length {self.max_length}: must be 3 or more (a word between start and end)")
+        if (self.training is None) == (self.checkpoints is None):
+            raise SettingsError("give training settings or --checkpoints, and not both")
+        if self.checkpoints is not None and self.num_hidden_layers is not None:
+            raise SettingsError("--num-hidden-layers cuts a model before training; it does not go with --checkpoints")
+
+
+def training_settings(model: str, **overrides: Any) -> TrainingSettings:
+    """The defaults of a kind of model with the given values (None: left as they are) put in."""
+    return with_overrides(default_settings(model), **overrides)
+
+
+def identity(request: BuildRequest, train: Dataset, test: Dataset) -> dict[str, Any]:
+    """What a build folder must agree with to be resumed: the request, and the bytes of everything it names."""
+    return {
+        "request": json.loads(json.dumps(asdict(request))),
+        "train_sha256": train.sha256,
+        "test_sha256": test.sha256,
+        "model_sha256": _model_hash(request.checkpoints or request.model),
+    }
+
+
+def _model_hash(name: str) -> str | None:
+    folder = Path(name)
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for file in sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.json")]):
+        digest.update(str(file.relative_to(folder)).encode())
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()

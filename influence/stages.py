@@ -1,0 +1,209 @@
+"""The stages that fill a build folder: tokenizer, tokens, checkpoints, index, results.
+
+Each leaves a marker file when it is whole; run again, it skips what is whole and does the rest with the same result,
+because every random choice follows from the seed.
+"""
+
+import shutil
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from influence.checkpoints import CheckpointTrainer, checkpoint_folder, import_checkpoints, read_checkpoints
+from influence.dataset import Dataset
+from influence.encoding import Encoding, IntArray, Progress, common_tokens, encode
+from influence.errors import ModelError, WorkspaceError
+from influence.files import DONE, write_json
+from influence.gradients import GradientSettings, WordGradients
+from influence.indexing import IndexSettings, estimated_bytes, write_split
+from influence.model import CNN, load_classifier, load_tokenizer, read_trainer_folder, supports_pairs, train_word_pieces
+from influence.request import BuildRequest
+from influence.results import write_results
+from influence.workspace import WorkspaceInfo
+
+PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "duckdb", "pandas")
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer.model")
+
+
+class BuildStages:
+    """One build folder being filled."""
+
+    def __init__(
+        self,
+        folder: Path,
+        request: BuildRequest,
+        data: dict[str, Dataset],
+        names: list[str],
+        device: torch.device,
+        progress: Progress,
+    ) -> None:
+        self.folder, self.request, self.data, self.names = folder, request, data, names
+        self.device, self.progress = device, progress
+        self.index, self.checkpoints = folder / "index", folder / "checkpoints"
+        self.warnings: list[str] = []
+
+    def run(self) -> WorkspaceInfo:
+        """Run every stage that is not whole yet."""
+        tokenizer = self._tokenizer()
+        if self.request.checkpoints is not None:
+            source = Path(self.request.checkpoints)
+            self.names, self.warnings = import_checkpoints(self.checkpoints, source, self.names, self.progress)
+        encodings = {split: self._encode(split, tokenizer) for split in self.data}
+        labels = {split: self._label_indices(split) for split in self.data}
+        if self.request.training is not None:
+            CheckpointTrainer(
+                folder=self.checkpoints,
+                model=self.request.model,
+                num_hidden_layers=self.request.num_hidden_layers,
+                labels=self.names,
+                tokenizer=tokenizer,
+                settings=self.request.training,
+                device=self.device,
+            ).run(encodings["train"], labels["train"], self.progress)
+        self._write_index(tokenizer, encodings, labels)
+        return self._write_results(tokenizer)
+
+    def _tokenizer(self) -> PreTrainedTokenizerFast:
+        folder = self.checkpoints / "tokenizer"
+        if not (folder / DONE).is_file():
+            self.progress("tokenizer", 0, 1)
+            self._source_tokenizer().save_pretrained(folder)
+            write_json(folder / DONE, {})
+            self.progress("tokenizer", 1, 1)
+        tokenizer = load_tokenizer(str(folder))
+        if self.data["train"].pairs is not None and not supports_pairs(tokenizer):
+            raise ModelError(
+                f"--text-pair {self.request.columns.text_pair!r}: the tokenizer of {self.request.model!r} "
+                "takes single texts only; leave --text-pair out or use a model for text pairs"
+            )
+        return tokenizer
+
+    def _source_tokenizer(self) -> PreTrainedTokenizerFast:
+        if self.request.checkpoints is not None:
+            return _trainer_tokenizer(Path(self.request.checkpoints), Path(self.request.model))
+        if self.request.model == CNN:
+            train = self.data["train"]
+            return train_word_pieces([*train.texts, *(train.pairs or [])])
+        return load_tokenizer(self.request.model)
+
+    def _encode(self, split: str, tokenizer: PreTrainedTokenizerFast) -> Encoding:
+        folder = self.index / split / "encoding"
+        data = self.data[split]
+        if not (folder / DONE).is_file():
+            longest = min(self.request.max_length, tokenizer.model_max_length)
+
+            def progress(_stage: str, done: int, total: int) -> None:
+                self.progress(f"tokenize {split}", done, total)
+
+            encode(tokenizer, data.texts, data.pairs, max_length=longest, progress=progress).save(folder)
+            write_json(folder / DONE, {})
+        encoding = Encoding.load(folder)
+        cut = int(encoding.truncated_N.sum())
+        if cut:
+            self.warnings.append(
+                f"{cut:,} of {len(encoding):,} {split} texts were cut at {self.request.max_length} tokens (--max-length)"
+            )
+        return encoding
+
+    def _label_indices(self, split: str) -> IntArray:
+        lookup = {name: index for index, name in enumerate(self.names)}
+        labels_N = np.array([lookup[label] for label in self.data[split].labels], dtype=np.int64)
+        np.save(self.index / split / "labels.npy", labels_N)
+        return labels_N
+
+    def _write_index(
+        self, tokenizer: PreTrainedTokenizerFast, encodings: dict[str, Encoding], labels: dict[str, IntArray]
+    ) -> None:
+        settings = IndexSettings(top_k=self.request.top_k, store_rest=self.request.store_rest)
+        options = GradientSettings(device=self.device, pad_token=tokenizer.pad_token_id, bf16=self.request.bf16)
+        count = len(read_checkpoints(self.checkpoints))
+        for number in range(count):
+            if all((self.index / split / str(number) / DONE).is_file() for split in self.data):
+                continue
+            model = load_classifier(str(checkpoint_folder(self.checkpoints, number)))
+            embeddings_VD = model.get_input_embeddings().weight
+            vocabulary = max(len(tokenizer), embeddings_VD.shape[0])
+            if number == 0:
+                self._check_disk(encodings, embeddings_VD.shape[1], count, settings)
+                self._save_token_kinds(tokenizer, encodings, vocabulary)
+            with WordGradients(model, options) as gradients:
+                for split, encoding in encodings.items():
+                    write_split(
+                        gradients,
+                        encoding,
+                        labels[split],
+                        self.index / split / str(number),
+                        settings=settings,
+                        vocabulary=vocabulary,
+                        by_token=split == "train",
+                        stage=f"gradients {number + 1}/{count} {split}",
+                        progress=self.progress,
+                    )
+
+    def _save_token_kinds(self, tokenizer: PreTrainedTokenizerFast, encodings: dict[str, Encoding], vocabulary: int) -> None:
+        special_V = np.zeros(vocabulary, dtype=np.bool_)
+        for encoding in encodings.values():
+            special_V[np.unique(encoding.tokens_R[encoding.special_R])] = True
+        np.save(self.index / "special_tokens.npy", special_V)
+        np.save(self.index / "common_tokens.npy", common_tokens(tokenizer, vocabulary) | special_V)
+
+    def _check_disk(self, encodings: dict[str, Encoding], width: int, count: int, settings: IndexSettings) -> None:
+        needed = estimated_bytes(encodings["train"], width, count, settings)
+        needed += 4 * width * count * len(encodings["test"].tokens_R)
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise WorkspaceError(
+                f"disk full: the index needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free at "
+                f"{str(self.folder)!r}; free some space, or use fewer --epochs or --index top-k, and add --resume"
+            )
+
+    def _write_results(self, tokenizer: PreTrainedTokenizerFast) -> WorkspaceInfo:
+        request, train, test = self.request, self.data["train"], self.data["test"]
+        checkpoints = write_results(
+            self.folder, self.data, self.names, tokenizer, read_checkpoints(self.checkpoints), progress=self.progress
+        )
+        return WorkspaceInfo(
+            built_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            train_source=train.source,
+            train_sha256=train.sha256,
+            test_source=test.source,
+            test_sha256=test.sha256,
+            n_train=len(train),
+            n_test=len(test),
+            labels=self.names,
+            model=request.checkpoints or request.model,
+            has_pairs=train.pairs is not None,
+            top_k=request.top_k,
+            max_length=request.max_length,
+            settings={
+                "columns": asdict(request.columns),
+                "num_hidden_layers": request.num_hidden_layers,
+                "training": None if request.training is None else asdict(request.training),
+                "checkpoints": request.checkpoints,
+                "index": "all" if request.store_rest else "top-k",
+                "precision": "bf16" if request.bf16 else "fp32",
+                "device": self.device.type,
+            },
+            versions={package: version(package) for package in PACKAGES},
+            checkpoints=checkpoints,
+            warnings=self.warnings,
+            seconds=0.0,
+            bytes=0,
+            files={},
+        )
+
+
+def _trainer_tokenizer(source: Path, model: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer saved beside a Trainer's checkpoints, or that of the model folder they started from."""
+    last = read_trainer_folder(source)[-1].folder
+    for place in (last, source, model):
+        if any((place / name).is_file() for name in TOKENIZER_FILES):
+            return load_tokenizer(str(place))
+    raise ModelError(
+        f"{str(last)!r} holds no tokenizer; pass it to the Trainer as processing_class, or name its folder with --model"
+    )
