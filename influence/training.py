@@ -79,14 +79,16 @@ def train_epoch(
     *,
     epoch: int,
     pad_token: int,
+    examples_E: IntArray | None = None,
     progress: Progress = silent,
 ) -> float:
-    """Train for one epoch (counted from 1) in place; returns the mean training loss in nats.
+    """Train for one epoch (counted from 1) in place, on all examples or those given; returns the mean loss in nats.
 
     Raises `ModelError` when the loss stops being a number.
     """
     device = next(model.parameters()).device
-    batches = list(shuffled_batches(encoding.lengths_N, settings, epoch=epoch))
+    chosen_E = np.arange(len(encoding)) if examples_E is None else examples_E
+    batches = [chosen_E[batch] for batch in shuffled_batches(encoding.lengths_N[chosen_E], settings, epoch=epoch)]
     total = torch.zeros((), dtype=torch.float64, device=device)
     model.requires_grad_(True).train()
     # Dropout draws from the global generator: fork it, so the caller's random state is left as it was.
@@ -102,7 +104,7 @@ def train_epoch(
             optimizer.step()
             total += loss.detach().double() * len(examples_B)
             progress(f"train epoch {epoch}", number, len(batches))
-    mean = float(total) / len(encoding)
+    mean = float(total) / len(chosen_E)
     if not np.isfinite(mean):
         raise ModelError(
             f"training diverged in epoch {epoch} (loss {mean}); use a smaller --learning-rate than {settings.learning_rate}"
