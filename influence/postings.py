@@ -74,6 +74,10 @@ class WordIndex:
         self._folders = [folder / str(number) for number in range(len(learning_rates_C))]
         self._parts = [{part: Postings.load(at / part) for part in (TOP, REST) if (at / part).is_dir()} for at in self._folders]
 
+    def parts(self, name: str) -> list[Postings]:
+        """One part of the index, `TOP` or `REST`, at every checkpoint."""
+        return [parts[name] for parts in self._parts]
+
     def last_layer(self, checkpoint: int) -> tuple[FloatArray, FloatArray]:
         """Inputs (N, H) of the last linear layer and loss gradients (N, Y) at its output."""
         path = self._folders[checkpoint] / "features.npy"
