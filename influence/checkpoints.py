@@ -52,15 +52,16 @@ class CheckpointTrainer:
     labels: list[str]
     tokenizer: PreTrainedTokenizerFast
     settings: TrainingSettings
+    epochs: int
     device: torch.device
 
     def run(self, encoding: Encoding, labels_N: IntArray, progress: Progress) -> None:
         """Train the epochs whose checkpoints are not there yet."""
         first = len(read_checkpoints(self.folder)) + 1
-        if first > self.settings.epochs:
+        if first > self.epochs:
             return
         model, optimizer = self._resume_point(first)
-        for epoch in range(first, self.settings.epochs + 1):
+        for epoch in range(first, self.epochs + 1):
             loss = train_epoch(
                 model,
                 optimizer,
@@ -94,7 +95,7 @@ class CheckpointTrainer:
     def _save(self, model: PreTrainedModel, optimizer: torch.optim.Optimizer, epoch: int, loss: float) -> None:
         folder = checkpoint_folder(self.folder, epoch - 1)
         model.save_pretrained(folder)
-        if epoch < self.settings.epochs:
+        if epoch < self.epochs:
             torch.save(optimizer.state_dict(), folder / OPTIMIZER)
         write_json(folder / DONE, Checkpoint(f"epoch {epoch}", self.settings.learning_rate, loss)._asdict())
         if epoch > 1:

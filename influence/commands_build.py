@@ -33,6 +33,7 @@ def add(commands: Any) -> None:
     serve.add_argument("--workspace-root", default="workspaces", metavar="DIR", help=about)
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8501, metavar="N")
+    serve.add_argument("--open", action="store_true", help="open a browser")
     serve.set_defaults(run=_serve)
 
 
@@ -52,10 +53,11 @@ def _add_model(model: Any) -> None:
     model.add_argument("--num-hidden-layers", type=int, metavar="N", help="keep the first N layers")
     about = "import a Hugging Face Trainer's output instead of training"
     model.add_argument("--checkpoints", metavar="TRAINER_FOLDER", help=about)
-    model.add_argument("--epochs", type=int, metavar="N")
-    model.add_argument("--learning-rate", type=float, metavar="X")
-    model.add_argument("--optimizer", choices=["sgd", "adamw"])
-    model.add_argument("--batch-size", type=int, metavar="N")
+    about = "default: 3; for the CNN 5 to 30, the more the smaller the data"
+    model.add_argument("--epochs", type=int, metavar="N", help=about)
+    model.add_argument("--learning-rate", type=float, metavar="X", help="default: 1e-4; for the CNN 2e-2")
+    model.add_argument("--optimizer", choices=["sgd", "adamw"], help="default: adamw; for the CNN sgd, as in the paper")
+    model.add_argument("--batch-size", type=int, metavar="N", help="default: 32")
     model.add_argument("--max-length", type=int, default=128, metavar="N", help="tokens a text is cut at (default 128)")
     model.add_argument("--seed", type=int, metavar="N", help="default 0")
 
@@ -116,6 +118,6 @@ def _print_built(workspace: str, info: WorkspaceInfo) -> None:
 
 def _serve(options: argparse.Namespace) -> None:
     command = [sys.executable, str(SERVER), "--workspace-root", options.workspace_root]
-    command += ["--host", options.host, "--port", str(options.port)]
+    command += ["--host", options.host, "--port", str(options.port), *(["--open"] if options.open else [])]
     # A process of its own: the engine knows nothing of the app, and the app's server wants the main thread.
     raise SystemExit(subprocess.call(command))

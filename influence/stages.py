@@ -63,6 +63,7 @@ class BuildStages:
                 labels=self.names,
                 tokenizer=tokenizer,
                 settings=self.request.training,
+                epochs=self.request.training.epochs_for(len(self.data["train"])),
                 device=self.device,
             ).run(encodings["train"], labels["train"], self.progress)
         self._write_index(tokenizer, encodings, labels)
@@ -163,7 +164,8 @@ class BuildStages:
             )
 
     def _write_results(self, tokenizer: PreTrainedTokenizerFast) -> WorkspaceInfo:
-        request, train, test = self.request, self.data["train"], self.data["test"]
+        request, training = self.request, self.request.training
+        train, test = self.data["train"], self.data["test"]
         checkpoints = write_results(
             self.folder, self.data, self.names, tokenizer, read_checkpoints(self.checkpoints), progress=self.progress
         )
@@ -183,7 +185,7 @@ class BuildStages:
             settings={
                 "columns": asdict(request.columns),
                 "num_hidden_layers": request.num_hidden_layers,
-                "training": None if request.training is None else asdict(request.training),
+                "training": None if training is None else {**asdict(training), "epochs": len(checkpoints)},
                 "checkpoints": request.checkpoints,
                 "index": "all" if request.store_rest else "top-k",
                 "precision": "bf16" if request.bf16 else "fp32",

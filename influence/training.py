@@ -18,6 +18,7 @@ from influence.gradients import model_inputs
 from influence.model import CNN
 
 Optimizer = Literal["sgd", "adamw"]
+SGD_STEPS, SGD_EPOCHS = 2_500, (5, 30)  # a CNN trained from scratch by SGD has hardly moved after a few hundred steps
 BUCKET_BATCHES = 50  # shuffled batches whose examples are put together by length
 
 
@@ -25,7 +26,7 @@ BUCKET_BATCHES = 50  # shuffled batches whose examples are put together by lengt
 class TrainingSettings:
     """How a model is trained. The learning rate is constant, so every epoch's checkpoint counts alike in a score."""
 
-    epochs: int
+    epochs: int | None = None  # None: enough for SGD_STEPS steps, see `epochs_for`
     learning_rate: float
     optimizer: Optimizer
     batch_size: int
@@ -36,8 +37,9 @@ class TrainingSettings:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise SettingsError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be 1 or more")
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise SettingsError(f"--{name.replace('_', '-')} {value}: must be 1 or more")
         if not 0 < self.learning_rate < float("inf"):
             raise SettingsError(f"--learning-rate {self.learning_rate}: must be a number above 0")
         if self.optimizer not in ("sgd", "adamw"):
@@ -45,11 +47,17 @@ class TrainingSettings:
         if self.seed < 0:
             raise SettingsError(f"--seed {self.seed}: must be 0 or more")
 
+    def epochs_for(self, n_train: int) -> int:
+        """How many epochs to train on that many examples: as set, else as many as make `SGD_STEPS` steps, within bounds."""
+        if self.epochs is not None:
+            return self.epochs
+        return int(np.clip(np.ceil(SGD_STEPS * self.batch_size / n_train), *SGD_EPOCHS))
+
 
 def default_settings(model: str) -> TrainingSettings:
     """Settings that are known to train this kind of model: the paper's SGD moves a CNN but not a pretrained body."""
     if model == CNN:
-        return TrainingSettings(epochs=5, learning_rate=2e-2, optimizer="sgd", batch_size=32)
+        return TrainingSettings(learning_rate=2e-2, optimizer="sgd", batch_size=32)
     return TrainingSettings(epochs=3, learning_rate=1e-4, optimizer="adamw", batch_size=32)
 
 
