@@ -1,0 +1,230 @@
+// A test sentence with its proponents and opponents. Every text of a data file goes through textContent, never through HTML.
+//
+// data: stamp (which explanation this is), pinned (a card's id, or ""), query {title, sides, ends, sums},
+//       columns [{title, detail, empty, cards [{id, rank, score, bar, label, says, ends, sides, special, cut, matches}]}]
+// sides: a list of texts, each a list of pieces [text, word, kind]; word -1 is not lit; kind 0 shown, 1 folded, 2 never read
+// matches: [test word, training word, score]; sums: {test word: score over the shown cards}
+
+const states = new WeakMap();
+const FOLDED = 1, UNREAD = 2;
+const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const state = states.get(parentElement) ?? {};
+  states.set(parentElement, state);
+  state.choose = (id) => setTriggerValue("chosen", id);
+  if (state.stamp !== data.stamp) {
+    state.stamp = data.stamp;
+    build(state, data, parentElement.querySelector(".board"));
+  }
+  state.pinned = data.pinned;
+  for (const card of state.cards) card.element.classList.toggle("pinned", card.id === data.pinned);
+  for (const card of state.cards) card.element.setAttribute("aria-pressed", String(card.id === data.pinned));
+  light(state, null);
+}
+
+function make(tag, name, text) {
+  const element = document.createElement(tag);
+  if (name) element.className = name;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function build(state, data, root) {
+  root.replaceChildren();
+  state.cards = [];
+  state.sums = new Map(Object.entries(data.query.sums).map(([word, score]) => [Number(word), score]));
+  state.query = new Map();
+  const query = make("section", "query");
+  const head = make("header");
+  head.append(make("b", "", data.query.title));
+  if (data.query.ends.length) {
+    const ends = make("span", "ends");
+    for (const [word, text] of data.query.ends) append(ends, text, word, 0, state.query);
+    head.append(ends);
+  }
+  head.append((state.caption = make("span", "caption")));
+  query.append(head, texts(data.query, state.query));
+  if (data.query.cut) query.append(make("p", "note", "Grey: cut off, the model never read it."));
+  for (const [word, marks] of state.query) {
+    for (const mark of marks) {
+      mark.onmouseenter = () => link(state, word);
+      mark.onmouseleave = () => link(state, null);
+    }
+  }
+  const columns = make("div", "columns");
+  for (const column of data.columns) columns.append(makeColumn(state, column));
+  root.append(query, legend(), columns);
+}
+
+function legend() {
+  const line = make("p", "legend");
+  const plus = make("mark", "plus", "+ solid line"), minus = make("mark", "minus", "− dotted line");
+  plus.style.setProperty("--a", 0.5);
+  minus.style.setProperty("--a", 0.5);
+  line.append("Lit words: ", plus, " pushes towards the label, ", minus, " away from it; darkest, the strongest of its sentence. Scores in nats.");
+  return line;
+}
+
+function makeColumn(state, column) {
+  const section = make("section", `column ${column.kind}`);
+  const head = make("header");
+  head.append(make("h4", "", column.title), make("span", "caption", column.detail));
+  section.append(head, make("p", "meaning", column.meaning));
+  if (!column.cards.length) section.append(make("p", "empty", column.empty));
+  for (const card of column.cards) section.append(makeCard(state, card, column.kind));
+  return section;
+}
+
+function makeCard(state, card, kind) {
+  const element = make("article", `card ${kind}`);
+  const entry = { id: card.id, rank: card.rank, kind, element, marks: new Map(), matches: card.matches, totals: new Map() };
+  for (const [test, , score] of card.matches) entry.totals.set(test, (entry.totals.get(test) ?? 0) + score);
+  element.tabIndex = 0;
+  element.setAttribute("role", "button");
+  const head = make("header");
+  const bar = make("span", "bar");
+  const fill = make("i");
+  fill.style.width = `${Math.max(1, card.bar * 100)}%`;
+  bar.append(fill);
+  head.append(make("span", "rank", String(card.rank)), make("b", "score", card.score), bar, make("span", "id", card.id));
+  head.lastChild.title = card.id;
+  const labels = make("div", "labels");
+  labels.append(make("span", "label", card.label));
+  if (card.says) labels.append(make("span", "says", `≠ model says ${card.says}`));
+  if (card.special) labels.append(makeEnds(card, entry.marks));
+  element.append(head, labels, texts(card, entry.marks));
+  shade(entry.marks, trainTotals(card.matches), card.matches);
+  if (card.cut) element.append(make("p", "note", "Grey: cut off, the model never read it."));
+  if (element.querySelector(".folded")) element.append(unfold(element));
+  listen(state, entry);
+  state.cards.push(entry);
+  return element;
+}
+
+function makeEnds(card, marks) {
+  const line = make("span", "ends", card.ends.length ? `${card.special} from ` : `${card.special} from start/end tokens`);
+  line.title = "The share of the score that start and end tokens carry; every sentence has them.";
+  for (const [word, text] of card.ends) append(line, text, word, 0, marks);
+  return line;
+}
+
+function trainTotals(matches) {
+  const totals = new Map();
+  for (const [, train, score] of matches) totals.set(train, (totals.get(train) ?? 0) + score);
+  return totals;
+}
+
+function unfold(element) {
+  const button = make("button", "unfold", "Show the whole text");
+  button.onclick = (event) => {
+    event.stopPropagation();
+    const open = element.classList.toggle("open");
+    button.textContent = open ? "Show less" : "Show the whole text";
+  };
+  button.onkeydown = (event) => event.stopPropagation();
+  return button;
+}
+
+function listen(state, entry) {
+  const element = entry.element;
+  let down = null;
+  element.onmouseenter = () => light(state, entry);
+  element.onmouseleave = () => light(state, null);
+  element.onfocus = () => light(state, entry);
+  element.onblur = () => light(state, null);
+  element.onmousedown = (event) => (down = [event.clientX, event.clientY]);
+  element.onclick = (event) => {
+    // A drag that selects text is not a choice.
+    if (down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 4) return;
+    choose(state, entry);
+  };
+  element.onkeydown = (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    choose(state, entry);
+  };
+  for (const [word, marks] of entry.marks) {
+    const partners = entry.matches.filter(([, train]) => train === word).map(([test]) => test);
+    for (const mark of marks) {
+      mark.onmouseenter = () => partners.forEach((test) => mark_all(state.query.get(test), "linked", true));
+      mark.onmouseleave = () => partners.forEach((test) => mark_all(state.query.get(test), "linked", false));
+    }
+  }
+}
+
+function choose(state, entry) {
+  // Shown at once; the charts follow with the server's answer.
+  const pinned = state.pinned === entry.id ? "" : entry.id;
+  for (const card of state.cards) card.element.classList.toggle("pinned", card.id === pinned);
+  state.choose(pinned);
+}
+
+// Light the test sentence by a card (hovered, else pinned), or by the sum over all cards.
+function light(state, hovered) {
+  const card = hovered ?? state.cards.find((entry) => entry.id === state.pinned);
+  shade(state.query, card ? card.totals : state.sums, card?.matches);
+  const name = card && `${card.kind === "plus" ? "proponent" : "opponent"} ${card.rank}`;
+  state.caption.textContent = card
+    ? card.totals.size ? `lit: words shared with ${name}` : `${name}: this method has no words to light`
+    : state.sums.size ? "lit: sum over the sentences below" : "";
+}
+
+function shade(marks, totals, matches) {
+  const most = Math.max(...[...totals.values()].map(Math.abs), Number.MIN_VALUE);
+  for (const [word, elements] of marks) {
+    const score = totals.get(word) ?? 0;
+    for (const element of elements) {
+      element.classList.toggle("plus", score > 0);
+      element.classList.toggle("minus", score < 0);
+      element.style.setProperty("--a", score ? 0.12 + 0.88 * (Math.abs(score) / most) : 0);
+      element.title = score ? format(score) : "";
+    }
+  }
+}
+
+// Show where a word of the test sentence meets each card.
+function link(state, word) {
+  for (const card of state.cards) {
+    const partners = new Set(card.matches.filter(([test]) => test === word).map(([, train]) => train));
+    card.element.classList.toggle("without", word !== null && partners.size === 0);
+    for (const [train, marks] of card.marks) mark_all(marks, "linked", partners.has(train));
+  }
+}
+
+function mark_all(marks, name, on) {
+  for (const mark of marks ?? []) mark.classList.toggle(name, on);
+}
+
+function texts({ sides }, marks) {
+  const box = make("div", "texts");
+  sides.forEach((pieces, side) => {
+    const line = make("p", "text");
+    if (sides.length > 1) line.append(make("span", "side", side === 0 ? "1" : "2"));
+    for (const [text, word, kind] of pieces) append(line, text, word, kind, marks);
+    box.append(line);
+  });
+  return box;
+}
+
+function append(line, text, word, kind, marks) {
+  if (word >= 0) {
+    const mark = make("mark", "", text);
+    mark.dataset.word = word;
+    marks.set(word, [...(marks.get(word) ?? []), mark]);
+    line.append(mark);
+  } else if (kind === FOLDED) {
+    line.append(make("span", "dots", " … "), make("span", "folded", text));
+  } else if (kind === UNREAD) {
+    line.append(make("span", "unread", text));
+  } else {
+    line.append(document.createTextNode(text));
+  }
+}
+
+function format(score) {
+  const sign = score < 0 ? "−" : "+", size = Math.abs(score);
+  if (size >= 0.001 && size < 1000) return sign + size.toPrecision(3);
+  const [mantissa, exponent] = size.toExponential(2).split("e");
+  return `${sign}${mantissa}×10${[...exponent.replace("+", "")].map((digit) => SUPERSCRIPT[digit]).join("")}`;
+}

@@ -1,0 +1,59 @@
+// The list of test sentences. Texts of a data file go through textContent, never through HTML.
+//
+// data: stamp, query (the searched text), rows [{id, href, text, pair, label, predicted, confidence, percent, wrong}]
+
+const states = new WeakMap();
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const state = states.get(parentElement) ?? {};
+  states.set(parentElement, state);
+  state.choose = (id) => setTriggerValue("chosen", id);
+  if (state.stamp === data.stamp) return;
+  state.stamp = data.stamp;
+  const root = parentElement.querySelector(".list");
+  root.replaceChildren(...data.rows.map((row) => makeRow(state, row, data.query)));
+}
+
+function make(tag, name, text) {
+  const element = document.createElement(tag);
+  if (name) element.className = name;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function makeRow(state, row, query) {
+  // A real link, so that it can be copied or opened in another tab; a plain click stays in this page.
+  const link = make("a", row.wrong ? "row wrong" : "row");
+  link.setAttribute("href", row.href);
+  link.onclick = (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    state.choose(row.id);
+  };
+  const texts = make("span", "texts");
+  for (const text of row.pair === null ? [row.text] : [row.text, row.pair]) texts.append(highlighted(text, query));
+  const labels = make("span", "labels");
+  labels.append(make("span", "label", row.label), make("span", "arrow", row.wrong ? "≠" : "="), make("span", "label", row.predicted));
+  const confidence = make("span", "confidence");
+  const bar = make("span", "bar");
+  const fill = make("i");
+  fill.style.width = `${row.confidence * 100}%`;
+  bar.append(fill);
+  confidence.append(make("b", "", row.percent), bar);
+  const id = make("span", "id", row.id);
+  id.title = row.id;
+  link.append(texts, labels, confidence, id);
+  return link;
+}
+
+function highlighted(text, query) {
+  const line = make("span", "text");
+  const found = query ? new RegExp(query.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&"), "gi") : null;
+  let at = 0;
+  for (const match of found ? text.matchAll(found) : []) {
+    line.append(document.createTextNode(text.slice(at, match.index)), make("mark", "", match[0]));
+    at = match.index + match[0].length;
+  }
+  line.append(document.createTextNode(text.slice(at)));
+  return line;
+}

@@ -1,0 +1,110 @@
+"""What the address bar says Explore shows. State is read from it on every run and written to it only in callbacks.
+
+Values from an address are untrusted: each is checked against what the workspace knows, and one that does not fit is
+left out and named in `ignored`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import streamlit as st
+
+import influence
+from influence import DEFAULT_METHOD, METHODS
+
+SHOW = {"wrong": "Wrong", "right": "Right", "all": "All"}
+TOKENS = {"include": "with", "exclude": "without", "only": "only"}
+FIRST, STEP, MOST = 10, 10, 200  # cards on each side
+LONGEST_TEXT = 20_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """Every field is one parameter of the address; fields at their default are left out of it."""
+
+    workspace: str = ""
+    show: str = "wrong"
+    label: str = ""
+    predicted: str = ""
+    low: int = 0  # confidence in the predicted label, per cent
+    high: int = 100
+    q: str = ""
+    page: int = 1
+    id: str = ""
+    own: int = 0  # 1: a text of the reader's own
+    text: str = ""
+    pair: str = ""
+    target: str = ""  # the label whose loss is explained; empty: the given, else the predicted one
+    method: str = DEFAULT_METHOD
+    tokens: str = "include"
+    top: int = FIRST
+    pin: str = ""  # the training example whose pair is shown
+
+    def parameters(self) -> dict[str, str]:
+        """The address's parameters."""
+        return {f.name: str(value) for f in fields(self) if (value := getattr(self, f.name)) != f.default}
+
+    def filter(self) -> influence.TestFilter:
+        """The list's conditions."""
+        return influence.TestFilter(
+            wrong={"wrong": True, "right": False, "all": None}[self.show],
+            label=self.label or None,
+            predicted=self.predicted or None,
+            min_confidence=self.low / 100,
+            max_confidence=self.high / 100,
+            text=self.q,
+        )
+
+    def listing(self) -> "Address":
+        """The list this sentence was picked from."""
+        kept = ("workspace", "show", "label", "predicted", "low", "high", "q", "page")
+        return Address(**{name: getattr(self, name) for name in kept})
+
+    def at(self, **changes: Any) -> "Address":
+        """The address after some changes."""
+        return replace(self, **changes)
+
+
+def go(address: Address) -> None:
+    """Put an address into the bar, as one step of the browser's history. Only for callbacks."""
+    if address.parameters() != st.query_params.to_dict():
+        st.query_params.from_dict(address.parameters())
+
+
+def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[Address, list[str]]:
+    """The address as far as it makes sense in this workspace, and the names of the parameters that do not."""
+    labels = workspace.info.labels
+    allowed: dict[str, Any] = {
+        "show": SHOW,
+        "tokens": TOKENS,
+        "method": METHODS,
+        "label": labels,
+        "predicted": labels,
+        "target": labels,
+    }
+    ranges = {"low": (0, 100), "high": (0, 100), "page": (1, 10**6), "own": (0, 1), "top": (FIRST, MOST)}
+    found: dict[str, Any] = {"workspace": workspace.name}
+    ignored = []
+    for field in fields(Address):
+        value = parameters.get(field.name, "")
+        if not value or field.name == "workspace":
+            continue
+        if field.name in ranges:
+            value = _whole_number(value, *ranges[field.name])
+        elif value not in allowed.get(field.name, [value]) or len(value) > LONGEST_TEXT:
+            value = None
+        if value is None:
+            ignored.append(field.name)
+        else:
+            found[field.name] = value
+    address = Address(**found)
+    if address.low > address.high:
+        address, ignored = address.at(low=0, high=100), [*ignored, "low", "high"]
+    return address, ignored
+
+
+def _whole_number(value: str, low: int, high: int) -> int | None:
+    if not (value.isascii() and value.isdecimal() and len(value) < 9):
+        return None
+    return int(value) if low <= int(value) <= high else None

@@ -1,0 +1,168 @@
+"""The explanation on screen: a component that lays out the test sentence and its cards, and the data it is given.
+
+The component's JavaScript is ours and puts every text in place by `textContent`; nothing here makes HTML.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from influence import METHODS, Explanation, Influence, Sentence
+from pages.shared import numbers
+from pages.shared.render import ASSETS
+
+SHOWN, FOLDED, UNREAD = 0, 1, 2
+FOLD_FROM = 320  # characters of a text, from which what lies far from any lit word is folded away
+MARGIN = 70  # characters kept beside a lit word
+Piece = tuple[str, int, int]  # text, index of its word or -1, kind
+
+_component = st.components.v2.component(
+    "wordtrace_board",
+    html="<div\nclass='board'></div>",
+    css=(ASSETS / "board.css").read_text(encoding="utf-8"),
+    js=(ASSETS / "board.js").read_text(encoding="utf-8"),
+)
+
+
+def board(found: Explanation, *, title: str, pinned: str, on_choose: Callable[[], None], key: str) -> None:
+    """Draw an explanation. A choice of a card reruns with its training id, or "" for none, in `chosen(key)`."""
+    _component(key=key, data={**payload(found, title=title), "pinned": pinned}, on_chosen_change=on_choose)
+
+
+def chosen(key: str) -> str:
+    """The id that the reader has just chosen; for use in the callback."""
+    return str(st.session_state[key].get("chosen") or "")
+
+
+def payload(found: Explanation, *, title: str) -> dict[str, Any]:
+    """Everything the component shows but the pinned card; `stamp` is equal for equal content."""
+    shown = [*found.proponents, *found.opponents]
+    sums = word_sums(shown)
+    most = max((abs(influence.score) for influence in shown), default=0.0)
+    content = {
+        "query": {"title": title, **_texts(found.query, set(sums)), "sums": {str(word): _short(s) for word, s in sums.items()}},
+        "columns": [
+            _column("plus", "Proponents", _lowered(found), found.proponents, most),
+            _column("minus", "Opponents", _raised(found), found.opponents, most),
+        ],
+    }
+    return {**content, "stamp": hashlib.sha256(repr(content).encode()).hexdigest()[:16]}
+
+
+def word_sums(influences: Iterable[Influence]) -> dict[int, float]:
+    """Contribution of each word of the test sentence, summed over some training examples."""
+    sums: dict[int, float] = {}
+    for influence in influences:
+        for word, score in influence.test_words().items():
+            sums[word] = sums.get(word, 0.0) + score
+    return sums
+
+
+def _lowered(found: Explanation) -> str:
+    if _is_control(found):
+        return "Above 0. A control: drawn at random, it says nothing about this sentence."
+    return f"Above 0: a training step on it lowered the loss on “{found.label}” here."
+
+
+def _raised(found: Explanation) -> str:
+    if _is_control(found):
+        return "Below 0. A control: drawn at random, it says nothing about this sentence."
+    meaning = f"Below 0: a training step on it raised the loss on “{found.label}” here."
+    if found.label == found.query.label != found.query.predicted:
+        meaning += f" What taught the model “{found.query.predicted}” stands here."
+    return meaning
+
+
+def _is_control(found: Explanation) -> bool:
+    return METHODS[found.method].source == "control"
+
+
+def _column(kind: str, title: str, meaning: str, influences: list[Influence], most: float) -> dict[str, Any]:
+    total = sum(influence.score for influence in influences)
+    return {
+        "kind": kind,
+        "title": title,
+        "meaning": meaning,
+        "detail": f"sum of these {len(influences)}: {numbers.score(total)}" if influences else "",
+        "empty": f"No {title.lower()}: by this method no training sentence has a score on this side of 0. "
+        "Where a method compares words, that means no word is shared.",
+        "cards": [_card(rank, influence, most) for rank, influence in enumerate(influences, start=1)],
+    }
+
+
+def _card(rank: int, influence: Influence, most: float) -> dict[str, Any]:
+    train = influence.train
+    says = (
+        f"{train.predicted} {numbers.probability(train.probabilities[train.predicted])}" if train.predicted != train.label else ""
+    )
+    return {
+        "id": train.id,
+        "rank": rank,
+        "score": numbers.score(influence.score),
+        "bar": round(abs(influence.score) / most, 3) if most else 0,
+        "label": train.label,
+        "says": says,
+        "special": numbers.share(influence.special_score, influence.score) if influence.matches else "",
+        "matches": [(match.test_word, match.train_word, _short(match.score)) for match in influence.matches],
+        **_texts(train, {match.train_word for match in influence.matches}),
+    }
+
+
+def _texts(sentence: Sentence, lit: set[int]) -> dict[str, Any]:
+    sides = [sentence.text] + ([sentence.text_pair] if sentence.text_pair is not None else [])
+    spans: list[dict[int, tuple[int, int]]] = [{} for _ in sides]
+    ends, read_to = [], [0 for _ in sides]
+    for index, word in enumerate(sentence.words):
+        if word.side < 0:
+            if index in lit:
+                ends.append((index, word.text))
+            continue
+        read_to[word.side] = max(read_to[word.side], word.end)
+        if index in lit:
+            spans[word.side][index] = (word.start, word.end)
+    cut = sentence.truncated
+    pieces = [fold(pieces_of(text, spans[side], read_to=read_to[side] if cut else len(text))) for side, text in enumerate(sides)]
+    return {"sides": pieces, "ends": ends, "cut": any(piece[2] == UNREAD for side in pieces for piece in side)}
+
+
+def pieces_of(text: str, spans: Mapping[int, tuple[int, int]], *, read_to: int) -> list[Piece]:
+    """A text in pieces that join to it exactly: its lit words by their character spans, the rest, and what was cut off."""
+    pieces: list[Piece] = []
+    at = 0
+    for word, (start, end) in sorted(spans.items(), key=lambda item: item[1]):
+        pieces += [(text[at:start], -1, SHOWN), (text[start:end], word, SHOWN)]
+        at = end
+    read_to = max(read_to, at)
+    tail = text[read_to:]
+    pieces += [(text[at:read_to], -1, SHOWN), (tail, -1, UNREAD if tail.strip() else SHOWN)]
+    return [piece for piece in pieces if piece[0]]
+
+
+def fold(pieces: list[Piece]) -> list[Piece]:
+    """Fold away what lies far from any lit word, where the text is long."""
+    if sum(len(text) for text, _, _ in pieces) < FOLD_FROM:
+        return pieces
+    folded: list[Piece] = []
+    for number, (text, word, kind) in enumerate(pieces):
+        # A text's first words say what it is about, so they stay.
+        head = MARGIN
+        tail = MARGIN if number + 1 < len(pieces) and pieces[number + 1][1] >= 0 else 0
+        if word >= 0 or len(text) < head + tail + MARGIN:
+            folded.append((text, word, kind))
+            continue
+        first, last = _break_before(text, head), len(text) - _break_before(text[::-1], tail)
+        folded += [(text[:first], word, kind), (text[first:last], word, FOLDED), (text[last:], word, kind)]
+    return [piece for piece in folded if piece[0]]
+
+
+def _break_before(text: str, limit: int) -> int:
+    """The last space within `limit` characters, or `limit` itself where there is none."""
+    space = text.rfind(" ", 0, limit)
+    return space if space > 0 else limit
+
+
+def _short(score: float) -> float:
+    # Four digits are more than a shade or a tooltip shows; the exact sum is in the charts.
+    return float(f"{score:.4g}")

@@ -1,0 +1,203 @@
+"""Plotly figures. Texts of a data file are escaped, because Plotly reads a little HTML in labels."""
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from influence import CheckpointInfo, Influence, Sentence
+from pages.shared import numbers
+
+PLUS, MINUS, TRAIN, TEST, RIGHT = "#2f7fc9", "#d9730d", "#8a94a3", "#2f7fc9", "#8a94a3"
+STILL = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+MOST_WORDS = 14
+ROW = 24  # pixels of a bar
+
+
+def label(text: str, longest: int = 24) -> str:
+    """A text for a Plotly label: shortened in the middle, and shown as itself."""
+    line = " ".join(text.split())
+    if len(line) > longest:
+        line = f"{line[: longest - 9]}…{line[-8:]}"
+    return html.escape(line)
+
+
+def word_bars(totals: Mapping[int, float], sentence: Sentence) -> go.Figure:
+    """Contribution of each word of the test sentence; the many smallest share one bar, so that all bars sum to the score."""
+    ranked = sorted(totals.items(), key=lambda item: -abs(item[1]))
+    shown = ranked if len(ranked) <= MOST_WORDS else ranked[: MOST_WORDS - 1]
+    rows = [(word_name(word, sentence), score) for word, score in shown]
+    if len(ranked) > len(shown):
+        rows.append((f"{len(ranked) - len(shown)} other words", sum(score for _, score in ranked[len(shown) :])))
+    return _signed_bars(rows)
+
+
+def word_sides(proponents: Mapping[int, float], opponents: Mapping[int, float], sentence: Sentence) -> go.Figure:
+    """For each word of the test sentence, what all shown proponents and all shown opponents carry over it."""
+    words = sorted({*proponents, *opponents}, key=lambda word: -abs(proponents.get(word, 0)) - abs(opponents.get(word, 0)))
+    words = words[:MOST_WORDS]
+    names = [word_name(word, sentence) for word in words]
+    figure = go.Figure()
+    for title, totals, colour, pattern in (("proponents", proponents, PLUS, ""), ("opponents", opponents, MINUS, "/")):
+        values = [totals.get(word, 0.0) for word in words]
+        figure.add_bar(
+            y=list(range(len(words))),
+            x=values,
+            orientation="h",
+            name=title,
+            marker={"color": colour, "pattern": {"shape": pattern}},
+            hovertext=[f"{name}: {numbers.score(value)}" for name, value in zip(names, values, strict=True)],
+            hoverinfo="text",
+        )
+    figure.update_layout(barmode="relative", legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0})
+    return _row_layout(figure, names, top=26)
+
+
+def checkpoint_bars(influence: Influence, checkpoints: Sequence[CheckpointInfo]) -> go.Figure:
+    """The part of a pair's score that each checkpoint adds."""
+    names = [checkpoint.name for checkpoint in checkpoints]
+    return _signed_bars(list(zip(map(label, names), influence.checkpoint_scores, strict=True)))
+
+
+def word_name(word: int, sentence: Sentence) -> str:
+    """A word for an axis; the second of equal words is told apart by its number."""
+    text = sentence.words[word].text
+    same = [index for index, other in enumerate(sentence.words) if other.text == text]
+    return label(text) if len(same) == 1 else f"{label(text)} ({same.index(word) + 1})"
+
+
+def curves(checkpoints: Sequence[CheckpointInfo], *, what: str) -> go.Figure:
+    """Loss or accuracy of both splits at every checkpoint."""
+    names = [label(checkpoint.name) for checkpoint in checkpoints]
+    test = [getattr(checkpoint, f"test_{what}") for checkpoint in checkpoints]
+    train = [getattr(checkpoint, f"train_{what}") for checkpoint in checkpoints]
+    figure = go.Figure()
+    for title, values, colour, dash in (("train", train, TRAIN, "dot"), ("test", test, TEST, "solid")):
+        if any(value is not None for value in values):
+            figure.add_scatter(
+                x=names,
+                y=values,
+                name=title,
+                mode="lines+markers",
+                line={"color": colour, "dash": dash, "width": 2},
+                marker={"size": 8},
+            )
+    template = "%{y:.1%}" if what == "accuracy" else "%{y:.3f}"
+    figure.update_traces(hovertemplate=f"%{{x}}: {template}<extra>%{{fullData.name}}</extra>")
+    figure.update_layout(
+        height=220,
+        title={"text": what.capitalize(), "x": 0, "y": 0.98, "yanchor": "top", "font": {"size": 13}},
+        margin={"l": 8, "r": 8, "t": 30, "b": 8},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+    )
+    figure.update_yaxes(tickformat=".0%" if what == "accuracy" else ".2f", automargin=True)
+    figure.update_xaxes(type="category", automargin=True)
+    return figure
+
+
+def confusion(counts: Any, labels: Sequence[str]) -> go.Figure:
+    """Test counts by given label (down) and prediction (across), shaded by the share of the row; errors in orange.
+
+    Each cell with a count carries a marker whose custom data are its two labels, so that a click can be followed.
+    """
+    table = counts.loc[list(labels), list(labels)].to_numpy()
+    shares = table / table.sum(axis=1, keepdims=True).clip(min=1)
+    size = len(labels)
+    right = [[shares[row][column] if row == column else None for column in range(size)] for row in range(size)]
+    wrong = [
+        [shares[row][column] if row != column and table[row][column] else None for column in range(size)] for row in range(size)
+    ]
+    figure = go.Figure()
+    for values, colour, most in ((right, RIGHT, 1.0), (wrong, MINUS, max(0.05, max(v or 0 for row in wrong for v in row)))):
+        figure.add_heatmap(
+            z=values, zmin=0, zmax=most, showscale=False, hoverinfo="skip", xgap=1, ygap=1, colorscale=_fading(colour)
+        )
+    cells = [(row, column) for row in range(size) for column in range(size) if table[row][column]]
+    side = 460 if size <= 12 else 22 * size if size <= 30 else 15 * size
+    figure.add_scatter(
+        x=[column for _, column in cells],
+        y=[row for row, _ in cells],
+        mode="markers+text" if size <= 30 else "markers",
+        text=[f"{table[row][column]:,}" for row, column in cells],
+        marker={"symbol": "square", "size": max(8, 0.8 * side / size), "opacity": 0},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}, "textfont": {"color": None}},
+        customdata=[[labels[row], labels[column]] for row, column in cells],
+        hovertext=[_cell_text(table, labels, row, column) for row, column in cells],
+        hoverinfo="text",
+        showlegend=False,
+    )
+    return _square(figure, labels, side)
+
+
+def _cell_text(table: Any, labels: Sequence[str], row: int, column: int) -> str:
+    names = f"given {label(labels[row], 60)}<br>predicted {label(labels[column], 60)}"
+    return f"{names}<br><b>{table[row][column]:,}</b> of {table[row].sum():,}"
+
+
+def _square(figure: go.Figure, labels: Sequence[str], side: int) -> go.Figure:
+    ticks = {
+        "tickvals": list(range(len(labels))),
+        "ticktext": [label(name, 26) for name in labels],
+        "tickfont": {"size": 12 if len(labels) <= 30 else 9},
+        "showgrid": False,
+        "zeroline": False,
+        "automargin": True,
+        "fixedrange": True,
+    }
+    last = len(labels) - 0.5
+    figure.update_xaxes(**ticks, side="top", title="predicted", tickangle=0 if len(labels) <= 6 else -60, range=[-0.5, last])
+    figure.update_yaxes(**ticks, title="given label", range=[last, -0.5])
+    figure.update_layout(
+        height=side + 160 if len(labels) > 12 else 90 + 56 * len(labels), margin={"l": 8, "r": 8, "t": 8, "b": 8}
+    )
+    figure.update_layout(clickmode="event+select", dragmode=False)
+    return figure
+
+
+def _fading(colour: str) -> list[list[object]]:
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return [[0, f"rgba({red},{green},{blue},0.06)"], [1, f"rgba({red},{green},{blue},0.75)"]]
+
+
+def _signed_bars(rows: Sequence[tuple[str, float]]) -> go.Figure:
+    """Bars to the right in blue and to the left in striped orange, each with its number."""
+    values = [value for _, value in rows]
+    figure = go.Figure()
+    figure.add_bar(
+        y=list(range(len(rows))),
+        x=values,
+        orientation="h",
+        marker={
+            "color": [MINUS if value < 0 else PLUS for value in values],
+            "pattern": {"shape": ["/" if value < 0 else "" for value in values]},
+        },
+        text=[numbers.score(value) for value in values],
+        textposition="outside",
+        cliponaxis=False,
+        hovertext=[f"{name}: {numbers.score(value)}" for name, value in rows],
+        hoverinfo="text",
+        showlegend=False,
+    )
+    # Room for the numbers beyond the longest bars.
+    low, high = min(0.0, *values), max(0.0, *values)
+    span = (high - low) or 1.0
+    figure.update_xaxes(
+        range=[low - (0.42 * span if low < 0 else 0.02 * span), high + (0.42 * span if high > 0 else 0.02 * span)]
+    )
+    return _row_layout(figure, [name for name, _ in rows])
+
+
+def _row_layout(figure: go.Figure, names: Sequence[str], *, top: int = 4) -> go.Figure:
+    figure.update_yaxes(
+        tickvals=list(range(len(names))),
+        ticktext=list(names),
+        autorange="reversed",
+        automargin=True,
+        showgrid=False,
+        fixedrange=True,
+    )
+    figure.update_xaxes(zeroline=True, zerolinewidth=1, showticklabels=False, showgrid=False, fixedrange=True)
+    figure.update_layout(height=top + 10 + ROW * max(len(names), 1), margin={"l": 4, "r": 4, "t": top, "b": 6}, bargap=0.3)
+    return figure

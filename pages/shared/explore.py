@@ -1,0 +1,41 @@
+"""The Explore page: a list of test sentences, one of them read closely, or a text of the reader's own."""
+
+import streamlit as st
+
+import influence
+from pages.shared import address as addresses
+from pages.shared import listing, own_text, reading, render
+from pages.shared.address import Address
+
+
+@st.fragment
+def draw(workspace: influence.Workspace) -> None:
+    """The page below the frame. A fragment: a click here does not draw the frame again."""
+    address, ignored = addresses.read(st.query_params.to_dict(), workspace)
+    if ignored:
+        st.warning(f"Left out of the address, because this workspace knows no such value: {', '.join(ignored)}.")
+    if address.own or not address.id:
+        _tabs(address)
+    if address.own:
+        own_text.form(workspace, address)
+        if address.text:
+            reading.draw(workspace, address)
+    elif address.id:
+        reading.draw(workspace, address)
+    else:
+        listing.draw(workspace, address)
+
+
+def _tabs(address: Address) -> None:
+    names = {0: "Test sentences", 1: "Your own text"}
+    st.session_state["explore_own"] = address.own
+    with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
+        render.title("Explore")
+        st.segmented_control(
+            "Source", list(names), format_func=names.get, key="explore_own", required=True, label_visibility="collapsed",
+            on_change=_change, args=(address,),
+        )  # fmt: skip
+
+
+def _change(address: Address) -> None:
+    addresses.go(address.listing().at(own=st.session_state["explore_own"]))

@@ -1,0 +1,132 @@
+"""Explore's list: test sentences by search and filters, the surest mistakes first."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+import influence
+from pages.shared import numbers, render
+from pages.shared.address import SHOW, Address, go
+from pages.shared.render import ASSETS
+
+PAGE = 20
+ANY = ""
+KEY = "explore_list"
+
+_component = st.components.v2.component(
+    "wordtrace_list",
+    html="<div\nclass='list'></div>",
+    css=(ASSETS / "list.css").read_text(encoding="utf-8"),
+    js=(ASSETS / "list.js").read_text(encoding="utf-8"),
+)
+
+
+def draw(workspace: influence.Workspace, address: Address) -> None:
+    """Filters, how many sentences they leave, and one page of these."""
+    _filters(workspace, address)
+    pages_before = (address.page - 1) * PAGE
+    total, rows = workspace.search_tests(address.filter(), limit=PAGE, offset=pages_before)
+    pages = max(1, -(-total // PAGE))
+    if address.page > pages:
+        address = address.at(page=pages)
+        total, rows = workspace.search_tests(address.filter(), limit=PAGE, offset=(pages - 1) * PAGE)
+    render.hint(_count(total, workspace.info.n_test, address))
+    if not total:
+        st.button("Clear the filters", on_click=go, args=(Address(workspace=workspace.name, show="all"),))
+        return
+    _component(key=KEY, data=_payload(rows, address), on_chosen_change=_follow_list(address))
+    if pages > 1:
+        key = f"explore_page_{address.page}"  # pagination takes its page as a default only
+        st.pagination(pages, default=address.page, key=key, on_change=_change, args=(address, "page", key))
+
+
+def _filters(workspace: influence.Workspace, address: Address) -> None:
+    labels = [ANY, *workspace.info.labels]
+    _set("explore_q", address.q)
+    _set("explore_show", address.show)
+    _set("explore_label", address.label)
+    _set("explore_predicted", address.predicted)
+    _set("explore_confidence", (address.low, address.high))
+    with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
+        st.text_input(
+            "Search", type="search", key="explore_q", placeholder="part of a text, or an id", width=250, max_chars=200,
+            on_change=_change, args=(address, "q", "explore_q"),
+        )  # fmt: skip
+        st.segmented_control(
+            "Predictions", list(SHOW), format_func=SHOW.get, key="explore_show", required=True,
+            on_change=_change, args=(address, "show", "explore_show"),
+        )  # fmt: skip
+        st.selectbox(
+            "Given label", labels, format_func=_or_any, key="explore_label", width=165,
+            on_change=_change, args=(address, "label", "explore_label"),
+        )  # fmt: skip
+        st.selectbox(
+            "Predicted", labels, format_func=_or_any, key="explore_predicted", width=165,
+            on_change=_change, args=(address, "predicted", "explore_predicted"),
+        )  # fmt: skip
+        st.slider(
+            "Confidence",
+            0,
+            100,
+            step=5,
+            format="%d%%",
+            key="explore_confidence",
+            width=170,
+            on_change=_change_confidence,
+            args=(address,),
+        )
+
+
+def _set(key: str, value: Any) -> None:
+    # Widgets follow the address, not the other way round; only their callbacks write to it.
+    st.session_state[key] = value
+
+
+def _or_any(label: str) -> str:
+    return label or "any"
+
+
+def _change(address: Address, field: str, key: str) -> None:
+    value = st.session_state[key]
+    page = {} if field == "page" else {"page": 1}
+    go(address.listing().at(**{**page, field: value if value is not None else ""}))
+
+
+def _change_confidence(address: Address) -> None:
+    low, high = st.session_state["explore_confidence"]
+    go(address.listing().at(low=low, high=high, page=1))
+
+
+def _follow_list(address: Address) -> Callable[[], None]:
+    def follow() -> None:
+        go(address.listing().at(id=str(st.session_state[KEY].get("chosen") or "")))
+
+    return follow
+
+
+def _count(total: int, of: int, address: Address) -> str:
+    if not total:
+        return f"None of the {of:,} test sentences is like that."
+    order = "wrong ones first, then the surest" if address.show == "all" else "the surest first"
+    return f"{total:,} of {of:,} test sentences, {order}"
+
+
+def _payload(rows: Any, address: Address) -> dict[str, Any]:
+    shown = [
+        {
+            "id": row.id,
+            "href": "?" + urlencode(address.listing().at(id=row.id).parameters()),
+            "text": row.text,
+            "pair": row.text_pair if isinstance(row.text_pair, str) else None,
+            "label": row.label,
+            "predicted": row.predicted,
+            "confidence": round(float(row.confidence), 3),
+            "percent": numbers.probability(float(row.confidence)),
+            "wrong": bool(row.wrong),
+        }
+        for row in rows.itertuples(index=False)
+    ]
+    return {"rows": shown, "query": address.q, "stamp": hashlib.sha256(repr((shown, address.q)).encode()).hexdigest()[:16]}

@@ -1,0 +1,64 @@
+"""Numbers as people read them: a sign that is a sign, three digits, and no column of zeros."""
+
+import math
+from datetime import UTC, datetime
+
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+MINUS = "−"
+
+
+def score(value: float) -> str:
+    """A score in nats with its sign and three digits: +0.0123, −4.5×10⁻⁵, or 0 for an exact zero."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    sign = MINUS if value < 0 else "+"
+    size = abs(value)
+    if 0.001 <= size < 1000:
+        return sign + f"{size:#.3g}".rstrip(".")
+    mantissa, exponent = f"{size:.2e}".split("e")
+    return f"{sign}{mantissa}×10{str(int(exponent)).translate(SUPERSCRIPTS)}"
+
+
+def probability(value: float) -> str:
+    """A probability in whole per cent; what is not certain never reads as 0 % or 100 %."""
+    if 0 < value < 0.005:
+        return "<1%"
+    if 0.995 < value < 1:
+        return ">99%"
+    return f"{value:.0%}"
+
+
+def share(part: float, whole: float) -> str:
+    """A part of a score in whole per cent of it; a part against the score's sign is negative."""
+    if whole == 0:
+        return "0%"
+    return f"{part / whole:.0%}".replace("-0%", "0%").replace("-", MINUS)
+
+
+def size(count: int) -> str:
+    """Bytes in the largest unit that leaves a digit before the point."""
+    amount = float(count)
+    for unit in ("bytes", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, or minutes and seconds, or hours and minutes."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def moment(iso: str) -> str:
+    """A time of day in UTC from ISO 8601; the text itself where it is none."""
+    try:
+        when = datetime.fromisoformat(iso).astimezone(UTC)
+    except ValueError:
+        return iso
+    return f"{when.day} {when:%B %Y, %H:%M} UTC"

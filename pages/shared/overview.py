@@ -1,0 +1,156 @@
+"""The Home page: one look at a workspace."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+import influence
+from influence import WorkspaceInfo
+from pages.shared import answers, charts, numbers, render, shell
+from pages.shared.render import md
+
+MANY = 25  # labels, from which the matrix shows the most confused ones first
+TOP_CONFUSIONS = 8
+MATRIX = "home_confusion"
+
+
+def draw(workspace: influence.Workspace) -> None:
+    """The page below the frame."""
+    info, counts = workspace.info, answers.confusion(workspace)
+    render.title(workspace.name)
+    render.hint(f"Built {numbers.moment(info.built_at)} in {numbers.duration(info.seconds)}, {numbers.size(info.bytes)} on disk")
+    _figures(info, counts)
+    with st.container(key="wt-split-home"):
+        left, right = st.columns([1.25, 1], gap="large")
+    with left:
+        _confusion(workspace, counts)
+        _learning(info)
+    with right:
+        _next(workspace, counts)
+        if info.warnings:
+            render.heading("Worth knowing")
+            render.notes(info.warnings)
+        _origin(info)
+
+
+def _figures(info: WorkspaceInfo, counts: Any) -> None:
+    wrong = _wrong(counts)
+    last = info.checkpoints[-1]
+    figures = (
+        ("Test accuracy", f"{info.accuracy:.1%}", f"{info.n_test - wrong:,} of {info.n_test:,} right"),
+        ("Wrong predictions", f"{wrong:,}", f"test loss {last.test_loss:.3f}"),
+        (
+            "Training sentences" if not info.has_pairs else "Training pairs",
+            f"{info.n_train:,}",
+            f"{last.train_accuracy:.1%} right",
+        ),
+        ("Labels", f"{len(info.labels):,}", ", ".join(map(str, info.labels)) if len(info.labels) <= 4 else "see the matrix"),
+    )
+    for column, (name, value, detail) in zip(st.columns(4), figures, strict=True):
+        with column:
+            render.figure(name, value, detail)
+
+
+def _wrong(counts: Any) -> int:
+    table = counts.to_numpy()
+    return int(table.sum() - table.trace())
+
+
+def _confusion(workspace: influence.Workspace, counts: Any) -> None:
+    labels = workspace.info.labels
+    render.heading("Where it goes wrong", "rows: given labels, columns: predictions; a click opens those sentences")
+    shown = labels
+    if len(labels) > MANY:
+        ranked = _most_confused(counts, labels)
+        choices = {MANY: f"{MANY} most confused labels", len(labels): f"all {len(labels)}"}
+        many = st.segmented_control(
+            "Labels",
+            list(choices),
+            format_func=choices.get,
+            default=MANY,
+            required=True,
+            key="home_labels",
+            label_visibility="collapsed",
+        )
+        shown = [label for label in labels if label in set(ranked[:many])]
+    figure = charts.confusion(counts, shown)
+    event = st.plotly_chart(figure, key=MATRIX, on_select="rerun", selection_mode="points", config=charts.STILL)
+    for point in event["selection"]["points"]:
+        given, predicted = point["customdata"][:2]
+        if given in labels and predicted in labels:
+            shell.switch("explore", workspace=workspace.name, show="all", label=given, predicted=predicted)
+
+
+def _most_confused(counts: Any, labels: list[str]) -> list[str]:
+    table = counts.to_numpy()
+    errors = table.sum(axis=0) + table.sum(axis=1) - 2 * table.diagonal()
+    return [label for _, label in sorted(zip(-errors, labels, strict=True), key=lambda pair: pair[0])]
+
+
+def _next(workspace: influence.Workspace, counts: Any) -> None:
+    render.heading("Where to go next")
+    wrong = _wrong(counts)
+    name = workspace.name
+    if wrong:
+        shell.link("explore", f"{wrong:,} wrong test predictions: what taught the model that?", workspace=name)
+    else:
+        shell.link("explore", "No wrong test prediction: look at the right ones", workspace=name, show="right")
+    shell.link("explore", "Try a text of your own", workspace=name, icon=":material/edit:", own="1")
+    pairs = [
+        (int(counts.loc[given, predicted]), given, predicted)
+        for given in workspace.info.labels
+        for predicted in workspace.info.labels
+        if given != predicted and counts.loc[given, predicted]
+    ]
+    if len(workspace.info.labels) > 2 and pairs:
+        render.hint("Most frequent mistakes")
+        for count, given, predicted in sorted(pairs, key=lambda pair: -pair[0])[:TOP_CONFUSIONS]:
+            text = f"{count} × {md(given, 40)} taken for {md(predicted, 40)}"
+            shell.link("explore", text, workspace=name, icon=":material/arrow_forward:", label=given, predicted=predicted)
+
+
+def _learning(info: WorkspaceInfo) -> None:
+    render.heading("How it learnt")
+    loss, accuracy = st.columns(2)
+    with loss:
+        st.plotly_chart(charts.curves(info.checkpoints, what="loss"), key="home_loss", config=charts.STILL)
+    with accuracy:
+        st.plotly_chart(charts.curves(info.checkpoints, what="accuracy"), key="home_accuracy", config=charts.STILL)
+    if len(info.checkpoints) == 1:
+        render.hint("One checkpoint takes part in the scores.")
+
+
+def _origin(info: WorkspaceInfo) -> None:
+    render.heading("What it was built from")
+    settings = info.settings
+    training = settings.get("training") or {}
+    trained = (
+        ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in training.items())
+        if training
+        else f"imported from {Path(str(settings.get('checkpoints'))).name}"
+    )
+    rates = ", ".join(f"{c.name} ({c.learning_rate:g})" for c in info.checkpoints)
+    layers = f", first {settings['num_hidden_layers']} layers" if settings.get("num_hidden_layers") else ""
+    render.facts(
+        [
+            ("Training data", _source(info.train_source, info.n_train, info.train_sha256)),
+            ("Test data", _source(info.test_source, info.n_test, info.test_sha256)),
+            ("Columns", ", ".join(f"{role} {name}" for role, name in (settings.get("columns") or {}).items() if name)),
+            ("Model", _short_path(info.model) + layers),
+            ("Training", trained),
+            ("Checkpoints (learning rate)", rates),
+            ("Index", f"top {info.top_k} positions, texts cut at {info.max_length} tokens, {settings.get('precision', 'fp32')}"),
+            ("Versions", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
+        ]
+    )
+
+
+def _source(name: str, rows: int, sha256: str) -> str:
+    return f"{_short_path(name)}: {rows:,} rows, sha256 {sha256[:12]}…"
+
+
+def _short_path(name: str) -> str:
+    """The last two parts of a path: enough to know it by, without the builder's folders."""
+    parts = Path(name).parts
+    return "/".join(parts[-2:]) if len(parts) > 2 else name

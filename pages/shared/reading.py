@@ -1,0 +1,209 @@
+"""Explore's reading view: one sentence, its prediction, and the training sentences behind it."""
+
+from collections.abc import Callable
+from contextlib import nullcontext
+
+import streamlit as st
+
+import influence
+from influence import METHODS, Explanation, Influence
+from pages.shared import answers, charts, numbers, render
+from pages.shared import board as boards
+from pages.shared.address import FIRST, MOST, STEP, TOKENS, Address, go
+from pages.shared.render import md
+
+BOARD = "explore_board"
+
+
+def draw(workspace: influence.Workspace, address: Address) -> None:
+    """Everything about the sentence that the address names."""
+    head = st.container(horizontal=True, vertical_alignment="center", key="wt-walk")
+    if not address.own:
+        with head:
+            _walk(workspace, address)
+    try:
+        with st.spinner("Loading the checkpoints…", show_time=True) if _needs_model(address) else nullcontext():
+            found = _ask(workspace, address)
+    except influence.WordtraceError as error:
+        st.error(md(error, 600))
+        return
+    if not address.own:
+        with head:
+            _variation(address, found)
+    _question(workspace, address, found)
+    with st.container(key="wt-split-reading"):
+        results, side = st.columns([2.1, 1], gap="medium")
+    with results:
+        _results(address, found)
+    with side, st.container(key="wt-side"):
+        render.prediction(found.query.probabilities, predicted=found.query.predicted, given=found.query.label)
+        _pair(workspace, address, found)
+
+
+def _ask(workspace: influence.Workspace, address: Address) -> Explanation:
+    which = {"text": address.text, "text_pair": address.pair or None} if address.own else {"test_id": address.id}
+    words = METHODS[address.method].words
+    return answers.explanation(
+        workspace,
+        **which,
+        label=address.target or None,
+        method=address.method,
+        top=address.top,
+        special_tokens=address.tokens if words else "include",
+    )
+
+
+def _needs_model(address: Address) -> bool:
+    return bool(address.own or address.target)
+
+
+def _walk(workspace: influence.Workspace, address: Address) -> None:
+    """Back to the list, and on to the sentences before and after in it."""
+    ids = answers.matching(workspace, address.filter())
+    at = ids.index(address.id) if address.id in ids else None
+    before = ids[at - 1] if at else None
+    after = ids[at + 1] if at is not None and at + 1 < len(ids) else None
+    after = ids[0] if at is None and ids else after
+    # Keys and arguments name the sentence, so that a key held down repeats one step and does not run on.
+    st.button(
+        f"All {len(ids):,}", icon=":material/list:", key="explore_back", shortcut="U", on_click=go, args=(address.listing(),)
+    )
+    _step("Previous", "K", before, address)
+    _step("Next", "J", after, address)
+    place = f"{at + 1:,} of {len(ids):,}" if at is not None else "not in the list as it is filtered now"
+    render.hint(f"{place} · {address.id}")
+
+
+def _variation(address: Address, found: Explanation) -> None:
+    copy = address.at(own=1, id="", text=found.query.text, pair=found.query.text_pair or "", target=found.label, pin="")
+    st.button(
+        "Try a variation", icon=":material/edit:", key=f"explore_edit_{address.id}", on_click=go, args=(copy,),
+        help="Copies this sentence where you can change its words",
+    )  # fmt: skip
+
+
+def _step(name: str, key: str, id: str | None, address: Address) -> None:
+    target = address.at(id=id or "", pin="", target="", top=FIRST)
+    st.button(
+        name, key=f"explore_{name}_{address.id}", shortcut=key, disabled=id is None, on_click=go, args=(target,),
+        icon=":material/chevron_left:" if name == "Previous" else ":material/chevron_right:",
+    )  # fmt: skip
+
+
+def _question(workspace: influence.Workspace, address: Address, found: Explanation) -> None:
+    """What is asked: which label's loss, by which method, with or without start and end tokens."""
+    method = METHODS[address.method]
+    labels = list(dict.fromkeys([*filter(None, [found.query.label, found.query.predicted]), *workspace.info.labels]))
+    with st.container(horizontal=True, vertical_alignment="bottom", key="wt-question"):
+        _choice(
+            "Explain the loss on",
+            labels,
+            found.label,
+            address,
+            "target",
+            format=lambda label: _label_name(label, found),
+            width=210,
+        )
+        _choice(
+            "Method",
+            list(METHODS),
+            method.id,
+            address,
+            "method",
+            format=lambda id: METHODS[id].title,
+            width=240,
+            help=_methods_help(),
+        )
+        key = f"explore_tokens_{address.tokens}"
+        st.session_state[key] = address.tokens
+        st.segmented_control(
+            "Start/end tokens", list(TOKENS), format_func=TOKENS.get, key=key, required=True, disabled=not method.words,
+            on_change=_change, args=(address, "tokens", key),
+        )  # fmt: skip
+    render.hint(f"{method.about} ({method.source})")
+
+
+def _choice(
+    name: str,
+    options: list[str],
+    value: str,
+    address: Address,
+    field: str,
+    *,
+    format: Callable[[str], str],
+    width: int,
+    help: str | None = None,
+) -> None:
+    # The value is part of the key: after a choice the widget is a new one and without focus, so the shortcuts still work.
+    key = f"explore_{field}_{value}"
+    st.session_state[key] = value
+    st.selectbox(
+        name, options, format_func=format, key=key, width=width, help=help, on_change=_change, args=(address, field, key)
+    )
+
+
+def _label_name(label: str, found: Explanation) -> str:
+    if label == found.query.label:
+        return f"{label} (given)" + (", predicted" if label == found.query.predicted else "")
+    return f"{label} (predicted)" if label == found.query.predicted else label
+
+
+def _change(address: Address, field: str, key: str) -> None:
+    go(address.at(**{field: st.session_state[key]}, pin=""))
+
+
+def _methods_help() -> str:
+    return "\n\n".join(f"**{md(method.title)}**: {md(method.about, 400)}" for method in METHODS.values())
+
+
+def _results(address: Address, found: Explanation) -> None:
+    ids = {one.train.id for one in (*found.proponents, *found.opponents)}
+    title = "Your text" if address.own else f"Test sentence {address.id}"
+    boards.board(found, title=title, pinned=address.pin if address.pin in ids else "", key=BOARD, on_choose=lambda: _pin(address))
+    shown = max(len(found.proponents), len(found.opponents))
+    if shown == address.top < MOST:
+        st.button(
+            f"Show {STEP} more on each side",
+            key=f"explore_more_{address.top}",
+            on_click=go,
+            args=(address.at(top=address.top + STEP),),
+        )
+
+
+def _pin(address: Address) -> None:
+    go(address.at(pin=boards.chosen(BOARD)))
+
+
+def _pair(workspace: influence.Workspace, address: Address, found: Explanation) -> None:
+    """Charts of the pinned pair, or of everything shown."""
+    for name, side in (("Proponent", found.proponents), ("Opponent", found.opponents)):
+        for rank, one in enumerate(side, start=1):
+            if one.train.id == address.pin:
+                with st.container(key="wt-pinned"):
+                    _pinned(workspace, found, one, f"{name} {rank}")
+                    st.button("Unpin", key="explore_unpin", icon=":material/close:", shortcut="X", on_click=go, args=(address.at(pin=""),))
+                return
+    _overview(found)
+
+
+def _pinned(workspace: influence.Workspace, found: Explanation, influence: Influence, name: str) -> None:
+    render.heading(f"{name}: words", str(influence.train.id))
+    totals = influence.test_words()
+    if totals:
+        st.plotly_chart(charts.word_bars(totals, found.query), key="explore_words", config=charts.STILL)
+        render.hint(f"Sum over the words: {numbers.score(sum(totals.values()))}, the pair's score.")
+    else:
+        render.hint(f"{METHODS[found.method].title} cannot be split over words. Score {numbers.score(influence.score)}.")
+    render.heading("Checkpoints")
+    st.plotly_chart(charts.checkpoint_bars(influence, workspace.info.checkpoints), key="explore_checkpoints", config=charts.STILL)
+    render.hint(f"Sum over the checkpoints: {numbers.score(sum(influence.checkpoint_scores))}, the pair's score.")
+
+
+def _overview(found: Explanation) -> None:
+    render.heading("Words, over all shown")
+    proponents, opponents = boards.word_sums(found.proponents), boards.word_sums(found.opponents)
+    if proponents or opponents:
+        st.plotly_chart(charts.word_sides(proponents, opponents, found.query), key="explore_overview", config=charts.STILL)
+    else:
+        render.hint("This method has no words to show.")
+    render.hint("Select a sentence to see which words and checkpoints make its score.")

@@ -1,0 +1,92 @@
+"""The only module that turns data into HTML or Markdown. Whatever comes from a data file is escaped here.
+
+`st.html` keeps forms, styles and images, and labels of widgets parse Markdown, which fetches images: neither is safe
+for a text that nobody has checked.
+"""
+
+import html
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import streamlit as st
+
+from pages.shared import numbers
+
+ASSETS = Path(__file__).parents[2] / "assets"
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&@/])")
+_SPACE = re.compile(r"\s+")
+TOP_LABELS = 4
+
+
+def md(value: object, longest: int = 200) -> str:
+    """A value for any label that parses Markdown: one line, and every mark escaped so that it shows as itself."""
+    line = _SPACE.sub(" ", str(value)).strip()
+    return _MARKDOWN.sub(r"\\\1", line if len(line) <= longest else line[: longest - 1] + "…")
+
+
+def style() -> None:
+    """The app's stylesheet; a file of ours, without data."""
+    st.html(ASSETS / "app.css")
+
+
+def title(text: str) -> None:
+    """The page's title."""
+    st.html(f'<h1 class="wt-title">{html.escape(text)}</h1>')
+
+
+def figure(name: str, value: str, detail: str) -> None:
+    """One number of a page's head, with its name above and a remark below."""
+    cells = f"<span>{html.escape(name)}</span><b>{html.escape(value)}</b><span>{html.escape(detail)}</span>"
+    st.html(f'<div class="wt-figure">{cells}</div>')
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> None:
+    """Names and values as a plain two-column list."""
+    cells = "".join(f"<dt>{html.escape(name)}</dt><dd>{html.escape(value)}</dd>" for name, value in rows)
+    st.html(f'<dl class="wt-facts">{cells}</dl>')
+
+
+def notes(lines: Iterable[str]) -> None:
+    """Remarks, one a line."""
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    st.html(f'<ul class="wt-notes">{items}</ul>')
+
+
+def hint(text: str) -> None:
+    """A quiet line of explanation."""
+    st.html(f'<p class="wt-hint">{html.escape(text)}</p>')
+
+
+def heading(title: str, detail: str = "") -> None:
+    """A section's title with a quiet remark beside it."""
+    remark = f'<span class="wt-hint">{html.escape(detail)}</span>' if detail else ""
+    st.html(f'<div class="wt-heading"><h3>{html.escape(title)}</h3>{remark}</div>')
+
+
+def page_state(title: str, message: str, command: str = "") -> None:
+    """A whole-page state: what is the matter, in the engine's own words, and the command that mends it."""
+    code = f"<pre><code>{html.escape(command)}</code></pre>" if command else ""
+    st.html(f'<section class="wt-state"><h2>{html.escape(title)}</h2><p>{html.escape(message)}</p>{code}</section>')
+
+
+def prediction(probabilities: Mapping[str, float], *, predicted: str, given: str) -> None:
+    """The model's probabilities as bars: the likeliest labels, and the given one wherever it stands."""
+    ranked = sorted(probabilities.items(), key=lambda item: -item[1])
+    shown = ranked[:TOP_LABELS] + [item for item in ranked[TOP_LABELS:] if item[0] == given]
+    rows = "".join(_probability_row(label, value, predicted=predicted, given=given) for label, value in shown)
+    rest = len(ranked) - len(shown)
+    more = f'<p class="wt-hint">and {rest} labels of smaller probability</p>' if rest else ""
+    st.html(f'<div class="wt-prediction">{rows}{more}</div>')
+
+
+def _probability_row(label: str, value: float, *, predicted: str, given: str) -> str:
+    tags = []
+    if label == predicted:
+        tags.append("predicted")
+    if label == given:
+        tags.append("given label")
+    name = f'<span class="wt-label" title="{html.escape(label)}">{html.escape(label)}</span>'
+    tag = f'<span class="wt-tag">{html.escape(", ".join(tags))}</span>'
+    bar = f'<span class="wt-bar"><i style="width:{value:.1%}"></i></span>'
+    return f'<div class="wt-probability">{name}{tag}<b>{numbers.probability(value)}</b>{bar}</div>'

@@ -1,0 +1,132 @@
+"""The frame around every page: configuration, stylesheet, sidebar, and the workspace that the address names.
+
+Every page file begins with `begin`, `app.py` too: a page opened by its own address runs without `app.py`.
+"""
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import streamlit as st
+
+import influence
+from pages.shared import render, workspaces
+
+PARAMETER = "workspace"
+DEMO_COMMAND = "python -m influence demo --workspace {root}/demo"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page: the file Streamlit runs, and its line in the sidebar."""
+
+    file: str
+    title: str
+    icon: str
+    about: str
+
+
+PAGES = {
+    "home": Page("app.py", "Home", ":material/home:", "What this workspace is, and how good its model is"),
+    "explore": Page(
+        "pages/explore.py", "Explore", ":material/search:", "The training sentences, and the words, behind a prediction"
+    ),
+}
+
+
+def begin(key: str) -> influence.Workspace:
+    """Draw the frame of a page and return its workspace; where there is none to show, say so and stop the page."""
+    page = PAGES[key]
+    st.set_page_config(
+        page_title=f"{page.title} · Wordtrace",
+        page_icon=str(render.ASSETS / "icon.svg"),
+        layout="wide",
+        initial_sidebar_state=220,
+    )
+    render.style()
+    names = workspaces.names()
+    asked = st.query_params.get(PARAMETER, "")
+    chosen = asked or (names[0] if names else "")
+    _sidebar(key, names, chosen if chosen in names else "")
+    if not names:
+        _nothing_yet()
+    if chosen not in names:
+        _unknown(chosen)
+    try:
+        return workspaces.open_named(chosen)
+    except influence.WorkspaceNewer as error:
+        _stop("This workspace is newer than this Wordtrace", str(error))
+    except influence.WorkspaceMissing as error:
+        _stop("This workspace has gone", str(error))
+    except influence.WorkspaceError as error:
+        _stop("This workspace cannot be opened", str(error))
+
+
+def link(key: str, label: str, *, workspace: str, icon: str | None = None, **parameters: str) -> None:
+    """A link to a page that keeps the workspace; `label` may hold Markdown, so data in it goes through `render.md`."""
+    page = PAGES[key]
+    st.page_link(page.file, label=label, icon=icon or page.icon, query_params={PARAMETER: workspace, **parameters})
+
+
+def switch(key: str, **parameters: str) -> NoReturn:
+    """Leave for another page at the given address."""
+    st.switch_page(PAGES[key].file, query_params=parameters)
+    raise AssertionError("switch_page does not return")
+
+
+def _sidebar(current: str, names: list[str], chosen: str) -> None:
+    with st.sidebar:
+        st.html('<div class="wt-brand">Wordtrace<small>from a prediction to the words that taught it</small></div>')
+        if len(names) > 1:
+            _workspace_choice(names, chosen)
+        for key, page in PAGES.items():
+            parameters = {PARAMETER: chosen} if chosen else {}
+            with st.container(key=f"wt-nav-{key}{'-current' if key == current else ''}"):
+                st.page_link(page.file, label=page.title, icon=page.icon, help=page.about, query_params=parameters)
+        st.html(f'<div class="wt-version">Wordtrace {influence.__version__}</div>')
+
+
+def _workspace_choice(names: list[str], chosen: str) -> None:
+    # Set from the address on every run, so that Back and Forward move it.
+    st.session_state["wt_workspace"] = chosen or None
+    st.selectbox("Workspace", names, key="wt_workspace", placeholder="choose one", on_change=_change_workspace)
+
+
+def _change_workspace() -> None:
+    # A new workspace knows other sentences and labels: nothing else of the address holds there.
+    st.query_params.from_dict({PARAMETER: st.session_state["wt_workspace"] or ""})
+
+
+def _nothing_yet() -> NoReturn:
+    unfinished = workspaces.half_built()
+    root = workspaces.root()
+    if unfinished:
+        _stop(
+            f"The build of {unfinished[0]} is not finished",
+            f"The folder {root / unfinished[0]} is half built: a build is running, or was interrupted. Wait for it, or run "
+            "the same build command again with --resume; then reload this page.",
+        )
+    if not root.is_dir():
+        _stop(
+            "There is no workspace folder",
+            f"{root} is not a folder. Build the demo workspace, then reload this page:",
+            _demo(),
+        )
+    _stop("No workspace yet", f"{root} holds no workspace. Build the demo, then reload this page:", _demo())
+
+
+def _unknown(name: str) -> NoReturn:
+    if name in workspaces.half_built():
+        _stop(
+            f"The build of {name} is not finished",
+            "A build is running, or was interrupted. Wait for it, or run the same build command again with --resume.",
+        )
+    _stop("There is no such workspace", f"This server has no workspace named {name[:100]!r}. Choose one at the left.")
+
+
+def _demo() -> str:
+    return DEMO_COMMAND.format(root=workspaces.root())
+
+
+def _stop(title: str, message: str, command: str = "") -> NoReturn:
+    render.page_state(title, message, command)
+    st.stop()
