@@ -7,7 +7,7 @@ their split everywhere but in `examples`, which holds the user's ids.
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import duckdb
 import pandas as pd
@@ -48,7 +48,6 @@ def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 MIGRATIONS: list[Migration] = [m001_initial]
-SCHEMA_VERSION = len(MIGRATIONS)
 
 
 class StoredExample(NamedTuple):
@@ -64,8 +63,15 @@ class StoredExample(NamedTuple):
     words: list[tuple[int, int, int, str | None]]
 
 
-class ResultStore:
-    """One results file. Every call uses a cursor of its own: a shared connection returns wrong rows under threads."""
+class Database:
+    """One DuckDB file with numbered migrations, written whole and then read by others.
+
+    Every call uses a cursor of its own: a shared connection returns wrong rows under threads.
+    """
+
+    migrations: ClassVar[Sequence[Migration]]
+    kind: ClassVar[str]  # what to call the file in a message
+    remedy: ClassVar[str]  # how to get a good one
 
     def __init__(self, path: Path, *, read_only: bool = True) -> None:
         self._lock = threading.Lock()
@@ -75,11 +81,12 @@ class ResultStore:
                 self._migrate()
             version = self.rows("select max(version) from schema_versions")[0][0]
         except duckdb.Error as error:
-            raise _cannot_open(path, error) from error
-        if version > SCHEMA_VERSION:
+            raise self._cannot_open(path, error) from error
+        known = len(self.migrations)
+        if version > known:
             self.close()
             raise WorkspaceNewer(
-                f"{str(path)!r} has schema version {version}, this Wordtrace knows {SCHEMA_VERSION}; install a newer Wordtrace"
+                f"{str(path)!r} has schema version {version}, this Wordtrace knows {known}; install a newer Wordtrace"
             )
 
     def __enter__(self) -> Self:
@@ -95,7 +102,7 @@ class ResultStore:
     def _migrate(self) -> None:
         self._connection.execute("create table if not exists schema_versions (version integer)")
         applied = {version for (version,) in self.rows("select version from schema_versions")}
-        for version, migration in enumerate(MIGRATIONS, start=1):
+        for version, migration in enumerate(self.migrations, start=1):
             if version not in applied:
                 cursor = self._connection.cursor()
                 cursor.begin()
@@ -120,7 +127,19 @@ class ResultStore:
             cursor.execute(f"insert into {table} by name select * from incoming")
             cursor.unregister("incoming")
 
-    # Questions of the application -----------------------------------------------------------------------------------
+    def _cannot_open(self, path: Path, error: duckdb.Error) -> WorkspaceError:
+        first_line = str(error).splitlines()[0]
+        if "lock" in first_line.lower():
+            return WorkspaceError(f"{str(path)!r} is locked by another program; close it and try again ({first_line})")
+        return WorkspaceError(f"{str(path)!r} cannot be opened as a {self.kind} ({first_line}); {self.remedy}")
+
+
+class ResultStore(Database):
+    """The results file of a build: written once, opened read-only ever after."""
+
+    migrations = MIGRATIONS
+    kind = "results file"
+    remedy = "build the workspace again"
 
     def confusion(self) -> pd.DataFrame:
         """Test counts by label and prediction at the last checkpoint."""
@@ -183,6 +202,14 @@ class ResultStore:
             found[position].words.append(tuple(word))
         return found
 
+    def train_frame(self) -> pd.DataFrame:
+        """Every training example in the data's order, with its prediction at the last checkpoint."""
+        return self.frame("""
+            select id, text, text_pair, e.label, text_sha256, predicted, confidence
+            from examples e join predictions p using (split, position)
+            where split = 'train' and checkpoint = (select max(checkpoint) from checkpoints) order by position
+        """)
+
     def influences(self, test: int, method: str, top: int) -> list[tuple[Any, ...]]:
         """Stored (train, score, special_score, checkpoint_scores) of a test example: `top` from either end."""
         return self.rows(
@@ -198,10 +225,3 @@ class ResultStore:
             where test = ? and list_contains(?, train) order by train, test_word, train_word""",
             [test, [int(train) for train in trains]],
         )
-
-
-def _cannot_open(path: Path, error: duckdb.Error) -> WorkspaceError:
-    first_line = str(error).splitlines()[0]
-    if "lock" in first_line.lower():
-        return WorkspaceError(f"{str(path)!r} is locked by another program; close it and try again ({first_line})")
-    return WorkspaceError(f"{str(path)!r} cannot be opened as a results file ({first_line}); build the workspace again")
