@@ -4,6 +4,7 @@ Weights are read from safetensors only and no code from a model repository is ev
 """
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,20 +46,41 @@ def resolve_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def train_word_pieces(texts: Iterable[str], vocabulary: int = CNN_VOCABULARY) -> PreTrainedTokenizerFast:
-    """A WordPiece tokenizer learnt from the training texts, for the CNN, which has no vocabulary of its own."""
-    tokenizer = Tokenizer(WordPiece(unk_token="[UNK]"))
-    tokenizer.normalizer = BertNormalizer(lowercase=True)
-    tokenizer.pre_tokenizer = BertPreTokenizer()
-    trainer = WordPieceTrainer(vocab_size=vocabulary, min_frequency=2, special_tokens=SPECIAL_TOKENS, show_progress=False)
-    tokenizer.train_from_iterator(texts, trainer)
-    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+def train_word_pieces(texts: Sequence[str], vocabulary: int = CNN_VOCABULARY) -> PreTrainedTokenizerFast:
+    """A WordPiece tokenizer learnt from the training texts, for the CNN, which has no vocabulary of its own.
+
+    The same texts give the same vocabulary.
+    """
+    # The trainer numbers letters in the order of a hash table and breaks ties between merges by those numbers, so no two
+    # runs agree. A first pass that learns letters alone lets the second have them in a fixed order.
+    letters = sorted(set(_learn_pieces(texts, len(SPECIAL_TOKENS), SPECIAL_TOKENS)) - set(SPECIAL_TOKENS))
+    pieces = _learn_pieces(texts, vocabulary, [*SPECIAL_TOKENS, *letters])
+    tokenizer = _word_piece_tokenizer(WordPiece(pieces, unk_token="[UNK]"))
     tokenizer.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=[("[CLS]", cls), ("[SEP]", sep)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", pieces["[CLS]"]), ("[SEP]", pieces["[SEP]"])],
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
     )
+
+
+def _learn_pieces(texts: Sequence[str], vocabulary: int, first: list[str]) -> dict[str, int]:
+    """Word pieces and their ids; `first` are numbered in that order, and letters are always in."""
+    tokenizer = _word_piece_tokenizer(WordPiece(unk_token="[UNK]"))
+    trainer = WordPieceTrainer(
+        vocab_size=vocabulary, min_frequency=2, limit_alphabet=sys.maxunicode, special_tokens=first, show_progress=False
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return dict(tokenizer.get_vocab())
+
+
+def _word_piece_tokenizer(model: WordPiece) -> Tokenizer:
+    tokenizer = Tokenizer(model)
+    tokenizer.normalizer = BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = BertPreTokenizer()
+    return tokenizer
 
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
