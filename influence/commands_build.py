@@ -53,7 +53,7 @@ def _add_model(model: Any) -> None:
     model.add_argument("--num-hidden-layers", type=int, metavar="N", help="keep the first N layers")
     about = "import a Hugging Face Trainer's output instead of training"
     model.add_argument("--checkpoints", metavar="TRAINER_FOLDER", help=about)
-    about = "default: 3; for the CNN 5 to 30, the more the smaller the data"
+    about = "default: 3; for the CNN 5 to 15, the more the smaller the data"
     model.add_argument("--epochs", type=int, metavar="N", help=about)
     model.add_argument("--learning-rate", type=float, metavar="X", help="default: 1e-4; for the CNN 2e-2")
     model.add_argument("--optimizer", choices=["sgd", "adamw"], help="default: adamw; for the CNN sgd, as in the paper")

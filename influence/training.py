@@ -18,7 +18,7 @@ from influence.gradients import model_inputs
 from influence.model import CNN
 
 Optimizer = Literal["sgd", "adamw"]
-SGD_STEPS, SGD_EPOCHS = 2_500, (5, 30)  # a CNN trained from scratch by SGD has hardly moved after a few hundred steps
+SGD_STEPS, SGD_EPOCHS = 1_000, (5, 15)  # a CNN trained from scratch by SGD has hardly moved after a few hundred steps
 BUCKET_BATCHES = 50  # shuffled batches whose examples are put together by length
 
 
