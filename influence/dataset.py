@@ -3,6 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -59,8 +61,8 @@ def from_table(table: Table, columns: Columns) -> Dataset:
     """The labelled texts in a table's columns."""
     if not len(table):
         raise DataError(f"{table.source!r} has no rows; it needs at least one")
-    texts = _texts(table, columns.text, "--text")
-    pairs = None if columns.text_pair is None else _texts(table, columns.text_pair, "--text-pair")
+    texts = _filled(table, columns.text, "--text")
+    pairs = None if columns.text_pair is None else _filled(table, columns.text_pair, "--text-pair")
     labels = _filled(table, columns.label, "--label")
     return Dataset(_ids(table, columns.id), texts, pairs, labels, table.source, table.sha256)
 
@@ -80,12 +82,12 @@ def label_names(train: Dataset) -> list[str]:
 
 def check_labels(test: Dataset, names: Sequence[str]) -> None:
     """Raise `DataError` where a test label never occurs in training."""
-    unseen_N = ~np.isin(np.array(test.labels, dtype=object).astype(str), np.array(list(names), dtype=str))
-    if unseen_N.any():
-        rows = np.flatnonzero(unseen_N)
+    known = set(names)
+    rows = [row for row, label in enumerate(test.labels) if label not in known]
+    if rows:
         raise DataError(
             f"{test.source!r}: label {test.labels[rows[0]]!r} never occurs in the training data "
-            f"({_rows(rows.tolist())}); the training labels are {_some(list(names))}"
+            f"({_rows(rows)}); the training labels are {_some(list(names))}"
         )
 
 
@@ -96,8 +98,18 @@ def _column(table: Table, name: str, option: str) -> list[Any]:
 
 
 def _filled(table: Table, name: str, option: str) -> list[str]:
-    """A column as text, refused where a value is missing or blank."""
-    values = [_as_text(value) for value in _column(table, name, option)]
+    """A column as text, refused where a value is missing, blank or no text at all."""
+    column = _column(table, name, option)
+    odd = next((v for v in column if not (v is None or isinstance(v, str | int | float | Decimal | date))), None)
+    if odd is not None:
+        raise DataError(f"{option} {name!r}: {table.source!r} holds {type(odd).__name__} values there, not texts or numbers")
+    values = [_as_text(value) for value in column]
+    broken = [row for row, value in enumerate(values) if not _is_unicode(value)]
+    if broken:
+        raise DataError(
+            f"{table.source!r}: column {name!r} holds half a surrogate pair, which is no character, in {len(broken):,} of "
+            f"{len(values):,} rows ({_rows(broken)}); mend or delete them"
+        )
     blank = [row for row, value in enumerate(values) if not value.strip()]
     if blank:
         raise DataError(
@@ -107,11 +119,12 @@ def _filled(table: Table, name: str, option: str) -> list[str]:
     return values
 
 
-def _texts(table: Table, name: str, option: str) -> list[str]:
-    odd = next((v for v in _column(table, name, option) if not (v is None or isinstance(v, str | int | float))), None)
-    if odd is not None:
-        raise DataError(f"{option} {name!r}: {table.source!r} holds {type(odd).__name__} values there, not texts")
-    return _filled(table, name, option)
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _as_text(value: Any) -> str:

@@ -84,23 +84,26 @@ def _read_delimited(path: Path) -> dict[str, list[Any]]:
     csv.field_size_limit(sys.maxsize)  # a long text is not an error
     with path.open(encoding="utf-8-sig", newline="") as opened:
         reader = csv.reader(opened, delimiter=DELIMITERS[path.suffix.lower()], strict=True)
+        begun = 1  # a row may span lines; where it begins is where to look for a stray quote
         try:
             header = next(reader, [])
             if len(set(header)) != len(header):
                 twice = sorted({name for name in header if header.count(name) > 1})
                 raise DataError(f"{str(path)!r}: column {twice[0]!r} stands more than once in the header; rename one")
             rows = []
+            begun = reader.line_num + 1
             for row in reader:
-                if not row:  # a blank line, at the end of most files
-                    continue
-                if len(row) != len(header):
+                if row and len(row) != len(header):  # blank lines stand at the end of most files
+                    fields = "1 field" if len(row) == 1 else f"{len(row)} fields"
                     raise DataError(
-                        f"{str(path)!r} line {reader.line_num}: {len(row)} fields where the header has {len(header)}; "
+                        f"{str(path)!r} line {begun}: {fields} where the header has {len(header)}; "
                         "quote texts that hold the delimiter, a quote or a line break"
                     )
-                rows.append(row)
+                if row:
+                    rows.append(row)
+                begun = reader.line_num + 1
         except csv.Error as error:
-            raise DataError(f"{str(path)!r} line {reader.line_num}: malformed ({error}); quote it or delete it") from error
+            raise DataError(f"{str(path)!r} line {begun}: malformed ({error}); quote it or delete it") from error
     columns: list[Any] = list(map(list, zip(*rows, strict=True))) if rows else [[] for _ in header]
     return dict(zip(header, columns, strict=True))
 
