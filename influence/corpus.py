@@ -1,0 +1,68 @@
+"""The training examples of one build as reviewers see them: by id, with their hash, label and prediction."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import NamedTuple
+
+import pandas as pd
+
+from influence.errors import QueryError
+from influence.workspace import Workspace
+
+
+class TrainExample(NamedTuple):
+    """One training example; `predicted` and `confidence` (0 to 1) are the last checkpoint's."""
+
+    id: str
+    text: str
+    text_pair: str | None
+    label: str
+    text_sha256: str
+    predicted: str
+    confidence: float
+
+    @property
+    def whole_text(self) -> str:
+        """The text whose SHA-256 is `text_sha256`: both texts with a unit separator between for a pair."""
+        return self.text if self.text_pair is None else f"{self.text}\x1f{self.text_pair}"
+
+
+class Corpus:
+    """The training examples of a workspace's build, read once."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self.build, self.labels = workspace.build.name, workspace.info.labels
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Columns id, text, text_pair, label, text_sha256, predicted, confidence, in the data's order."""
+        return self._workspace.store.train_frame()
+
+    @cached_property
+    def examples(self) -> dict[str, TrainExample]:
+        """Every training example by id, in the data's order."""
+        columns = [[None if pd.isna(v) else v for v in self.frame[name]] for name in TrainExample._fields]
+        return {row[0]: TrainExample._make(row) for row in zip(*columns, strict=True)}
+
+    def __getitem__(self, example_id: str) -> TrainExample:
+        try:
+            return self.examples[example_id]
+        except KeyError:
+            raise QueryError(
+                f"unknown training id {example_id!r}; workspace {self._workspace.name!r} has {len(self.examples):,}, "
+                f"from {next(iter(self.examples))!r} to {next(reversed(self.examples))!r}"
+            ) from None
+
+    def checked_label(self, label: str) -> str:
+        """The label. Raises `QueryError` for one that the classifier does not have."""
+        if label not in self.labels:
+            raise QueryError(f"unknown label {label!r}; the labels are {', '.join(map(repr, self.labels))}")
+        return label
+
+    def class_counts(self, labels: Iterable[str] | None = None) -> dict[str, int]:
+        """How many examples carry each label, every label named; of the corpus, or of the given labels."""
+        counts = dict.fromkeys(self.labels, 0)
+        for label in (example.label for example in self.examples.values()) if labels is None else labels:
+            counts[label] = counts.get(label, 0) + 1
+        return counts

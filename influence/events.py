@@ -1,0 +1,160 @@
+"""What reviewers do, in the words of the review log.
+
+A *decision* says what becomes of one training example: keep it, relabel it, remove it, or mask words in it. A *flag*
+("I am not sure") and a *skip* ("not me") are no decisions. An *action* is what one key press or one bulk command did:
+one or more events that are undone together. An adjudicator's decision settles a conflict and stands apart from what
+the same person decided as a reviewer.
+"""
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from influence.errors import SettingsError
+
+DecisionKind = Literal["keep", "relabel", "remove", "mask"]
+StatusKind = Literal["keep", "relabel", "remove", "mask", "flag", "skip"]
+DECISIONS: tuple[str, ...] = ("keep", "relabel", "remove", "mask")
+STATUSES: tuple[str, ...] = (*DECISIONS, "flag", "skip")
+UNDO, REDO, NOTE = "undo", "redo", "note"
+NAMES_JOIN = "; "  # between reviewers who share a row of a fix list, so no name may hold a semicolon
+LONGEST_NAME = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reviewer:
+    """Who decides. `auth` says how we know: "local" is a typed name, "oidc" a login; `session` tells browsers apart."""
+
+    name: str
+    auth: str = "local"
+    session: str = ""
+
+    def __post_init__(self) -> None:
+        name = unicodedata.normalize("NFC", self.name).strip()
+        if not name:
+            raise SettingsError("a reviewer needs a name; it is blank")
+        if len(name) > LONGEST_NAME or ";" in name or not name.isprintable():
+            raise SettingsError(
+                f"reviewer {name[:LONGEST_NAME]!r}: a name has at most {LONGEST_NAME} printable characters and no semicolon"
+            )
+        object.__setattr__(self, "name", name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What a reviewer had on screen: the method and its score, how long, and anything else worth keeping.
+
+    `details` may hold `reason`, the suspicion in words, which the fix list then gives as the reason.
+    """
+
+    method: str | None = None
+    score: float | None = None
+    ms_on_screen: int | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def stored(self) -> dict[str, Any]:
+        """The evidence as JSON values; numbers that JSON lacks become null, since evidence must never stop a decision."""
+        score = None if self.score is None else plain(float(self.score))
+        ms = None if self.ms_on_screen is None else max(int(self.ms_on_screen), 0)
+        return {"method": self.method, "score": score, "ms_on_screen": ms, "evidence": plain(dict(self.details)) or None}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What one action does to one example."""
+
+    kind: str
+    example_id: str
+    text_sha256: str
+    old_label: str
+    new_label: str | None = None
+    words: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The latest decision of one reviewer on one example that has not been undone."""
+
+    example_id: str
+    reviewer: str
+    adjudicates: bool
+    kind: str
+    old_label: str  # at the time
+    new_label: str | None
+    words: tuple[str, ...]
+    note: str
+    at: datetime
+    text_sha256: str
+    build: str
+    method: str | None
+    score: float | None
+    evidence: dict[str, Any]
+    origin: dict[str, Any]  # what a bulk decision came from: a rule, a cluster, a filter; empty for a single one
+    action: int
+
+    @property
+    def outcome(self) -> tuple[str, str | None, tuple[str, ...]]:
+        """What the example would become; two reviewers agree when these are equal."""
+        return self.kind, self.new_label, tuple(sorted(word.casefold() for word in self.words))
+
+    @property
+    def verdict(self) -> str:
+        """The outcome as one category for agreement: masking is one category whatever the words."""
+        return f"relabel: {self.new_label}" if self.kind == "relabel" else self.kind
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing a reviewer did; `undone` says whether it has been taken back."""
+
+    id: int
+    reviewer: str
+    at: datetime
+    kind: str  # of its events; "import" where they differ
+    example_ids: tuple[str, ...]
+    new_label: str | None
+    words: tuple[str, ...]
+    note: str
+    queue: str | None
+    origin: dict[str, Any]
+    adjudicates: bool
+    undone: bool
+
+
+@dataclass(frozen=True)
+class Note:
+    """A remark on an example that has not been undone."""
+
+    example_id: str
+    reviewer: str
+    at: datetime
+    text: str
+
+
+def as_datetime(ms: int) -> datetime:
+    """A UTC time from milliseconds since 1970."""
+    return datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def iso(at: datetime) -> str:
+    """A UTC time as ISO 8601 to the millisecond."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON in UTF-8 can hold it: arrays' numbers become Python's, NaN and infinity null, the rest text."""
+    if isinstance(value, Mapping):
+        return {str(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(each) for each in value]
+    if isinstance(value, bool | int) or value is None:
+        return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return plain(value.tolist() if hasattr(value, "tolist") else str(value))

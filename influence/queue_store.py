@@ -1,0 +1,137 @@
+"""The SQL of queues and leases. A lease says who has which example on screen, and until when; it always expires."""
+
+from typing import Any, NamedTuple
+
+from influence.review_store import ReviewStore
+
+# What a reviewer may still be given, in the queue's order: nothing they have decided, flagged or skipped, nothing that
+# they have on screen in another browser, and nothing that as many others as wanted have decided or have on screen.
+_OPEN = """
+    with items as ({items}),
+    taken as (
+        select example_id, text_sha256, reviewer from decisions where reviewer <> $reviewer and adjudicates = $adjudicates
+        union
+        select example_id, text_sha256, reviewer from items join leases using (example_id)
+        where reviewer <> $reviewer and until_ms > $now),
+    opinions as (select example_id, text_sha256, count(*) as others from taken group by all),
+    open as (
+        select items.*, coalesce(others, 0) < $overlap as free from items left join opinions using (example_id, text_sha256)
+        where {mine} and not exists (select 1 from leases l where l.example_id = items.example_id
+            and l.reviewer = $reviewer and l.session <> $session and l.until_ms > $now))
+"""
+_NOT_MINE = """not exists (select 1 from standings s where s.example_id = items.example_id
+    and s.text_sha256 = items.text_sha256 and s.reviewer = $reviewer and s.adjudicates = $adjudicates)"""
+_QUEUE_ITEMS = """select rank, example_id, text_sha256 from queue_items where queue = $queue
+    and example_id not in (select unnest($gone::varchar[]))"""
+_FLAGGED_ITEMS = """select row_number() over (order by seq, item) - 1 as rank, example_id, text_sha256 from standings
+    where kind = 'flag' and reviewer = $reviewer and adjudicates = $adjudicates and $queue is not null
+    and example_id not in (select unnest($gone::varchar[]))"""
+
+
+class Asked(NamedTuple):
+    """Who asks a queue for work, and how the queue is set."""
+
+    queue: str
+    reviewer: str
+    session: str
+    now: int  # milliseconds since 1970
+    overlap: int
+    adjudicates: bool
+    gone: list[str]  # examples that the data no longer has with the same text
+
+
+def queue_rows(store: ReviewStore) -> list[tuple[Any, ...]]:
+    """Every queue with its latest settings, in the order of making; the last column is its size."""
+    return store.rows("""
+        select queue, arg_max(name, seq), arg_min(created_by, seq), min(at_ms), arg_max(overlap, seq), arg_max(blind, seq),
+            arg_max(adjudicates, seq), arg_max(closed, seq), arg_min(source, seq), arg_min(build, seq),
+            (select count(*) from queue_items i where i.queue = q.queue)
+        from queues q group by queue order by min(seq)
+    """)
+
+
+def queue_items(store: ReviewStore, queue: str) -> list[tuple[str, str]]:
+    """(example, text hash) of a queue's items, in order."""
+    return [
+        (example_id, text_sha256)
+        for example_id, text_sha256 in store.rows(
+            "select example_id, text_sha256 from queue_items where queue = ? order by rank", [queue]
+        )
+    ]
+
+
+def next_item(store: ReviewStore, asked: Asked, *, flagged: bool, after: str | None) -> str | None:
+    """What a reviewer is to be given: what their browser has, else the first in order, or the first after `after`."""
+    items = _FLAGGED_ITEMS if flagged else _QUEUE_ITEMS
+    sql = _OPEN.format(items=items, mine="true" if flagged else _NOT_MINE)
+    rows = store.rows(
+        f"""{sql} select example_id from open where free
+        order by $after is not null or example_id not in (select l.example_id from leases l
+                where l.reviewer = $reviewer and l.session = $session and l.until_ms > $now),
+            rank <= coalesce((select any_value(rank) from items where example_id = $after), -1), rank limit 1""",
+        {**asked._asdict(), "after": after},
+    )
+    return rows[0][0] if rows else None
+
+
+class Counts(NamedTuple):
+    """A queue in numbers of examples: all; by this reviewer; wanted from nobody any more; left for this reviewer."""
+
+    total: int
+    decided: int
+    flagged: int
+    skipped: int
+    settled: int
+    left: int
+    in_hand: int  # on other reviewers' screens
+
+
+def counts(store: ReviewStore, asked: Asked) -> Counts:
+    """How far a queue is."""
+    [row] = store.rows(
+        f"""{_OPEN.format(items=_QUEUE_ITEMS, mine=_NOT_MINE)},
+        mine as (select example_id, text_sha256, kind from standings
+            where reviewer = $reviewer and adjudicates = $adjudicates),
+        counts as (select example_id, text_sha256, count(distinct reviewer) as decided from decisions
+            where adjudicates = $adjudicates group by all)
+        select count(*), count(*) filter (kind not in ('flag', 'skip')), count(*) filter (kind = 'flag'),
+            count(*) filter (kind = 'skip'), count(*) filter (decided >= $overlap), (select count(*) from open where free),
+            (select count(*) from items semi join (select example_id from leases
+                where reviewer <> $reviewer and until_ms > $now) using (example_id))
+        from items left join mine using (example_id, text_sha256) left join counts using (example_id, text_sha256)""",
+        asked._asdict(),
+    )
+    return Counts._make(row)
+
+
+def held(store: ReviewStore, reviewer: str, session: str, now: int) -> list[str]:
+    """What a reviewer's browser has on screen."""
+    rows = store.rows(
+        "select example_id from leases where reviewer = ? and session = ? and until_ms > ?", [reviewer, session, now]
+    )
+    return [example_id for (example_id,) in rows]
+
+
+def others_holding(store: ReviewStore, example_id: str, reviewer: str, now: int) -> int:
+    """How many other reviewers have an example on screen."""
+    [(count,)] = store.rows(
+        "select count(distinct reviewer) from leases where example_id = ? and reviewer <> ? and until_ms > ?",
+        [example_id, reviewer, now],
+    )
+    return int(count)
+
+
+def take_lease(store: ReviewStore, example_id: str, reviewer: str, session: str, until_ms: int, now: int) -> None:
+    """Put an example on a reviewer's screen: what that browser had, and the example in their others, is let go."""
+    with store.transaction() as cursor:
+        cursor.execute(
+            "delete from leases where (reviewer = ? and (session = ? or example_id = ?)) or until_ms <= ?",
+            [reviewer, session, example_id, now],
+        )
+        cursor.execute("insert into leases values (?, ?, ?, ?)", [example_id, reviewer, session, until_ms])
+
+
+def drop_leases(store: ReviewStore, reviewer: str, session: str) -> None:
+    """Let go of what a reviewer's browser has on screen."""
+    with store.transaction() as cursor:
+        cursor.execute("delete from leases where reviewer = ? and session = ?", [reviewer, session])

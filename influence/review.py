@@ -1,0 +1,260 @@
+"""Reviewing training examples: decisions, notes, undo, and what stands.
+
+    reviews = open_reviews(workspace)
+    reviews.decide(Reviewer(name="ann"), "rt-0005", "relabel", new_label="pos")
+
+Everything that is written is on disk when a call returns. Nothing is ever overwritten: an undo is one more event.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from influence import review_state
+from influence.corpus import Corpus
+from influence.deciding import as_action, changes, checked_event, checked_note, repeats, stored
+from influence.errors import QueryError
+from influence.events import DECISIONS, NOTE, REDO, UNDO, Action, Decision, Event, Evidence, Note, Reviewer, plain
+from influence.queue_store import take_lease
+from influence.review_log import ReviewLog, open_log, open_log_for_reading
+from influence.workspace import Workspace
+
+NO_EVIDENCE = Evidence()
+LEASE_AFTER_UNDO_MS = 90_000
+
+
+class Reviews:
+    """The reviews of a workspace as seen from one of its builds."""
+
+    def __init__(self, workspace: Workspace, log: ReviewLog) -> None:
+        self.workspace, self.log, self.corpus = workspace, log, Corpus(workspace)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was mended or lost in the review files since they were opened, one line each."""
+        return list(self.log.warnings)
+
+    def close(self) -> None:
+        """Close the files."""
+        self.log.close()
+
+    # Writing ---------------------------------------------------------------------------------------------------------
+
+    def decide(
+        self,
+        reviewer: Reviewer,
+        example_id: str,
+        kind: str,
+        *,
+        new_label: str | None = None,
+        words: Sequence[str] = (),
+        note: str = "",
+        evidence: Evidence = NO_EVIDENCE,
+        queue: str | None = None,
+        adjudicates: bool = False,
+    ) -> Action | None:
+        """Keep, relabel, remove or mask an example, or flag or skip it. None if it stands so already: a key held down.
+
+        Raises `QueryError` for an unknown example or label and `SettingsError` for a decision that changes nothing.
+        """
+        event = checked_event(self.corpus, self.corpus[example_id], kind, new_label, words, note)
+        with self.log.lock:
+            standing = self._standings(reviewer, [example_id], adjudicates).get(example_id)
+            if standing is not None and repeats(event, standing):
+                return None
+            return self._act(reviewer, [event], evidence, queue=queue, adjudicates=adjudicates)
+
+    def decide_many(
+        self,
+        reviewer: Reviewer,
+        example_ids: Iterable[str],
+        kind: str,
+        *,
+        new_label: str | None = None,
+        words: Sequence[str] = (),
+        note: str = "",
+        evidence: Evidence | Mapping[str, Evidence] = NO_EVIDENCE,
+        queue: str | None = None,
+        adjudicates: bool = False,
+        origin: Mapping[str, Any] | None = None,
+        keep_decided: bool = False,
+    ) -> Action | None:
+        """One decision on many examples, undone as one; `origin` says what chose them, such as a cluster or a filter.
+
+        Left out: examples on which it changes nothing (already so decided, already of that label, without the words),
+        and with `keep_decided` those that the reviewer has decided otherwise. None if that leaves none.
+        """
+        examples = [self.corpus[id] for id in dict.fromkeys(example_ids)]
+        fitting = [example for example in examples if changes(example, kind, new_label, words)]
+        events = [checked_event(self.corpus, example, kind, new_label, words, note) for example in fitting]
+        with self.log.lock:
+            standings = self._standings(reviewer, [event.example_id for event in events], adjudicates)
+            fresh = [
+                event
+                for event in events
+                if (standing := standings.get(event.example_id)) is None
+                or not ((keep_decided and standing.kind in DECISIONS) or repeats(event, standing))
+            ]
+            return self._act(reviewer, fresh, evidence, queue=queue, adjudicates=adjudicates, origin=origin)
+
+    def add_note(self, reviewer: Reviewer, example_id: str, note: str, *, queue: str | None = None) -> Action | None:
+        """Remark on an example, without deciding; None for a blank note."""
+        example, text = self.corpus[example_id], checked_note(note)
+        if not text:
+            return None
+        event = Event(kind=NOTE, example_id=example.id, text_sha256=example.text_sha256, old_label=example.label, note=text)
+        return self._act(reviewer, [event], NO_EVIDENCE, queue=queue)
+
+    def undo(self, reviewer: Reviewer) -> Action | None:
+        """Take back the reviewer's latest action that stands, bulk ones as one; None when nothing is left to take back.
+
+        An example that was decided by itself is leased to the reviewer again.
+        """
+        with self.log.lock:
+            return self._turn(reviewer, UNDO, review_state.undo_target(self.log.store, reviewer.name))
+
+    def redo(self, reviewer: Reviewer) -> Action | None:
+        """Do again what the reviewer undid last; None when there is nothing, or they have done something new since."""
+        with self.log.lock:
+            return self._turn(reviewer, REDO, review_state.redo_target(self.log.store, reviewer.name))
+
+    def revoke(self, reviewer: Reviewer, action_id: int) -> Action:
+        """Take back one action out of turn, such as a rule, whoever made it. Raises `QueryError` if it does not stand."""
+        with self.log.lock:
+            action = self.action(action_id)
+            if action.undone:
+                raise QueryError(f"action {action_id} has been undone already")
+            taken_back = self._turn(reviewer, UNDO, action_id)
+            assert taken_back is not None
+            return taken_back
+
+    def stamped(self, reviewer: Reviewer, type: str, *, build: bool) -> dict[str, Any]:
+        """The part that every record of the log has: what it is, who made it, with which version, on which build."""
+        from influence import __version__  # not at import: the package's front door imports this module
+
+        who = {"reviewer": reviewer.name, "auth": reviewer.auth, "session": reviewer.session, "app": __version__}
+        return {"type": type, **who, **({"build": self.corpus.build} if build else {})}
+
+    def _act(
+        self,
+        reviewer: Reviewer,
+        events: Sequence[Event],
+        evidence: Evidence | Mapping[str, Evidence],
+        *,
+        queue: str | None = None,
+        adjudicates: bool = False,
+        origin: Mapping[str, Any] | None = None,
+    ) -> Action | None:
+        if not events:
+            return None
+
+        def seen(example_id: str) -> Evidence:
+            return evidence if isinstance(evidence, Evidence) else evidence.get(example_id, NO_EVIDENCE)
+
+        content = self.stamped(reviewer, "act", build=True) | {
+            "queue": queue,
+            "origin": plain(origin) if origin else None,
+            "adjudicates": adjudicates,
+            "events": [stored(event, seen(event.example_id)) for event in events],
+        }
+        release = (events[0].example_id, reviewer.name) if len(events) == 1 and events[0].kind != NOTE else None
+        return as_action(self.log.append(content, release=release))
+
+    def _turn(self, reviewer: Reviewer, kind: str, target: int | None) -> Action | None:
+        if target is None:
+            return None
+        self.log.append(self.stamped(reviewer, kind, build=False) | {"target": target})
+        action = self.action(target)
+        if kind == UNDO and action.reviewer == reviewer.name and len(action.example_ids) == 1 and action.queue:
+            now = self.log.clock()
+            until = now + LEASE_AFTER_UNDO_MS
+            take_lease(self.log.store, action.example_ids[0], reviewer.name, reviewer.session, until, now)
+        return action
+
+    # What stands -----------------------------------------------------------------------------------------------------
+
+    def is_current(self, example_id: str, text_sha256: str) -> bool:
+        """Whether this build has the example with the same text."""
+        example = self.corpus.examples.get(example_id)
+        return example is not None and example.text_sha256 == text_sha256
+
+    def decision(self, example_id: str, reviewer: Reviewer, *, adjudicates: bool = False) -> Decision | None:
+        """What a reviewer has decided on an example with its present text, if anything."""
+        found = self.decisions([example_id], reviewer=reviewer)
+        return next((decision for decision in found if decision.adjudicates == adjudicates), None)
+
+    def decisions(
+        self, example_ids: Iterable[str] | None = None, *, reviewer: Reviewer | None = None, unmatched: bool = False
+    ) -> list[Decision]:
+        """Standing decisions on this build's texts, oldest first; with `unmatched`, instead those on texts it lacks."""
+        name = None if reviewer is None else reviewer.name
+        found = review_state.decisions(self.log.store, example_ids=example_ids, reviewer=name)
+        return [d for d in found if self.is_current(d.example_id, d.text_sha256) != unmatched]
+
+    def standing(self, example_id: str, reviewer: Reviewer, *, adjudicates: bool = False) -> Decision | None:
+        """The reviewer's latest decision, flag or skip on an example with its present text."""
+        return self._standings(reviewer, [example_id], adjudicates).get(example_id)
+
+    def flagged(self, reviewer: Reviewer | None = None) -> list[str]:
+        """Examples that the reviewer, or anybody, has flagged and not decided since, oldest first."""
+        found = review_state.flagged(self.log.store, None if reviewer is None else reviewer.name)
+        return list(dict.fromkeys(id for id, text_sha256, _ in found if self.is_current(id, text_sha256)))
+
+    def notes(self, example_id: str) -> list[Note]:
+        """Remarks on an example, oldest first."""
+        return review_state.notes(self.log.store, example_id)
+
+    def recent(self, reviewer: Reviewer, limit: int = 10) -> list[Action]:
+        """The reviewer's latest actions that stand, the last one first."""
+        return review_state.actions(self.log.store, reviewer=reviewer.name, standing=True, limit=limit)
+
+    def action(self, action_id: int) -> Action:
+        """One action. Raises `QueryError` for an unknown one."""
+        found = review_state.actions(self.log.store, seqs=[action_id])
+        if not found:
+            raise QueryError(f"unknown action {action_id}")
+        return found[0]
+
+    def reviewers(self) -> list[str]:
+        """Everybody who has a standing decision, by name."""
+        return review_state.reviewers(self.log.store)
+
+    def pace(self, reviewer: Reviewer, queue: str | None = None) -> tuple[float | None, int]:
+        """Mean seconds the reviewer takes an example, pauses over a minute left out, and over how many that is."""
+        return review_state.pace(self.log.store, reviewer.name, queue)
+
+    def audit(self) -> pd.DataFrame:
+        """Every event ever made, undo and redo too, in order, with a column that says whether it has been undone."""
+        return review_state.audit(self.log.store)
+
+    def _standings(self, reviewer: Reviewer, ids: Sequence[str], adjudicates: bool) -> dict[str, Decision]:
+        found = review_state.standings(self.log.store, ids, reviewer.name, adjudicates=adjudicates)
+        return {id: standing for id, standing in found.items() if self.is_current(id, standing.text_sha256)}
+
+
+_REVIEWS: dict[Path, Reviews] = {}  # the latest build's of each workspace, so that its examples are read once
+_LOCK = threading.Lock()
+
+
+def open_reviews(workspace: Workspace) -> Reviews:
+    """The reviews of a workspace, for reading and writing; the same object while workspace and build stay the same.
+
+    Raises `WorkspaceBusy` when another process has them open, and `WorkspaceError` when they cannot be written.
+    """
+    folder = workspace.path.resolve()
+    with _LOCK:
+        log, known = open_log(folder), _REVIEWS.get(folder)
+        if known is None or known.log is not log or known.corpus.build != workspace.build.name:
+            _REVIEWS[folder] = known = Reviews(workspace, log)
+        return known
+
+
+def read_reviews(workspace: Workspace) -> Reviews:
+    """The reviews of a workspace for a command that only reads, also while the app has them open. Close it after use.
+
+    Raises `WorkspaceError` if there are none yet.
+    """
+    return Reviews(workspace, open_log_for_reading(workspace.path))

@@ -1,0 +1,227 @@
+"""The review log of a workspace: a journal and a database of the same records, either of which mends the other.
+
+    WORKSPACE/reviews.jsonl     the journal, on disk before a decision is confirmed
+    WORKSPACE/reviews.duckdb    the same records as tables, for questions
+    WORKSPACE/reviews.lock      held by the one process that may write
+
+A file that was found damaged is moved aside under a name that says so, never deleted.
+"""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from influence.errors import WorkspaceBusy, WorkspaceError
+from influence.journal import Journal, Record, breaks, merge, read_journal, rewrite, seal
+from influence.review_store import IN_MEMORY, DamagedStore, ReviewStore
+
+JOURNAL, DATABASE, LOCK = "reviews.jsonl", "reviews.duckdb", "reviews.lock"
+LOCK_WAIT = 2.0  # seconds: as long as a command may hold the lock to export
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+class ReviewLog:
+    """The log of one workspace, open for writing. `warnings` says what was mended or is lost."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], int] = now_ms, wait: float = LOCK_WAIT) -> None:
+        self.folder, self.clock, self.lock = folder, clock, threading.RLock()
+        self.warnings: list[str] = []
+        self._journal: Journal | None = None
+        self._lock_file = _take_lock(folder, wait)
+        try:
+            self._open()
+        except BaseException:
+            os.close(self._lock_file)
+            raise
+
+    def _open(self) -> None:
+        self.store = self._open_store()
+        try:
+            path = self.folder / JOURNAL
+            reading, stored = read_journal(path), self.store.records()
+            records = merge(reading.records, stored)
+            self.warnings += breaks(records)
+            known = {record.seq for record in stored}
+            if missing := [record for record in records if record.seq not in known]:
+                self.store.add(missing)
+            if reading.damaged or reading.torn or len(records) > len(reading.records):
+                self._mend_journal(path, records, damaged=reading.damaged, lost=len(records) - len(reading.records))
+            self._last = records[-1] if records else None
+            self._journal = Journal(path)
+        except DamagedStore as error:
+            self.store.close()
+            raise WorkspaceError(f"{str(self.folder / DATABASE)!r} cannot be written: {error}") from error
+        except BaseException:
+            self.store.close()
+            raise
+
+    def _open_store(self) -> ReviewStore:
+        path = self.folder / DATABASE
+        try:
+            return ReviewStore(path)
+        except DamagedStore as error:
+            aside = _move_aside(path)
+            self.warnings.append(f"{DATABASE} was damaged ({error}) and has been rebuilt from the journal; it is now {aside!r}")
+            return ReviewStore(path)
+
+    def _mend_journal(self, path: Path, records: list[Record], *, damaged: list[int], lost: int) -> None:
+        if damaged:
+            aside = _move_aside(path)
+            lines = ", ".join(map(str, damaged[:5])) + (", …" if len(damaged) > 5 else "")
+            self.warnings.append(f"{JOURNAL} was damaged (line {lines}) and has been rewritten; it is now {aside!r}")
+        elif lost:
+            self.warnings.append(f"{lost:,} records that {JOURNAL} lacked were put back from the database")
+        rewrite(path, records)
+
+    @property
+    def next_seq(self) -> int:
+        """The number the next record will have; ask under `lock`."""
+        return 1 if self._last is None else self._last.seq + 1
+
+    @property
+    def writable(self) -> bool:
+        """Whether records can be added; not to a copy made for reading."""
+        return self._journal is not None
+
+    def append(self, content: Mapping[str, Any], *, release: tuple[str, str] | None = None) -> Record:
+        """Add a record: on disk in the journal first, then in the database. It is confirmed when this returns.
+
+        Raises `WorkspaceError` if it could not be written; it is then not part of the log.
+        """
+        with self.lock:
+            if self._journal is None:
+                raise WorkspaceError("this copy of the reviews was opened for reading; nothing was saved")
+            if not self._journal.is_in_place():
+                self._journal.close()
+                self._journal = self._journal_anew()
+            record = seal({**content, "at": self.clock()}, self._last)
+            self._journal.append(record.line)
+            self._last = record
+            try:
+                self.store.add([record], release=release)
+            except DamagedStore as error:
+                self._go_on_in_memory(error)
+            return record
+
+    def _journal_anew(self) -> Journal:
+        """The journal was deleted or replaced while we had it open, and a line added to it would be lost."""
+        path = self.folder / JOURNAL
+        aside = f"; what was there is now {_move_aside(path)!r}" if path.exists() else ""
+        self.warnings.append(f"{JOURNAL} was deleted or replaced while in use and has been written again{aside}")
+        rewrite(path, self.store.records())
+        return Journal(path)
+
+    def _go_on_in_memory(self, error: Exception) -> None:
+        """The journal has everything, so a database that fails (a full disk, say) need not stop the reviewers."""
+        with suppress(Exception):
+            self.store.close()
+        self.store = _in_memory(self.folder)
+        self.warnings.append(f"{DATABASE} cannot be written ({error}); decisions are safe in {JOURNAL}; restart the app")
+
+    def verify(self) -> list[str]:
+        """What is wrong with the chain of records, one line each; empty when every record follows from the one before."""
+        return breaks(self.store.records())
+
+    def close(self) -> None:
+        """Close the files and let another process write."""
+        with self.lock:
+            self.store.close()
+            if self._journal is not None:
+                self._journal.close()
+                os.close(self._lock_file)
+                self._journal = None
+
+    @classmethod
+    def snapshot(cls, folder: Path) -> "ReviewLog":
+        """The log as its journal has it now, in memory: for reading while another process has it open."""
+        log = cls.__new__(cls)
+        log.folder, log.clock, log.lock = folder, now_ms, threading.RLock()
+        log._journal = None
+        log.store = _in_memory(folder)
+        records = log.store.records()
+        log.warnings, log._last = breaks(records), records[-1] if records else None
+        return log
+
+
+_OPEN: dict[Path, ReviewLog] = {}  # one log a workspace in this process: a second would be shut out by the first
+_OPENING = threading.Lock()
+
+
+def open_log(folder: Path) -> ReviewLog:
+    """The process's log of a workspace, opened at the first call. Raises `WorkspaceBusy` if another process has it."""
+    folder = folder.resolve()
+    with _OPENING:
+        if folder not in _OPEN or not _OPEN[folder].writable:
+            try:
+                _OPEN[folder] = ReviewLog(folder)
+            except OSError as error:
+                raise WorkspaceError(f"the reviews of workspace {str(folder)!r} cannot be written: {error}") from error
+        return _OPEN[folder]
+
+
+def open_log_for_reading(folder: Path) -> ReviewLog:
+    """The log of a workspace, mended if nobody has it open, else as the journal has it now. Close it after use.
+
+    Raises `WorkspaceError` if there is none.
+    """
+    if not has_reviews(folder):
+        raise WorkspaceError(f"workspace {str(folder)!r} has no decisions yet; make some in the app (python -m influence serve)")
+    try:
+        return ReviewLog(folder.resolve(), wait=0)
+    except (WorkspaceBusy, OSError):  # the app has it, or it is a folder that we may only read
+        return ReviewLog.snapshot(folder)
+
+
+def has_reviews(folder: Path) -> bool:
+    """Whether anybody has ever opened the reviews of a workspace."""
+    return any((folder / name).is_file() for name in (JOURNAL, DATABASE))
+
+
+def _in_memory(folder: Path) -> ReviewStore:
+    store = ReviewStore(IN_MEMORY)
+    if records := read_journal(folder / JOURNAL).records:
+        store.add(records)
+    return store
+
+
+def _take_lock(folder: Path, wait: float) -> int:
+    path = folder / LOCK
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError as error:
+            if time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise WorkspaceBusy(
+                f"the reviews of workspace {str(folder)!r} are open in another process{f' ({holder})' if holder else ''}; "
+                "use the app that runs there, or stop it first"
+            ) from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def _move_aside(path: Path) -> str:
+    """Rename a damaged file (and a database's write-ahead log with it); returns the new name."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+    aside = path.with_name(f"{path.name}.damaged-{stamp}")
+    for suffix in ("", ".wal"):
+        with suppress(FileNotFoundError):
+            path.with_name(path.name + suffix).rename(aside.with_name(aside.name + suffix))
+    return aside.name

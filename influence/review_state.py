@@ -1,0 +1,169 @@
+"""What stands in a review log: the questions put to its tables, answered in the vocabulary of `events`."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from influence.events import Action, Decision, Note, as_datetime
+from influence.review_store import ReviewStore
+
+IDLE_MS = 60_000  # longer on one example than this is a pause, not work
+PACE_ITEMS = 50
+_DECISION = """example_id, reviewer, adjudicates, kind, old_label, new_label, words, note, at_ms, text_sha256, build,
+    method, score, evidence, origin, seq"""
+
+
+def decisions(store: ReviewStore, *, example_ids: Iterable[str] | None = None, reviewer: str | None = None) -> list[Decision]:
+    """Standing decisions, oldest first: of everybody on everything, or on some examples, or of one reviewer."""
+    return _as_decisions(store, "decisions", example_ids, reviewer)
+
+
+def standings(store: ReviewStore, example_ids: Iterable[str], reviewer: str, *, adjudicates: bool) -> dict[str, Decision]:
+    """The latest decision, flag or skip of a reviewer on each of some examples, by id."""
+    found = _as_decisions(store, "standings", example_ids, reviewer)
+    return {standing.example_id: standing for standing in found if standing.adjudicates == adjudicates}
+
+
+def _as_decisions(store: ReviewStore, view: str, example_ids: Iterable[str] | None, reviewer: str | None) -> list[Decision]:
+    asked = None if example_ids is None else list(example_ids)
+    rows = store.rows(
+        f"""select {_DECISION} from {view} where ($ids is null or list_contains($ids, example_id))
+        and ($reviewer is null or reviewer = $reviewer) order by seq, item""",
+        {"ids": asked, "reviewer": reviewer},
+    )
+    return [_decision(row) for row in rows]
+
+
+def _decision(row: tuple[Any, ...]) -> Decision:
+    named = dict(zip(_DECISION.replace(",", " ").split(), row, strict=True))
+    return Decision(
+        **{name: named[name] for name in Decision.__dataclass_fields__ if name in named}
+        | {"words": tuple(named["words"]), "at": as_datetime(named["at_ms"]), "action": named["seq"]}
+        | {name: loaded(named[name]) for name in ("evidence", "origin")}
+    )
+
+
+def loaded(text: str | None) -> dict[str, Any]:
+    """A JSON column as a dictionary."""
+    return {} if text is None else dict(json.loads(text))
+
+
+def notes(store: ReviewStore, example_id: str) -> list[Note]:
+    """Every remark on an example that has not been undone, oldest first, those made with a decision too."""
+    rows = store.rows(
+        "select example_id, reviewer, at_ms, note from live where example_id = ? and note <> '' order by seq, item",
+        [example_id],
+    )
+    return [Note(example_id, reviewer, as_datetime(at_ms), text) for example_id, reviewer, at_ms, text in rows]
+
+
+def flagged(store: ReviewStore, reviewer: str | None) -> list[tuple[str, str, str]]:
+    """(example, text hash, reviewer) of standing flags, oldest first: raised, and no decision by the same person since."""
+    rows = store.rows(
+        """select example_id, text_sha256, reviewer from standings
+        where kind = 'flag' and ($reviewer is null or reviewer = $reviewer) order by seq, item""",
+        {"reviewer": reviewer},
+    )
+    return [(example_id, text_sha256, who) for example_id, text_sha256, who in rows]
+
+
+def actions(
+    store: ReviewStore,
+    *,
+    reviewer: str | None = None,
+    seqs: Sequence[int] | None = None,
+    rules: bool = False,
+    standing: bool = False,
+    limit: int | None = None,
+) -> list[Action]:
+    """Actions, the latest first: of one reviewer, or with given numbers, or those made by rules; only standing ones if wanted."""
+    rows = store.rows(
+        """with chosen as (
+            select distinct seq from events where target is null and ($reviewer is null or reviewer = $reviewer)
+            and ($seqs is null or list_contains($seqs, seq))
+            and (not $rules or json_extract(origin, '$.rule') is not null)
+            and (not $standing or seq not in (select u.seq from undone u)) order by seq desc limit $limit)
+        select seq, any_value(reviewer), any_value(at_ms), list(distinct kind), list(example_id order by item),
+            list(distinct coalesce(new_label, '')), arg_min(words, item), arg_min(note, item), any_value(queue),
+            any_value(origin), any_value(adjudicates), seq in (select u.seq from undone u)
+        from events semi join chosen using (seq) group by seq order by seq desc""",
+        {
+            "reviewer": reviewer,
+            "seqs": None if seqs is None else list(seqs),
+            "rules": rules,
+            "standing": standing,
+            "limit": limit,
+        },
+    )
+    return [_action(row) for row in rows]
+
+
+def _action(row: tuple[Any, ...]) -> Action:
+    seq, reviewer, at_ms, kinds, example_ids, labels, words, note, queue, origin, adjudicates, undone = row
+    kind = kinds[0] if len(kinds) == 1 else "import"
+    new_label = labels[0] or None if len(labels) == 1 else None
+    made = (seq, reviewer, as_datetime(at_ms), kind, tuple(example_ids), new_label, tuple(words))
+    return Action(*made, note, queue, loaded(origin), adjudicates, undone)
+
+
+def undo_target(store: ReviewStore, reviewer: str) -> int | None:
+    """The reviewer's latest action that has not been undone."""
+    return _number(
+        store.rows("select max(seq) from events anti join undone using (seq) where target is null and reviewer = ?", [reviewer])
+    )
+
+
+def redo_target(store: ReviewStore, reviewer: str) -> int | None:
+    """The action that the reviewer undid last, unless they have done something new since."""
+    return _number(
+        store.rows(
+            """with turns as (select target, arg_max(kind, seq) as kind, arg_max(reviewer, seq) as reviewer, max(seq) as turned
+                from events where target is not null group by target)
+            select arg_max(target, turned) from turns where kind = 'undo' and reviewer = $reviewer
+            and turned > coalesce((select max(seq) from events where target is null and reviewer = $reviewer), 0)""",
+            {"reviewer": reviewer},
+        )
+    )
+
+
+def _number(rows: list[tuple[Any, ...]]) -> int | None:
+    return None if rows[0][0] is None else int(rows[0][0])
+
+
+def pace(store: ReviewStore, reviewer: str, queue: str | None) -> tuple[float | None, int]:
+    """Mean seconds an example over the reviewer's last 50 single decisions, flags and skips, and how many those are.
+
+    Time on screen as the app measured it, else the time since the reviewer's action before. Over a minute on one
+    example is a pause and left out. None: nothing to go by.
+    """
+    [(seconds, count)] = store.rows(
+        """with steps as (
+            select seq, count(*) as examples, any_value(kind) as kind, any_value(origin) as origin, any_value(queue) as queue,
+                coalesce(any_value(ms_on_screen), any_value(at_ms) - lag(any_value(at_ms)) over (order by seq)) as ms
+            from events where reviewer = $reviewer group by seq)
+        select avg(ms) / 1000, count(*) from (
+            select ms from steps semi join live using (seq)
+            where ms <= $idle and examples = 1 and kind <> 'note' and origin is null
+            and ($queue is null or queue = $queue) order by seq desc limit $items)""",
+        {"reviewer": reviewer, "queue": queue, "idle": IDLE_MS, "items": PACE_ITEMS},
+    )
+    return seconds, count
+
+
+def reviewers(store: ReviewStore) -> list[str]:
+    """Everybody who has made a standing decision, by name."""
+    return [name for (name,) in store.rows("select distinct reviewer from decisions order by 1")]
+
+
+def audit(store: ReviewStore) -> pd.DataFrame:
+    """Every event ever made, undo and redo too, in order: who, when, what, on which evidence, and whether it was undone."""
+    frame = store.frame("""
+        select seq, make_timestamp_ms(at_ms) as at, reviewer, auth, session, kind, example_id, old_label, new_label, words,
+            note, adjudicates, queue, origin, target, method, score, ms_on_screen, evidence, text_sha256, build,
+            app_version, seq in (select u.seq from undone u) as undone
+        from events order by seq, item
+    """)
+    frame["at"] = frame["at"].dt.tz_localize("UTC")
+    return frame
