@@ -3,6 +3,7 @@
 Axes: N examples, R token rows of all examples one after the other, W words likewise, B and L a padded batch.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from influence.errors import DataError
+from influence.words import SPECIAL_SIDE as SPECIAL_SIDE
+from influence.words import Span, whole_words
+
 if TYPE_CHECKING:  # readers of an encoding need no tokenizer, so they should not wait for one to be imported
     from transformers import PreTrainedTokenizerFast
 
@@ -18,7 +23,6 @@ IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.floating[Any]]
 Progress = Callable[[str, int, int], None]  # stage, done, total
-SPECIAL_SIDE = -1
 TOKENIZE_BATCH = 2_000
 
 
@@ -73,7 +77,10 @@ def encode(
     max_length: int,
     progress: Progress = silent,
 ) -> Encoding:
-    """Tokenize texts (or pairs), cut at `max_length` tokens, keeping for each token the whole word it came from."""
+    """Tokenize texts (or pairs), cut at `max_length` tokens, keeping for each token the whole word it came from.
+
+    Raises `DataError` for a text of which the tokenizer leaves nothing, not even a start or end token.
+    """
     examples = []
     for start in range(0, len(texts), TOKENIZE_BATCH):
         stop = min(start + TOKENIZE_BATCH, len(texts))
@@ -81,6 +88,10 @@ def encode(
         batch = tokenizer(list(texts[start:stop]), second, truncation=True, max_length=max_length)
         for position, encoded in enumerate(batch.encodings):
             sides = (texts[start + position], pairs[start + position] if pairs is not None else "")
+            if not encoded.ids:
+                raise DataError(
+                    f"the tokenizer leaves nothing of the text {sides[0]!r} (row from 0: {start + position}); delete it"
+                )
             examples.append(_encode_example(encoded, sides))
         progress("tokenize", stop, len(texts))
     return _concatenate(examples)
@@ -91,43 +102,25 @@ class _Example(NamedTuple):
     types: list[int]
     special: list[int]
     words: list[int]
-    spans: list[tuple[int, int, int]]  # side, start, end
+    spans: list[Span]
     truncated: bool
 
 
-def _encode_example(encoded: Any, sides: tuple[str, str]) -> _Example:
-    words: list[int] = []
-    spans: list[tuple[int, int, int]] = []
-    previous: tuple[int | None, int | None] = (None, None)
-    special_mask = encoded.special_tokens_mask
-    for side, word, (start, end), special in zip(
-        encoded.sequence_ids, encoded.word_ids, encoded.offsets, special_mask, strict=True
-    ):
-        if special or side is None:
-            spans.append((SPECIAL_SIDE, 0, 0))
-            previous = (None, None)
-        elif (side, word) == previous and not _has_space(sides[side], spans[-1][2], start, end):
-            spans[-1] = (side, spans[-1][1], max(spans[-1][2], end))
-        else:
-            spans.append((side, start, end))
-            previous = (side, word)
-        words.append(len(spans) - 1)
-    return _Example(encoded.ids, encoded.type_ids, special_mask, words, spans, bool(encoded.overflowing))
-
-
-def _has_space(text: str, after: int, start: int, end: int) -> bool:
-    # Some tokenizers call the whole sentence one word; white space before or at the start of a token ends a word there.
-    return any(character.isspace() for character in text[after : min(start + 1, end)])
+def _encode_example(encoded: Any, texts: tuple[str, str]) -> _Example:
+    special = encoded.special_tokens_mask
+    sides = (None if added else side for side, added in zip(encoded.sequence_ids, special, strict=True))
+    words, spans = whole_words(sides, encoded.word_ids, encoded.offsets, texts)
+    return _Example(encoded.ids, encoded.type_ids, special, words, spans, bool(encoded.overflowing))
 
 
 def _concatenate(examples: list[_Example]) -> Encoding:
-    def flat(values: Iterator[list[int]], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    def flat(values: Iterator[Sequence[int]], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         return np.fromiter((value for row in values for value in row), dtype=dtype)
 
     def offsets(lengths: list[int]) -> IntArray:
         return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
 
-    spans = np.array([span for e in examples for span in e.spans], dtype=np.int32).reshape(-1, 3)
+    spans = flat((span for e in examples for span in e.spans), np.int32).reshape(-1, 3)
     return Encoding(
         offsets_N1=offsets([len(e.tokens) for e in examples]),
         tokens_R=flat((e.tokens for e in examples), np.int32),
@@ -143,16 +136,22 @@ def _concatenate(examples: list[_Example]) -> Encoding:
 
 
 def common_tokens(tokenizer: "PreTrainedTokenizerFast", size: int) -> BoolArray:
-    """Which token ids are stop words, punctuation or special tokens, shape (size,)."""
+    """Which token ids are stop words, punctuation, white space or special tokens, shape (size,)."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
     common_V = np.zeros(size, dtype=np.bool_)
     for token, index in tokenizer.get_vocab().items():
-        bare = token.lstrip("\u0120\u2581").lower()  # the space marks of byte-level and SentencePiece vocabularies
         if index < size:
-            common_V[index] = bare in ENGLISH_STOP_WORDS or not any(character.isalnum() for character in bare)
+            # What the token stands for: byte-level vocabularies spell it in letters of their own.
+            bare = tokenizer.convert_tokens_to_string([token]).strip(" \u2581").lower()
+            common_V[index] = bare in ENGLISH_STOP_WORDS or not any(map(_says_something, bare))
     common_V[[index for index in tokenizer.all_special_ids if index < size]] = True
     return common_V
+
+
+def _says_something(character: str) -> bool:
+    # So: emoji and the like; the replacement character among them is a part of some letter's bytes.
+    return character.isalnum() or unicodedata.category(character) == "So"
 
 
 class Batch(NamedTuple):

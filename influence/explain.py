@@ -10,7 +10,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from influence.encoding import SPECIAL_SIDE, FloatArray, IntArray
+from influence.encoding import FloatArray, IntArray
 from influence.errors import QueryError
 from influence.methods import (
     DEFAULT_METHOD,
@@ -23,6 +23,7 @@ from influence.methods import (
 )
 from influence.results import STORED_TOP
 from influence.store import StoredExample
+from influence.words import SPECIAL_SIDE
 from influence.workspace import Workspace
 
 

@@ -5,7 +5,7 @@ Weights are read from safetensors only and no code from a model repository is ev
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

@@ -135,9 +135,7 @@ def test_word_contributions_sum_to_the_score(engine: Bench, method: str, special
         totals = np.bincount(found.examples_X, weights=found.scores_X, minlength=len(everyone))
         assert np.abs(totals - scores[position]).max() <= TOLERANCE * scale
         assert np.abs(found.checkpoint_scores_EC.sum(axis=1) - scores[position]).max() <= TOLERANCE * scale
-        special = np.bincount(
-            found.examples_X, weights=np.where(found.special_X, found.scores_X, 0), minlength=len(everyone)
-        )
+        special = np.bincount(found.examples_X, weights=np.where(found.special_X, found.scores_X, 0), minlength=len(everyone))
         expected = np.zeros(len(everyone)) if special_tokens == "exclude" else only[position]
         assert np.abs(special - expected).max() <= TOLERANCE * scale
 
@@ -146,7 +144,9 @@ def test_word_contributions_sum_to_the_score(engine: Bench, method: str, special
 def test_including_start_and_end_tokens_is_excluding_them_plus_only_them(engine: Bench, method: str) -> None:
     base = METHODS[method].selection
     assert base is not None
-    parts = [engine.scores(METHODS[method].with_selection(WordSelection(base.top_k, base.tokens, how))) for how in ("exclude", "only")]
+    parts = [
+        engine.scores(METHODS[method].with_selection(WordSelection(base.top_k, base.tokens, how))) for how in ("exclude", "only")
+    ]
     assert np.abs(parts[0] + parts[1] - engine.scores(method)).max() <= TOLERANCE * np.abs(engine.scores(method)).max()
 
 
