@@ -40,7 +40,7 @@ def _checked_words(example: TrainExample, words: Sequence[str]) -> tuple[str, ..
     for word in words:
         if not _occurs(example, word):
             raise SettingsError(f"mask {example.id!r}: {word!r} does not occur in it as a word")
-    if words and not all(mask(text, words).strip() for text in _texts(example)):
+    if not _leaves_text(example, words):
         raise SettingsError(f"mask {example.id!r}: no text would be left; remove it instead")
     return words
 
@@ -61,7 +61,7 @@ def changes(example: TrainExample, kind: str, new_label: str | None, words: Sequ
     """Whether a bulk decision would change anything about an example."""
     if kind == "relabel":
         return example.label != new_label
-    return kind != "mask" or not words or all(_occurs(example, word) for word in words)
+    return kind != "mask" or (all(_occurs(example, word) for word in words) and _leaves_text(example, words))
 
 
 def repeats(event: Event, standing: Decision) -> bool:
@@ -108,6 +108,10 @@ def as_action(record: Record) -> Action:
 
 def _occurs(example: TrainExample, word: str) -> bool:
     return any(find_to_mask(text, word) for text in _texts(example))
+
+
+def _leaves_text(example: TrainExample, words: Sequence[str]) -> bool:
+    return not words or all(mask(text, words).strip() for text in _texts(example))
 
 
 def _texts(example: TrainExample) -> list[str]:

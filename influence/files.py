@@ -36,7 +36,7 @@ def write_json(path: Path, content: object) -> None:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file of the user's so that it is either whole or as it was before, and on disk when this returns."""
-    temporary = path.with_name(f".{path.name[:200]}.{os.urandom(4).hex()}.tmp")  # no file of theirs has this name
+    temporary = path.with_name(f".wordtrace-{os.urandom(8).hex()}.tmp")  # no file of theirs has this name
     try:
         with temporary.open("xb") as file:
             file.write(content)

@@ -8,6 +8,7 @@ Everything that is written is on disk when a call returns. Nothing is ever overw
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from influence.errors import QueryError
 from influence.events import DECISIONS, NOTE, REDO, UNDO, Action, Decision, Event, Evidence, Note, Reviewer, plain
 from influence.queue_store import take_lease
 from influence.review_log import ReviewLog, open_log, open_log_for_reading
+from influence.rule_store import RuleStore
 from influence.workspace import Workspace
 
 NO_EVIDENCE = Evidence()
@@ -31,6 +33,11 @@ class Reviews:
 
     def __init__(self, workspace: Workspace, log: ReviewLog) -> None:
         self.workspace, self.log, self.corpus = workspace, log, Corpus(workspace)
+
+    @cached_property
+    def rule_store(self) -> RuleStore:
+        """A copy of the training examples for rules to be matched against."""
+        return RuleStore(self.corpus.examples.values())
 
     @property
     def warnings(self) -> list[str]:
@@ -206,6 +213,13 @@ class Reviews:
     def notes(self, example_id: str) -> list[Note]:
         """Remarks on an example, oldest first."""
         return review_state.notes(self.log.store, example_id)
+
+    def all_notes(self) -> dict[str, list[Note]]:
+        """Remarks by example, oldest first."""
+        found: dict[str, list[Note]] = {}
+        for note in review_state.notes(self.log.store):
+            found.setdefault(note.example_id, []).append(note)
+        return found
 
     def recent(self, reviewer: Reviewer, limit: int = 10) -> list[Action]:
         """The reviewer's latest actions that stand, the last one first."""

@@ -50,11 +50,12 @@ def loaded(text: str | None) -> dict[str, Any]:
     return {} if text is None else dict(json.loads(text))
 
 
-def notes(store: ReviewStore, example_id: str) -> list[Note]:
-    """Every remark on an example that has not been undone, oldest first, those made with a decision too."""
+def notes(store: ReviewStore, example_id: str | None = None) -> list[Note]:
+    """Every remark that has not been undone, oldest first, those made with a decision too: on one example or on all."""
     rows = store.rows(
-        "select example_id, reviewer, at_ms, note from live where example_id = ? and note <> '' order by seq, item",
-        [example_id],
+        """select example_id, reviewer, at_ms, note from live
+        where note <> '' and ($example_id is null or example_id = $example_id) order by seq, item""",
+        {"example_id": example_id},
     )
     return [Note(example_id, reviewer, as_datetime(at_ms), text) for example_id, reviewer, at_ms, text in rows]
 

@@ -1,0 +1,127 @@
+"""Making the fixes of a fix list in a copy of the training file: all of them, or none if one does not fit."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from influence.errors import DataError, SettingsError
+from influence.files import write_whole
+from influence.fixfile import read_fixes
+from influence.fixlist import Fix
+from influence.masking import find_to_mask, mask
+from influence.rewrite import Changes, rewritten, written
+from influence.train_file import GivenColumns, TrainFile, check_fit, open_train_file
+
+ANY_COLUMNS = GivenColumns()
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What making the fixes changes."""
+
+    train: TrainFile
+    changes: Changes
+    counts: dict[str, int]  # fixes by action
+    before: dict[str, int]  # class counts
+    after: dict[str, int]
+
+    @property
+    def rows_before(self) -> int:
+        """Rows of the training file."""
+        return len(self.train.data)
+
+    @property
+    def rows_after(self) -> int:
+        """Rows that stay."""
+        return self.rows_before - self.counts["remove"]
+
+    @property
+    def notes(self) -> list[str]:
+        """What the user should know besides, one line each."""
+        gone = [label for label, count in self.after.items() if not count]
+        notes = [f"no example of {label!r} is left" for label in gone]
+        if self.counts["remove"] and self.train.columns.id is None:
+            notes.append("ids are row numbers here, and rows after a removed one move up: a column of ids would stay")
+        return notes
+
+
+def apply_fixes(
+    fixes_path: str,
+    train: str,
+    output: str,
+    *,
+    columns: GivenColumns = ANY_COLUMNS,
+    mask_token: str = "",
+    dry_run: bool = False,
+) -> Applied:
+    """Write a copy of the training file with the fixes made; with `dry_run`, only say what would change.
+
+    Masked words become `mask_token`, or are deleted when it is empty. Raises `DataError` for a fix list or file that
+    does not fit, and `SettingsError` for an output that would write over an input or cannot be written.
+    """
+    fixes = read_fixes(fixes_path)
+    target = _checked_output(output, train, fixes_path)
+    applied = plan(open_train_file(train, fixes, columns), fixes, source=fixes_path, mask_token=mask_token)
+    if not dry_run:
+        try:
+            write_whole(target, content(applied, target.suffix.lower()))
+        except OSError as error:
+            raise SettingsError(f"--output {output!r} cannot be written: {error.strerror or error}") from error
+    return applied
+
+
+def plan(train: TrainFile, fixes: Sequence[Fix], *, source: str, mask_token: str = "") -> Applied:
+    """What the fixes change in a training file. Raises `DataError` unless every one of them fits."""
+    check_fit(train, fixes, source)
+    places = {id: row for row, id in enumerate(train.data.ids)}
+    as_written = dict(zip(train.data.labels, train.table.columns[train.columns.label], strict=True))  # numbers stay numbers
+    changes: dict[int, Mapping[str, Any] | None] = {}
+    labels = list(train.data.labels)
+    for fix in fixes:
+        row = places[fix.example_id]
+        if fix.action == "remove":
+            changes[row] = None
+        elif fix.new_label is not None:
+            changes[row], labels[row] = {train.columns.label: as_written[fix.new_label]}, fix.new_label
+        elif fix.action == "mask":
+            changes[row] = _masked(train, row, fix, mask_token)
+    counts = Counter(fix.action for fix in fixes)
+    had = Counter(train.data.labels)
+    left = Counter(label for row, label in enumerate(labels) if changes.get(row, {}) is not None)
+    if not left:
+        raise DataError(f"{source!r} removes every row of {train.table.source!r}; nothing was written")
+    before, after = ({label: count[label] for label in sorted(had)} for count in (had, left))
+    return Applied(train, changes, {a: counts[a] for a in ("relabel", "remove", "mask", "keep")}, before, after)
+
+
+def content(applied: Applied, suffix: str) -> bytes:
+    """The corrected training file, in the form of the original."""
+    source = Path(applied.train.table.source)
+    return rewritten(source, applied.changes) if source.is_file() else written(applied.train.table, applied.changes, suffix)
+
+
+def _masked(train: TrainFile, row: int, fix: Fix, token: str) -> dict[str, str]:
+    texts = {train.columns.text: train.data.texts[row]}
+    if train.columns.text_pair is not None and train.data.pairs is not None:
+        texts[train.columns.text_pair] = train.data.pairs[row]
+    for word in fix.words:
+        if not any(find_to_mask(text, word) for text in texts.values()):
+            raise DataError(f"cannot mask {word!r} in example {fix.example_id!r}: it does not occur there; nothing was written")
+    masked = {column: mask(text, fix.words, token) for column, text in texts.items()}
+    if not all(text.strip() for text in masked.values()):
+        raise DataError(f"masking leaves no text of example {fix.example_id!r}: remove it instead; nothing was written")
+    return {column: text for column, text in masked.items() if text != texts[column]}
+
+
+def _checked_output(output: str, train: str, fixes: str) -> Path:
+    target, source = Path(output), Path(train)
+    for option, given in (("--train", source), ("--fixes", Path(fixes))):
+        if target.exists() and given.exists() and target.samefile(given):
+            raise SettingsError(f"--output {output!r} is the file of {option}; name another, inputs are never written over")
+    if target.is_dir() or not target.parent.is_dir():
+        raise SettingsError(f"--output {output!r}: it must be a file in a folder that exists")
+    if source.is_file() and target.suffix.lower() != source.suffix.lower():
+        raise SettingsError(f"--output {output!r}: name it {source.suffix}, the form of {train!r}, which is kept")
+    return target

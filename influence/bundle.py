@@ -1,0 +1,143 @@
+"""Everything a fix list comes to in one zip: the list in three forms, the corrected data, a report, how to apply it."""
+
+import hashlib
+import io
+import json
+import re
+import shlex
+import zipfile
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from influence.apply import Applied, content, plan
+from influence.corpus import Corpus
+from influence.dataset import Columns, from_table
+from influence.errors import SettingsError
+from influence.events import iso
+from influence.files import write_whole
+from influence.fixfile import encode_fixes
+from influence.fixlist import Fix, FixList, fix_list
+from influence.review import Reviews
+from influence.tables import Table
+from influence.train_file import GivenColumns, TrainFile, open_train_file
+
+MOST_LISTED = 50  # conflicts and unmatched decisions spelt out in the report
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])")
+
+
+def export_bundle(
+    reviews: Reviews, *, policy: str = "majority", reviewers: Collection[str] | None = None, mask_token: str = ""
+) -> bytes:
+    """The zip: fixes.csv, .jsonl and .parquet, the corrected training data, report.md and manifest.json."""
+    found = fix_list(reviews, policy=policy, reviewers=reviewers)
+    applied, own_file = _applied(reviews, found.fixes, mask_token)
+    suffix = Path(applied.train.table.source).suffix.lower() if own_file else ".csv"
+    files = {f"fixes{ending}": encode_fixes(found.fixes, ending) for ending in (".csv", ".jsonl", ".parquet")}
+    files[f"corrected{suffix}"] = content(applied, suffix)
+    command = _command(reviews, applied, mask_token) if own_file else None
+    files["report.md"] = report(reviews, found, command).encode()
+    files["manifest.json"] = json.dumps(_manifest(reviews, found, command, files), indent=1, ensure_ascii=False).encode()
+    opened = io.BytesIO()
+    with zipfile.ZipFile(opened, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return opened.getvalue()
+
+
+def write_bundle(path: Path, content: bytes) -> None:
+    """Write a zip, whole or not at all. Raises `SettingsError` for a path that cannot be written."""
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise SettingsError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
+
+
+def report(reviews: Reviews, found: FixList, command: str | None) -> str:
+    """The fix list in words, as Markdown; names and texts from the data are escaped."""
+    info = reviews.workspace.info
+    counts = ", ".join(f"{count:,} to {action}" for action, count in found.counts.items())
+    lines = ["# Fix list", "", f"{_md(info.train_source)}: {len(found.fixes):,} fixes of {info.n_train:,} examples: {counts}."]
+    lines += ["", f"Disagreements were settled by policy {found.policy}; model {_md(info.model)}, build {found.build}."]
+    lines += ["", "| label | before | after | change |", "|---|---:|---:|---:|"]
+    for label, before in found.before.items():
+        after = found.after.get(label, 0)
+        lines.append(f"| {_md(label)} | {before:,} | {after:,} | {after - before:+,} |")
+    by_reviewer: dict[str, int] = {}
+    for fix in found.fixes:
+        by_reviewer[fix.reviewer] = by_reviewer.get(fix.reviewer, 0) + 1
+    lines += _section("By reviewer", [f"{_md(name)}: {count:,}" for name, count in sorted(by_reviewer.items())])
+    rules = [f"{_md(str(r.rule))} ({len(r.action.example_ids):,} examples, {_md(r.action.reviewer)})" for r in found.rules]
+    lines += _section("Rules", rules)
+    lines += _section("Disagreements", [_conflict(resolution) for resolution in found.conflicts])
+    unmatched = [f"{_md(u.decision.example_id)} ({_md(u.decision.reviewer)}): {_md(u.why)}" for u in found.unmatched]
+    lines += _section("Decisions that do not fit this data, left out", unmatched)
+    lines += _section("Flagged since they were decided", [_md(example_id) for example_id in found.flagged])
+    if command is not None:
+        lines += ["", "## To apply", "", "```", command, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _section(title: str, items: list[str]) -> list[str]:
+    if not items:
+        return []
+    more = [f"- and {len(items) - MOST_LISTED:,} more"] if len(items) > MOST_LISTED else []
+    return ["", f"## {title}", "", *(f"- {item}" for item in items[:MOST_LISTED]), *more]
+
+
+def _conflict(resolution: Any) -> str:
+    sides = "; ".join(f"{_md(d.reviewer)}: {_md(d.verdict)}" for d in resolution.decisions)
+    settled = "left out" if resolution.decision is None else f"{resolution.how}: {_md(resolution.decision.verdict)}"
+    return f"{_md(resolution.example_id)}: {sides} ({settled})"
+
+
+def _md(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _applied(reviews: Reviews, fixes: list[Fix], mask_token: str) -> tuple[Applied, bool]:
+    """The fixes made in the training file that was built from, or if that has changed in the workspace's copy of it."""
+    info = reviews.workspace.info
+    train, own_file = None, False
+    if Path(info.train_source).is_file():
+        given = GivenColumns(**info.settings["columns"])
+        train = open_train_file(info.train_source, fixes, given)
+        own_file = train.table.sha256 == info.train_sha256
+    if train is None or not own_file:
+        train = _workspace_copy(reviews.corpus)
+    return plan(train, fixes, source="the fix list", mask_token=mask_token), own_file
+
+
+def _workspace_copy(corpus: Corpus) -> TrainFile:
+    examples = list(corpus.examples.values())
+    pairs = examples[0].text_pair is not None
+    names = ("id", "text", *(("text_pair",) if pairs else ()), "label")
+    table = Table({name: [getattr(example, name) for example in examples] for name in names}, "", "")
+    columns = Columns(text_pair="text_pair" if pairs else None, id="id")
+    return TrainFile(table, columns, from_table(table, columns))
+
+
+def _command(reviews: Reviews, applied: Applied, mask_token: str) -> str:
+    source = Path(reviews.workspace.info.train_source)
+    parts = ["python", "-m", "influence", "apply", "--fixes", "fixes.jsonl", "--train", str(source)]
+    parts += ["--output", f"corrected{source.suffix}", *applied.train.options]
+    return shlex.join([*parts, *(["--mask-token", mask_token] if mask_token else [])])
+
+
+def _manifest(reviews: Reviews, found: FixList, command: str | None, files: Mapping[str, bytes]) -> dict[str, Any]:
+    from influence import __version__
+
+    info = reviews.workspace.info
+    return {
+        "wordtrace": __version__,
+        "exported_at": iso(datetime.now(UTC)),
+        "build": found.build,
+        "train_source": info.train_source,
+        "train_sha256": info.train_sha256,
+        "columns": info.settings["columns"],
+        "policy": found.policy,
+        "counts": found.counts,
+        "command": command,
+        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+    }

@@ -1,0 +1,101 @@
+"""The commands that carry reviewers' decisions out of a workspace and into the training data: export and apply."""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from influence.agreement import POLICIES
+from influence.errors import SettingsError
+
+SUFFIXES = (".csv", ".jsonl", ".parquet", ".zip")
+
+
+def add(commands: Any) -> None:
+    """Register the commands."""
+    export = commands.add_parser("export", help="write the reviewers' decisions as a fix list")
+    export.add_argument("--workspace", required=True, metavar="DIR")
+    about = "the fix list; .zip: in all forms, with the corrected data and a report"
+    export.add_argument("--output", required=True, metavar="FILE.csv|.jsonl|.parquet|.zip", help=about)
+    about = "what settles a disagreement that no adjudicator has settled (default: majority)"
+    export.add_argument("--policy", choices=POLICIES, default="majority", help=about)
+    about = "only this reviewer's decisions; may be given more than once"
+    export.add_argument("--reviewer", action="append", metavar="NAME", help=about)
+    export.set_defaults(run=_export)
+
+    apply = commands.add_parser("apply", help="make the fixes of a fix list in a copy of the training file")
+    apply.add_argument("--fixes", required=True, metavar="FILE")
+    apply.add_argument("--train", required=True, metavar="FILE")
+    apply.add_argument("--output", required=True, metavar="FILE", help="in the same format; never an input")
+    apply.add_argument("--dry-run", action="store_true", help="check and say what would change, but write nothing")
+    about = "written in place of a masked word (default: the word is deleted)"
+    apply.add_argument("--mask-token", default="", metavar="TEXT", help=about)
+    columns = apply.add_argument_group("columns of the training file (default: those that fit the fix list)")
+    columns.add_argument("--text", metavar="COL")
+    columns.add_argument("--text-pair", metavar="COL")
+    columns.add_argument("--label", metavar="COL")
+    columns.add_argument("--id", metavar="COL")
+    apply.set_defaults(run=_apply)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from influence.bundle import export_bundle, write_bundle
+    from influence.fixfile import write_fixes
+    from influence.fixlist import fix_list
+    from influence.review import read_reviews
+    from influence.workspace import open_workspace
+
+    output = Path(options.output)
+    if output.suffix.lower() not in SUFFIXES:
+        raise SettingsError(f"--output {options.output!r}: the file's name must end in {', '.join(SUFFIXES)}")
+    if output.is_dir() or not output.parent.is_dir():
+        raise SettingsError(f"--output {options.output!r}: it must be a file in a folder that exists")
+    reviews = read_reviews(open_workspace(options.workspace))
+    try:
+        unknown = set(options.reviewer or ()) - set(reviews.reviewers())
+        if unknown:
+            known = ", ".join(reviews.reviewers()) or "nobody"
+            raise SettingsError(f"--reviewer {min(unknown)!r} has decided nothing; those who have: {known}")
+        found = fix_list(reviews, policy=options.policy, reviewers=options.reviewer)
+        if output.suffix.lower() == ".zip":
+            write_bundle(output, export_bundle(reviews, policy=options.policy, reviewers=options.reviewer))
+        else:
+            write_fixes(found.fixes, output)
+    finally:
+        reviews.close()
+    for line in [*reviews.warnings, *found.notes]:
+        print(f"note: {line}", file=sys.stderr)
+    print(f"{output}: {len(found.fixes):,} fixes: {_counts(found.counts)}")
+
+
+def _apply(options: argparse.Namespace) -> None:
+    from influence.apply import apply_fixes
+    from influence.train_file import GivenColumns
+
+    given = GivenColumns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id)
+    applied = apply_fixes(
+        options.fixes,
+        options.train,
+        options.output,
+        columns=given,
+        mask_token=options.mask_token,
+        dry_run=options.dry_run,
+    )
+    for line in applied.notes:
+        print(f"note: {line}", file=sys.stderr)
+    would = "would be written" if options.dry_run else "written"
+    print(f"{options.output}: {applied.rows_after:,} of {applied.rows_before:,} rows {would}: {_counts(applied.counts)}")
+    print(_balance(applied.before, applied.after))
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {action}" for action, count in counts.items())
+
+
+def _balance(before: Mapping[str, int], after: Mapping[str, int]) -> str:
+    """Class counts before and after, as a table."""
+    rows = [("label", "before", "after", "change")]
+    rows += [(label, f"{n:,}", f"{after[label]:,}", f"{after[label] - n:+,}") for label, n in before.items()]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    return "\n".join(f"{row[0]:<{widths[0]}}" + "".join(f"  {row[c]:>{widths[c]}}" for c in (1, 2, 3)) for row in rows)

@@ -1,0 +1,163 @@
+"""The fix list: what reviewers' decisions, taken together, change about the training data, and why."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from influence.agreement import Resolution, resolve
+from influence.corpus import Corpus, TrainExample
+from influence.events import NAMES_JOIN, Decision, Note, iso
+from influence.review import Reviews
+from influence.rules import AppliedRule, applied_rules, rule_of
+
+
+class Fix(NamedTuple):
+    """One row of a fix list, its fields the columns of an exported one. The SHA-256 of `text` is `text_sha256`."""
+
+    example_id: str
+    action: str  # remove, relabel, mask or keep
+    old_label: str
+    new_label: str | None  # of relabel only
+    words: tuple[str, ...]  # of mask only
+    reason: str
+    reviewer: str  # several are joined by "; "
+    decided_at: str  # ISO 8601, UTC
+    method: str | None  # that brought the example up for review, and its score
+    score: float | None
+    text_sha256: str
+    text: str
+
+
+class Unmatched(NamedTuple):
+    """A decision that does not fit this build of the data, and why."""
+
+    decision: Decision
+    why: str
+
+
+@dataclass(frozen=True)
+class FixList:
+    """What to change, and everything a person should know before they do."""
+
+    fixes: list[Fix]  # in the data's order
+    conflicts: list[Resolution]  # reviewers disagree; those without a decision are not among `fixes`
+    unmatched: list[Unmatched]  # made on other data: not among `fixes`
+    settled: list[Decision]  # relabels that the data has already
+    flagged: list[str]  # examples among `fixes` that somebody has flagged since deciding
+    rules: list[AppliedRule]  # that stand
+    before: dict[str, int]  # class counts
+    after: dict[str, int]
+    policy: str
+    build: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many fixes there are of each action."""
+        found = Counter(fix.action for fix in self.fixes)
+        return {action: found[action] for action in ("relabel", "remove", "mask", "keep")}
+
+    @property
+    def notes(self) -> list[str]:
+        """What is not among the fixes, and what to look at, one line each."""
+        left_out = sum(resolution.decision is None for resolution in self.conflicts)
+        said = (
+            (left_out, "examples left out: their reviewers disagree"),
+            (len(self.conflicts) - left_out, f"disagreements settled by policy {self.policy!r}"),
+            (len(self.unmatched), "decisions left out: made on other data than this build's"),
+            (len(self.settled), "relabels left out: the data has the new label already"),
+            (len(self.flagged), "fixes of examples that somebody has flagged since"),
+        )
+        return [f"{count:,} {what}" for count, what in said if count]
+
+
+def fix_list(reviews: Reviews, *, policy: str = "majority", reviewers: Collection[str] | None = None) -> FixList:
+    """The standing decisions of all reviewers, or of some, as one list; see `agreement.resolve` for `policy`.
+
+    Decisions outlive a rebuild: they are matched by id and text, and those that do not fit are listed apart.
+    """
+    corpus, notes = reviews.corpus, reviews.all_notes()
+    asked = [d for d in reviews.decisions() if reviewers is None or d.reviewer in reviewers]
+    lost = [d for d in reviews.decisions(unmatched=True) if reviewers is None or d.reviewer in reviewers]
+    unmatched = [Unmatched(d, _why_unmatched(corpus, d)) for d in lost]
+    unmatched += [Unmatched(d, f"its label is no longer {d.old_label!r}") for d in asked if _is_stale(corpus, d)]
+    resolved = _in_order(corpus, resolve((d for d in asked if not _is_stale(corpus, d)), policy))
+    fixes = [
+        _fix(corpus[r.example_id], r.decision, r, notes.get(r.example_id, []))
+        for r in resolved
+        if r.decision is not None and not _is_settled(corpus, r.decision)
+    ]
+    ids = {fix.example_id for fix in fixes}
+    return FixList(
+        fixes=fixes,
+        conflicts=[r for r in resolved if r.conflicted and r.how != "adjudicated"],
+        unmatched=unmatched,
+        settled=[d for d in asked if _is_settled(corpus, d)],
+        flagged=[id for id in reviews.flagged() if id in ids],
+        rules=[rule for rule in applied_rules(reviews) if not rule.action.undone],
+        before=corpus.class_counts(),
+        after=corpus.class_counts(labels_after(corpus, fixes)),
+        policy=policy,
+        build=corpus.build,
+    )
+
+
+def labels_after(corpus: Corpus, fixes: Iterable[Fix]) -> list[str]:
+    """The labels of the training examples once the fixes are made, removed ones left out."""
+    by_id = {fix.example_id: fix for fix in fixes}
+    labels = []
+    for id, example in corpus.examples.items():
+        fix = by_id.get(id)
+        if fix is None or fix.action != "remove":
+            labels.append(example.label if fix is None or fix.new_label is None else fix.new_label)
+    return labels
+
+
+def _in_order(corpus: Corpus, resolved: list[Resolution]) -> list[Resolution]:
+    place = {id: position for position, id in enumerate(corpus.examples)}
+    return sorted(resolved, key=lambda resolution: place[resolution.example_id])
+
+
+def _is_stale(corpus: Corpus, decision: Decision) -> bool:
+    """A label was kept that the data no longer gives."""
+    return decision.kind == "keep" and corpus[decision.example_id].label != decision.old_label
+
+
+def _is_settled(corpus: Corpus, decision: Decision) -> bool:
+    """The data has the new label already."""
+    return decision.kind == "relabel" and corpus[decision.example_id].label == decision.new_label
+
+
+def _why_unmatched(corpus: Corpus, decision: Decision) -> str:
+    return "its text has changed" if decision.example_id in corpus.examples else "there is no example of that id"
+
+
+def _fix(example: TrainExample, decision: Decision, resolution: Resolution, notes: list[Note]) -> Fix:
+    return Fix(
+        example_id=example.id,
+        action=decision.kind,
+        old_label=example.label,
+        new_label=decision.new_label,
+        words=decision.words,
+        reason=_reason(decision, resolution, notes),
+        reviewer=NAMES_JOIN.join(resolution.reviewers),
+        decided_at=iso(decision.at),
+        method=decision.method,
+        score=decision.score,
+        text_sha256=example.text_sha256,
+        text=example.whole_text,
+    )
+
+
+def _reason(decision: Decision, resolution: Resolution, notes: list[Note]) -> str:
+    """The notes of those whose decision it is, else the rule or the suspicion behind it; then how it was settled."""
+    parts = list(dict.fromkeys(note.text for note in notes if note.reviewer in resolution.reviewers))
+    if "rule" in decision.origin:
+        parts.append(f"rule: {rule_of(decision.origin)}")
+    elif not parts and isinstance(reason := decision.evidence.get("reason"), str):
+        parts.append(reason)
+    if resolution.how == "adjudicated":
+        parts.append("adjudicated")
+    elif resolution.conflicted:
+        parts.append(f"{resolution.how} of {len(resolution.decisions)} reviewers")
+    return "; ".join(parts)

@@ -1,0 +1,134 @@
+"""Writing a data file again with some rows changed or left out; every other row, and the file's form, stays as it is.
+
+Rows of CSV, TSV and JSONL that do not change keep their very bytes, so a diff shows what was fixed and nothing else.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from influence.errors import SettingsError
+from influence.tables import DELIMITERS, Table
+
+Changes = Mapping[int, Mapping[str, Any] | None]  # by row: new values by column, or None for a row to leave out
+BOM = "\ufeff"
+
+
+def rewritten(source: Path, changes: Changes) -> bytes:
+    """The content of a data file with the changes made."""
+    return _REWRITERS[source.suffix.lower()](source, changes)
+
+
+def written(table: Table, changes: Changes, suffix: str) -> bytes:
+    """A table that is no file (a Hugging Face data set), with the changes made, as .csv, .tsv, .jsonl or .parquet."""
+    rows = [dict(zip(table.columns, values, strict=True)) for values in zip(*table.columns.values(), strict=True)]
+    kept = [{**row, **change} for n, row in enumerate(rows) if (change := changes.get(n, {})) is not None]
+    if suffix in DELIMITERS:
+        opened = io.StringIO(newline="")
+        writer = csv.DictWriter(opened, list(table.columns), delimiter=DELIMITERS[suffix], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(kept)
+        return opened.getvalue().encode()
+    if suffix == ".jsonl":
+        return "".join(f"{json.dumps(row, ensure_ascii=False, default=str)}\n" for row in kept).encode()
+    if suffix == ".parquet":
+        return _parquet(pa.table({name: [row[name] for row in kept] for name in table.columns}), None)
+    raise SettingsError(f"cannot write {suffix!r}; name the file .csv, .tsv, .jsonl or .parquet")
+
+
+def _delimited(source: Path, changes: Changes) -> bytes:
+    text = source.read_bytes().decode("utf-8")
+    bom, text = (BOM, text[1:]) if text.startswith(BOM) else ("", text)
+    delimiter, raw = DELIMITERS[source.suffix.lower()], []
+
+    def lines() -> Iterator[str]:
+        for line in io.StringIO(text, newline=""):
+            raw.append(line)
+            yield line
+
+    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+    header = next(reader)
+    out, number = [bom, *raw], 0
+    raw.clear()
+    for row in reader:
+        if not row:  # a blank line is no row
+            out += raw
+        else:
+            change = changes.get(number, {})
+            if change:
+                values = [change.get(name, value) for name, value in zip(header, row, strict=True)]
+                out.append(_csv_line(values, delimiter, ending=_ending(raw[-1])))
+            elif change is not None:
+                out += raw
+            number += 1
+        raw.clear()
+    return "".join(out).encode()
+
+
+def _csv_line(values: list[Any], delimiter: str, ending: str) -> str:
+    opened = io.StringIO(newline="")
+    csv.writer(opened, delimiter=delimiter, lineterminator="").writerow(values)
+    return opened.getvalue() + ending
+
+
+def _ending(line: str) -> str:
+    return line[len(line.rstrip("\r\n")) :]
+
+
+def _jsonl(source: Path, changes: Changes) -> bytes:
+    out, number = [], 0
+    with source.open(encoding="utf-8", newline="") as opened:
+        for line in opened:
+            content = line.removeprefix(BOM)
+            if not content.strip():
+                out.append(line)
+                continue
+            change = changes.get(number, {})
+            if change:
+                out.append(line[: len(line) - len(content)] + _json_line(content, change) + _ending(line))
+            elif change is not None:
+                out.append(line)
+            number += 1
+    return "".join(out).encode()
+
+
+def _json_line(line: str, change: Mapping[str, Any]) -> str:
+    """The row in the manner of the line: with or without spaces, with or without escaped letters."""
+    separators = None if '": ' in line else (",", ":")
+    return json.dumps({**json.loads(line), **change}, ensure_ascii=line.isascii(), separators=separators)
+
+
+def _parquet_file(source: Path, changes: Changes) -> bytes:
+    table, metadata = pq.read_table(source), pq.read_metadata(source)
+    for name in {name for change in changes.values() if change for name in change}:
+        place = table.column_names.index(name)
+        values = table.column(name).to_pylist()
+        for row, change in changes.items():
+            if change and name in change:
+                values[row] = change[name]
+        field = table.schema.field(name)
+        table = table.set_column(place, field, pa.array(values, type=field.type))
+    kept = [changes.get(row, {}) is not None for row in range(len(table))]
+    codec = metadata.row_group(0).column(0).compression.lower() if metadata.num_row_groups else None
+    return _parquet(table.filter(pa.array(kept, type=pa.bool_())), codec)
+
+
+def _parquet(table: Any, codec: str | None) -> bytes:
+    opened = io.BytesIO()
+    pq.write_table(table, opened, compression={None: "snappy", "uncompressed": "none"}.get(codec, codec))
+    return opened.getvalue()
+
+
+_REWRITERS: dict[str, Callable[[Path, Changes], bytes]] = {
+    ".csv": _delimited,
+    ".tsv": _delimited,
+    ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
+    ".parquet": _parquet_file,
+}

@@ -1,0 +1,186 @@
+"""Rules: "examples labelled World that contain *championship series* are Sport", the paper's fixing functions.
+
+A rule is looked at before it is applied, kept in the log with its matches, and taken back as one.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from influence import review_state
+from influence.corpus import TrainExample
+from influence.deciding import changes
+from influence.errors import QueryError, SettingsError
+from influence.events import DECISIONS, Action, Evidence, Reviewer
+from influence.masking import find
+from influence.review import Reviews
+
+By = Literal["words", "regex", "sql"]
+BY: tuple[str, ...] = ("words", "regex", "sql")
+SEPARATOR = ","  # between phrases that must all occur
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What to match and what to do with the matches.
+
+    `by` "words": every phrase of `pattern`, commas between them, occurs as whole words, ignoring case. "regex": an RE2
+    expression matches somewhere in a text. "sql": a DuckDB condition over id, text, text_pair, label, predicted and
+    confidence is true. `only_label`: among the examples of that label.
+    """
+
+    by: str
+    pattern: str
+    action: str
+    new_label: str | None = None
+    only_label: str | None = None
+    ignore_case: bool = True  # for "regex"
+
+    def __post_init__(self) -> None:
+        if self.by not in BY:
+            raise SettingsError(f"a rule goes by {', '.join(BY)}, not by {self.by!r}")
+        if self.action not in DECISIONS:
+            raise SettingsError(f"a rule can {', '.join(DECISIONS)}, not {self.action!r}")
+        if not self.pattern.strip() or (self.by == "words" and not self.phrases):
+            raise SettingsError("a rule needs something to look for; the pattern is blank")
+        if (self.action == "relabel") != (self.new_label is not None):
+            raise SettingsError(f"a rule to {self.action}: a new label goes with relabel and with nothing else")
+        if self.new_label is not None and self.new_label == self.only_label:
+            raise SettingsError(f"a rule that relabels {self.only_label!r} to {self.new_label!r} changes nothing")
+        if self.action == "mask" and self.by != "words":
+            raise SettingsError(f"a rule by {self.by} cannot mask, as it does not say which words; make it by words")
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """The phrases of a rule by words."""
+        return tuple(phrase for part in self.pattern.split(SEPARATOR) if (phrase := " ".join(part.split())))
+
+    def __str__(self) -> str:
+        scope = "examples" if self.only_label is None else f"examples labelled {self.only_label!r}"
+        what = " and ".join(f'"{p}"' for p in self.phrases) if self.by == "words" else self.pattern
+        how = {"words": "that contain", "regex": "that match", "sql": "where"}[self.by]
+        return f"{scope} {how} {what}: {self.action}" + ("" if self.new_label is None else f" to {self.new_label!r}")
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a rule would do, before it is applied."""
+
+    rule: Rule
+    example_ids: tuple[str, ...]  # what it would change, in the data's order
+    unchanged: int  # further matches on which it changes nothing
+    decided: tuple[str, ...]  # matches that this reviewer has decided otherwise, which it would leave alone
+    labels: dict[str, int]  # of the matches
+    before: dict[str, int]  # class counts of the data as it is, and with this rule alone
+    after: dict[str, int]
+    samples: tuple[TrainExample, ...]  # the first of `example_ids`
+
+
+@dataclass(frozen=True)
+class AppliedRule:
+    """A rule in the log; `action.undone` says whether it has been revoked."""
+
+    rule: Rule
+    action: Action
+
+
+def preview(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, samples: int = 20) -> Preview:
+    """What a rule matches and would change.
+
+    Raises `SettingsError` for one that does not compile, takes too long, matches nothing or everything, or changes
+    nothing, and `QueryError` for a label that does not exist.
+    """
+    corpus = reviews.corpus
+    for label in filter(None, (rule.new_label, rule.only_label)):
+        corpus.checked_label(label)
+    matches = _matches(reviews, rule)
+    fitting = [example for example in matches if changes(example, rule.action, rule.new_label, _words(rule))]
+    if not fitting:
+        why = "hold nothing else" if rule.new_label is None else f"are labelled {rule.new_label!r} already"
+        raise SettingsError(f"the rule changes nothing: all {len(matches):,} matches {why}")
+    standing = {d.example_id: d for d in reviews.decisions(reviewer=reviewer) if not d.adjudicates}
+    wanted = (rule.action, rule.new_label, tuple(sorted(word.casefold() for word in _words(rule))))
+    free = [e for e in fitting if e.id not in standing]
+    decided = [e.id for e in fitting if e.id in standing and standing[e.id].outcome != wanted]
+    return Preview(
+        rule=rule,
+        example_ids=tuple(example.id for example in free),
+        unchanged=len(matches) - len(free) - len(decided),
+        decided=tuple(decided),
+        labels={label: n for label, n in corpus.class_counts(e.label for e in free).items() if n},
+        before=corpus.class_counts(),
+        after=_after(corpus.class_counts(), rule, free),
+        samples=tuple(free[:samples]),
+    )
+
+
+def apply_rule(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, note: str = "", queue: str | None = None) -> Action:
+    """Decide every match of a rule, as one action that is undone as one; what the reviewer has decided is left alone.
+
+    Raises as `preview` does, and `SettingsError` when nothing is left to decide.
+    """
+    found = preview(reviews, reviewer, rule, samples=0)
+    action = reviews.decide_many(
+        reviewer,
+        found.example_ids,
+        rule.action,
+        new_label=rule.new_label,
+        words=_words(rule),
+        note=note,
+        evidence=Evidence(method=f"rule: {rule.by}"),
+        queue=queue,
+        origin={"rule": asdict(rule)},
+        keep_decided=True,
+    )
+    if action is None:
+        raise SettingsError("the rule changes nothing: every match is decided already")
+    return action
+
+
+def applied_rules(reviews: Reviews, reviewer: Reviewer | None = None) -> list[AppliedRule]:
+    """Every rule ever applied, by one reviewer or all, the latest first, revoked ones too; `Reviews.revoke` takes one back."""
+    name = None if reviewer is None else reviewer.name
+    actions = review_state.actions(reviews.log.store, reviewer=name, rules=True)
+    return [AppliedRule(rule_of(action.origin), action) for action in actions]
+
+
+def rule_of(origin: dict[str, Any]) -> Rule:
+    """The rule that a decision came from. Raises `QueryError` if it did not come from one."""
+    if "rule" not in origin:
+        raise QueryError("the decision was not made by a rule")
+    return Rule(**origin["rule"])
+
+
+def _words(rule: Rule) -> tuple[str, ...]:
+    return rule.phrases if rule.action == "mask" else ()
+
+
+def _matches(reviews: Reviews, rule: Rule) -> list[TrainExample]:
+    examples = reviews.corpus.examples
+    if rule.by == "words":
+        found = [id for id, example in examples.items() if _contains(example, rule.phrases)]
+    elif rule.by == "regex":
+        found = reviews.rule_store.matching_regex(rule.pattern, ignore_case=rule.ignore_case)
+    else:
+        found = reviews.rule_store.matching_sql(rule.pattern)
+    scope = [e for e in examples.values() if rule.only_label in (None, e.label)]
+    matches = [examples[id] for id in found if rule.only_label in (None, examples[id].label)]
+    among = f"the {len(scope):,} examples" + (f" labelled {rule.only_label!r}" if rule.only_label is not None else "")
+    if not matches:
+        raise SettingsError(f"the rule matches nothing among {among}")
+    if len(matches) == len(scope):
+        raise SettingsError(f"the rule matches everything: all of {among}; a rule must tell some from others")
+    return matches
+
+
+def _contains(example: TrainExample, phrases: tuple[str, ...]) -> bool:
+    texts = [example.text] if example.text_pair is None else [example.text, example.text_pair]
+    return all(any(find(text, phrase) for text in texts) for phrase in phrases)
+
+
+def _after(counts: dict[str, int], rule: Rule, changed: list[TrainExample]) -> dict[str, int]:
+    if rule.action in ("relabel", "remove"):
+        for example in changed:
+            counts[example.label] -= 1
+            if rule.new_label is not None:
+                counts[rule.new_label] += 1
+    return counts

@@ -1,0 +1,131 @@
+"""The training file that a fix list is for: which of its columns hold what, and whether it is the one that was reviewed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+
+from influence.dataset import Columns, Dataset, from_table, text_sha256
+from influence.errors import DataError
+from influence.fixlist import Fix
+from influence.tables import Table, read_table
+
+PROBED = 50  # fixes that the columns are tried on
+SHOWN = 20  # rows named in a message
+MOST_TEXT_COLUMNS = 12  # more than this, and pairs of columns are not tried
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenColumns:
+    """The columns a user named; None: to be found."""
+
+    text: str | None = None
+    text_pair: str | None = None
+    label: str | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class TrainFile:
+    """A training file, read by the columns that fit a fix list."""
+
+    table: Table
+    columns: Columns
+    data: Dataset
+
+    @property
+    def options(self) -> list[str]:
+        """The columns as options of the command line."""
+        named = {"--text": self.columns.text, "--text-pair": self.columns.text_pair, "--label": self.columns.label}
+        named["--id"] = self.columns.id
+        return [part for option, column in named.items() if column is not None for part in (option, column)]
+
+
+def open_train_file(name: str, fixes: Sequence[Fix], given: GivenColumns) -> TrainFile:
+    """Read a training file as `build` does. Columns that were not named are those whose texts have the fixes' hashes.
+
+    Failing that they are `text`, `label`, and `id` if there is one. Raises `DataError` for a file that cannot be read.
+    """
+    table = read_table(name, split="train")
+    columns = _fitting_columns(table, fixes[:PROBED], given)
+    return TrainFile(table, columns, from_table(table, columns))
+
+
+def check_fit(train: TrainFile, fixes: Sequence[Fix], source: str) -> None:
+    """Raise `DataError`, naming the rows, unless every fix is of an example as this file has it."""
+    rows = {id: row for row, id in enumerate(train.data.ids)}
+    hashes, labels = train.data.text_hashes(), train.data.labels
+    known = [fix for fix in fixes if fix.example_id in rows]
+    names = set(labels)
+    complaints = (
+        ("has no example with the id of", [f for f in fixes if f.example_id not in rows], "was it another file, or --id?"),
+        ("has another text for", [f for f in known if hashes[rows[f.example_id]] != f.text_sha256], _CHANGED),
+        ("has another label for", [f for f in known if labels[rows[f.example_id]] != f.old_label], _MADE),
+        ("never has the new label of", [f for f in known if f.new_label is not None and f.new_label not in names], _LABEL),
+    )
+    for complaint, misfits, hint in complaints:
+        if misfits:
+            shown = ", ".join(_shown(fix) for fix in misfits[:SHOWN])
+            more = f" and {len(misfits) - SHOWN:,} more" if len(misfits) > SHOWN else ""
+            raise DataError(
+                f"{source!r} does not fit {train.table.source!r}, which {complaint} {len(misfits):,} of {len(fixes):,} fixes: "
+                f"{shown}{more}; nothing was written ({hint})"
+            )
+
+
+_CHANGED = "the file was edited since, or its columns are others: --text, --text-pair"
+_MADE = "the file was edited since, or the fixes are in it already"
+_LABEL = "a new label must be one that the file has"
+
+
+def _shown(fix: Fix) -> str:
+    return repr(fix.example_id) + (f" → {fix.new_label!r}" if fix.new_label is not None else "")
+
+
+def _fitting_columns(table: Table, fixes: Sequence[Fix], given: GivenColumns) -> Columns:
+    default_id = "id" if "id" in table.columns else None
+    best, best_fit = (given.id or default_id, given.text or "text", given.text_pair), 0
+    for id in dict.fromkeys([given.id] if given.id else [default_id, None, *table.columns]):
+        rows = _rows(table, id, fixes)
+        for text, pair in _text_columns(table, given) if rows else ():
+            fit = sum(_hash(table, row, text, pair) == fix.text_sha256 for row, fix in rows)
+            if fit > best_fit:
+                best, best_fit = (id, text, pair), fit
+    id, text, pair = best
+    return Columns(text=text, text_pair=pair, label=given.label or _label_column(table, id, fixes), id=id)
+
+
+def _rows(table: Table, id: str | None, fixes: Sequence[Fix]) -> list[tuple[int, Fix]]:
+    """The rows of the fixes if a column held the ids, those found."""
+    if id is None:
+        places = {str(row): row for row in range(len(table))}
+    else:
+        places = {str(value): row for row, value in enumerate(table.columns.get(id, []))}
+    return [(places[fix.example_id], fix) for fix in fixes if fix.example_id in places]
+
+
+def _text_columns(table: Table, given: GivenColumns) -> Iterator[tuple[str, str | None]]:
+    """Columns, and pairs of columns, that might hold the texts; likely ones first."""
+    texts = [name for name in table.columns if any(isinstance(value, str) for value in table.columns[name][:PROBED])]
+    texts.sort(key=lambda name: name != "text")
+    for text in [given.text] if given.text else texts:
+        if given.text_pair is None:
+            yield text, None
+    if given.text_pair is not None or len(texts) <= MOST_TEXT_COLUMNS:
+        for text, pair in permutations(texts, 2):
+            if given.text in (None, text) and given.text_pair in (None, pair):
+                yield text, pair
+
+
+def _hash(table: Table, row: int, text: str, pair: str | None) -> str:
+    values = [table.columns[name][row] for name in (text, pair) if name is not None and name in table.columns]
+    return text_sha256(*map(str, values)) if values else ""
+
+
+def _label_column(table: Table, id: str | None, fixes: Sequence[Fix]) -> str:
+    """`label` if there is one, else the column that most often holds the fixes' old labels."""
+    if "label" in table.columns or not fixes:
+        return "label"
+    rows = _rows(table, id, fixes)
+    fits = {name: sum(str(values[row]) == fix.old_label for row, fix in rows) for name, values in table.columns.items()}
+    best = max(fits, key=fits.__getitem__, default="label")
+    return best if fits.get(best) else "label"
