@@ -94,6 +94,7 @@ def explain(
     workspace: Workspace,
     *,
     test_id: str | None = None,
+    train_id: str | None = None,
     text: str | None = None,
     text_pair: str | None = None,
     label: str | None = None,
@@ -101,21 +102,27 @@ def explain(
     top: int = 10,
     special_tokens: SpecialTokens = "include",
 ) -> Explanation:
-    """Explain the loss of a test example, or of any text, on a label.
+    """Explain the loss of a test example, of a training example, or of any text, on a label.
 
-    The label is by default the test example's own, for a typed text the predicted one. Raises `QueryError` for an
-    unknown id, label or method, and for a text that does not fit the workspace.
+    The label is by default the example's own, for a typed text the predicted one. A training example is explained by
+    the others, by word methods only, and on its own label. Raises `QueryError` for an unknown id, label or method, and
+    for a text that does not fit the workspace.
     """
     if top < 1:
         raise QueryError(f"--top {top}: must be 1 or more")
     chosen = _with_special_tokens(get_method(method), special_tokens)
-    if (test_id is None) == (text is None):
-        raise QueryError("give either a test id or a text")
-    asked = _of_test(workspace, test_id, label) if test_id is not None else _of_text(workspace, text, text_pair, label)
+    if sum(which is not None for which in (test_id, train_id, text)) != 1:
+        raise QueryError("give either a test id, a training id or a text")
+    if test_id is not None:
+        asked = _of_test(workspace, test_id, label)
+    elif train_id is not None:
+        asked = _of_train(workspace, train_id, label, chosen)
+    else:
+        asked = _of_text(workspace, text, text_pair, label)
     if asked.stored is not None and method == DEFAULT_METHOD and special_tokens == "include" and top <= STORED_TOP:
         proponents, opponents = _stored(workspace, asked.stored, top)
     else:
-        proponents, opponents = _computed(workspace, asked.query(), chosen, top)
+        proponents, opponents = _computed(workspace, asked, chosen, top)
     return Explanation(asked.sentence, asked.label, method, proponents, opponents)
 
 
@@ -133,9 +140,12 @@ class _Asked:
     workspace: Workspace
     sentence: Sentence
     label: str
-    stored: int | None
+    stored: int | None = None
+    train: int | None = None  # its position when it is a training example
 
     def query(self) -> Query:
+        if self.train is not None:
+            return self.workspace.train_queries[self.train]
         if self.stored is not None:
             return self.workspace.queries[self.stored]
         live, sentence = self.workspace.live, self.sentence
@@ -150,9 +160,24 @@ def _of_test(workspace: Workspace, test_id: str, label: str | None) -> _Asked:
             f"unknown test id {test_id!r}; workspace {workspace.name!r} has {workspace.info.n_test:,} test examples, "
             f"from {workspace.store.first_id('test')!r} to {workspace.store.last_id('test')!r}"
         )
-    sentence = _sentences(workspace, "test", [position])[position]
+    sentence = sentences(workspace, "test", [position])[position]
     target = _checked_label(workspace, label) or sentence.label
     return _Asked(workspace, sentence, target, position if target == sentence.label else None)
+
+
+def _of_train(workspace: Workspace, train_id: str, label: str | None, method: Method) -> _Asked:
+    position = workspace.store.positions("train", [train_id]).get(train_id)
+    if position is None:
+        raise QueryError(
+            f"unknown training id {train_id!r}; workspace {workspace.name!r} has {workspace.info.n_train:,} training "
+            f"examples, from {workspace.store.first_id('train')!r} to {workspace.store.last_id('train')!r}"
+        )
+    sentence = sentences(workspace, "train", [position])[position]
+    if _checked_label(workspace, label) not in (None, sentence.label):
+        raise QueryError(f"a training example is explained on its own label, {sentence.label!r}, not on {label!r}")
+    if method.selection is None or not method.selection.top_k:
+        raise QueryError(f"--method {method.id}: only its top-k words are stored of a training example")
+    return _Asked(workspace, sentence, sentence.label, train=position)
 
 
 def _of_text(workspace: Workspace, text: str | None, text_pair: str | None, label: str | None) -> _Asked:
@@ -177,7 +202,7 @@ def _of_text(workspace: Workspace, text: str | None, text_pair: str | None, labe
     example = StoredExample(
         "", text, text_pair, "", bool(found.encoding.truncated_N[0]), predicted, found.probabilities_Y.tolist(), words
     )
-    return _Asked(workspace, replace(_sentence(workspace, example), id=None), target or predicted, None)
+    return _Asked(workspace, replace(_sentence(workspace, example), id=None), target or predicted)
 
 
 def _checked_label(workspace: Workspace, label: str | None) -> str | None:
@@ -201,24 +226,27 @@ def _with_special_tokens(method: Method, special_tokens: SpecialTokens) -> Metho
 def _stored(workspace: Workspace, position: int, top: int) -> tuple[list[Influence], list[Influence]]:
     rows = workspace.store.influences(position, DEFAULT_METHOD, top)
     trains = [train for train, *_ in rows]
-    sentences = _sentences(workspace, "train", trains)
+    examples = sentences(workspace, "train", trains)
     matches: dict[int, list[Match]] = {train: [] for train in trains}
     for train, test_word, train_word, score in workspace.store.contributions(position, trains):
         matches[train].append(Match(test_word, train_word, score))
     found = [
-        Influence(sentences[train], score, checkpoint_scores, special_score, matches[train])
+        Influence(examples[train], score, checkpoint_scores, special_score, matches[train])
         for train, score, special_score, checkpoint_scores in rows
     ]
     return [i for i in found if i.score > 0], [i for i in found if i.score < 0]
 
 
-def _computed(workspace: Workspace, query: Query, method: Method, top: int) -> tuple[list[Influence], list[Influence]]:
+def _computed(workspace: Workspace, asked: _Asked, method: Method, top: int) -> tuple[list[Influence], list[Influence]]:
+    query = asked.query()
     scores_CN = method.score(workspace.index, query)
+    if asked.train is not None:
+        scores_CN[:, asked.train] = 0  # its influence on itself explains nothing
     proponents, opponents = extremes(scores_CN.sum(axis=0), workspace.tie_ranks_N, top)
-    sentences = _sentences(workspace, "train", [*proponents.tolist(), *opponents.tolist()])
+    found = sentences(workspace, "train", [*proponents.tolist(), *opponents.tolist()])
     return (
-        _influences(workspace, query, method.selection, proponents, scores_CN, sentences),
-        _influences(workspace, query, method.selection, opponents, scores_CN, sentences),
+        _influences(workspace, query, method.selection, proponents, scores_CN, found),
+        _influences(workspace, query, method.selection, opponents, scores_CN, found),
     )
 
 
@@ -228,7 +256,7 @@ def _influences(
     selection: WordSelection | None,
     examples_E: IntArray,
     scores_CN: FloatArray,
-    sentences: dict[int, Sentence],
+    trains: dict[int, Sentence],
 ) -> list[Influence]:
     matches: list[list[Match]] = [[] for _ in examples_E]
     special_E = np.zeros(len(examples_E))
@@ -239,7 +267,7 @@ def _influences(
             special_E[example] += score if special else 0.0
     return [
         Influence(
-            sentences[example],
+            trains[example],
             float(scores_CN[:, example].sum()),
             scores_CN[:, example].tolist(),
             float(special_E[number]),
@@ -249,7 +277,8 @@ def _influences(
     ]
 
 
-def _sentences(workspace: Workspace, split: str, positions: Sequence[int]) -> dict[int, Sentence]:
+def sentences(workspace: Workspace, split: str, positions: Sequence[int]) -> dict[int, Sentence]:
+    """Examples of a split by position, with their words and the last checkpoint's prediction."""
     found = workspace.store.examples(split, positions)
     return {position: _sentence(workspace, example) for position, example in found.items()}
 

@@ -225,3 +225,23 @@ class ResultStore(Database):
             where test = ? and list_contains(?, train) order by train, test_word, train_word""",
             [test, [int(train) for train in trains]],
         )
+
+    def effects(self, train: int, method: str, top: int) -> list[tuple[Any, ...]]:
+        """Stored (test, score, special_score, checkpoint_scores) of a training example: `top` tests from either end.
+
+        Only tests among whose strongest it is have it stored.
+        """
+        return self.rows(
+            """select test, score, special_score, checkpoint_scores from influences where train = ? and method = ?
+            qualify row_number() over (partition by score > 0 order by abs(score) desc, test) <= ?
+            order by score > 0 desc, abs(score) desc, test""",
+            [train, method, top],
+        )
+
+    def effect_contributions(self, train: int, tests: Iterable[int]) -> list[tuple[Any, ...]]:
+        """Stored (test, test_word, train_word, score) of a training example and some test examples."""
+        return self.rows(
+            """select test, test_word, train_word, score from contributions
+            where train = ? and list_contains(?, test) order by test, test_word, train_word""",
+            [train, [int(test) for test in tests]],
+        )

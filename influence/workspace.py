@@ -24,6 +24,7 @@ import pandas as pd
 from influence.encoding import Encoding, FloatArray, IntArray
 from influence.errors import WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.files import write_json
+from influence.pairs import TrainQueries
 from influence.postings import WordIndex, load_array
 from influence.queries import StoredQueries
 from influence.store import ResultStore
@@ -129,6 +130,11 @@ class Workspace:
     def index(self) -> WordIndex:
         """The training side of the index."""
         return open_index(self.build / "index", self.learning_rates_C)
+
+    @cached_property
+    def train_queries(self) -> TrainQueries:
+        """The training examples as queries, by position."""
+        return TrainQueries(self.index)
 
     @cached_property
     def live(self) -> "LiveModel":
