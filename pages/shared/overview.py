@@ -62,7 +62,7 @@ def _confusion(workspace: influence.Workspace, counts: Any) -> None:
     render.heading("Where it goes wrong", "rows: given labels, columns: predictions; a click opens those sentences")
     shown = labels
     if len(labels) > MANY:
-        ranked = _most_confused(counts, labels)
+        ranked = most_confused(counts, labels)
         choices = {MANY: f"{MANY} most confused labels", len(labels): f"all {len(labels)}"}
         many = st.segmented_control(
             "Labels",
@@ -82,7 +82,8 @@ def _confusion(workspace: influence.Workspace, counts: Any) -> None:
             shell.switch("explore", workspace=workspace.name, show="all", label=given, predicted=predicted)
 
 
-def _most_confused(counts: Any, labels: list[str]) -> list[str]:
+def most_confused(counts: Any, labels: list[str]) -> list[str]:
+    """Labels by how many test sentences were taken from or for them wrongly, most first."""
     table = counts.to_numpy()
     errors = table.sum(axis=0) + table.sum(axis=1) - 2 * table.diagonal()
     return [label for _, label in sorted(zip(-errors, labels, strict=True), key=lambda pair: pair[0])]

@@ -181,7 +181,14 @@ def _pair(workspace: influence.Workspace, address: Address, found: Explanation) 
             if one.train.id == address.pin:
                 with st.container(key="wt-pinned"):
                     _pinned(workspace, found, one, f"{name} {rank}")
-                    st.button("Unpin", key="explore_unpin", icon=":material/close:", shortcut="X", on_click=go, args=(address.at(pin=""),))
+                    st.button(
+                        "Unpin",
+                        key="explore_unpin",
+                        icon=":material/close:",
+                        shortcut="X",
+                        on_click=go,
+                        args=(address.at(pin=""),),
+                    )
                 return
     _overview(found)
 

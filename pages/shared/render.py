@@ -30,6 +30,16 @@ def style() -> None:
     st.html(ASSETS / "app.css")
 
 
+def brand() -> None:
+    """The name at the head of the sidebar."""
+    st.html('<div class="wt-brand">Wordtrace<small>from a prediction to the words that taught it</small></div>')
+
+
+def version(number: str) -> None:
+    """The version at the foot of the sidebar."""
+    st.html(f'<div class="wt-version">Wordtrace {html.escape(number)}</div>')
+
+
 def title(text: str) -> None:
     """The page's title."""
     st.html(f'<h1 class="wt-title">{html.escape(text)}</h1>')

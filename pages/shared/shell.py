@@ -75,14 +75,14 @@ def switch(key: str, **parameters: str) -> NoReturn:
 
 def _sidebar(current: str, names: list[str], chosen: str) -> None:
     with st.sidebar:
-        st.html('<div class="wt-brand">Wordtrace<small>from a prediction to the words that taught it</small></div>')
+        render.brand()
         if len(names) > 1:
             _workspace_choice(names, chosen)
         for key, page in PAGES.items():
             parameters = {PARAMETER: chosen} if chosen else {}
             with st.container(key=f"wt-nav-{key}{'-current' if key == current else ''}"):
                 st.page_link(page.file, label=page.title, icon=page.icon, help=page.about, query_params=parameters)
-        st.html(f'<div class="wt-version">Wordtrace {influence.__version__}</div>')
+        render.version(influence.__version__)
 
 
 def _workspace_choice(names: list[str], chosen: str) -> None:

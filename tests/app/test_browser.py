@@ -1,0 +1,318 @@
+"""The app in a real browser behind its real server: hostile texts, deep links, history, keys, hovering."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pytest
+from conftest import HOSTILE_ID, IMAGE, SCRIPT, serve, stop
+
+import influence
+
+TIMEOUT = 20_000
+
+
+@pytest.fixture(scope="module")
+def context(browser: Any, server: str) -> Iterator[Any]:
+    """One browser profile for all tests, so that the app's scripts are fetched once."""
+    opened = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=server)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def page(context: Any) -> Iterator[Any]:
+    """A fresh page; afterwards nothing may have popped up, come from elsewhere, or been refused by the policy."""
+    opened = context.new_page()
+    opened.set_default_timeout(TIMEOUT)
+    seen = watch(opened)
+    yield opened
+    assert_clean(opened, seen)
+    opened.close()
+
+
+def watch(page: Any) -> list[str]:
+    """Notes everything that a hostile text would bring about."""
+    seen: list[str] = []
+    page.on("dialog", lambda dialog: (seen.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("request", lambda request: _foreign(request.url) and seen.append(f"request {request.url}"))
+    page.on("pageerror", lambda error: seen.append(f"error {error}"))
+    page.on("console", lambda message: "Content Security Policy" in message.text and seen.append(message.text))
+    return seen
+
+
+def _foreign(url: str) -> bool:
+    return urlsplit(url).scheme in ("http", "https", "ws", "wss") and urlsplit(url).hostname != "127.0.0.1"
+
+
+def assert_clean(page: Any, seen: list[str]) -> None:
+    """No dialog, no foreign request, and no element that a text of the data made."""
+    made = page.evaluate("""() => {
+        const roots = [document];
+        for (const host of document.querySelectorAll("*")) if (host.shadowRoot) roots.push(host.shadowRoot);
+        return roots.flatMap((root) => [...root.querySelectorAll("img, script, iframe")]).map((e) => e.outerHTML)
+            .filter((html) => html.includes("alert(") || html.includes("h.example") || html.includes("src=\\"x\\""));
+    }""")
+    assert not made
+    assert not seen
+
+
+def eventually(check: Callable[[], object]) -> None:
+    """Waits until a check holds; a Streamlit page changes piece by piece."""
+    until = time.monotonic() + TIMEOUT / 1000
+    while not check():
+        assert time.monotonic() < until, f"not within {TIMEOUT / 1000} s"
+        time.sleep(0.05)
+
+
+def wait_for_cards(page: Any) -> None:
+    page.locator(".card").first.wait_for()
+
+
+def query_title(page: Any) -> str:
+    return str(page.locator(".query header b").text_content())
+
+
+def texts(page: Any, selector: str) -> list[str]:
+    return [str(text) for text in page.locator(selector).all_text_contents()]
+
+
+# Hostile texts
+
+
+def test_hostile_labels_on_home(page):
+    page.goto("/")
+    page.locator(".js-plotly-plot .textpoint text").first.wait_for()
+    assert SCRIPT in page.locator("[data-testid=stMain]").inner_text()
+    page.locator(".js-plotly-plot .xy").first.hover()
+    page.locator(".nsewdrag").first.hover(position={"x": 60, "y": 20})
+
+
+def test_hostile_texts_in_the_list(page):
+    page.goto("/explore?show=all")
+    page.locator(".row").first.wait_for()
+    assert any(SCRIPT in text for text in texts(page, ".row .text"))
+    assert any(IMAGE in text for text in texts(page, ".row .text"))
+    assert SCRIPT in texts(page, ".row .label")
+    page.goto(f"/explore?show=all&q={quote(SCRIPT)}")
+    page.locator(".row mark").first.wait_for()
+    assert set(texts(page, ".row mark")) == {SCRIPT}
+    page.goto(f"/explore?show=all&label={quote(IMAGE)}")
+    page.locator(".row").first.wait_for()
+    page.get_by_label("Given label").click()
+    page.get_by_role("option").first.wait_for()
+
+
+def test_hostile_texts_in_the_reading_view(page, workspaces):
+    found = influence.explain(influence.open_workspace(workspaces / "tiny"), test_id=HOSTILE_ID)
+    page.goto(f"/explore?id={quote(HOSTILE_ID)}&top=50")
+    wait_for_cards(page)
+    assert query_title(page) == f"Test sentence {HOSTILE_ID}"
+    assert texts(page, ".query .text") == [found.query.text]
+    cards = texts(page, ".card .text")
+    assert any(SCRIPT in text for text in cards)
+    assert any(IMAGE in text for text in cards)
+    assert {SCRIPT, IMAGE} >= set(texts(page, ".card .label"))
+    hostile = page.locator(".card", has_text=f"{HOSTILE_ID}").first
+    hostile.click()
+    page.locator(".st-key-wt-pinned .js-plotly-plot").nth(1).wait_for()
+    assert HOSTILE_ID in page.locator(".st-key-wt-pinned").inner_text()
+
+
+def test_hostile_texts_of_the_reader(page):
+    text = f"a good film {SCRIPT} {IMAGE}"
+    page.goto(f"/explore?own=1&text={quote(text)}")
+    wait_for_cards(page)
+    assert texts(page, ".query .text") == [text]
+    assert page.locator("textarea").input_value() == text
+
+
+@pytest.mark.parametrize("address", ["/explore?id={}", "/?workspace={}", "/explore?label={}", "/explore?own=1&text=a&target={}"])
+def test_hostile_addresses(page, address):
+    for text in (SCRIPT + "!", IMAGE + "!"):
+        page.goto(address.format(quote(text)))
+        page.locator(".wt-state, [data-testid=stAlert]").first.wait_for()
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("address", "selector"),
+    [
+        ("/", ".js-plotly-plot"),
+        ("/explore", ".row"),
+        ("/explore?workspace=tiny&id=test-3", ".card"),
+        ("/explore?own=1", "textarea"),
+    ],
+)
+def test_each_page_opens_cold_at_its_deep_link(browser, workspaces, address, selector):
+    process, base = serve(workspaces)
+    try:
+        page = browser.new_page()
+        seen = watch(page)
+        page.goto(base + address)
+        page.locator(selector).first.wait_for(timeout=TIMEOUT)
+        page.locator(".st-key-wt-nav-home, .st-key-wt-nav-home-current").wait_for()
+        assert page.locator("[data-testid=stException]").count() == 0
+        assert "Page not found" not in page.content()
+        assert_clean(page, seen)
+        page.close()
+    finally:
+        stop(process)
+
+
+def test_back_and_forward_walk_what_was_on_screen(page):
+    page.goto("/explore?show=all")
+    page.locator(".row").first.wait_for()
+    first, second = texts(page, ".row .id")[:2]
+    page.locator(".row").first.click()
+    wait_for_cards(page)
+    assert query_title(page) == f"Test sentence {first}"
+    page.get_by_role("button", name="Next").click()
+    page.get_by_text(f"Test sentence {second}").wait_for()
+    page.locator(".card").first.click()
+    page.wait_for_url(re.compile("pin="))
+    page.locator(".st-key-wt-pinned").wait_for()
+
+    page.go_back()
+    page.locator(".st-key-wt-pinned").wait_for(state="detached")
+    assert query_title(page) == f"Test sentence {second}"
+    page.go_back()
+    page.get_by_text(f"Test sentence {first}").wait_for()
+    page.go_back()
+    page.locator(".row").first.wait_for()
+    page.go_forward()
+    page.get_by_text(f"Test sentence {first}").wait_for()
+    page.go_forward()
+    page.get_by_text(f"Test sentence {second}").wait_for()
+
+
+def test_filters_are_in_the_address_and_back_undoes_them(page):
+    page.goto("/explore")
+    page.locator(".row").first.wait_for()
+    wrong = page.locator(".row").count()
+    page.get_by_role("radio", name="All").or_(page.get_by_role("button", name="All")).first.click()
+    page.wait_for_url(re.compile("show=all"))
+    eventually(lambda: page.locator(".row").count() == 20)
+    page.go_back()
+    eventually(lambda: page.locator(".row").count() == wrong)
+
+
+def test_a_row_is_a_link_that_opens_elsewhere_too(page, server):
+    page.goto("/explore?show=all")
+    page.locator(".row").nth(1).wait_for()
+    href = page.locator(".row").nth(1).get_attribute("href")
+    id = texts(page, ".row .id")[1]
+    page.goto("/explore" + href)
+    wait_for_cards(page)
+    assert query_title(page) == f"Test sentence {id}"
+
+
+def test_a_cell_of_the_matrix_opens_its_sentences(page):
+    page.goto("/")
+    cell = page.locator(".js-plotly-plot .textpoint text").nth(1)
+    cell.wait_for()
+    page.wait_for_timeout(500)
+    box = cell.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_url(re.compile("/explore"))
+    page.locator(".row").first.wait_for()
+    assert "label=" in page.url
+    assert "predicted=" in page.url
+    assert len(set(map(tuple, zip(*[iter(texts(page, ".row .label"))] * 2, strict=True)))) == 1
+
+
+# Hovering, choosing, keys
+
+
+def test_hovering_a_card_lights_its_words_in_the_test_sentence(page):
+    page.goto("/explore?show=all&id=test-3")
+    wait_for_cards(page)
+    card = page.locator(".card").first
+    shared = {mark.text_content() for mark in card.locator("mark.plus, mark.minus").all()}
+    card.hover()
+    page.locator(".query .caption", has_text="shared with proponent 1").wait_for()
+    lit = {mark.text_content() for mark in page.locator(".query mark.plus, .query mark.minus").all()}
+    assert lit
+    assert {text.lower() for text in lit} == {text.lower() for text in shared}
+    page.mouse.move(5, 5)
+    page.locator(".query .caption", has_text="sum over").wait_for()
+
+
+def test_hovering_a_word_shows_where_it_is_shared(page):
+    page.goto("/explore?show=all&id=test-3")
+    wait_for_cards(page)
+    word = page.locator(".query .text mark").last
+    word.hover()
+    linked = page.locator(".card mark.linked")
+    linked.first.wait_for()
+    assert {text.lower() for text in texts(page, ".card mark.linked")} == {str(word.text_content()).lower()}
+
+
+def test_selecting_text_with_the_mouse_pins_nothing(page):
+    page.goto("/explore?show=all&id=test-3")
+    wait_for_cards(page)
+    box = page.locator(".card .text").first.bounding_box()
+    page.mouse.move(box["x"] + 2, box["y"] + 8)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 80, box["y"] + 8, steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(600)
+    assert "pin=" not in page.url
+
+
+def test_a_card_is_chosen_by_keyboard_and_unpinned_again(page):
+    page.goto("/explore?show=all&id=test-3")
+    wait_for_cards(page)
+    page.locator(".card").nth(2).focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("pin="))
+    page.locator(".card.pinned").wait_for()
+    page.locator(".st-key-wt-pinned .js-plotly-plot").nth(1).wait_for()
+    page.keyboard.press("Enter")
+    page.locator(".st-key-wt-pinned").wait_for(state="detached")
+    assert "pin=" not in page.url
+
+
+def test_keys_walk_the_list_and_a_held_key_skips_nothing(page):
+    page.goto("/explore?show=all")
+    page.locator(".row").first.wait_for()
+    ids = texts(page, ".row .id")
+    page.locator(".row").first.click()
+    wait_for_cards(page)
+    page.get_by_role("button", name="Next").wait_for()
+    page.keyboard.press("j")
+    page.get_by_text(f"Test sentence {ids[1]}").wait_for()
+    for _ in range(3):  # as a held key repeats: the same press again before the answer is there
+        page.keyboard.press("j")
+    page.get_by_text(f"Test sentence {ids[2]}").wait_for()
+    page.wait_for_timeout(700)
+    page.keyboard.press("k")
+    page.wait_for_timeout(700)
+    visited = query_title(page).removeprefix("Test sentence ")
+    assert visited in ids[1:5]
+    page.keyboard.press("u")
+    page.locator(".row").first.wait_for()
+
+
+def test_keys_still_work_after_a_choice_of_method(page):
+    page.goto("/explore?show=all&id=test-3")
+    wait_for_cards(page)
+    page.get_by_label("Method").click()
+    page.get_by_role("option", name="TracIn-WE", exact=True).click()
+    page.wait_for_url(re.compile("method=tracin-we"))
+    page.get_by_text("over every shared word").wait_for()
+    page.keyboard.press("j")
+    page.wait_for_function("() => !location.search.includes('id=test-3&') && !location.search.endsWith('id=test-3')")
+
+
+def test_a_long_text_unfolds(page):
+    page.goto("/explore?show=all&id=test-1&tokens=only")
+    wait_for_cards(page)
+    text = page.locator(".query .text").text_content()
+    assert text.endswith("before this end")
+    assert "🎬 with a second line\nand a tab\there" in text
+    assert page.locator(".query .unread").count() == 1

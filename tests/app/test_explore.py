@@ -1,0 +1,260 @@
+"""Explore under AppTest: the list, the reading view, typed texts, and addresses nobody should trust."""
+
+import html
+import json
+
+import pytest
+from conftest import HOSTILE_ID, IMAGE, SCRIPT, TEST_IDS, components, joined, parameters_of, shown
+
+import influence
+from influence import METHODS
+
+
+@pytest.fixture(scope="session")
+def tiny(workspaces):
+    return influence.open_workspace(workspaces / "tiny")
+
+
+def board_of(app):
+    assert not app.exception, app.exception
+    return next(data for data in components(app) if "columns" in data)
+
+
+def rows_of(app):
+    assert not app.exception, app.exception
+    return next((data["rows"] for data in components(app) if "rows" in data), [])
+
+
+# The list
+
+
+def test_the_list_shows_wrong_sentences_first_and_nothing_else(open_page, tiny):
+    total, page = tiny.search_tests(influence.TestFilter(wrong=True), limit=20)
+    assert [row["id"] for row in rows_of(open_page("explore"))] == list(page["id"])
+    assert len(rows_of(open_page("explore", show="all"))) == 20
+    assert all(not row["wrong"] for row in rows_of(open_page("explore", show="right")))
+    assert total < 30
+
+
+def test_texts_of_the_list_are_the_data_s(open_page):
+    texts = {row["id"]: row["text"] for page in "12" for row in rows_of(open_page("explore", show="all", page=page))}
+    assert set(texts) == set(TEST_IDS)
+    assert texts["test-1"].startswith("A film 🎬 with a second line\nand a tab\there, ")
+    assert any(SCRIPT in text for text in texts.values())
+
+
+def test_filters_write_the_address_and_the_address_makes_the_list(open_page):
+    app = open_page("explore", show="all")
+    app.text_input(key="explore_q").set_value("good").run()
+    assert parameters_of(app)["q"] == "good"
+    assert parameters_of(app)["workspace"] == "tiny"
+    found = rows_of(app)
+    assert found
+    assert all("good" in row["text"] for row in found)
+    app.selectbox(key="explore_label").select(IMAGE).run()
+    assert rows_of(app) == []
+    assert "None of the 30 test sentences" in shown(app)
+    app.button[0].click().run()
+    assert len(rows_of(app)) == 20
+
+
+def test_confidence_bounds_the_list(open_page, tiny):
+    app = open_page("explore", show="all")
+    app.slider(key="explore_confidence").set_range(0, 60).run()
+    assert parameters_of(app)["high"] == "60"
+    assert all(row["confidence"] <= 0.6 for row in rows_of(app))
+
+
+def test_pages_of_the_list(open_page):
+    first, second = (open_page("explore", show="all", page=page) for page in "12")
+    assert len(rows_of(first)) == 20
+    assert len(rows_of(second)) == 10
+    assert not {row["id"] for row in rows_of(first)} & {row["id"] for row in rows_of(second)}
+    assert [row["id"] for row in rows_of(open_page("explore", show="all", page="999"))] == [row["id"] for row in rows_of(second)]
+
+
+def test_links_of_rows_are_addresses_of_their_sentences(open_page):
+    row = next(row for row in rows_of(open_page("explore", show="all")) if row["id"] != HOSTILE_ID)
+    assert f"id={row['id']}" in row["href"]
+    assert "workspace=tiny" in row["href"]
+
+
+# One sentence
+
+
+@pytest.mark.parametrize("test_id", ["test-1", "test-7", HOSTILE_ID])
+def test_the_board_is_the_engine_s_explanation(open_page, tiny, test_id):
+    found = influence.explain(tiny, test_id=test_id, top=10)
+    board = board_of(open_page("explore", id=test_id))
+    assert [card["id"] for card in board["columns"][0]["cards"]] == [one.train.id for one in found.proponents]
+    assert [card["id"] for card in board["columns"][1]["cards"]] == [one.train.id for one in found.opponents]
+    assert joined(board["query"]["sides"]) == [found.query.text]
+    for column, ones in zip(board["columns"], (found.proponents, found.opponents), strict=True):
+        for card, one in zip(column["cards"], ones, strict=True):
+            assert joined(card["sides"]) == [one.train.text]
+            assert card["label"] == one.train.label
+            assert bool(card["says"]) == (one.train.predicted != one.train.label)
+            assert sum(score for _, _, score in card["matches"]) == pytest.approx(one.score, rel=1e-2, abs=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method(open_page, method):
+    app = open_page("explore", id="test-3", method=method)
+    board = board_of(app)
+    assert METHODS[method].about in html.unescape(shown(app))
+    for column in board["columns"]:
+        assert column["cards"] or column["empty"]
+        assert METHODS[method].words or not any(card["matches"] for card in column["cards"])
+
+
+@pytest.mark.parametrize("tokens", ["exclude", "only"])
+def test_start_and_end_tokens(open_page, tiny, tokens):
+    board = board_of(open_page("explore", id="test-3", tokens=tokens))
+    found = influence.explain(tiny, test_id="test-3", special_tokens=tokens)
+    assert [card["id"] for card in board["columns"][0]["cards"]] == [one.train.id for one in found.proponents]
+
+
+def test_no_shared_word_is_said(open_page):
+    board = board_of(open_page("explore", id="test-3", method="tracin-we-noc", tokens="only"))
+    assert all(not column["cards"] and "no word is shared" in column["empty"] for column in board["columns"])
+
+
+def test_more_on_demand(open_page):
+    app = open_page("explore", id="test-3")
+    first = board_of(app)["columns"][0]["cards"]
+    app.button(key="explore_more_10").click().run()
+    more = board_of(app)["columns"][0]["cards"]
+    assert parameters_of(app)["top"] == "20"
+    assert len(more) == 20
+    assert [card["id"] for card in more[:10]] == [card["id"] for card in first]
+
+
+def test_a_pinned_pair_has_its_charts_and_sums(open_page, tiny):
+    one = influence.explain(tiny, test_id="test-3").opponents[0]
+    app = open_page("explore", id="test-3", pin=one.train.id)
+    assert board_of(app)["pinned"] == one.train.id
+    words, checkpoints = (json.loads(element.proto.spec) for element in app.get("plotly_chart"))
+    assert _bars(words) == pytest.approx(one.score)
+    assert _bars(checkpoints) == pytest.approx(one.score)
+    app.button(key="explore_unpin").click().run()
+    assert "pin" not in parameters_of(app)
+
+
+def _bars(figure):
+    import base64
+
+    import numpy as np
+
+    values = figure["data"][0]["x"]
+    return (
+        sum(np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"])) if isinstance(values, dict) else sum(values)
+    )
+
+
+def test_walking_the_list(open_page, tiny):
+    ids = list(tiny.search_tests(influence.TestFilter(), limit=30)[1]["id"])
+    app = open_page("explore", show="all", id=ids[0])
+    assert next(button for button in app.button if button.label == "Previous").disabled
+    for wanted in ids[1:4]:
+        next(button for button in app.button if button.label == "Next").click().run()
+        assert parameters_of(app)["id"] == wanted
+    app.button(key="explore_back").click().run()
+    assert "id" not in parameters_of(app)
+    assert rows_of(app)
+
+
+def test_choices_write_the_address(open_page):
+    app = open_page("explore", id="test-3")
+    app.selectbox(key="explore_method_tracin-we-topk").select("tracin-we").run()
+    assert parameters_of(app)["method"] == "tracin-we"
+    label = app.selectbox(
+        key=f"explore_target_{SCRIPT}" if app.session_state[f"explore_target_{SCRIPT}"] else f"explore_target_{IMAGE}"
+    )
+    other = IMAGE if label.value == SCRIPT else SCRIPT
+    label.select(other).run()
+    assert parameters_of(app)["target"] == other
+    assert f"loss on “{other}”" in board_of(app)["columns"][0]["meaning"]
+
+
+# A text of the reader's own
+
+
+def test_a_typed_text(open_page, tiny):
+    app = open_page("explore", own="1")
+    app.text_area[0].set_value("a good film")
+    app.button[0].click().run()
+    assert parameters_of(app)["text"] == "a good film"
+    board = board_of(app)
+    found = influence.explain(tiny, text="a good film")
+    assert joined(board["query"]["sides"]) == ["a good film"]
+    assert [card["id"] for card in board["columns"][0]["cards"]] == [one.train.id for one in found.proponents]
+
+
+def test_a_typed_text_with_a_target_label(open_page):
+    for label in (SCRIPT, IMAGE):
+        board = board_of(open_page("explore", own="1", text=f"a film {SCRIPT}", target=label))
+        assert f"loss on “{label}”" in board["columns"][0]["meaning"]
+        assert joined(board["query"]["sides"]) == [f"a film {SCRIPT}"]
+
+
+def test_a_blank_text_is_a_message(open_page):
+    app = open_page("explore", own="1", text="  ")
+    assert not app.exception
+    assert "at least one word" in shown(app)
+
+
+def test_a_variation_starts_from_the_sentence(open_page, tiny):
+    app = open_page("explore", id="test-3")
+    app.button(key="explore_edit_test-3").click().run()
+    text = influence.explain(tiny, test_id="test-3").query.text
+    assert app.text_area[0].value == text
+    assert joined(board_of(app)["query"]["sides"]) == [text]
+
+
+def test_pairs(open_page, pair_workspaces):
+    app = open_page("explore", root=pair_workspaces, id="test-3")
+    board = board_of(app)
+    assert len(board["query"]["sides"]) == 2
+    assert joined(board["query"]["sides"])[1].startswith("and then ")
+    app = open_page("explore", root=pair_workspaces, own="1", text="a good film", pair="and then a bad one")
+    assert joined(board_of(app)["query"]["sides"]) == ["a good film", "and then a bad one"]
+    app = open_page("explore", root=pair_workspaces, own="1", text="only one")
+    assert not app.exception
+    assert "pairs of texts" in shown(app)
+
+
+# Addresses that nobody should trust
+
+BAD = {
+    "show": "<b>", "label": "nope", "predicted": "../..", "low": "-1", "high": "1e9", "page": "0", "own": "2", "target": "x",
+    "method": "rm -rf", "tokens": "'", "top": "99999",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), BAD.items())
+@pytest.mark.parametrize("view", [{}, {"id": "test-3"}])
+def test_bad_values_are_named_and_left_out(open_page, name, value, view):
+    app = open_page("explore", **view, **{name: value})
+    assert not app.exception
+    assert name in app.warning[0].value
+    assert value not in app.warning[0].value or value in "x'"
+    assert components(app)
+
+
+@pytest.mark.parametrize("value", ["nope", "<script>alert(1)</script>", "' or 1=1 --", "\0", "é" * 3000, "rt-0004\nx"])
+def test_an_unknown_id_is_a_message(open_page, value):
+    app = open_page("explore", id=value)
+    assert not app.exception
+    assert app.error
+    assert "<script>" not in shown(app)
+
+
+def test_an_unknown_pin_is_left_out(open_page):
+    app = open_page("explore", id="test-3", pin="nope")
+    assert board_of(app)["pinned"] == ""
+
+
+def test_crossed_confidence_bounds(open_page):
+    app = open_page("explore", low="90", high="10")
+    assert not app.exception
+    assert "low, high" in app.warning[0].value

@@ -1,0 +1,62 @@
+"""Home: numbers that come from the workspace, links that lead on."""
+
+import html
+import re
+
+from conftest import IMAGE, SCRIPT, shown
+
+import influence
+from pages.shared import overview
+
+
+def test_the_figures_are_the_workspace_s(open_page, workspaces):
+    workspace = influence.open_workspace(workspaces / "tiny")
+    counts = workspace.confusion().to_numpy()
+    app = open_page("home")
+    assert not app.exception
+    text = shown(app)
+    assert f"{workspace.info.accuracy:.1%}" in text
+    assert f"{counts.trace()} of 30 right" in text
+    assert "60 rows" in text
+    assert "30 rows" in text
+    assert "epochs 2" in text
+    assert workspace.info.train_sha256[:12] in text
+    for warning in workspace.info.warnings:
+        assert html.escape(warning) in text
+
+
+def test_labels_and_names_are_escaped(open_page):
+    app = open_page("home")
+    text = shown(app)
+    assert "<script>" not in text
+    assert "<img" not in text
+    assert html.escape(SCRIPT) in text
+    assert IMAGE not in "\n".join(link.proto.label for link in app.get("page_link"))
+
+
+def test_the_matrix_counts_every_test_sentence(open_page):
+    app = open_page("home")
+    figures = [element.proto.spec for element in app.get("plotly_chart")]
+    assert len(figures) == 3
+    assert (
+        sum(
+            int(number.replace(",", ""))
+            for number in re.findall(r"<b>([\d,]+)</b> of", figures[0].encode().decode("unicode_escape"))
+        )
+        == 30
+    )
+
+
+def test_the_way_on_leads_to_the_wrong_predictions(open_page):
+    links = [link.proto for link in open_page("home").main.get("page_link")]
+    assert links
+    assert all("workspace=tiny" in link.query_string for link in links)
+
+
+def test_many_labels_show_the_most_confused_first(workspaces):
+    import pandas as pd
+
+    counts = pd.DataFrame([[9, 1, 0], [4, 5, 0], [0, 0, 7]], index=list("abc"), columns=list("abc"))
+    assert overview.most_confused(counts, list("abc")) == ["a", "b", "c"]
+    counts.loc["c", "b"] = 20
+    assert overview.most_confused(counts, list("abc")) == ["b", "c", "a"]
