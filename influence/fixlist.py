@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from influence.agreement import Resolution, resolve
 from influence.corpus import Corpus, TrainExample
-from influence.events import NAMES_JOIN, Decision, Note, iso
+from influence.deciding import changes, checked_event, repeats
+from influence.events import NAMES_JOIN, Action, Decision, Evidence, Note, Reviewer, iso
 from influence.review import Reviews
 from influence.rules import AppliedRule, applied_rules, rule_of
 
@@ -62,13 +63,13 @@ class FixList:
         """What is not among the fixes, and what to look at, one line each."""
         left_out = sum(resolution.decision is None for resolution in self.conflicts)
         said = (
-            (left_out, "examples left out: their reviewers disagree"),
-            (len(self.conflicts) - left_out, f"disagreements settled by policy {self.policy!r}"),
-            (len(self.unmatched), "decisions left out: made on other data than this build's"),
-            (len(self.settled), "relabels left out: the data has the new label already"),
-            (len(self.flagged), "fixes of examples that somebody has flagged since"),
+            ("examples left out, as their reviewers disagree", left_out),
+            (f"disagreements settled by policy {self.policy!r}", len(self.conflicts) - left_out),
+            ("decisions left out, as they were made on other data than this build's", len(self.unmatched)),
+            ("relabels left out, as the data has the new label already", len(self.settled)),
+            ("fixes of examples that somebody has flagged since", len(self.flagged)),
         )
-        return [f"{count:,} {what}" for count, what in said if count]
+        return [f"{what}: {count:,}" for what, count in said if count]
 
 
 def fix_list(reviews: Reviews, *, policy: str = "majority", reviewers: Collection[str] | None = None) -> FixList:
@@ -100,6 +101,26 @@ def fix_list(reviews: Reviews, *, policy: str = "majority", reviewers: Collectio
         policy=policy,
         build=corpus.build,
     )
+
+
+def import_fixes(reviews: Reviews, reviewer: Reviewer, fixes: Iterable[Fix]) -> tuple[Action | None, list[Fix]]:
+    """Take the rows of a fix list as decisions of `reviewer`, as one action, and return the rows that do not fit.
+
+    A row fits an example of the same id and text. Its reason becomes the note; who decided it first, and when, goes
+    into the evidence. None: every fitting row stands already.
+    """
+    events, evidence, misfits = [], {}, []
+    for fix in fixes:
+        if not reviews.is_current(fix.example_id, fix.text_sha256):
+            misfits.append(fix)
+        elif changes(example := reviews.corpus[fix.example_id], fix.action, fix.new_label, fix.words):
+            events.append(checked_event(reviews.corpus, example, fix.action, fix.new_label, fix.words, fix.reason))
+            details = {"reviewer": fix.reviewer, "decided_at": fix.decided_at}
+            evidence[fix.example_id] = Evidence(method=fix.method, score=fix.score, details=details)
+    with reviews.log.lock:
+        standings = reviews.standings(reviewer, [event.example_id for event in events], adjudicates=False)
+        fresh = [e for e in events if e.example_id not in standings or not repeats(e, standings[e.example_id])]
+        return reviews.act(reviewer, fresh, evidence, origin={"import": len(fresh)}), misfits
 
 
 def labels_after(corpus: Corpus, fixes: Iterable[Fix]) -> list[str]:

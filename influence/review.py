@@ -69,10 +69,10 @@ class Reviews:
         """
         event = checked_event(self.corpus, self.corpus[example_id], kind, new_label, words, note)
         with self.log.lock:
-            standing = self._standings(reviewer, [example_id], adjudicates).get(example_id)
+            standing = self.standings(reviewer, [example_id], adjudicates).get(example_id)
             if standing is not None and repeats(event, standing):
                 return None
-            return self._act(reviewer, [event], evidence, queue=queue, adjudicates=adjudicates)
+            return self.act(reviewer, [event], evidence, queue=queue, adjudicates=adjudicates)
 
     def decide_many(
         self,
@@ -98,14 +98,14 @@ class Reviews:
         fitting = [example for example in examples if changes(example, kind, new_label, words)]
         events = [checked_event(self.corpus, example, kind, new_label, words, note) for example in fitting]
         with self.log.lock:
-            standings = self._standings(reviewer, [event.example_id for event in events], adjudicates)
+            standings = self.standings(reviewer, [event.example_id for event in events], adjudicates)
             fresh = [
                 event
                 for event in events
                 if (standing := standings.get(event.example_id)) is None
                 or not ((keep_decided and standing.kind in DECISIONS) or repeats(event, standing))
             ]
-            return self._act(reviewer, fresh, evidence, queue=queue, adjudicates=adjudicates, origin=origin)
+            return self.act(reviewer, fresh, evidence, queue=queue, adjudicates=adjudicates, origin=origin)
 
     def add_note(self, reviewer: Reviewer, example_id: str, note: str, *, queue: str | None = None) -> Action | None:
         """Remark on an example, without deciding; None for a blank note."""
@@ -113,7 +113,7 @@ class Reviews:
         if not text:
             return None
         event = Event(kind=NOTE, example_id=example.id, text_sha256=example.text_sha256, old_label=example.label, note=text)
-        return self._act(reviewer, [event], NO_EVIDENCE, queue=queue)
+        return self.act(reviewer, [event], NO_EVIDENCE, queue=queue)
 
     def undo(self, reviewer: Reviewer) -> Action | None:
         """Take back the reviewer's latest action that stands, bulk ones as one; None when nothing is left to take back.
@@ -138,14 +138,7 @@ class Reviews:
             assert taken_back is not None
             return taken_back
 
-    def stamped(self, reviewer: Reviewer, type: str, *, build: bool) -> dict[str, Any]:
-        """The part that every record of the log has: what it is, who made it, with which version, on which build."""
-        from influence import __version__  # not at import: the package's front door imports this module
-
-        who = {"reviewer": reviewer.name, "auth": reviewer.auth, "session": reviewer.session, "app": __version__}
-        return {"type": type, **who, **({"build": self.corpus.build} if build else {})}
-
-    def _act(
+    def act(
         self,
         reviewer: Reviewer,
         events: Sequence[Event],
@@ -155,6 +148,7 @@ class Reviews:
         adjudicates: bool = False,
         origin: Mapping[str, Any] | None = None,
     ) -> Action | None:
+        """Record checked events as one action; None for no events. `decide` and its kin make and check them."""
         if not events:
             return None
 
@@ -169,6 +163,13 @@ class Reviews:
         }
         release = (events[0].example_id, reviewer.name) if len(events) == 1 and events[0].kind != NOTE else None
         return as_action(self.log.append(content, release=release))
+
+    def stamped(self, reviewer: Reviewer, type: str, *, build: bool) -> dict[str, Any]:
+        """The part that every record of the log has: what it is, who made it, with which version, on which build."""
+        from influence import __version__  # not at import: the package's front door imports this module
+
+        who = {"reviewer": reviewer.name, "auth": reviewer.auth, "session": reviewer.session, "app": __version__}
+        return {"type": type, **who, **({"build": self.corpus.build} if build else {})}
 
     def _turn(self, reviewer: Reviewer, kind: str, target: int | None) -> Action | None:
         if target is None:
@@ -203,7 +204,12 @@ class Reviews:
 
     def standing(self, example_id: str, reviewer: Reviewer, *, adjudicates: bool = False) -> Decision | None:
         """The reviewer's latest decision, flag or skip on an example with its present text."""
-        return self._standings(reviewer, [example_id], adjudicates).get(example_id)
+        return self.standings(reviewer, [example_id], adjudicates).get(example_id)
+
+    def standings(self, reviewer: Reviewer, ids: Sequence[str], adjudicates: bool) -> dict[str, Decision]:
+        """The same for many examples, by id; those without are left out."""
+        found = review_state.standings(self.log.store, ids, reviewer.name, adjudicates=adjudicates)
+        return {id: standing for id, standing in found.items() if self.is_current(id, standing.text_sha256)}
 
     def flagged(self, reviewer: Reviewer | None = None) -> list[str]:
         """Examples that the reviewer, or anybody, has flagged and not decided since, oldest first."""
@@ -243,10 +249,6 @@ class Reviews:
     def audit(self) -> pd.DataFrame:
         """Every event ever made, undo and redo too, in order, with a column that says whether it has been undone."""
         return review_state.audit(self.log.store)
-
-    def _standings(self, reviewer: Reviewer, ids: Sequence[str], adjudicates: bool) -> dict[str, Decision]:
-        found = review_state.standings(self.log.store, ids, reviewer.name, adjudicates=adjudicates)
-        return {id: standing for id, standing in found.items() if self.is_current(id, standing.text_sha256)}
 
 
 _REVIEWS: dict[Path, Reviews] = {}  # the latest build's of each workspace, so that its examples are read once

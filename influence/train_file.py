@@ -10,7 +10,7 @@ from influence.fixlist import Fix
 from influence.tables import Table, read_table
 
 PROBED = 50  # fixes that the columns are tried on
-SHOWN = 20  # rows named in a message
+SHOWN = 100  # rows named in a message
 MOST_TEXT_COLUMNS = 12  # more than this, and pairs of columns are not tried
 
 

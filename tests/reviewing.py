@@ -1,0 +1,109 @@
+"""A workspace as a build leaves it, as far as reviewing goes: real files, made by the engine's own writers, untrained."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from influence.dataset import text_sha256
+from influence.review import Reviews
+from influence.review_log import ReviewLog
+from influence.store import ResultStore
+from influence.workspace import BUILDS, CheckpointInfo, Workspace, WorkspaceInfo, open_workspace, publish
+
+ROOT = Path(__file__).parent.parent
+Row = tuple[str, ...]  # id, text, label, or id, text, second text, label
+ROWS: list[Row] = [
+    ("e0", "the red sox win the championship series", "World"),
+    ("e1", "yankees lose the championship series", "World"),
+    ("e2", "stocks fall in tokyo", "Business"),
+    ("e3", "a goal in the final minute", "Sport"),
+    ("e4", "the championship series begins", "Sport"),
+    ("e5", "oil prices climb again", "Business"),
+    ("e6", "election results in ohio", "World"),
+    ("e7", "red wine exports climb", "Business"),
+]
+
+
+def make_workspace(
+    folder: Path,
+    rows: Sequence[Row] = ROWS,
+    *,
+    build: str = "b1",
+    labels: Sequence[str] = ("Business", "Sport", "World"),
+    source: str = "train.csv",
+    sha256: str = "",
+    id_column: str | None = "id",
+) -> Workspace:
+    """Publish a build of these training rows; every example is predicted to be of the first label, 0.75 sure."""
+    target = folder / BUILDS / build
+    target.mkdir(parents=True)
+    pairs = [row[2] if len(row) == 4 else None for row in rows]
+    names = ("id", "text", "label")
+    columns = {name: [(row[0], row[1], row[-1])[at] for row in rows] for at, name in enumerate(names)}
+    count = len(rows)
+    split = {"split": ["train"] * count, "position": list(range(count))}
+    with ResultStore(target / "results.duckdb", read_only=False) as store:
+        hashes = [text_sha256(row[1], pair) for row, pair in zip(rows, pairs, strict=True)]
+        store.insert(
+            "examples",
+            {**split, **columns, "text_pair": pairs, "text_sha256": hashes, "truncated": [False] * count},
+        )
+        store.insert(
+            "predictions",
+            {**split, "checkpoint": [0] * count, "predicted": [labels[0]] * count, "confidence": [0.75] * count},
+        )
+        store.insert("checkpoints", {"checkpoint": [0], "name": ["epoch 1"], "learning_rate": [0.1]})
+    text_columns = {"text": "text", "text_pair": "text_pair" if len(rows[0]) == 4 else None, "label": "label"}
+    info = WorkspaceInfo(
+        built_at="2026-11-24T12:00:00+00:00",
+        train_source=source,
+        train_sha256=sha256,
+        test_source="test.csv",
+        test_sha256="",
+        n_train=count,
+        n_test=0,
+        labels=list(labels),
+        model="cnn",
+        has_pairs=len(rows[0]) == 4,
+        top_k=10,
+        max_length=128,
+        settings={"columns": {**text_columns, "id": id_column}},
+        versions={},
+        checkpoints=[CheckpointInfo("epoch 1", 0.1, None, 0.5, 0.5, 0.5)],
+        warnings=[],
+        seconds=1.0,
+        bytes=0,
+        files={},
+    )
+    publish(folder, target, info)
+    return open_workspace(folder)
+
+
+class Clock:
+    """Milliseconds that pass only when told to, one at each look so that times differ."""
+
+    def __init__(self, now: int = 1_790_000_000_000) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        self.now += 1
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += round(seconds * 1000)
+
+
+def reviews_at(workspace: Workspace, clock: Clock | None = None) -> Reviews:
+    """Reviews with a clock of one's own; close them to open the same files again."""
+    return Reviews(workspace, ReviewLog(workspace.path, clock=clock or Clock(), wait=0))
+
+
+def python(script: str, *arguments: object) -> subprocess.Popen[str]:
+    """A real second process."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"}
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT, bufsize=1
+    )
