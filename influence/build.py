@@ -3,7 +3,6 @@
 An interrupted build leaves its folder; asked to resume, the same request goes on in it.
 """
 
-import errno
 import json
 import shutil
 import time
@@ -16,8 +15,8 @@ from typing import Any
 
 from influence.dataset import check_labels, label_names, read_dataset
 from influence.encoding import Progress, silent
-from influence.errors import SettingsError, WorkspaceError
-from influence.files import file_sizes, sync, write_json
+from influence.errors import SettingsError, WordtraceError, WorkspaceError
+from influence.files import file_sizes, is_disk_full, sync, write_json
 from influence.model import resolve_device
 from influence.request import BuildRequest, identity, training_settings
 from influence.stages import BuildStages
@@ -34,7 +33,6 @@ from influence.workspace import (
 __all__ = ["BuildRequest", "build_workspace", "training_settings"]
 
 STATE = "build.json"
-DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def build_workspace(
@@ -105,11 +103,14 @@ def _build_folder(path: Path, wanted: dict[str, Any], *, resume: bool) -> Path:
 def _disk_full(path: Path) -> Iterator[None]:
     try:
         yield
-    except OSError as error:
-        if error.errno in DISK_FULL:
+    except WordtraceError:
+        raise
+    except Exception as error:  # the libraries that write for us raise kinds of their own
+        if is_disk_full(error):
             raise WorkspaceError(
                 f"disk full while writing workspace {str(path)!r}; free some space and run the same command with --resume"
             ) from error
-        if isinstance(error, PermissionError | NotADirectoryError | FileExistsError):
-            raise WorkspaceError(f"workspace {str(path)!r} cannot be written: {error.strerror}; choose another folder") from error
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            raise WorkspaceError(f"workspace {str(path)!r} cannot be written: {reason}; choose another folder") from error
         raise

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from influence.errors import DataError
+from influence.files import load_array
 from influence.words import SPECIAL_SIDE as SPECIAL_SIDE
 from influence.words import Span, whole_words
 
@@ -65,8 +66,8 @@ class Encoding:
 
     @classmethod
     def load(cls, folder: Path) -> "Encoding":
-        """Open the arrays of `save`, memory-mapped."""
-        return cls(**{f.name: np.load(folder / f"{f.name}.npy", mmap_mode="r", allow_pickle=False) for f in fields(cls)})
+        """Open the arrays of `save`, memory-mapped. Raises `WorkspaceError` where one is not what was written."""
+        return cls(**{field.name: load_array(folder / f"{field.name}.npy") for field in fields(cls)})
 
 
 def encode(

@@ -1,13 +1,32 @@
 """Files that are either whole or not there, and arrays whose disk space is reserved before they are filled."""
 
+import errno
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from influence.errors import WorkspaceError
+
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL_SIGNS = (*map(os.strerror, DISK_FULL), "requested and", "PytorchStreamWriter failed writing", "unexpected pos")
 DONE = "done.json"  # written last into a folder, so its presence says that the folder is whole
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error, or one that it came of, says that there is no room for a file.
+
+    Rust and C++ libraries pass the system's message on as text; NumPy and PyTorch only say that a write fell short.
+    """
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return True
+    if any(sign in str(error) for sign in DISK_FULL_SIGNS):
+        return True
+    before = error.__cause__ or error.__context__
+    return before is not None and is_disk_full(before)
 
 
 def allocate(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
@@ -21,6 +40,21 @@ def allocate(path: Path, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, size)
     return array
+
+
+def load_array(path: Path) -> npt.NDArray[Any]:
+    """A memory-mapped .npy file as a plain ndarray. Raises `WorkspaceError` where it is not what was written."""
+    try:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except FileNotFoundError as error:
+        raise WorkspaceError(
+            f"{path.name!r} in {str(path.parent)!r} is gone: the workspace was built anew or is damaged; open it again, "
+            "or build it again"
+        ) from error
+    except Exception as error:  # a garbled header raises whatever the parser of Python literals can
+        raise WorkspaceError(
+            f"the index is damaged: {path.name!r} in {str(path.parent)!r} cannot be read; build the workspace again"
+        ) from error
 
 
 def write_json(path: Path, content: object) -> None:

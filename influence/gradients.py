@@ -82,7 +82,8 @@ class WordGradients:
             yield self.of_batch(batch, labels_N[examples_B])
 
     def of_batch(self, batch: Batch, labels_B: IntArray) -> BatchGradients:
-        """Gradients of one padded batch."""
+        """Gradients of one padded batch. Raises `ModelError` for a token the model does not know, or a loss that is no number."""
+        check_tokens(self.model, batch.tokens_BL)
         self._leaves.clear()
         self._features.clear()
         device = self.settings.device
@@ -96,6 +97,8 @@ class WordGradients:
             )
         logits_BY = logits_BY.float()
         losses_B = F.cross_entropy(logits_BY, labels, reduction="none")
+        if not bool(losses_B.isfinite().all()):
+            raise ModelError("the loss of this checkpoint is not a number: its training diverged; use a smaller --learning-rate")
         (gradients_BLD,) = torch.autograd.grad(losses_B.sum(), self._leaves)
         probabilities_BY = logits_BY.detach().softmax(dim=1)
         deltas_BY = probabilities_BY - F.one_hot(labels, logits_BY.shape[1])
@@ -117,6 +120,15 @@ class WordGradients:
         if len(self._features) != 1 or self._features[0].ndim != 2 or len(self._features[0]) != size:
             return None
         return _numpy(self._features[0])
+
+
+def check_tokens(model: PreTrainedModel, tokens: IntArray) -> None:
+    """Raise `ModelError` where a tokenizer's tokens are not all among the model's embedding rows."""
+    rows, largest = model.get_input_embeddings().weight.shape[0], int(tokens.max(initial=0))
+    if largest >= rows:
+        raise ModelError(
+            f"the tokenizer makes token {largest}, the model has only {rows} word embeddings: they do not belong together"
+        )
 
 
 def model_inputs(model: PreTrainedModel, batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:

@@ -31,6 +31,17 @@ from influence.errors import ModelError, SettingsError
 
 CNN = "cnn"
 CNN_VOCABULARY = 25_000
+COUNT_FROM_PADDING = {
+    "camembert",
+    "data2vec-text",
+    "longformer",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
+}
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 # Loading a backbone under a new classification head is what we ask for; the library's table of fresh weights is noise.
 transformers_logging.set_verbosity_error()
@@ -85,16 +96,29 @@ def _word_piece_tokenizer(model: WordPiece) -> Tokenizer:
 
 def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     """The fast tokenizer of a model folder or Hub id. Raises `ModelError` where there is none."""
+    if not Path(name).is_dir() and (name.count("/") > 1 or name.startswith((".", "/", "~"))):
+        raise ModelError(f"{name!r}: there is no such model folder")
     tokenizer = _load(f"tokenizer of {name!r}", lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False))
     if not tokenizer.is_fast:
         raise ModelError(f"{name!r} has only a slow tokenizer; Wordtrace needs a fast one (a tokenizer.json)")
-    if tokenizer.vocab_size < 2:
+    if tokenizer.vocab_size <= len(set(tokenizer.all_special_ids)):  # made up by the library, which finds no files
         raise ModelError(f"{name!r} has no tokenizer files; save the tokenizer into the same folder as the model")
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if tokenizer.pad_token is None:
         raise ModelError(f"the tokenizer of {name!r} has no padding token; set tokenizer.pad_token and save it again")
     return tokenizer
+
+
+def longest_input(name: str) -> int | None:
+    """How many tokens the model of that folder or Hub id has positions for; None where it does not say."""
+    _require_safetensors(Path(name))
+    config = _load(f"configuration of {name!r}", lambda: AutoConfig.from_pretrained(name, trust_remote_code=False))
+    positions = getattr(config, "max_position_embeddings", None)
+    if not isinstance(positions, int) or positions < 1:
+        return None
+    # These count positions from the padding token's id, which they leave out, on.
+    return positions - config.pad_token_id - 1 if config.model_type in COUNT_FROM_PADDING else positions
 
 
 def load_classifier(name: str) -> PreTrainedModel:
@@ -140,9 +164,7 @@ def _checked_depth(name: str, num_hidden_layers: int) -> int:
 
 
 def _from_pretrained(name: str, **options: Any) -> PreTrainedModel:
-    folder = Path(name)
-    if folder.is_dir():
-        _require_safetensors(folder)
+    _require_safetensors(Path(name))
     return _load(
         f"model {name!r}",
         lambda: AutoModelForSequenceClassification.from_pretrained(
@@ -152,6 +174,8 @@ def _from_pretrained(name: str, **options: Any) -> PreTrainedModel:
 
 
 def _require_safetensors(folder: Path) -> None:
+    if not folder.is_dir():  # a Hub id
+        return
     if not (folder / "config.json").is_file():
         raise ModelError(f"{str(folder)!r} is not a model folder: it has no config.json")
     if not any(folder.glob("*.safetensors")):
@@ -216,14 +240,17 @@ def _logged_learning_rate(checkpoint: Path, step: int) -> float:
     state_file = checkpoint / "trainer_state.json"
     try:
         history = json.loads(state_file.read_text(encoding="utf-8"))["log_history"]
-        logged = [(entry["step"], entry["learning_rate"]) for entry in history if "learning_rate" in entry]
+        logged = [(int(entry["step"]), float(entry["learning_rate"])) for entry in history if "learning_rate" in entry]
     except FileNotFoundError as error:
         raise ModelError(f"{str(checkpoint)!r} has no trainer_state.json, so its learning rate is not known") from error
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{str(state_file)!r} is not a Trainer's state: {error}") from error
     logged = [(at, rate) for at, rate in logged if at <= step]
     if not logged:
         raise ModelError(
             f"{str(state_file)!r} logs no learning rate up to step {step}; train with logging_steps smaller than an epoch"
         )
-    return float(max(logged)[1])
+    rate = max(logged)[1]
+    if not 0 <= rate < float("inf"):
+        raise ModelError(f"{str(state_file)!r} logs the learning rate {rate} at step {step}; it must be 0 or more")
+    return rate

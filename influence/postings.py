@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from influence.encoding import BoolArray, Encoding, FloatArray, IntArray
 from influence.errors import QueryError, WorkspaceError
+from influence.files import load_array
 from influence.methods import Query, TokenKind, WordSelection
 
 TOP, REST = "top", "rest"  # the positions kept by top-k, and all others
@@ -29,9 +29,18 @@ class Postings:
     offsets_V1: IntArray  # token v owns posting rows offsets[v] to offsets[v + 1]
 
     @classmethod
-    def load(cls, folder: Path) -> "Postings":
-        """Open the arrays of one part of the index."""
-        return cls(*(load_array(folder / f"{name}.npy") for name in ("gradients", "rows", "examples", "offsets")))
+    def load(cls, folder: Path, encoding: Encoding) -> "Postings":
+        """Open the arrays of one part of the index. Raises `WorkspaceError` where they do not fit the encoding."""
+        found = cls(*(load_array(folder / f"{name}.npy") for name in ("gradients", "rows", "examples", "offsets")))
+        count = len(found.rows_P)
+        if (
+            not (len(found.gradients_PD) == len(found.examples_P) == found.offsets_V1[-1] == count)
+            or (np.diff(found.offsets_V1) < 0).any()
+            or (count and not _within(found.rows_P, len(encoding.tokens_R)))
+            or (count and not _within(found.examples_P, len(encoding)))
+        ):
+            raise WorkspaceError(f"the index is damaged: {str(folder)!r} does not fit its data; build the workspace again")
+        return found
 
     def block(self, token: int) -> slice:
         """The posting rows of one token."""
@@ -72,7 +81,9 @@ class WordIndex:
         }
         self._special_V = special_V
         self._folders = [folder / str(number) for number in range(len(learning_rates_C))]
-        self._parts = [{part: Postings.load(at / part) for part in (TOP, REST) if (at / part).is_dir()} for at in self._folders]
+        self._parts = [
+            {part: Postings.load(at / part, encoding) for part in (TOP, REST) if (at / part).is_dir()} for at in self._folders
+        ]
 
     def parts(self, name: str) -> list[Postings]:
         """One part of the index, `TOP` or `REST`, at every checkpoint."""
@@ -176,14 +187,8 @@ class WordIndex:
                 yield int(tokens_K[group[0]]), columns_K[group], gradients_KD[group]
 
 
-def load_array(path: Path) -> npt.NDArray[Any]:
-    """A memory-mapped array as a plain ndarray. Raises `WorkspaceError` where the file is not what was written."""
-    try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except (OSError, ValueError, EOFError) as error:
-        raise WorkspaceError(
-            f"the index is damaged: {path.name!r} in {str(path.parent)!r} cannot be read; build again"
-        ) from error
+def _within(values_P: IntArray, size: int) -> bool:
+    return bool(values_P.min() >= 0 and values_P.max() < size)
 
 
 def _sum_by_token(tokens_K: IntArray, gradients_KD: FloatArray) -> tuple[IntArray, FloatArray]:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from influence.encoding import Encoding, FloatArray, IntArray
+from influence.files import load_array
 from influence.methods import Query, QueryCheckpoint
-from influence.postings import load_array
 
 
 class StoredQueries:

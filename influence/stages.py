@@ -21,7 +21,15 @@ from influence.errors import ModelError, WorkspaceError
 from influence.files import DONE, write_json
 from influence.gradients import GradientSettings, WordGradients
 from influence.indexing import IndexSettings, estimated_bytes, write_split
-from influence.model import CNN, load_classifier, load_tokenizer, read_trainer_folder, supports_pairs, train_word_pieces
+from influence.model import (
+    CNN,
+    load_classifier,
+    load_tokenizer,
+    longest_input,
+    read_trainer_folder,
+    supports_pairs,
+    train_word_pieces,
+)
 from influence.request import BuildRequest
 from influence.results import write_results
 from influence.workspace import WorkspaceInfo
@@ -73,7 +81,10 @@ class BuildStages:
         folder = self.checkpoints / "tokenizer"
         if not (folder / DONE).is_file():
             self.progress("tokenizer", 0, 1)
-            self._source_tokenizer().save_pretrained(folder)
+            source = self._source_tokenizer()
+            if (longest := self._longest_input()) is not None:
+                source.model_max_length = min(source.model_max_length, longest)
+            source.save_pretrained(folder)
             write_json(folder / DONE, {})
             self.progress("tokenizer", 1, 1)
         tokenizer = load_tokenizer(str(folder))
@@ -92,11 +103,16 @@ class BuildStages:
             return train_word_pieces([*train.texts, *(train.pairs or [])])
         return load_tokenizer(self.request.model)
 
+    def _longest_input(self) -> int | None:
+        if self.request.checkpoints is not None:
+            return longest_input(str(read_trainer_folder(Path(self.request.checkpoints))[-1].folder))
+        return None if self.request.model == CNN else longest_input(self.request.model)
+
     def _encode(self, split: str, tokenizer: PreTrainedTokenizerFast) -> Encoding:
         folder = self.index / split / "encoding"
         data = self.data[split]
+        longest = min(self.request.max_length, tokenizer.model_max_length)
         if not (folder / DONE).is_file():
-            longest = min(self.request.max_length, tokenizer.model_max_length)
 
             def progress(_stage: str, done: int, total: int) -> None:
                 self.progress(f"tokenize {split}", done, total)
@@ -106,9 +122,8 @@ class BuildStages:
         encoding = Encoding.load(folder)
         cut = int(encoding.truncated_N.sum())
         if cut:
-            self.warnings.append(
-                f"{cut:,} of {len(encoding):,} {split} texts were cut at {self.request.max_length} tokens (--max-length)"
-            )
+            limit = "--max-length" if longest == self.request.max_length else "the model takes no more"
+            self.warnings.append(f"{cut:,} of {len(encoding):,} {split} texts were cut at {longest} tokens ({limit})")
         return encoding
 
     def _label_indices(self, split: str) -> IntArray:

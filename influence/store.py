@@ -5,7 +5,8 @@ their split everywhere but in `examples`, which holds the user's ids.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -15,6 +16,8 @@ import pyarrow as pa
 
 from influence.errors import WorkspaceError, WorkspaceNewer
 
+# What DuckDB raises when a block of the file is not what was written, as opposed to a question that makes no sense.
+DAMAGE = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
 Migration = Callable[[duckdb.DuckDBPyConnection], None]
 
 
@@ -74,7 +77,7 @@ class Database:
     remedy: ClassVar[str]  # how to get a good one
 
     def __init__(self, path: Path, *, read_only: bool = True) -> None:
-        self._lock = threading.Lock()
+        self._path, self._read_only, self._lock = path, read_only, threading.Lock()
         try:
             self._connection = duckdb.connect(str(path), read_only=read_only, config={"enable_external_access": "false"})
             if not read_only:
@@ -92,11 +95,14 @@ class Database:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and not self._read_only:
+            # Closing does this too, but says nothing when the disk is full, and leaves half of it in a log beside the file.
+            self._connection.execute("checkpoint")
         self.close()
 
     def close(self) -> None:
-        """Close the file; a written one is then complete in one file, with no log beside it."""
+        """Close the file; one written inside a `with` block is then complete, with no log beside it."""
         self._connection.close()
 
     def _migrate(self) -> None:
@@ -110,13 +116,22 @@ class Database:
                 cursor.execute("insert into schema_versions values (?)", [version])
                 cursor.commit()
 
-    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
-        return self._connection.cursor().execute(sql, parameters).fetchall()
+        with self._damage_told():
+            return self._connection.cursor().execute(sql, parameters).fetchall()
 
-    def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
+    def frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
         """All rows of a query as a DataFrame."""
-        return self._connection.cursor().execute(sql, parameters).df()
+        with self._damage_told():
+            return self._connection.cursor().execute(sql, parameters).df()
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        try:
+            yield
+        except DAMAGE as error:
+            raise WorkspaceError(f"{str(self._path)!r} is damaged ({str(error).splitlines()[0]}); {self.remedy}") from error
 
     def insert(self, table: str, columns: Mapping[str, Any]) -> None:
         """Append columns (arrays or lists of equal length, named as in the table)."""
@@ -161,14 +176,13 @@ class ResultStore(Database):
             and ($text = '' or contains(lower(e.text), lower($text))
                 or contains(lower(coalesce(e.text_pair, '')), lower($text)) or e.id = $text)
         """
-        cursor = self._connection.cursor()
-        total = cursor.execute(f"select count(*) {matching}", dict(conditions)).fetchall()[0][0]
-        page = self._connection.cursor().execute(
+        total = self.rows(f"select count(*) {matching}", dict(conditions))[0][0]
+        page = self.frame(
             f"""select e.id, e.text, e.text_pair, e.label, p.predicted, p.confidence, e.label <> p.predicted as wrong
             {matching} order by wrong desc, p.confidence desc, position limit $limit offset $offset""",
             {**conditions, "limit": limit, "offset": offset},
         )
-        return total, page.df()
+        return total, page
 
     def positions(self, split: str, ids: Sequence[str]) -> dict[str, int]:
         """Positions of the examples with these ids; unknown ids are left out."""

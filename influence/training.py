@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from influence.encoding import Encoding, IntArray, Progress, pad, silent
 from influence.errors import ModelError, SettingsError
-from influence.gradients import model_inputs
+from influence.gradients import check_tokens, model_inputs
 from influence.model import CNN
 
 Optimizer = Literal["sgd", "adamw"]
@@ -92,8 +92,9 @@ def train_epoch(
 ) -> float:
     """Train for one epoch (counted from 1) in place, on all examples or those given; returns the mean loss in nats.
 
-    Raises `ModelError` when the loss stops being a number.
+    Raises `ModelError` when the loss stops being a number, or for a token that the model does not know.
     """
+    check_tokens(model, encoding.tokens_R)
     device = next(model.parameters()).device
     chosen_E = np.arange(len(encoding)) if examples_E is None else examples_E
     batches = [chosen_E[batch] for batch in shuffled_batches(encoding.lengths_N[chosen_E], settings, epoch=epoch)]

@@ -23,9 +23,9 @@ import pandas as pd
 
 from influence.encoding import Encoding, FloatArray, IntArray
 from influence.errors import WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
-from influence.files import write_json
+from influence.files import load_array, write_json
 from influence.pairs import TrainQueries
-from influence.postings import WordIndex, load_array
+from influence.postings import WordIndex
 from influence.queries import StoredQueries
 from influence.store import ResultStore
 
