@@ -4,6 +4,7 @@ A query reads the blocks of its own tokens and nothing else. Rows inside a block
 Axes: N examples, R token rows, P posting rows, D embedding width, V token ids, C checkpoints, Q queries, E chosen examples.
 """
 
+import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,6 +85,13 @@ class WordIndex:
         self._parts = [
             {part: Postings.load(at / part, encoding) for part in (TOP, REST) if (at / part).is_dir()} for at in self._folders
         ]
+
+    def at_checkpoint(self, number: int) -> "WordIndex":
+        """The same index with one checkpoint only."""
+        one = copy.copy(self)
+        one.learning_rates_C = self.learning_rates_C[[number]]
+        one._folders, one._parts = [self._folders[number]], [self._parts[number]]
+        return one
 
     def parts(self, name: str) -> list[Postings]:
         """One part of the index, `TOP` or `REST`, at every checkpoint."""

@@ -1,0 +1,96 @@
+"""Training the held-out models: the workspace's own model, trained again without a part of the data.
+
+Each finished model leaves its predictions in the build folder, so an interrupted run goes on with the next one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from influence.encoding import Encoding, FloatArray, IntArray, Progress, length_buckets, pad
+from influence.errors import SettingsError
+from influence.files import DONE, write_json
+from influence.gradients import BATCH_TOKENS, model_inputs
+from influence.heldout import HeldOutSettings, is_trained, left_out, model_folder
+from influence.model import load_tokenizer, new_classifier
+from influence.training import TrainingSettings, make_optimizer, train_epoch
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOutTrainer:
+    """Trains models like a build's own on parts of its training split."""
+
+    build: Path
+    model: str
+    num_hidden_layers: int | None
+    names: Sequence[str]
+    training: TrainingSettings
+    epochs: int
+    device: torch.device
+
+    def run(self, encoding: Encoding, labels_N: IntArray, settings: HeldOutSettings, progress: Progress) -> None:
+        """Train the models whose predictions are not there yet."""
+        for model in range(settings.models):
+            if not is_trained(self.build, settings, model):
+                self._train(encoding, labels_N, settings, model, progress)
+
+    def _train(self, encoding: Encoding, labels_N: IntArray, settings: HeldOutSettings, number: int, progress: Progress) -> None:
+        seen_E = np.flatnonzero(~left_out(encoding, labels_N, settings, number))
+        if len(np.unique(labels_N[seen_E])) < 2:
+            raise SettingsError(
+                f"--folds {settings.folds}: without one fold the training data has a single label; it is too small to be split"
+            )
+        tokenizer = load_tokenizer(str(self.build / "checkpoints" / "tokenizer"))
+        training = replace(self.training, epochs=self.epochs, seed=_seed(settings.seed, number))
+        model = new_classifier(
+            self.model,
+            self.names,
+            seed=training.seed,
+            vocabulary=len(tokenizer),
+            num_hidden_layers=self.num_hidden_layers,
+        )
+        model.config.pad_token_id = tokenizer.pad_token_id
+        model.to(self.device)
+        optimizer = make_optimizer(model, training)
+        probabilities = []
+        for epoch in range(1, self.epochs + 1):
+            train_epoch(
+                model,
+                optimizer,
+                encoding,
+                labels_N,
+                training,
+                epoch=epoch,
+                pad_token=tokenizer.pad_token_id,
+                examples_E=seen_E,
+            )
+            probabilities.append(predict(model, encoding, tokenizer.pad_token_id))
+            progress("held-out models", number * self.epochs + epoch, settings.models * self.epochs)
+        self._save(np.stack(probabilities), settings, number)
+
+    def _save(self, probabilities_ENY: FloatArray, settings: HeldOutSettings, number: int) -> None:
+        folder = model_folder(self.build, settings, number)
+        folder.mkdir(parents=True, exist_ok=True)
+        np.save(folder / "probabilities.npy", probabilities_ENY, allow_pickle=False)
+        write_json(folder / DONE, {"examples": probabilities_ENY.shape[1]})
+
+
+@torch.no_grad()
+def predict(model: PreTrainedModel, encoding: Encoding, pad_token: int) -> FloatArray:
+    """Label probabilities of every example in eval mode, shape (N, Y), length-bucketed."""
+    device = next(model.parameters()).device
+    model.eval()
+    probabilities_NY = np.zeros((len(encoding), model.config.num_labels), dtype=np.float32)
+    for examples_B in length_buckets(encoding.lengths_N, batch_tokens=4 * BATCH_TOKENS[device.type]):
+        batch = pad(encoding, examples_B, pad_token)
+        logits_BY = model(**model_inputs(model, batch, device)).logits
+        probabilities_NY[examples_B] = logits_BY.float().softmax(dim=1).cpu().numpy()
+    return probabilities_NY
+
+
+def _seed(seed: int, model: int) -> int:
+    return int(np.random.SeedSequence([seed, model]).generate_state(1)[0])

@@ -1,0 +1,93 @@
+"""Which examples each held-out model leaves out, and the predictions it left on disk; no PyTorch needed to read them.
+
+Model m leaves out fold m mod K of the (m div K)-th random split into K folds, so N models, a multiple of K, leave
+every example out N/K times. Each predicts every example after every epoch: for those it left out that is what it says
+without having seen their labels, for the others how readily it learnt them.
+
+Axes: N training examples, E epochs, Y labels.
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from influence.encoding import BoolArray, Encoding, FloatArray, IntArray
+from influence.errors import SettingsError
+from influence.files import DONE, load_array
+
+DEFAULT_MODELS, DEFAULT_FOLDS = 5, 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOutSettings:
+    """How many models are trained on how large a part of the data; 0 models: none."""
+
+    models: int = DEFAULT_MODELS
+    folds: int = DEFAULT_FOLDS
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.folds < 2:
+            raise SettingsError(f"--folds {self.folds}: must be 2 or more")
+        if self.models < 0 or self.models % self.folds:
+            raise SettingsError(
+                f"--models {self.models}: must be 0 or a multiple of --folds {self.folds}, "
+                "so that every example is left out by as many models"
+            )
+        if self.seed < 0:
+            raise SettingsError(f"--seed {self.seed}: must be 0 or more")
+
+
+class HeldOutModel(NamedTuple):
+    """One model's predictions of every example, and which of them it never saw."""
+
+    probabilities_ENY: FloatArray
+    left_out_N: BoolArray
+
+
+def model_folder(build: Path, settings: HeldOutSettings, model: int) -> Path:
+    """Where a model's predictions lie; the same for every number of models, so that more can be added later."""
+    return build / "heldout" / f"{settings.folds}-folds-seed-{settings.seed}" / str(model)
+
+
+def left_out(encoding: Encoding, labels_N: IntArray, settings: HeldOutSettings, model: int) -> BoolArray:
+    """Which examples a model must not see, shape (N,).
+
+    Every label is spread evenly over the folds, and copies of a text are left out together: a model that had learnt
+    the copy would repeat its label.
+    """
+    repeat, fold = divmod(model, settings.folds)
+    generator = np.random.default_rng([settings.seed, repeat])
+    texts_N = _same_text(encoding)
+    first_U, texts_N = np.unique(texts_N, return_inverse=True)
+    folds_U = np.empty(len(first_U), dtype=np.int64)
+    for label in np.unique(labels_N):
+        with_label = generator.permutation(np.flatnonzero(labels_N[first_U] == label))
+        folds_U[with_label] = (np.arange(len(with_label)) + generator.integers(settings.folds)) % settings.folds
+    return np.asarray(folds_U[texts_N] == fold)
+
+
+def held_out_models(build: Path, labels_N: IntArray, settings: HeldOutSettings) -> Iterator[HeldOutModel]:
+    """The predictions of every model, memory-mapped, in order; all must have been trained."""
+    encoding = Encoding.load(build / "index" / "train" / "encoding")
+    for model in range(settings.models):
+        probabilities_ENY = load_array(model_folder(build, settings, model) / "probabilities.npy")
+        yield HeldOutModel(probabilities_ENY, left_out(encoding, labels_N, settings, model))
+
+
+def is_trained(build: Path, settings: HeldOutSettings, model: int) -> bool:
+    """Whether a model's predictions are whole."""
+    return (model_folder(build, settings, model) / DONE).is_file()
+
+
+def _same_text(encoding: Encoding) -> IntArray:
+    """For every example the first one with the same tokens, shape (N,)."""
+    tokens_R = np.asarray(encoding.tokens_R)
+    first: dict[bytes, int] = {}
+    bounds = np.asarray(encoding.offsets_N1).tolist()
+    keys = (tokens_R[start:stop].tobytes() for start, stop in itertools.pairwise(bounds))
+    return np.array([first.setdefault(key, position) for position, key in enumerate(keys)], dtype=np.int64)

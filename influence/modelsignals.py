@@ -1,0 +1,109 @@
+"""What models' own predictions say about every training label: formulas on plain arrays.
+
+A model fits right labels first and wrong ones late, or never where it has not seen them, so the probability it gives to
+other labels, averaged over its training, tells the two apart. Epochs count by what the model had learnt by then.
+
+Axes: N training examples, M test examples, E epochs of one model, Y labels.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from influence.encoding import BoolArray, FloatArray, IntArray
+
+
+@dataclass
+class Opinions:
+    """Predictions of any number of models of the same training examples, summed up one model at a time."""
+
+    labels_N: IntArray
+    n_labels: int
+    models: int = 0
+    held_out_models: int = 0  # of those that left any example out
+    probabilities_NY: FloatArray = field(init=False)  # sums over models of their weighted mean over epochs
+    held_out_NY: FloatArray = field(init=False)  # the same, over models that left the example out
+    held_out_N: IntArray = field(init=False)  # how many those are
+    votes_NY: IntArray = field(init=False)  # for how many of those the label is the most probable
+    missed_N: IntArray = field(init=False)  # epochs of models that had the example, and predicted another label
+    trained_N: IntArray = field(init=False)  # epochs of models that had the example
+
+    def __post_init__(self) -> None:
+        n = len(self.labels_N)
+        self.probabilities_NY, self.held_out_NY = np.zeros((n, self.n_labels)), np.zeros((n, self.n_labels))
+        self.votes_NY = np.zeros((n, self.n_labels), dtype=np.int32)
+        self.held_out_N, self.missed_N, self.trained_N = (np.zeros(n, dtype=np.int32) for _ in range(3))
+
+    def add(self, probabilities_ENY: FloatArray, weights_E: FloatArray, left_out_N: BoolArray | None = None) -> None:
+        """Add a model's probabilities after every epoch; it was trained on all examples but those it left out."""
+        out_N = np.zeros(len(self.labels_N), dtype=np.bool_) if left_out_N is None else left_out_N
+        mean_NY = np.zeros_like(self.probabilities_NY)
+        for weight, probabilities_NY in zip(weights_E, probabilities_ENY, strict=True):  # an epoch at a time: memory
+            mean_NY += weight * probabilities_NY
+            self.missed_N += ~out_N & (probabilities_NY.argmax(axis=1) != self.labels_N)
+        self.trained_N += ~out_N * len(weights_E)
+        self.probabilities_NY += mean_NY
+        self.models += 1
+        self.held_out_models += bool(out_N.any())
+        self.held_out_NY[out_N] += mean_NY[out_N]
+        self.held_out_N += out_N
+        self.votes_NY[out_N, mean_NY[out_N].argmax(axis=1)] += 1
+
+    def misclassified_share_N(self) -> FloatArray:
+        """Share of the epochs, over all models trained on an example, after which it was misclassified (appendix A)."""
+        return self.missed_N / np.maximum(self.trained_N, 1)
+
+    def mean_NY(self) -> FloatArray:
+        """Probability of every label, averaged over all models."""
+        return self.probabilities_NY / max(self.models, 1)
+
+    def held_out_mean_NY(self) -> FloatArray | None:
+        """Probability of every label, averaged over the models that never saw the example; None where there are none."""
+        if not self.held_out_N.all():
+            return None
+        return self.held_out_NY / self.held_out_N[:, None]
+
+
+def epoch_weights(accuracies_E: FloatArray, guess: float) -> FloatArray:
+    """How much each epoch's predictions count, summing to 1: in proportion to accuracy above that of a constant guess.
+
+    `accuracies_E` are on examples the model was not trained on. Equal weights where no epoch is better than the guess.
+    """
+    gains_E = np.maximum(accuracies_E - guess, 0)
+    if not gains_E.any():
+        gains_E = np.ones(len(accuracies_E))
+    weights_E: FloatArray = gains_E / gains_E.sum()
+    return weights_E
+
+
+def calibration(test_probabilities_MY: FloatArray, test_labels_M: IntArray) -> FloatArray:
+    """For every label, how often the test split gives it for every time the model expects it, shape (Y,).
+
+    Above 1: the model gives the label too rarely. Labels that are often put on examples of another class are expected
+    too often, which hides exactly those mistakes. One example of each label is added to both counts, so that rare
+    labels stay near 1.
+    """
+    expected_Y = test_probabilities_MY.sum(axis=0, dtype=np.float64) + 1
+    given_Y = np.bincount(test_labels_M, minlength=len(expected_Y)) + 1
+    factors_Y: FloatArray = given_Y / expected_Y
+    return factors_Y
+
+
+def calibrated(probabilities_NY: FloatArray, factors_Y: FloatArray) -> FloatArray:
+    """Probabilities times the factors of `calibration`, summing to 1 again."""
+    scaled_NY = probabilities_NY * factors_Y
+    scaled_NY /= scaled_NY.sum(axis=1, keepdims=True)
+    return scaled_NY
+
+
+def doubt(probabilities_NY: FloatArray, labels_N: IntArray) -> FloatArray:
+    """(1 + probability of the most probable other label - probability of the given label) / 2, shape (N,).
+
+    0: certain of the given label; 1/2: another is as probable; 1: certain of another.
+    """
+    rows_N = np.arange(len(labels_N))
+    given_N = probabilities_NY[rows_N, labels_N]
+    others_NY = probabilities_NY.copy()
+    others_NY[rows_N, labels_N] = -1
+    doubts_N: FloatArray = (1 + others_NY.max(axis=1) - given_N) / 2
+    return doubts_N

@@ -1,0 +1,153 @@
+"""The tables of `suspects.duckdb`, its SQL, and what it takes from `results.duckdb`.
+
+The file is computed from a finished build, written beside its place and moved there whole, then only read. It repeats
+the texts, so that suspects can be searched by themselves.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import duckdb
+import pandas as pd
+
+from influence.errors import QueryError
+from influence.methods import DEFAULT_METHOD
+from influence.store import Database, Migration, ResultStore
+
+WORDLIKE = r"regexp_matches(word, '[\pL\pN]')"  # not punctuation
+SIGNALS = (
+    "suspicion",
+    "self_influence",
+    "misclassified_share",
+    "held_out_confidence",
+    "opposition",
+    "opposed_tests",
+    "driven_errors",
+    "neighbour_disagreement",
+)
+
+
+def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute("""
+        create table provenance (name varchar, value json);
+        create table suspects (position integer, rank integer, train_id varchar, text varchar, text_pair varchar,
+            label varchar, predicted varchar, suggested_label varchar, suspicion double, reason varchar,
+            self_influence double, misclassified_share double, held_out_confidence double, opposition double,
+            opposed_tests integer, driven_errors integer, neighbour_disagreement double);
+        create table driven_errors (position integer, test_id varchar, label varchar, predicted varchar, text varchar,
+            text_pair varchar, score double, rank integer, word varchar);
+    """)
+
+
+class SuspectStore(Database):
+    """The suspects of one build, and the wrong test predictions that each drives."""
+
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial,)
+    kind = "suspects file"
+    remedy = "delete it and run: python -m influence suspects"
+
+    def write_provenance(self, values: Mapping[str, Any]) -> None:
+        """Say what the file was made from, and how."""
+        self.insert("provenance", {"name": list(values), "value": [json.dumps(value) for value in values.values()]})
+
+    def provenance(self) -> dict[str, Any]:
+        """What the file was made from, and how."""
+        return {name: json.loads(value) for name, value in self.rows("select name, value from provenance")}
+
+    def search(
+        self, conditions: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]], order: str, limit: int, offset: int
+    ) -> tuple[int, pd.DataFrame]:
+        """Suspects under conditions (see `mislabels.SuspectFilter`): how many, and one page of them."""
+        for name in (order.removeprefix("-"), *ranges):
+            if name not in SIGNALS:
+                raise QueryError(f"unknown signal {name!r}; choose one of {', '.join(SIGNALS)}")
+        matching = """
+            from suspects where ($label is null or label = $label)
+            and ($suggested_label is null or suggested_label = $suggested_label)
+            and ($predicted is null or predicted = $predicted)
+            and ($changed is null or (suggested_label <> label) = $changed)
+            and ($text = '' or contains(lower(text), lower($text))
+                or contains(lower(coalesce(text_pair, '')), lower($text)) or train_id = $text)
+        """ + "".join(f" and {name} between $min_{name} and $max_{name}" for name in ranges)
+        parameters = {
+            **conditions,
+            **{f"min_{name}": low for name, (low, _) in ranges.items()},
+            **{f"max_{name}": high for name, (_, high) in ranges.items()},
+        }
+        total = self.rows(f"select count(*) {matching}", parameters)[0][0]
+        direction = "desc" if order.startswith("-") else "asc"
+        return total, self.frame(
+            f"select * exclude position {matching} order by {order.removeprefix('-')} {direction} nulls last, rank "
+            "limit $limit offset $offset",
+            {**parameters, "limit": limit, "offset": offset},
+        )
+
+    def suspect(self, train_id: str) -> pd.DataFrame:
+        """The row of one example; none for an unknown id."""
+        return self.frame("select * from suspects where train_id = ?", [train_id])
+
+    def driven_errors(self, position: int) -> pd.DataFrame:
+        """Wrong test predictions among whose strongest opponents an example is, the most negative score first."""
+        return self.frame(
+            """select test_id, label, predicted, text, text_pair, score, rank, word from driven_errors
+            where position = ? order by score, test_id""",
+            [position],
+        )
+
+    def behind(self, test_id: str, min_suspicion: float, limit: int) -> pd.DataFrame:
+        """Suspects among the strongest opponents of a wrong test prediction, the most negative score first."""
+        return self.frame(
+            """select s.* exclude position, d.score, d.rank as opponent_rank, d.word
+            from driven_errors d join suspects s using (position)
+            where d.test_id = ? and s.suspicion >= ? order by d.score, s.rank limit ?""",
+            [test_id, min_suspicion, limit],
+        )
+
+
+def opposed_tests(results: ResultStore) -> pd.DataFrame:
+    """For training examples among the strongest stored opponents of correctly predicted test examples.
+
+    Columns position, tests (how many those are) and word (through which word most of that opposition goes; start
+    and end tokens and punctuation left out).
+    """
+    return results.frame(f"""
+        with {_opponents("=")},
+        words as ({_words("train")} group by all),
+        best as (select train, arg_min(word, (score, word)) as word from words where score < 0 and {WORDLIKE} group by train)
+        select train as position, count(*) as tests, any_value(best.word) as word
+        from opponents left join best using (train) group by train order by train
+    """)
+
+
+def driven_errors(results: ResultStore) -> pd.DataFrame:
+    """The strongest stored opponents of every wrong test prediction: the columns of the table of that name."""
+    return results.frame(f"""
+        with {_opponents("<>")},
+        words as ({_words("train, test")} group by all),
+        best as (select train, test, arg_min(word, (score, word)) as word from words
+            where score < 0 and {WORDLIKE} group by train, test)
+        select train as position, e.id as test_id, e.label, o.predicted, e.text, e.text_pair, o.score, -o.rank as rank, best.word
+        from opponents o join examples e on e.split = 'test' and e.position = o.test
+        left join best using (train, test) order by o.train, o.score
+    """)
+
+
+def _opponents(predicted: str) -> str:
+    return f"""opponents as (
+        select i.train, i.test, i.score, i.rank, p.predicted
+        from influences i
+        join examples e on e.split = 'test' and e.position = i.test
+        join predictions p on p.split = 'test' and p.position = i.test
+            and p.checkpoint = (select max(checkpoint) from checkpoints)
+        where i.method = '{DEFAULT_METHOD}' and i.rank < 0 and p.predicted {predicted} e.label)"""
+
+
+def _words(keys: str) -> str:
+    return f"""
+        select {", ".join(f"c.{key.strip()}" for key in keys.split(","))}, sum(c.score) as score,
+            lower(substr(case w.side when 1 then e.text_pair else e.text end, w.start_at + 1, w.end_at - w.start_at)) as word
+        from contributions c join opponents using (train, test)
+        join words w on w.split = 'train' and w.position = c.train and w.word = c.train_word
+        join examples e on e.split = 'train' and e.position = c.train
+        where w.special is null"""
