@@ -1,9 +1,13 @@
 """Fixtures that several test modules share. Nothing here needs a network."""
 
 import os
+import shutil
 import tempfile
+from collections.abc import Callable
+from pathlib import Path
 
 import hypothesis
+import pytest
 
 # Before the libraries are imported: no request to the Hub, no cache outside the test's own folder.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -13,3 +17,54 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, database=None, max_examples=60)
 hypothesis.settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Data files by name: `train` (80 rows) and `test` (16), single texts and, with `_pairs`, two columns."""
+    from tiny import rows, write_csv
+
+    folder = tmp_path_factory.mktemp("data")
+    files = {}
+    for split, n, seed in (("train", 80, 1), ("test", 16, 2)):
+        made = rows(n, seed=seed, prefix=split[:2])
+        files[split] = write_csv(folder / f"{split}.csv", made)
+        halves = [(id, text[: len(text) // 2], text[len(text) // 2 :], label) for id, text, label in made]
+        header = ("id", "premise", "hypothesis", "label")
+        files[f"{split}_pairs"] = write_csv(folder / f"{split}_pairs.csv", halves, header)
+    return files
+
+
+@pytest.fixture(scope="session")
+def workspace(data: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace of the CNN, three epochs, k = 4. Not to be changed: see `copied`."""
+    from tiny import request
+
+    from influence.build import build_workspace
+
+    path = tmp_path_factory.mktemp("workspaces") / "tiny"
+    build_workspace(path, request(data))
+    return path
+
+
+@pytest.fixture(scope="session")
+def pair_workspace(data: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with text pairs. Not to be changed."""
+    from tiny import request
+
+    from influence.build import build_workspace
+
+    path = tmp_path_factory.mktemp("workspaces") / "pairs"
+    build_workspace(path, request(data, pairs=True))
+    return path
+
+
+@pytest.fixture
+def copied(workspace: Path, tmp_path: Path) -> Callable[[], Path]:
+    """Makes copies of the workspace, to be broken."""
+
+    def copy() -> Path:
+        path = tmp_path / f"copy{len(list(tmp_path.iterdir()))}"
+        return Path(shutil.copytree(workspace, path))
+
+    return copy

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from oracles import relative_error
@@ -265,6 +265,7 @@ def dense(split: dict[str, Any], checkpoint: int, example: int, k: int, vocabula
     return summed
 
 
+@settings(max_examples=25)
 @given(train=splits(), test=splits(), k=st.integers(1, 8), batch_tokens=st.integers(1, 40), data=st.data())
 @pytest.mark.parametrize("kind_of_token", ["all", "uncommon", "start-end"])
 @pytest.mark.parametrize("top_k", [True, False])

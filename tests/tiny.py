@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel, PreTrainedTokenizerFast
 
+from influence.build import BuildRequest, training_settings
 from influence.cnn import CnnConfig, CnnForSequenceClassification
+from influence.dataset import Columns
 from influence.encoding import Encoding, common_tokens, encode
 from influence.gradients import GradientSettings, WordGradients
 from influence.indexing import IndexSettings, write_split
@@ -41,6 +43,20 @@ def write_csv(file: Path, table: Iterable[Sequence[str]], header: Sequence[str] 
     with file.open("w", encoding="utf-8", newline="") as opened:
         csv.writer(opened).writerows([header, *table])
     return str(file)
+
+
+def request(data: dict[str, str], *, pairs: bool = False, **changes: Any) -> BuildRequest:
+    """A build of the CNN on the fixture `data`: three epochs at a rate that moves it, k = 4."""
+    suffix = "_pairs" if pairs else ""
+    columns = Columns(text="premise", text_pair="hypothesis", id="id") if pairs else Columns(id="id")
+    given: dict[str, Any] = {
+        "train": data[f"train{suffix}"],
+        "test": data[f"test{suffix}"],
+        "columns": columns,
+        "training": training_settings("cnn", epochs=3, learning_rate=0.1, batch_size=16),
+        "top_k": 4,
+    }
+    return BuildRequest(**{**given, **changes})
 
 
 def word_pieces() -> PreTrainedTokenizerFast:
