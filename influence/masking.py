@@ -26,20 +26,32 @@ def find_to_mask(text: str, word: str) -> list[Span]:
 
 def mask(text: str, words: Iterable[str], token: str = "") -> str:
     """The text with every occurrence of the words replaced by `token`, or deleted when that is empty."""
-    spans = (span for word in words for span in find_to_mask(text, word))
+    spans = _merged(text, sorted(span for word in words for span in find_to_mask(text, word)), across_space=not token)
     masked, end = "", 0
-    for start, stop in sorted(spans if token else (_with_space(text, *span) for span in spans)):
-        if start >= end:
-            masked += text[end:start] + token
-        end = max(end, stop)
+    for start, stop in spans if token else (_with_space(text, *span) for span in spans):
+        masked += text[end:start] + token
+        end = stop
     return masked + text[end:]
 
 
+def _merged(text: str, spans: Iterable[Span], *, across_space: bool) -> list[Span]:
+    """Sorted spans with overlapping ones made one, and neighbours with only white space between as well if wanted."""
+    merged: list[Span] = []
+    for start, end in spans:
+        between = text[merged[-1][1] : start] if merged else ""
+        if merged and (start < merged[-1][1] or (across_space and not between.strip())):
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
 def _with_space(text: str, start: int, end: int) -> Span:
-    """A span to delete, with the white space on one of its sides if it has some on both or an end of the text on one."""
-    if (start == 0 or text[start - 1].isspace()) and text[end : end + 1].isspace():
+    """A span to delete, with the space on the side where no word stands: behind "(" and before ",", one of two spaces."""
+    before, after = text[max(start - 1, 0) : start], text[end : end + 1]
+    if after.isspace() and not (before and _is_word(before)):
         return start, end + 1
-    if end == len(text) and text[max(start - 1, 0) : start].isspace():
+    if before.isspace() and not (after and _is_word(after)):
         return start - 1, end
     return start, end
 
