@@ -62,7 +62,7 @@ function legend() {
   const plus = make("mark", "plus", "+ solid line"), minus = make("mark", "minus", "− dotted line");
   plus.style.setProperty("--a", 0.5);
   minus.style.setProperty("--a", 0.5);
-  line.append("Lit words: ", plus, " pushes towards the label, ", minus, " away from it; darkest, the strongest of its sentence. Scores in nats.");
+  line.append("Lit words: ", plus, " pushes towards the label, ", minus, " away from it; the stronger the shade, the larger its part. Scores in nats.");
   return line;
 }
 

@@ -140,14 +140,14 @@ def _square(figure: go.Figure, labels: Sequence[str], side: int) -> go.Figure:
     ticks = {
         "tickvals": list(range(len(labels))),
         "ticktext": [label(name, 26) for name in labels],
-        "tickfont": {"size": 12 if len(labels) <= 30 else 9},
+        "tickfont": {"size": 12 if len(labels) <= 30 else 9.5},
         "showgrid": False,
         "zeroline": False,
         "automargin": True,
         "fixedrange": True,
     }
     last = len(labels) - 0.5
-    figure.update_xaxes(**ticks, side="top", title="predicted", tickangle=0 if len(labels) <= 6 else -60, range=[-0.5, last])
+    figure.update_xaxes(**ticks, side="top", title="predicted", tickangle=0 if len(labels) <= 6 else -60 if len(labels) <= 30 else -90, range=[-0.5, last])
     figure.update_yaxes(**ticks, title="given label", range=[last, -0.5])
     figure.update_layout(
         height=side + 160 if len(labels) > 12 else 90 + 56 * len(labels), margin={"l": 8, "r": 8, "t": 8, "b": 8}

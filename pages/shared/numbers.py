@@ -20,12 +20,12 @@ def score(value: float) -> str:
 
 
 def probability(value: float) -> str:
-    """A probability in whole per cent; what is not certain never reads as 0 % or 100 %."""
-    if 0 < value < 0.005:
-        return "<1%"
-    if 0.995 < value < 1:
-        return ">99%"
-    return f"{value:.0%}"
+    """A probability in per cent, finer near the ends; what is not certain never reads as 0 % or 100 %."""
+    if 0 < value < 0.0005:
+        return "<0.1%"
+    if 0.9995 <= value < 1:
+        return ">99.9%"
+    return f"{value:.1%}" if 0 < value < 0.01 or 0.99 < value < 1 else f"{value:.0%}"
 
 
 def share(part: float, whole: float) -> str:

@@ -10,6 +10,7 @@ from influence import WorkspaceInfo
 from pages.shared import answers, charts, numbers, render, shell
 from pages.shared.render import md
 
+WIDE = 12  # labels, from which the matrix takes the whole width
 MANY = 25  # labels, from which the matrix shows the most confused ones first
 TOP_CONFUSIONS = 8
 MATRIX = "home_confusion"
@@ -23,15 +24,20 @@ def draw(workspace: influence.Workspace) -> None:
     _figures(info, counts)
     with st.container(key="wt-split-home"):
         left, right = st.columns([1.25, 1], gap="large")
+    wide = len(info.labels) > WIDE
     with left:
-        _confusion(workspace, counts)
+        if not wide:
+            _confusion(workspace, counts)
         _learning(info)
     with right:
         _next(workspace, counts)
         if info.warnings:
             render.heading("Worth knowing")
             render.notes(info.warnings)
+    with left if wide else right:
         _origin(info)
+    if wide:
+        _confusion(workspace, counts)
 
 
 def _figures(info: WorkspaceInfo, counts: Any) -> None:

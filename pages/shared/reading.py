@@ -60,6 +60,10 @@ def _needs_model(address: Address) -> bool:
 def _walk(workspace: influence.Workspace, address: Address) -> None:
     """Back to the list, and on to the sentences before and after in it."""
     ids = answers.matching(workspace, address.filter())
+    if address.id not in ids and address.listing() == Address(workspace=address.workspace):
+        # A link that names a sentence and no list: the list of all.
+        address = address.at(show="all")
+        ids = answers.matching(workspace, address.filter())
     at = ids.index(address.id) if address.id in ids else None
     before = ids[at - 1] if at else None
     after = ids[at + 1] if at is not None and at + 1 < len(ids) else None
@@ -158,7 +162,7 @@ def _methods_help() -> str:
 
 def _results(address: Address, found: Explanation) -> None:
     ids = {one.train.id for one in (*found.proponents, *found.opponents)}
-    title = "Your text" if address.own else f"Test sentence {address.id}"
+    title = "Your own text" if address.own else f"Test sentence {address.id}"
     boards.board(found, title=title, pinned=address.pin if address.pin in ids else "", key=BOARD, on_choose=lambda: _pin(address))
     shown = max(len(found.proponents), len(found.opponents))
     if shown == address.top < MOST:

@@ -61,13 +61,13 @@ def begin(key: str) -> influence.Workspace:
         _stop("This workspace cannot be opened", str(error))
 
 
-def link(key: str, label: str, *, workspace: str, icon: str | None = None, **parameters: str) -> None:
-    """A link to a page that keeps the workspace; `label` may hold Markdown, so data in it goes through `render.md`."""
+def link(key: str, text: str, /, *, workspace: str, icon: str | None = None, **parameters: str) -> None:
+    """A link to a page that keeps the workspace; `text` may hold Markdown, so data in it goes through `render.md`."""
     page = PAGES[key]
-    st.page_link(page.file, label=label, icon=icon or page.icon, query_params={PARAMETER: workspace, **parameters})
+    st.page_link(page.file, label=text, icon=icon or page.icon, query_params={PARAMETER: workspace, **parameters})
 
 
-def switch(key: str, **parameters: str) -> NoReturn:
+def switch(key: str, /, **parameters: str) -> NoReturn:
     """Leave for another page at the given address."""
     st.switch_page(PAGES[key].file, query_params=parameters)
     raise AssertionError("switch_page does not return")

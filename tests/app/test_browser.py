@@ -171,7 +171,7 @@ def test_back_and_forward_walk_what_was_on_screen(page):
     page.locator(".row").first.click()
     wait_for_cards(page)
     assert query_title(page) == f"Test sentence {first}"
-    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Next Shortcut J").click()
     page.get_by_text(f"Test sentence {second}").wait_for()
     page.locator(".card").first.click()
     page.wait_for_url(re.compile("pin="))
@@ -283,7 +283,7 @@ def test_keys_walk_the_list_and_a_held_key_skips_nothing(page):
     ids = texts(page, ".row .id")
     page.locator(".row").first.click()
     wait_for_cards(page)
-    page.get_by_role("button", name="Next").wait_for()
+    page.get_by_role("button", name="Next Shortcut J").wait_for()
     page.keyboard.press("j")
     page.get_by_text(f"Test sentence {ids[1]}").wait_for()
     for _ in range(3):  # as a held key repeats: the same press again before the answer is there
@@ -301,7 +301,7 @@ def test_keys_walk_the_list_and_a_held_key_skips_nothing(page):
 def test_keys_still_work_after_a_choice_of_method(page):
     page.goto("/explore?show=all&id=test-3")
     wait_for_cards(page)
-    page.get_by_label("Method").click()
+    page.get_by_role("combobox", name="Method").click()
     page.get_by_role("option", name="TracIn-WE", exact=True).click()
     page.wait_for_url(re.compile("method=tracin-we"))
     page.get_by_text("over every shared word").wait_for()

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from conftest import parameters_of, shown
 
+from pages.shared import shell
+
 PAGES = ("home", "explore")
 
 
@@ -76,7 +78,7 @@ def test_only_listed_names_are_opened(open_page, name):
 def test_links_keep_the_workspace(open_page):
     app = open_page("home", workspace="tiny")
     links = [link.proto for link in app.sidebar.get("page_link")]
-    assert len(links) == len(PAGES)
+    assert len(links) == len(shell.PAGES)
     assert all("workspace=tiny" in link.query_string for link in links)
 
 
