@@ -146,12 +146,19 @@ class Queues:
                 self._lease(found, reviewer)
             return found
 
-    def claim(self, queue_id: str, example_id: str, reviewer: Reviewer) -> bool:
+    def peek(self, queue_id: str, reviewer: Reviewer, *, after: str) -> str | None:
+        """What `next` would give, without leasing it: to have its evidence ready in time."""
+        queue = self.get(queue_id)
+        return queue_store.next_item(
+            self._log.store, self._asked(queue, reviewer), flagged=queue.id == FLAGGED, after=after
+        )
+
+    def claim(self, queue_id: str | None, example_id: str, reviewer: Reviewer) -> bool:
         """Lease one example, for a link, an undo or a look back; False when others have it on screen.
 
-        A browser of the same reviewer that had it lets go of it.
+        Without a queue, one reviewer at a time has it. A browser of the same reviewer that had it lets go of it.
         """
-        overlap = self.get(queue_id).overlap
+        overlap = 1 if queue_id is None else self.get(queue_id).overlap
         with self._log.lock:
             now = self._log.clock()
             if queue_store.others_holding(self._log.store, example_id, reviewer.name, now) >= overlap:

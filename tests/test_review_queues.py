@@ -118,6 +118,8 @@ def test_claiming_what_another_has_on_screen(queues: Queues) -> None:
     assert queues.claim("q2", "e5", BOB)  # two opinions are wanted there
     assert not queues.claim("q2", "e5", CAT)
     assert queues.next("q1", BOB) == "e0"
+    assert not queues.claim(None, "e0", CAT)
+    assert queues.claim(None, "e1", CAT)
     with pytest.raises(QueryError, match="unknown training id 'e99'"):
         queues.claim("q1", "e99", ANN)
 
@@ -152,6 +154,14 @@ def test_looking_ahead_and_round(queues: Queues, reviews: Reviews) -> None:
     assert [queues.next("q1", ANN, after=id) for id in ("e0", "e1", "e2", "e3", "e9")] == ["e1", "e2", "e3", "e0", "e0"]
     reviews.decide(ANN, "e2", "keep")
     assert queues.next("q1", ANN, after="e1") == "e3"
+
+
+def test_peeking_leases_nothing(queues: Queues) -> None:
+    queues.create(ANN, "four", IDS[:4])
+    queues.next("q1", ANN)
+    assert queues.peek("q1", ANN, after="e0") == "e1"
+    assert queues.next("q1", BOB) == "e1"
+    assert queues.peek("q1", ANN, after="e0") == "e2"
 
 
 def test_my_flagged_ones_are_a_queue_of_their_own(queues: Queues, reviews: Reviews) -> None:
