@@ -6,6 +6,7 @@ other labels, averaged over its training, tells the two apart. Epochs count by w
 Axes: N training examples, M test examples, E epochs of one model, Y labels.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,7 +35,7 @@ class Opinions:
         self.votes_NY = np.zeros((n, self.n_labels), dtype=np.int32)
         self.held_out_N, self.missed_N, self.trained_N = (np.zeros(n, dtype=np.int32) for _ in range(3))
 
-    def add(self, probabilities_ENY: FloatArray, weights_E: FloatArray, left_out_N: BoolArray | None = None) -> None:
+    def add(self, probabilities_ENY: Iterable[FloatArray], weights_E: FloatArray, left_out_N: BoolArray | None = None) -> None:
         """Add a model's probabilities after every epoch; it was trained on all examples but those it left out."""
         out_N = np.zeros(len(self.labels_N), dtype=np.bool_) if left_out_N is None else left_out_N
         mean_NY = np.zeros_like(self.probabilities_NY)
@@ -107,3 +108,12 @@ def doubt(probabilities_NY: FloatArray, labels_N: IntArray) -> FloatArray:
     others_NY[rows_N, labels_N] = -1
     doubts_N: FloatArray = (1 + others_NY.max(axis=1) - given_N) / 2
     return doubts_N
+
+
+def held_out_confidence(opinions: Opinions) -> FloatArray:
+    """Probability that models which never saw an example give to its label, shape (N,); NaN where there are none."""
+    held_out_NY = opinions.held_out_mean_NY()
+    if held_out_NY is None:
+        return np.full(len(opinions.labels_N), np.nan)
+    confidences_N: FloatArray = held_out_NY[np.arange(len(opinions.labels_N)), opinions.labels_N]
+    return confidences_N

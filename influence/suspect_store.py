@@ -10,7 +10,9 @@ from typing import Any, ClassVar
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
+from influence.encoding import FloatArray
 from influence.errors import QueryError
 from influence.methods import DEFAULT_METHOD
 from influence.store import Database, Migration, ResultStore
@@ -46,6 +48,10 @@ class SuspectStore(Database):
     migrations: ClassVar[Sequence[Migration]] = (m001_initial,)
     kind = "suspects file"
     remedy = "delete it and run: python -m influence suspects"
+
+    def fill(self, table: str, rows: pd.DataFrame) -> None:
+        """Append the rows of a frame whose columns are named as the table's; missing values become null."""
+        self.insert(table, {name: pa.array(rows[name], from_pandas=True) for name in rows.columns})
 
     def write_provenance(self, values: Mapping[str, Any]) -> None:
         """Say what the file was made from, and how."""
@@ -95,14 +101,32 @@ class SuspectStore(Database):
             [position],
         )
 
-    def behind(self, test_id: str, min_suspicion: float, limit: int) -> pd.DataFrame:
+    def behind(self, test_id: str, changed: bool | None, limit: int) -> pd.DataFrame:
         """Suspects among the strongest opponents of a wrong test prediction, the most negative score first."""
         return self.frame(
             """select s.* exclude position, d.score, d.rank as opponent_rank, d.word
             from driven_errors d join suspects s using (position)
-            where d.test_id = ? and s.suspicion >= ? order by d.score, s.rank limit ?""",
-            [test_id, min_suspicion, limit],
+            where d.test_id = $test_id and ($changed is null or (s.suggested_label <> s.label) = $changed)
+            order by d.score, s.rank limit $limit""",
+            {"test_id": test_id, "changed": changed, "limit": limit},
         )
+
+
+def training_examples(results: ResultStore) -> pd.DataFrame:
+    """position, train_id, text, text_pair, label and the last checkpoint's prediction of every training example."""
+    return results.frame("""
+        select e.position, e.id as train_id, e.text, e.text_pair, e.label, p.predicted
+        from examples e join predictions p using (split, position)
+        where split = 'train' and checkpoint = (select max(checkpoint) from checkpoints) order by e.position
+    """)
+
+
+def self_influences(results: ResultStore) -> FloatArray:
+    """Self-influence of every training example by the default method, shape (N,), in order of position."""
+    found = results.frame(
+        "select score from self_influence where split = 'train' and method = ? order by position", [DEFAULT_METHOD]
+    )
+    return found["score"].to_numpy()
 
 
 def opposed_tests(results: ResultStore) -> pd.DataFrame:

@@ -74,8 +74,8 @@ def _models_say(facts: Facts) -> str:
         same = f"given {facts.label}, and {who} so"
         return same if facts.suggested == facts.label else f"given {facts.label}, {who} {facts.suggested}"
     if facts.suggested == facts.label:
-        return f"given {facts.label}, and the model says so over its training"
-    return f"given {facts.label}, the model says {facts.suggested} over its training"
+        return f"given {facts.label}, and on average over its training the model says so"
+    return f"given {facts.label}, on average over its training the model says {facts.suggested}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -9,6 +9,7 @@ Axes: N training examples, M test examples, Q a block of queries.
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from influence.encoding import BoolArray, FloatArray, IntArray, Progress, silent
 from influence.methods import DEFAULT_METHOD, METHODS, WordSelection
@@ -18,7 +19,7 @@ from influence.queries import StoredQueries
 
 BLOCK_BYTES = 128 << 20  # of the block of scores held at once
 NEIGHBOURS = 10
-SAME_WORD = WordSelection(top_k=True, special_tokens="exclude")  # start and end tokens make everything a neighbour
+SAME_WORD = WordSelection(top_k=True, tokens="uncommon")  # stop words and start tokens make everything a neighbour
 
 
 class Opposition(NamedTuple):
@@ -29,7 +30,11 @@ class Opposition(NamedTuple):
 
 
 class Neighbours(NamedTuple):
-    """The training examples that pull hardest at an example, or push, through words they share."""
+    """The training examples that pull hardest at an example, or push, through words they share.
+
+    Hardest for the size of their own gradient: else every example's neighbours are the few that are not fitted, which
+    are the mislabelled ones, and right labels would look as opposed as wrong ones.
+    """
 
     disagreement_N: FloatArray  # share of the neighbours' absolute scores that is negative, 0 to 1; 0 without neighbours
     against_N: IntArray  # how many of them have a negative score
@@ -59,17 +64,20 @@ def opposition(index: WordIndex, tests: StoredQueries, chosen_M: BoolArray, prog
     return Opposition(np.maximum(against_N, 0), for_N)
 
 
-def neighbours(index: WordIndex, progress: Progress = silent) -> Neighbours:
+def neighbours(index: WordIndex, self_influence_N: FloatArray, progress: Progress = silent) -> Neighbours:
     """How far every training example's strongest same-word neighbours pull against it.
 
     Two examples with a negative score hold a word that their labels pull in different directions: one of the two
-    labels may be wrong.
+    labels may be wrong. `self_influence_N` is that of the same index, for the neighbours' gradient norms.
     """
     queries = TrainQueries(index)
     n = len(queries)
+    norms_N = np.sqrt(self_influence_N).astype(np.float32)
+    inverse_N = np.divide(1, norms_N, out=np.zeros_like(norms_N), where=norms_N > 0)
     found = Neighbours(np.zeros(n), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64))
     for positions, batch in queries.in_batches(block_size(n)):
         scores_QN = index.word_scores_many(batch, SAME_WORD)
+        scores_QN *= inverse_N
         scores_QN[np.arange(len(positions)), positions] = 0  # nobody is his own neighbour
         strongest_QK = strongest(scores_QN, NEIGHBOURS)
         found.disagreement_N[positions] = disagreement(strongest_QK)
@@ -80,10 +88,12 @@ def neighbours(index: WordIndex, progress: Progress = silent) -> Neighbours:
 
 
 def strongest(scores_QN: FloatArray, count: int) -> FloatArray:
-    """The `count` scores of largest absolute value in each row, in no order, shape (Q, count)."""
-    count = min(count, scores_QN.shape[1])
-    at_QK = np.argpartition(np.abs(scores_QN), -count, axis=1)[:, -count:]
-    return np.take_along_axis(scores_QN, at_QK, axis=1)
+    """The `count` scores of largest absolute value in each row, largest first, shape (Q, count)."""
+    # PyTorch's selection is 30 times as fast as NumPy's on rows of tens of thousands.
+    scores = torch.from_numpy(scores_QN)
+    at_QK = scores.abs().topk(min(count, scores_QN.shape[1]), dim=1).indices
+    chosen_QK: FloatArray = scores.gather(1, at_QK).numpy()
+    return chosen_QK
 
 
 def disagreement(scores_QK: FloatArray) -> FloatArray:

@@ -1,0 +1,119 @@
+"""Suspects: every training example ranked by how likely its label is wrong, with the signals and the reason.
+
+    write_suspects("workspaces/demo")                     # in `suspecting`: computes them, once
+    total, page = suspects(open_workspace("workspaces/demo"), limit=20)
+
+Signals (columns of the frames; each is about one example and its own given label):
+
+    suspicion               0 to 1, the combination the ranking goes by; see `suspicion.judge`
+    self_influence          >= 0, sum over checkpoints of learning rate x squared gradient norm over its kept words
+    misclassified_share     0 to 1, share of epochs, over all models trained on it, after which it was misclassified
+    held_out_confidence     0 to 1, probability that models which never saw it give to its label; missing without models
+    opposition              >= 0, minus the sum of its negative scores on correctly predicted test examples
+    opposed_tests           count of correctly predicted test examples among whose 100 strongest opponents it is
+    driven_errors           count of wrongly predicted test examples likewise
+    neighbour_disagreement  0 to 1, share of its strongest same-word neighbours' pull that goes against it
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+
+from influence.derived import open_published, published
+from influence.errors import QueryError
+from influence.suspect_store import SIGNALS, SuspectStore
+from influence.workspace import Workspace
+
+__all__ = ["SIGNALS", "Suspect", "SuspectFilter", "has_suspects", "provenance", "suspect", "suspects", "suspects_behind"]
+
+KIND = "suspects"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuspectFilter:
+    """Which suspects to list; every condition must hold."""
+
+    label: str | None = None
+    suggested_label: str | None = None
+    predicted: str | None = None  # by the workspace's own model at its last checkpoint
+    changed: bool | None = None  # whether another label than the given one is suggested
+    text: str = ""  # part of the text, ignoring case, or a whole id
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """One training example, its signals, and the wrong test predictions that it drives."""
+
+    train_id: str
+    rank: int  # 1 is the most suspicious
+    text: str
+    text_pair: str | None
+    label: str
+    predicted: str
+    suggested_label: str  # the given label: keep it
+    suspicion: float
+    reason: str
+    signals: dict[str, float | None]  # by the names of `SIGNALS`
+    errors: pd.DataFrame  # test_id, label, predicted, text, text_pair, score (< 0), rank as opponent, word
+
+
+def has_suspects(workspace: Workspace) -> bool:
+    """Whether the suspects of a workspace have been computed."""
+    return published(workspace.build, KIND) is not None
+
+
+def provenance(workspace: Workspace) -> dict[str, Any]:
+    """What the suspects were made from: settings (models, folds, seed), versions, time, calibration factors."""
+    return _store(workspace).provenance()
+
+
+def suspects(
+    workspace: Workspace,
+    filter: SuspectFilter | None = None,
+    *,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    order: str = "-suspicion",
+    limit: int = 50,
+    offset: int = 0,
+) -> tuple[int, pd.DataFrame]:
+    """How many suspects match, and one page of them: train_id, texts, labels, reason and every signal.
+
+    `ranges` gives (smallest, largest) for signals; `order` is a signal, with a minus in front for largest first. Raises
+    `QueryError` for what is not a signal and `WorkspaceMissing` where the suspects have not been computed.
+    """
+    if limit < 1 or offset < 0:
+        raise QueryError(f"a page of {limit} suspects from {offset}: the page must hold 1 or more and start at 0 or later")
+    conditions = asdict(filter or SuspectFilter())
+    return _store(workspace).search(conditions, ranges or {}, order, limit, offset)
+
+
+def suspect(workspace: Workspace, train_id: str) -> Suspect:
+    """One training example with the test errors it drives. Raises `QueryError` for an unknown id."""
+    store = _store(workspace)
+    found = store.suspect(train_id)
+    if found.empty:
+        raise QueryError(f"unknown training id {train_id!r} in workspace {workspace.name!r}")
+    row: dict[str, Any] = {str(name): None if pd.isna(value) else value for name, value in found.iloc[0].items()}
+    return Suspect(
+        **{name: row[name] for name in Suspect.__dataclass_fields__ if name in row},
+        signals={name: row[name] for name in SIGNALS},
+        errors=store.driven_errors(int(found["position"].iloc[0])),
+    )
+
+
+def suspects_behind(workspace: Workspace, test_id: str, *, changed: bool | None = True, limit: int = 20) -> pd.DataFrame:
+    """The suspects that drive a wrong test prediction: its strongest opponents whose own label is in doubt.
+
+    Rows of `suspects` with the score (< 0, the strongest first), the place among the test example's opponents and the
+    word that carries most of it. `changed`: only those for which another label is suggested (None: every opponent).
+    Empty for a correct prediction. Raises `QueryError` for an unknown test id.
+    """
+    if test_id not in workspace.store.positions("test", [test_id]):
+        raise QueryError(f"unknown test id {test_id!r} in workspace {workspace.name!r}")
+    return _store(workspace).behind(test_id, changed, limit)
+
+
+def _store(workspace: Workspace) -> SuspectStore:
+    return open_published(workspace.path, workspace.build, KIND, SuspectStore)

@@ -1,0 +1,203 @@
+"""Computing the suspects of a finished build: held-out models, signals, suspicion, and the file that keeps them.
+
+Whatever takes long is kept in the build folder, so an interrupted or a larger run goes on from there: each held-out
+model's predictions, and the two signals that come of the word gradients.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from influence.derived import published, publishing
+from influence.encoding import Encoding, FloatArray, Progress, silent
+from influence.errors import SettingsError, WorkspaceError
+from influence.files import is_disk_full, load_array
+from influence.heldout import DEFAULT_MODELS, HeldOutSettings, held_out_models, is_trained
+from influence.modelsignals import Opinions, calibration, epoch_weights, held_out_confidence
+from influence.suspect_rows import Findings, suspect_rows
+from influence.suspect_store import SuspectStore, driven_errors, opposed_tests, self_influences, training_examples
+from influence.suspicion import judge
+from influence.wordsignals import Neighbours, Opposition, neighbours, opposition
+from influence.workspace import Workspace, build_lock, open_workspace
+
+SUSPECTS = "suspects"
+
+
+def write_suspects(
+    path: str | Path, settings: HeldOutSettings | None = None, *, device: str = "auto", progress: Progress = silent
+) -> dict[str, Any]:
+    """Compute the suspects of a workspace's published build, unless they are there with the same settings.
+
+    Settings are by default those of `usual_settings`; with 0 models nothing is trained. Returns the settings used.
+    Raises `SettingsError` where models cannot be trained like the workspace's own, and `WorkspaceBusy`.
+    """
+    path = Path(path)
+    with _opened(path) as workspace:
+        wanted = asdict(settings or usual_settings(workspace))
+        if is_current(workspace, wanted):
+            return wanted
+    with _told(path), build_lock(path), _opened(path) as workspace:
+        started = time.monotonic()
+        chosen = HeldOutSettings(**wanted)
+        _train(workspace, chosen, device, progress)
+        findings, factors_Y = _findings(workspace, chosen, progress)
+        drives = driven_errors(workspace.store)
+        rows = suspect_rows(findings, training_examples(workspace.store), drives, opposed_tests(workspace.store))
+        with publishing(workspace.build, SUSPECTS, SuspectStore, wanted) as store:
+            store.fill("suspects", rows)
+            store.fill("driven_errors", drives)
+            store.write_provenance(
+                {
+                    "settings": wanted,
+                    "build": workspace.build.name,
+                    "calibration": dict(zip(workspace.info.labels, factors_Y.round(4).tolist(), strict=True)),
+                    "computed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                    "seconds": round(time.monotonic() - started, 1),
+                    "versions": workspace.info.versions,
+                }
+            )
+    return wanted
+
+
+def usual_settings(workspace: Workspace) -> HeldOutSettings:
+    """Five held-out models, or none where the checkpoints were imported: what they were trained from is not known."""
+    return HeldOutSettings(models=DEFAULT_MODELS if workspace.info.settings["training"] else 0)
+
+
+def is_current(workspace: Workspace, settings: dict[str, Any]) -> bool:
+    """Whether the suspects are there, computed with these settings."""
+    found = published(workspace.build, SUSPECTS)
+    return found is not None and found[1] == settings
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Workspace]:
+    workspace = open_workspace(path)
+    try:
+        yield workspace
+    finally:
+        workspace.close()
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if is_disk_full(error):
+            raise WorkspaceError(
+                f"disk full while writing the suspects of workspace {str(path)!r}; free some space and run the same command again"
+            ) from error
+        raise
+
+
+def _train(workspace: Workspace, settings: HeldOutSettings, device: str, progress: Progress) -> None:
+    if all(is_trained(workspace.build, settings, model) for model in range(settings.models)):
+        return
+    training = workspace.info.settings["training"]
+    if training is None:
+        raise SettingsError(
+            f"--models {settings.models}: the checkpoints of workspace {workspace.name!r} were imported, so the model they "
+            "were trained from is not known; use --models 0"
+        )
+    from influence.crossvalidation import HeldOutTrainer
+    from influence.model import resolve_device
+    from influence.training import TrainingSettings
+
+    HeldOutTrainer(
+        build=workspace.build,
+        model=workspace.info.model,
+        num_hidden_layers=workspace.info.settings["num_hidden_layers"],
+        names=workspace.info.labels,
+        training=TrainingSettings(**training),
+        epochs=len(workspace.info.checkpoints),
+        device=resolve_device(device),
+    ).run(_encoding(workspace), _labels(workspace, "train"), settings, progress)
+
+
+def _findings(workspace: Workspace, settings: HeldOutSettings, progress: Progress) -> tuple[Findings, FloatArray]:
+    opposed, near = _word_signals(workspace, progress)
+    opinions, factors_Y = _opinions(workspace, settings)
+    findings = Findings(
+        names=workspace.info.labels,
+        opinions=opinions,
+        held_out_confidence_N=held_out_confidence(opinions),
+        judgement=judge(opinions, factors_Y, near),
+        self_influence_N=self_influences(workspace.store),
+        opposition=opposed,
+        neighbours=near,
+        tie_ranks_N=workspace.tie_ranks_N,
+    )
+    return findings, factors_Y
+
+
+def _opinions(workspace: Workspace, settings: HeldOutSettings) -> tuple[Opinions, FloatArray]:
+    """What the workspace's own model and the held-out ones say, and the calibration of the own one on the test split."""
+    labels_N, labels_M = _labels(workspace, "train"), _labels(workspace, "test")
+    names = workspace.info.labels
+    opinions = Opinions(labels_N, len(names))
+    tests_CMY, trains_CNY = (_probabilities(workspace, split) for split in ("test", "train"))
+    guess = _most_common(labels_M, len(names))
+    weights_C = epoch_weights(np.array([(p.argmax(axis=1) == labels_M).mean() for p in tests_CMY]), guess)
+    opinions.add(trains_CNY, weights_C)
+    expected_MY = sum(weight * p for weight, p in zip(weights_C, tests_CMY, strict=True))
+    guess = _most_common(labels_N, len(names))
+    for probabilities_ENY, left_out_N in held_out_models(workspace.build, labels_N, settings):
+        right_E = np.array([(p[left_out_N].argmax(axis=1) == labels_N[left_out_N]).mean() for p in probabilities_ENY])
+        opinions.add(probabilities_ENY, epoch_weights(right_E, guess), left_out_N)
+    return opinions, calibration(np.asarray(expected_MY), labels_M)
+
+
+def _most_common(labels_N: npt.NDArray[Any], n_labels: int) -> float:
+    return float(np.bincount(labels_N, minlength=n_labels).max() / len(labels_N))
+
+
+def _word_signals(workspace: Workspace, progress: Progress) -> tuple[Opposition, Neighbours]:
+    folder = workspace.build / "signals"
+    last_MY = _probabilities(workspace, "test")[-1]
+    right_M = last_MY.argmax(axis=1) == _labels(workspace, "test")
+    opposed = _kept(
+        folder / "opposition.npy", lambda: np.stack(opposition(workspace.index, workspace.queries, right_M, progress))
+    )
+    # Where the test loss is lowest, wrong labels are not yet fitted (appendix A stops there too).
+    best = int(np.argmin([checkpoint.test_loss for checkpoint in workspace.info.checkpoints]))
+    own_N = self_influence_at(workspace, best)
+    near = _kept(folder / "neighbours.npy", lambda: np.stack(neighbours(workspace.index.at_checkpoint(best), own_N, progress)))
+    return Opposition(*opposed), Neighbours(near[0], near[1].astype(np.int64), near[2].astype(np.int64))
+
+
+def self_influence_at(workspace: Workspace, checkpoint: int) -> FloatArray:
+    """Self-influence over the kept words at one checkpoint, learning rate included, shape (N,)."""
+    stored_N2 = load_array(workspace.build / "index" / "train" / str(checkpoint) / "self_influence.npy")
+    own_N: FloatArray = workspace.learning_rates_C[checkpoint] * stored_N2[:, 0]
+    return own_N
+
+
+def _kept(file: Path, compute: Callable[[], FloatArray]) -> FloatArray:
+    """An array from its file, computed and written there if it is not yet."""
+    if not file.is_file():
+        file.parent.mkdir(exist_ok=True)
+        unfinished = file.with_suffix(".tmp.npy")
+        np.save(unfinished, compute(), allow_pickle=False)
+        unfinished.replace(file)
+    return load_array(file)
+
+
+def _encoding(workspace: Workspace) -> Encoding:
+    return Encoding.load(workspace.build / "index" / "train" / "encoding")
+
+
+def _labels(workspace: Workspace, split: str) -> npt.NDArray[Any]:
+    return load_array(workspace.build / "index" / split / "labels.npy")
+
+
+def _probabilities(workspace: Workspace, split: str) -> list[FloatArray]:
+    folder = workspace.build / "index" / split
+    return [load_array(folder / str(number) / "probabilities.npy") for number in range(len(workspace.info.checkpoints))]
