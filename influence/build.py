@@ -25,6 +25,7 @@ from influence.workspace import (
     WorkspaceInfo,
     build_lock,
     open_workspace,
+    other_builds,
     publish,
     read_pointer,
     unfinished_builds,
@@ -80,18 +81,18 @@ def _published(path: Path, wanted: dict[str, Any]) -> WorkspaceInfo | None:
 
 def _build_folder(path: Path, wanted: dict[str, Any], *, resume: bool) -> Path:
     """The folder to build in: the unfinished one of the same request when resuming, else a fresh one."""
-    leftovers = unfinished_builds(path)
     if resume:
-        for leftover in leftovers:
+        unfinished = unfinished_builds(path)
+        for leftover in unfinished:
             state = leftover / STATE
             if state.is_file() and json.loads(state.read_text(encoding="utf-8")) == wanted:
                 return leftover
-        if any((leftover / STATE).is_file() for leftover in leftovers):
+        if any((leftover / STATE).is_file() for leftover in unfinished):
             raise SettingsError(
                 "--resume: the unfinished build was started with other data or settings; "
                 "give the same options again, or leave --resume out to start over"
             )
-    for leftover in leftovers:
+    for leftover in other_builds(path):
         shutil.rmtree(leftover, ignore_errors=True)
     folder = path / BUILDS / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     folder.mkdir(parents=True)

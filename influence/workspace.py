@@ -244,16 +244,25 @@ def list_workspaces(root: str | Path) -> list[str]:
     return sorted(child.parent.name for child in root.glob(f"*/{POINTER}") if child.is_file())
 
 
-def unfinished_builds(path: Path) -> list[Path]:
+def other_builds(path: Path) -> list[Path]:
     """Build folders other than the published one, newest first."""
-    try:
-        published = json.loads((path / POINTER).read_text(encoding="utf-8")).get("build")
-    except (OSError, ValueError):
-        published = None
-    builds = path / BUILDS
+    published, builds = _published_name(path), path / BUILDS
     if not builds.is_dir():
         return []
     return sorted((b for b in builds.iterdir() if b.is_dir() and b.name != published), key=lambda b: b.name, reverse=True)
+
+
+def unfinished_builds(path: Path) -> list[Path]:
+    """Builds begun after the published one, newest first; an older one was superseded by it."""
+    return [build for build in other_builds(path) if build.name > _published_name(path)]
+
+
+def _published_name(path: Path) -> str:
+    """Name of the published build's folder, "" where there is none."""
+    try:
+        return str(json.loads((path / POINTER).read_text(encoding="utf-8"))["build"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 @contextmanager
@@ -273,5 +282,5 @@ def build_lock(path: Path) -> Iterator[None]:
 def publish(path: Path, build: Path, info: WorkspaceInfo) -> None:
     """Make a finished build the workspace's own, then remove the other build folders."""
     write_json(path / POINTER, {"schema_version": SCHEMA_VERSION, "build": build.name, "info": asdict(info)})
-    for other in unfinished_builds(path):
+    for other in other_builds(path):
         shutil.rmtree(other, ignore_errors=True)
