@@ -184,21 +184,18 @@ def _pair(workspace: influence.Workspace, address: Address, found: Explanation) 
         for rank, one in enumerate(side, start=1):
             if one.train.id == address.pin:
                 with st.container(key="wt-pinned"):
-                    _pinned(workspace, found, one, f"{name} {rank}")
-                    st.button(
-                        "Unpin",
-                        key="explore_unpin",
-                        icon=":material/close:",
-                        shortcut="X",
-                        on_click=go,
-                        args=(address.at(pin=""),),
-                    )
+                    _pinned(workspace, address, found, one, f"{name} {rank}")
                 return
     _overview(found)
 
 
-def _pinned(workspace: influence.Workspace, found: Explanation, influence: Influence, name: str) -> None:
-    render.heading(f"{name}: words", str(influence.train.id))
+def _pinned(workspace: influence.Workspace, address: Address, found: Explanation, influence: Influence, name: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        render.heading(f"{name}: words", influence.train.id)
+        unpinned = address.at(pin="")
+        st.button(
+            "Unpin", key="explore_unpin", type="tertiary", icon=":material/close:", shortcut="X", on_click=go, args=(unpinned,)
+        )
     totals = influence.test_words()
     if totals:
         st.plotly_chart(charts.word_bars(totals, found.query), key="explore_words", config=charts.STILL)

@@ -76,7 +76,7 @@ def switch(key: str, /, **parameters: str) -> NoReturn:
 def _sidebar(current: str, names: list[str], chosen: str) -> None:
     with st.sidebar:
         render.brand()
-        if len(names) > 1:
+        if len(names) > 1 or (names and not chosen):
             _workspace_choice(names, chosen)
         for key, page in PAGES.items():
             parameters = {PARAMETER: chosen} if chosen else {}

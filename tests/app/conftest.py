@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest  # noqa: E402
 
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 IMAGE = "![m](http://h.example/x.png)"
+PLAIN = "plain"
 HOSTILE_ID = "<img src=x onerror=alert(3)>"
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 CHROMIUM_FLAGS = [
@@ -29,18 +30,18 @@ CHROMIUM_FLAGS = [
 TEST_IDS = [HOSTILE_ID, *(f"test-{number}" for number in range(1, 30))]
 
 
-def _rows(count: int, ids: list[str], *, wrong_every: int) -> list[dict[str, str]]:
-    """Sentences whose label follows from a word of theirs; every third holds markup, both labels are, some are mislabelled."""
+def _rows(count: int, ids: list[str], *, wrong_every: int, plain_too: bool) -> list[dict[str, str]]:
+    """Sentences whose label follows from a word of theirs; every third holds markup, as do two labels; some are wrong."""
     words = ("film", "plot", "actor", "scene", "story", "the", "a")
     rows = []
     for number in range(count):
-        good = number % 2 == 0
+        good, plain = number % 2 == 0, plain_too and number % 10 == 9
         picked = [words[(number * step) % len(words)] for step in (1, 2, 3)]
-        text = " ".join([*picked, "good" if good else "bad", ("", SCRIPT, IMAGE)[number % 3]]).strip()
+        text = " ".join([*picked, "odd" if plain else "good" if good else "bad", ("", SCRIPT, IMAGE)[number % 3]]).strip()
         if number == 1:
             text = "A film 🎬 with a second line\nand a tab\there, " + "so long that it is cut " * 12 + "before this end"
         told = good != (number % wrong_every == wrong_every - 1)
-        rows.append({"id": ids[number], "text": text, "label": SCRIPT if told else IMAGE})
+        rows.append({"id": ids[number], "text": text, "label": PLAIN if plain else SCRIPT if told else IMAGE})
     return rows
 
 
@@ -55,7 +56,7 @@ def build(path: Path, *, pairs: bool = False) -> None:
     files = {}
     train_ids = [f"{HOSTILE_ID}{number}" if number % 5 == 0 else f"train-{number}" for number in range(60)]
     for split, ids, wrong_every in (("train", train_ids, 11), ("test", TEST_IDS, 4)):
-        rows = _rows(len(ids), ids, wrong_every=wrong_every)
+        rows = _rows(len(ids), ids, wrong_every=wrong_every, plain_too=pairs)
         for row in rows if pairs else []:
             row["second"] = f"and then {row['text']}"
         file = data / f"{split}.jsonl"
@@ -77,7 +78,7 @@ def workspaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def pair_workspaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A root with one workspace of text pairs, `pairs`."""
+    """A root with one workspace of text pairs and three labels, `pairs`."""
     root = tmp_path_factory.mktemp("pair-workspaces")
     build(root / "pairs", pairs=True)
     shutil.rmtree(root / "pairs-data")

@@ -3,7 +3,7 @@
 import html
 import re
 
-from conftest import IMAGE, SCRIPT, shown
+from conftest import IMAGE, PLAIN, SCRIPT, shown
 
 import influence
 from pages.shared import overview
@@ -60,3 +60,14 @@ def test_many_labels_show_the_most_confused_first(workspaces):
     assert overview.most_confused(counts, list("abc")) == ["a", "b", "c"]
     counts.loc["c", "b"] = 20
     assert overview.most_confused(counts, list("abc")) == ["b", "c", "a"]
+
+
+def test_frequent_mistakes_are_links_to_their_sentences(open_page, pair_workspaces):
+    counts = influence.open_workspace(pair_workspaces / "pairs").confusion()
+    app = open_page("home", root=pair_workspaces)
+    assert not app.exception
+    mistakes = [link.proto for link in app.main.get("page_link") if "predicted=" in link.proto.query_string]
+    wrong = [int(counts.loc[given, said]) for given in counts for said in counts if given != said and counts.loc[given, said]]
+    assert [int(link.label.split(" ")[0]) for link in mistakes] == sorted(wrong, reverse=True)
+    assert any(f"label={PLAIN}" in link.query_string for link in mistakes)
+    assert not any(mark in link.label.replace("\\<", "") for link in mistakes for mark in ("<img", "<script"))

@@ -72,6 +72,7 @@ def test_only_listed_names_are_opened(open_page, name):
     app = open_page("home", workspace=name)
     assert not app.exception
     assert "no such workspace" in shown(app)
+    assert app.sidebar.selectbox[0].options == ["tiny"]
     assert "<script>" not in shown(app)
 
 
