@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from influence.dendrogram import Dendrogram
-from influence.encoding import IntArray
+from influence.encoding import IntArray, Progress, silent
 
 PAIR_WORDS = 5  # words noted for a pair, as in the paper
 NAME_WORDS = 5  # words kept as a cluster's name
@@ -22,7 +22,9 @@ JOIN_PAIRS = 100  # pairs looked at in one join; more are counted by a sample of
 PairWords = Callable[[int, IntArray], list[list[tuple[str, float]]]]  # an example, others: (word, score) for each pair
 
 
-def cluster_words(tree: Dendrogram, pair_words: PairWords, *, max_height: float, seed: int) -> list[list[str]]:
+def cluster_words(
+    tree: Dendrogram, pair_words: PairWords, *, max_height: float, seed: int, progress: Progress = silent
+) -> list[list[str]]:
     """The name of every join: its words by the number of pairs they were noted for, then by their summed score.
 
     `pair_words` gives the words that two examples share with their contributions. Joins above `max_height` are left
@@ -31,7 +33,7 @@ def cluster_words(tree: Dendrogram, pair_words: PairWords, *, max_height: float,
     named = int(np.searchsorted(tree.heights_J, max_height, side="right"))
     noted: list[Counter[str]] = [Counter() for _ in range(named)]
     scores: list[Counter[str]] = [Counter() for _ in range(named)]
-    for join, weight, words in _noted_pairs(tree, named, pair_words, seed):
+    for join, weight, words in _noted_pairs(tree, named, pair_words, seed, progress):
         for word, score in words:
             noted[join][word] += weight  # type: ignore[assignment]  # a sample's weight need not be whole
             scores[join][word] += weight * score  # type: ignore[assignment]
@@ -61,7 +63,7 @@ def top_words(words: list[tuple[str, float]]) -> list[tuple[str, float]]:
 
 
 def _noted_pairs(
-    tree: Dendrogram, named: int, pair_words: PairWords, seed: int
+    tree: Dendrogram, named: int, pair_words: PairWords, seed: int, progress: Progress
 ) -> Iterator[tuple[int, float, list[tuple[str, float]]]]:
     """For the pairs that each join brings together: the join, how many pairs this one stands for, its top words."""
     asked: dict[int, list[tuple[int, int, float]]] = {}
@@ -73,9 +75,10 @@ def _noted_pairs(
             pairs_P2 = np.random.default_rng([seed, join]).choice(pairs_P2, JOIN_PAIRS, replace=False)
         for one, other in pairs_P2.tolist():
             asked.setdefault(one, []).append((other, join, weight))
-    for one, pairs in asked.items():
+    for number, (one, pairs) in enumerate(asked.items(), start=1):
         for (_, join, weight), words in zip(pairs, pair_words(one, np.array([pair[0] for pair in pairs])), strict=True):
             yield join, weight, top_words(words)
+        progress("names", number, len(asked))
 
 
 def _joined_pairs(tree: Dendrogram, join: int) -> IntArray:

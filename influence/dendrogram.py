@@ -31,7 +31,8 @@ class Dendrogram(NamedTuple):
 
     def members(self, join: int) -> IntArray:
         """The examples in a join."""
-        return self.order_E[self.first_J[join] : self.first_J[join] + self.sizes_J[join]]
+        members: IntArray = self.order_E[self.first_J[join] : self.first_J[join] + self.sizes_J[join]]
+        return members
 
     def cut(self, threshold: float, min_size: int) -> IntArray:
         """The joins that are the clusters at a threshold, of at least `min_size` (2 or more) members."""
@@ -49,7 +50,7 @@ def influence_distances(scores_EE: FloatArray) -> FloatArray:
     scale_EE = np.sqrt(self_E[:, None] * self_E[None, :])
     symmetric_EE = (scores_EE + scores_EE.T) / 2  # one matrix product may round differently from the other way round
     shares_EE = np.divide(symmetric_EE, scale_EE, out=np.zeros_like(scale_EE), where=scale_EE > 0)
-    distances_EE = np.maximum(1 - shares_EE, 0)
+    distances_EE: FloatArray = np.maximum(1 - shares_EE, 0)
     np.fill_diagonal(distances_EE, 0)
     return distances_EE
 

@@ -15,7 +15,7 @@ Signals (columns of the frames; each is about one example and its own given labe
     neighbour_disagreement  0 to 1, share of its strongest same-word neighbours' pull that goes against it
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,7 +26,17 @@ from influence.errors import QueryError
 from influence.suspect_store import SIGNALS, SuspectStore
 from influence.workspace import Workspace
 
-__all__ = ["SIGNALS", "Suspect", "SuspectFilter", "has_suspects", "provenance", "suspect", "suspects", "suspects_behind"]
+__all__ = [
+    "SIGNALS",
+    "Suspect",
+    "SuspectFilter",
+    "has_suspects",
+    "provenance",
+    "suspect",
+    "suspect_ids",
+    "suspects",
+    "suspects_behind",
+]
 
 KIND = "suspects"
 
@@ -40,6 +50,8 @@ class SuspectFilter:
     predicted: str | None = None  # by the workspace's own model at its last checkpoint
     changed: bool | None = None  # whether another label than the given one is suggested
     text: str = ""  # part of the text, ignoring case, or a whole id
+    among: Sequence[str] | None = None  # these ids only
+    without: Sequence[str] | None = None  # not these ids
 
 
 @dataclass(frozen=True)
@@ -85,8 +97,23 @@ def suspects(
     """
     if limit < 1 or offset < 0:
         raise QueryError(f"a page of {limit} suspects from {offset}: the page must hold 1 or more and start at 0 or later")
-    conditions = asdict(filter or SuspectFilter())
-    return _store(workspace).search(conditions, ranges or {}, order, limit, offset)
+    return _store(workspace).search(_conditions(filter), ranges or {}, order, limit, offset)
+
+
+def suspect_ids(
+    workspace: Workspace,
+    filter: SuspectFilter | None = None,
+    *,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    order: str = "-suspicion",
+) -> list[str]:
+    """The ids of all suspects that match, in order; the same arguments and errors as `suspects`."""
+    return _store(workspace).ids(_conditions(filter), ranges or {}, order)
+
+
+def _conditions(filter: SuspectFilter | None) -> dict[str, Any]:
+    found = asdict(filter or SuspectFilter())
+    return {name: list(value) if isinstance(value, tuple | list) else value for name, value in found.items()}
 
 
 def suspect(workspace: Workspace, train_id: str) -> Suspect:
@@ -113,6 +140,14 @@ def suspects_behind(workspace: Workspace, test_id: str, *, changed: bool | None 
     if test_id not in workspace.store.positions("test", [test_id]):
         raise QueryError(f"unknown test id {test_id!r} in workspace {workspace.name!r}")
     return _store(workspace).behind(test_id, changed, limit)
+
+
+def difficult_examples(workspace: Workspace, share: float, cap: int) -> tuple[pd.DataFrame, int]:
+    """The most suspicious `cap` of the examples misclassified after at least `share` of the epochs, and how many those are.
+
+    Columns position, train_id, text, text_pair, label, predicted, suggested_label, suspicion.
+    """
+    return _store(workspace).difficult(share, cap)
 
 
 def _store(workspace: Workspace) -> SuspectStore:

@@ -42,12 +42,8 @@ def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-class SuspectStore(Database):
-    """The suspects of one build, and the wrong test predictions that each drives."""
-
-    migrations: ClassVar[Sequence[Migration]] = (m001_initial,)
-    kind = "suspects file"
-    remedy = "delete it and run: python -m influence suspects"
+class DerivedStore(Database):
+    """A file computed from a finished build that says what it was made from."""
 
     def fill(self, table: str, rows: pd.DataFrame) -> None:
         """Append the rows of a frame whose columns are named as the table's; missing values become null."""
@@ -61,10 +57,33 @@ class SuspectStore(Database):
         """What the file was made from, and how."""
         return {name: json.loads(value) for name, value in self.rows("select name, value from provenance")}
 
+
+class SuspectStore(DerivedStore):
+    """The suspects of one build, and the wrong test predictions that each drives."""
+
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial,)
+    kind = "suspects file"
+    remedy = "delete it and run: python -m influence suspects"
+
     def search(
         self, conditions: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]], order: str, limit: int, offset: int
     ) -> tuple[int, pd.DataFrame]:
         """Suspects under conditions (see `mislabels.SuspectFilter`): how many, and one page of them."""
+        matching, parameters, ordered = self._matching(conditions, ranges, order)
+        total = self.rows(f"select count(*) {matching}", parameters)[0][0]
+        return total, self.frame(
+            f"select * exclude position {matching} {ordered} limit $limit offset $offset",
+            {**parameters, "limit": limit, "offset": offset},
+        )
+
+    def ids(self, conditions: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]], order: str) -> list[str]:
+        """The ids of all suspects under the same conditions."""
+        matching, parameters, ordered = self._matching(conditions, ranges, order)
+        return [id for (id,) in self.rows(f"select train_id {matching} {ordered}", parameters)]
+
+    def _matching(
+        self, conditions: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]], order: str
+    ) -> tuple[str, dict[str, Any], str]:
         for name in (order.removeprefix("-"), *ranges):
             if name not in SIGNALS:
                 raise QueryError(f"unknown signal {name!r}; choose one of {', '.join(SIGNALS)}")
@@ -75,19 +94,16 @@ class SuspectStore(Database):
             and ($changed is null or (suggested_label <> label) = $changed)
             and ($text = '' or contains(lower(text), lower($text))
                 or contains(lower(coalesce(text_pair, '')), lower($text)) or train_id = $text)
+            and ($among::varchar[] is null or train_id in (select unnest($among::varchar[])))
+            and ($without::varchar[] is null or train_id not in (select unnest($without::varchar[])))
         """ + "".join(f" and {name} between $min_{name} and $max_{name}" for name in ranges)
         parameters = {
             **conditions,
             **{f"min_{name}": low for name, (low, _) in ranges.items()},
             **{f"max_{name}": high for name, (_, high) in ranges.items()},
         }
-        total = self.rows(f"select count(*) {matching}", parameters)[0][0]
         direction = "desc" if order.startswith("-") else "asc"
-        return total, self.frame(
-            f"select * exclude position {matching} order by {order.removeprefix('-')} {direction} nulls last, rank "
-            "limit $limit offset $offset",
-            {**parameters, "limit": limit, "offset": offset},
-        )
+        return matching, parameters, f"order by {order.removeprefix('-')} {direction} nulls last, rank"
 
     def suspect(self, train_id: str) -> pd.DataFrame:
         """The row of one example; none for an unknown id."""
@@ -110,6 +126,15 @@ class SuspectStore(Database):
             order by d.score, s.rank limit $limit""",
             {"test_id": test_id, "changed": changed, "limit": limit},
         )
+
+    def difficult(self, share: float, cap: int) -> tuple[pd.DataFrame, int]:
+        """The most suspicious `cap` of the examples misclassified after at least `share` of the epochs; how many those are."""
+        total = self.rows("select count(*) from suspects where misclassified_share >= ?", [share])[0][0]
+        return self.frame(
+            """select position, train_id, text, text_pair, label, predicted, suggested_label, suspicion from suspects
+            where misclassified_share >= ? order by rank limit ?""",
+            [share, cap],
+        ), total
 
 
 def training_examples(results: ResultStore) -> pd.DataFrame:

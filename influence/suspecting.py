@@ -39,11 +39,11 @@ def write_suspects(
     Raises `SettingsError` where models cannot be trained like the workspace's own, and `WorkspaceBusy`.
     """
     path = Path(path)
-    with _opened(path) as workspace:
+    with opened(path) as workspace:
         wanted = asdict(settings or usual_settings(workspace))
         if is_current(workspace, wanted):
             return wanted
-    with _told(path), build_lock(path), _opened(path) as workspace:
+    with disk_full_told(path), build_lock(path), opened(path) as workspace:
         started = time.monotonic()
         chosen = HeldOutSettings(**wanted)
         _train(workspace, chosen, device, progress)
@@ -78,7 +78,8 @@ def is_current(workspace: Workspace, settings: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Workspace]:
+def opened(path: Path) -> Iterator[Workspace]:
+    """The workspace at a path, closed at the end."""
     workspace = open_workspace(path)
     try:
         yield workspace
@@ -87,13 +88,14 @@ def _opened(path: Path) -> Iterator[Workspace]:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def disk_full_told(path: Path) -> Iterator[None]:
+    """One clear line where the disk is full."""
     try:
         yield
     except Exception as error:
         if is_disk_full(error):
             raise WorkspaceError(
-                f"disk full while writing the suspects of workspace {str(path)!r}; free some space and run the same command again"
+                f"disk full while writing into workspace {str(path)!r}; free some space and run the same command again"
             ) from error
         raise
 

@@ -1,0 +1,151 @@
+"""Clusters: difficult training examples that pull one another the same way, named by the words they share (appendix A).
+
+    write_clusters("workspaces/demo")                                   # in `clustering`: computes them, once
+    for cluster in clusters(open_workspace("workspaces/demo"), threshold=0.8, min_size=3): ...
+
+The dendrogram is stored, so another threshold or minimum size is a look-up. A cluster's number names the same examples
+at every threshold.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from influence.cluster_store import ClusterStore
+from influence.derived import open_published, published
+from influence.encoding import IntArray
+from influence.errors import QueryError
+from influence.explain import Sentence, sentences
+from influence.methods import DEFAULT_METHOD, METHODS
+from influence.workspace import Workspace
+
+__all__ = ["Cluster", "Member", "cluster", "cluster_map", "cluster_members", "clusters", "clusters_provenance", "has_clusters"]
+
+KIND = "clusters"
+DEFAULT_THRESHOLD, DEFAULT_MIN_SIZE = 0.8, 3
+PARTNERS = 100  # of a member, looked at for its words
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Examples at a mean influence distance of at most the threshold from one another."""
+
+    number: int
+    words: list[str]  # its name: the words that contribute most, in lower case; empty where the members share none
+    size: int
+    height: float  # mean influence distance between its two last parts; 0 to 1
+    labels: dict[str, int]  # how many members are given each label, the most frequent first
+    predictions: dict[str, int]  # likewise for the model's prediction at the last checkpoint
+    suggestions: dict[str, int]  # likewise for the suggested label
+    train_ids: list[str]  # the most suspicious first
+
+
+@dataclass(frozen=True)
+class Member:
+    """One example of a cluster, with the words that tie it to the others."""
+
+    sentence: Sentence
+    suggested_label: str
+    suspicion: float
+    words: dict[int, float]  # mean contribution of its words to its scores with the others, by word index
+
+
+def has_clusters(workspace: Workspace) -> bool:
+    """Whether the clusters of a workspace have been computed."""
+    return published(workspace.build, KIND) is not None
+
+
+def clusters_provenance(workspace: Workspace) -> dict[str, Any]:
+    """What the clusters were made from: settings, how many examples are difficult and how many were clustered."""
+    return _store(workspace).provenance()
+
+
+def clusters(workspace: Workspace, *, threshold: float = DEFAULT_THRESHOLD, min_size: int = DEFAULT_MIN_SIZE) -> list[Cluster]:
+    """The clusters at a threshold, the largest first.
+
+    Raises `QueryError` for a threshold outside (0, 1] or a size below 2, `WorkspaceMissing` where none were computed.
+    """
+    check_cut(threshold, min_size)
+    store = _store(workspace)
+    members = store.members(threshold, min_size)
+    groups: dict[Any, pd.DataFrame] = dict(iter(members.groupby("cluster")))
+    return [_cluster(row, groups[row["cluster"]]) for row in store.cut(threshold, min_size).to_dict("records")]
+
+
+def cluster(workspace: Workspace, number: int) -> Cluster:
+    """One cluster by its number. Raises `QueryError` for an unknown one."""
+    found, members = _store(workspace).one(number)
+    if found.empty:
+        raise QueryError(f"unknown cluster {number} in workspace {workspace.name!r}")
+    return _cluster(found.iloc[0].to_dict(), members)
+
+
+def cluster_members(workspace: Workspace, number: int, *, limit: int = 50, offset: int = 0) -> list[Member]:
+    """Members of a cluster with their words lit, the most suspicious first. Raises `QueryError` for an unknown one."""
+    found, members = _store(workspace).one(number)
+    if found.empty:
+        raise QueryError(f"unknown cluster {number} in workspace {workspace.name!r}")
+    page = members.iloc[offset : offset + limit]
+    texts = sentences(workspace, "train", page["position"].tolist())
+    everyone = members["position"].to_numpy()
+    return [
+        Member(
+            texts[row["position"]],
+            row["suggested_label"],
+            row["suspicion"],
+            _lit_words(workspace, row["position"], everyone),
+        )
+        for row in page.to_dict("records")
+    ]
+
+
+def cluster_map(workspace: Workspace, *, threshold: float = DEFAULT_THRESHOLD, min_size: int = DEFAULT_MIN_SIZE) -> pd.DataFrame:
+    """Every difficult example on a plane, close ones together, with the number of its cluster (missing: in none).
+
+    Columns train_id, text, text_pair, label, predicted, suggested_label, suspicion, x, y, cluster. Only who is near whom
+    means anything: neither axes nor distances between groups do.
+    """
+    check_cut(threshold, min_size)
+    store = _store(workspace)
+    members = store.members(threshold, min_size)[["train_id", "cluster"]]
+    return store.places().merge(members, on="train_id", how="left").astype({"cluster": "Int64"})
+
+
+def check_cut(threshold: float, min_size: int) -> None:
+    """Raise `QueryError` for a threshold outside (0, 1] or a minimum size below 2."""
+    if not 0 < threshold <= 1:
+        raise QueryError(f"--threshold {threshold}: must be above 0 and at most 1, an influence distance")
+    if min_size < 2:
+        raise QueryError(f"--min-size {min_size}: must be 2 or more examples")
+
+
+def _cluster(row: dict[Any, Any], members: pd.DataFrame) -> Cluster:
+    def counts(column: str) -> dict[str, int]:
+        return dict(Counter(members[column].tolist()).most_common())
+
+    return Cluster(
+        number=row["cluster"],
+        words=list(row["words"]),
+        size=row["size"],
+        height=row["height"],
+        labels=counts("label"),
+        predictions=counts("predicted"),
+        suggestions=counts("suggested_label"),
+        train_ids=members["train_id"].tolist(),
+    )
+
+
+def _lit_words(workspace: Workspace, position: int, everyone: IntArray) -> dict[int, float]:
+    selection = METHODS[DEFAULT_METHOD].selection
+    assert selection is not None
+    others = everyone[everyone != position][:PARTNERS]
+    found = workspace.index.matches(workspace.train_queries[position], others, selection)
+    sums = np.bincount(found.query_words_X, weights=found.scores_X) / len(others)
+    return {int(word): float(sums[word]) for word in np.unique(found.query_words_X)}
+
+
+def _store(workspace: Workspace) -> ClusterStore:
+    return open_published(workspace.path, workspace.build, KIND, ClusterStore)
