@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from influence import WordtraceError, __version__, commands_build, commands_explain, commands_review
+from influence import WordtraceError, __version__, commands_build, commands_explain, commands_mislabels, commands_review
 
-COMMANDS = (commands_build, commands_explain, commands_review)
+COMMANDS = (commands_build, commands_explain, commands_mislabels, commands_review)
 
 
 class _Parser(argparse.ArgumentParser):
