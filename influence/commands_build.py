@@ -1,7 +1,7 @@
 """The commands that make or serve a workspace: demo, build and serve. PyTorch is imported only when one runs."""
 
 import argparse
-import subprocess
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -119,5 +119,6 @@ def _print_built(workspace: str, info: WorkspaceInfo) -> None:
 def _serve(options: argparse.Namespace) -> None:
     command = [sys.executable, str(SERVER), "--workspace-root", options.workspace_root]
     command += ["--host", options.host, "--port", str(options.port), *(["--open"] if options.open else [])]
-    # A process of its own: the engine knows nothing of the app, and the app's server wants the main thread.
-    raise SystemExit(subprocess.call(command))
+    # The engine knows nothing of the app, so the server takes this process's place: whoever stops the one stops the other.
+    sys.stdout.flush()
+    os.execv(sys.executable, command)

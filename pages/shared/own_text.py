@@ -15,7 +15,7 @@ def form(workspace: influence.Workspace, address: Address) -> None:
     keys = [f"explore_text_{stamp}", f"explore_pair_{stamp}"][: 2 if workspace.info.has_pairs else 1]
     with st.form(f"explore_form_{stamp}", border=True):
         for key, name, value in zip(keys, ("Text", "Second text"), (address.text, address.pair), strict=False):
-            st.text_area(name, value, key=key, height=80, max_chars=LONGEST_TEXT // 10)
+            st.text_area(name, value, key=key, height=80, max_chars=LONGEST_TEXT)
         st.form_submit_button("Explain", type="primary", on_click=_explain, args=(address, keys))
 
 

@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 
 import pytest
-from conftest import ROOT, free_port
+from conftest import ROOT, free_port, serve
 
 
 @pytest.mark.parametrize("path", ["/", "/explore", "/explore?id=test-1", "/_stcore/health", "/static/nothing.js"])
@@ -39,6 +40,14 @@ def test_a_foreign_host_name_gets_no_websocket(server, host, status):
     response = connection.getresponse()
     assert response.status == status
     connection.close()
+
+
+def test_stopping_the_command_stops_the_server(workspaces):
+    process, address = serve(workspaces)
+    process.terminate()
+    process.wait(timeout=20)
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(address, timeout=5)
 
 
 def _serve(*options: str) -> subprocess.CompletedProcess[str]:
