@@ -17,6 +17,7 @@ from influence.dataset import check_labels, label_names, read_dataset
 from influence.encoding import Progress, silent
 from influence.errors import SettingsError, WordtraceError, WorkspaceError
 from influence.files import file_sizes, is_disk_full, sync, write_json
+from influence.gradients import check_precision
 from influence.model import resolve_device
 from influence.request import BuildRequest, identity, training_settings
 from influence.stages import BuildStages
@@ -48,12 +49,14 @@ def build_workspace(
     data = {split: read_dataset(name, request.columns, split=split) for split, name in _files(request).items()}
     names = label_names(data["train"])
     check_labels(data["test"], names)
+    processor = resolve_device(device)
+    check_precision(processor, bf16=request.bf16)
     wanted = identity(request, data["train"], data["test"])
     with _disk_full(path), build_lock(path):
         if resume and (published := _published(path, wanted)) is not None:
             return published
         folder = _build_folder(path, wanted, resume=resume)
-        info = BuildStages(folder, request, data, names, resolve_device(device), progress).run()
+        info = BuildStages(folder, request, data, names, processor, progress).run()
         files = file_sizes(folder)
         seconds = round(time.monotonic() - started, 1)
         info = replace(info, files=files, bytes=sum(files.values()), seconds=seconds)

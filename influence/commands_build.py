@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
     serve = commands.add_parser("serve", help="serve the app behind a content-security policy")
     about = "folder of workspaces (default: workspaces)"
     serve.add_argument("--workspace-root", default="workspaces", metavar="DIR", help=about)
-    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
     serve.add_argument("--port", type=int, default=8501, metavar="N")
     serve.add_argument("--open", action="store_true", help="open a browser")
     serve.set_defaults(run=_serve)

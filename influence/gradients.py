@@ -42,8 +42,7 @@ class GradientSettings:
     bf16: bool = False
 
     def __post_init__(self) -> None:
-        if self.bf16 and self.device.type != "cuda":
-            raise SettingsError("--precision bf16 needs a CUDA device; leave it out on the CPU")
+        check_precision(self.device, bf16=self.bf16)
 
 
 class WordGradients:
@@ -120,6 +119,12 @@ class WordGradients:
         if len(self._features) != 1 or self._features[0].ndim != 2 or len(self._features[0]) != size:
             return None
         return _numpy(self._features[0])
+
+
+def check_precision(device: torch.device, *, bf16: bool) -> None:
+    """Raise `SettingsError` for bf16 autocast on a device that has none."""
+    if bf16 and device.type != "cuda":
+        raise SettingsError("--precision bf16 needs a CUDA device; leave it out on the CPU")
 
 
 def check_tokens(model: PreTrainedModel, tokens: IntArray) -> None:
