@@ -17,7 +17,8 @@ from influence.errors import (
     WorkspaceMissing,
     WorkspaceNewer,
 )
-from influence.explain import Explanation, Influence, Match, Sentence, Word, all_scores, explain
+from influence.explain import all_scores, explain
+from influence.explanation import Explanation, Influence, Match, Sentence, Word
 from influence.methods import DEFAULT_METHOD, METHODS, Method
 from influence.workspace import (
     CheckpointInfo,

@@ -18,7 +18,7 @@ from influence.cluster_store import ClusterStore
 from influence.derived import open_published, published
 from influence.encoding import IntArray
 from influence.errors import QueryError
-from influence.explain import Sentence, sentences
+from influence.explanation import Sentence, sentences
 from influence.methods import DEFAULT_METHOD, METHODS
 from influence.workspace import Workspace
 

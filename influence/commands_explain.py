@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from influence.errors import SettingsError
-from influence.explain import Explanation, Influence, Sentence, all_scores, explain
+from influence.explain import all_scores, explain
+from influence.explanation import Explanation, Influence, Sentence
 from influence.methods import DEFAULT_METHOD, METHODS, SpecialTokens
 from influence.workspace import open_workspace
 

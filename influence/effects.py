@@ -6,7 +6,7 @@ Sign: a score above 0 says that training on the example lowered the loss on that
 from dataclasses import dataclass
 
 from influence.errors import QueryError
-from influence.explain import Match, Sentence, sentences
+from influence.explanation import Match, Sentence, sentences
 from influence.methods import DEFAULT_METHOD
 from influence.workspace import Workspace
 

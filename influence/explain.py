@@ -3,7 +3,6 @@
 Sign: a score above 0 is a proponent (training on it lowered the loss on the explained label), below 0 an opponent.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import get_args
 
@@ -12,6 +11,7 @@ import pandas as pd
 
 from influence.encoding import FloatArray, IntArray
 from influence.errors import QueryError
+from influence.explanation import Explanation, Influence, Match, Sentence, as_sentence, sentences
 from influence.methods import (
     DEFAULT_METHOD,
     Method,
@@ -25,69 +25,6 @@ from influence.results import STORED_TOP
 from influence.store import StoredExample
 from influence.words import SPECIAL_SIDE
 from influence.workspace import Workspace
-
-
-@dataclass(frozen=True)
-class Word:
-    """A whole word as the user wrote it; side 0 is the text, 1 the second text, -1 a start or end token."""
-
-    text: str
-    start: int
-    end: int
-    side: int
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A text with what the last checkpoint predicts for it. `id` is None for a typed text, whose `label` is empty."""
-
-    id: str | None
-    text: str
-    text_pair: str | None
-    label: str
-    predicted: str
-    probabilities: dict[str, float]
-    words: list[Word]
-    truncated: bool
-
-
-@dataclass(frozen=True)
-class Match:
-    """Signed contribution of a word of the query together with a word of the training example (same token)."""
-
-    test_word: int
-    train_word: int
-    score: float
-
-
-@dataclass(frozen=True)
-class Influence:
-    """One training example and its score; `matches` sum to `score`, and so do `checkpoint_scores`."""
-
-    train: Sentence
-    score: float
-    checkpoint_scores: list[float]
-    special_score: float  # the part of the score carried by start and end tokens
-    matches: list[Match]
-
-    def test_words(self) -> dict[int, float]:
-        """Contribution of each word of the query that has one, by word index; they sum to the score."""
-        return _totals((match.test_word, match.score) for match in self.matches)
-
-    def train_words(self) -> dict[int, float]:
-        """Contribution of each word of the training example that has one, by word index; they sum to the score."""
-        return _totals((match.train_word, match.score) for match in self.matches)
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """The strongest proponents (largest first) and opponents (most negative first) of one loss."""
-
-    query: Sentence
-    label: str  # the label whose loss is explained
-    method: str
-    proponents: list[Influence]
-    opponents: list[Influence]
 
 
 def explain(
@@ -108,6 +45,7 @@ def explain(
     the others, by word methods only, and on its own label. Raises `QueryError` for an unknown id, label or method, and
     for a text that does not fit the workspace.
     """
+    _check_characters(test_id, train_id, text, text_pair)
     if top < 1:
         raise QueryError(f"--top {top}: must be 1 or more")
     chosen = _with_special_tokens(get_method(method), special_tokens)
@@ -128,6 +66,7 @@ def explain(
 
 def all_scores(workspace: Workspace, *, test_id: str, method: str = DEFAULT_METHOD) -> pd.DataFrame:
     """The score of every training example for a test example: columns train_id, score, in the data's order."""
+    _check_characters(test_id)
     query = _of_test(workspace, test_id, None).query()
     scores_N = get_method(method).score(workspace.index, query).sum(axis=0)
     return pd.DataFrame({"train_id": workspace.train_ids(), "score": scores_N})
@@ -202,7 +141,15 @@ def _of_text(workspace: Workspace, text: str | None, text_pair: str | None, labe
     example = StoredExample(
         "", text, text_pair, "", bool(found.encoding.truncated_N[0]), predicted, found.probabilities_Y.tolist(), words
     )
-    return _Asked(workspace, replace(_sentence(workspace, example), id=None), target or predicted)
+    return _Asked(workspace, replace(as_sentence(workspace, example), id=None), target or predicted)
+
+
+def _check_characters(*values: str | None) -> None:
+    for value in values:
+        try:
+            (value or "").encode()
+        except UnicodeEncodeError as error:
+            raise QueryError(f"{value!r} is not text: it holds a byte that is no UTF-8, or half a surrogate pair") from error
 
 
 def _checked_label(workspace: Workspace, label: str | None) -> str | None:
@@ -275,30 +222,3 @@ def _influences(
         )
         for number, example in enumerate(examples_E.tolist())
     ]
-
-
-def sentences(workspace: Workspace, split: str, positions: Sequence[int]) -> dict[int, Sentence]:
-    """Examples of a split by position, with their words and the last checkpoint's prediction."""
-    found = workspace.store.examples(split, positions)
-    return {position: _sentence(workspace, example) for position, example in found.items()}
-
-
-def _sentence(workspace: Workspace, example: StoredExample) -> Sentence:
-    sides = (example.text, example.text_pair or "")
-    return Sentence(
-        example.id,
-        example.text,
-        example.text_pair,
-        example.label,
-        example.predicted,
-        dict(zip(workspace.info.labels, example.probabilities, strict=True)),
-        [Word(special or sides[side][start:end], start, end, side) for side, start, end, special in example.words],
-        example.truncated,
-    )
-
-
-def _totals(pairs: Iterable[tuple[int, float]]) -> dict[int, float]:
-    totals: dict[int, float] = {}
-    for word, score in pairs:
-        totals[word] = totals.get(word, 0.0) + score
-    return totals

@@ -220,6 +220,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"text": "film", "text_pair": "plot"},
         "this workspace classifies single texts: leave --text-pair out",
     ),
+    "half a character": (
+        {"text": "film \udcff"},
+        r"'film \udcff' is not text: it holds a byte that is no UTF-8, or half a surrogate pair",
+    ),
+    "an id that is no text": (
+        {"test_id": "\ud83d"},
+        r"'\ud83d' is not text: it holds a byte that is no UTF-8, or half a surrogate pair",
+    ),
     "none asked for": ({"test_id": "te0", "top": 0}, "--top 0: must be 1 or more"),
     "special tokens of no words": (
         {"test_id": "te0", "method": "tracin-last", "special_tokens": "only"},

@@ -1,0 +1,101 @@
+"""The answer to a question about influence: sentences with their words, and the influences that explain one loss.
+
+Sign: a score above 0 is a proponent (training on it lowered the loss on the explained label), below 0 an opponent.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from influence.store import StoredExample
+from influence.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Word:
+    """A whole word as the user wrote it; side 0 is the text, 1 the second text, -1 a start or end token."""
+
+    text: str
+    start: int
+    end: int
+    side: int
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A text with what the last checkpoint predicts for it. `id` is None for a typed text, whose `label` is empty."""
+
+    id: str | None
+    text: str
+    text_pair: str | None
+    label: str
+    predicted: str
+    probabilities: dict[str, float]
+    words: list[Word]
+    truncated: bool
+
+
+@dataclass(frozen=True)
+class Match:
+    """Signed contribution of a word of the query together with a word of the training example (same token)."""
+
+    test_word: int
+    train_word: int
+    score: float
+
+
+@dataclass(frozen=True)
+class Influence:
+    """One training example and its score; `matches` sum to `score`, and so do `checkpoint_scores`."""
+
+    train: Sentence
+    score: float
+    checkpoint_scores: list[float]
+    special_score: float  # the part of the score carried by start and end tokens
+    matches: list[Match]
+
+    def test_words(self) -> dict[int, float]:
+        """Contribution of each word of the query that has one, by word index; they sum to the score."""
+        return _totals((match.test_word, match.score) for match in self.matches)
+
+    def train_words(self) -> dict[int, float]:
+        """Contribution of each word of the training example that has one, by word index; they sum to the score."""
+        return _totals((match.train_word, match.score) for match in self.matches)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The strongest proponents (largest first) and opponents (most negative first) of one loss."""
+
+    query: Sentence
+    label: str  # the label whose loss is explained
+    method: str
+    proponents: list[Influence]
+    opponents: list[Influence]
+
+
+def sentences(workspace: Workspace, split: str, positions: Sequence[int]) -> dict[int, Sentence]:
+    """Examples of a split by position, with their words and the last checkpoint's prediction."""
+    found = workspace.store.examples(split, positions)
+    return {position: as_sentence(workspace, example) for position, example in found.items()}
+
+
+def as_sentence(workspace: Workspace, example: StoredExample) -> Sentence:
+    """One example with its words as they stand in its texts."""
+    sides = (example.text, example.text_pair or "")
+    return Sentence(
+        example.id,
+        example.text,
+        example.text_pair,
+        example.label,
+        example.predicted,
+        dict(zip(workspace.info.labels, example.probabilities, strict=True)),
+        [Word(special or sides[side][start:end], start, end, side) for side, start, end, special in example.words],
+        example.truncated,
+    )
+
+
+def _totals(pairs: Iterable[tuple[int, float]]) -> dict[int, float]:
+    totals: dict[int, float] = {}
+    for word, score in pairs:
+        totals[word] = totals.get(word, 0.0) + score
+    return totals

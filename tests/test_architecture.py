@@ -1,0 +1,188 @@
+"""The house rules that a machine can hold: what may import what, what may never be written, how long things may get."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import influence
+
+ROOT = Path(influence.__file__).parent.parent
+LIBRARY = sorted((ROOT / "influence").glob("*.py"))
+APP = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
+
+# The floors of influence/, from the ground up. A module imports from those that stand before it and from no other; a new
+# one gets its place here.
+FLOORS = [
+    *("errors", "words", "progress", "masking"),
+    *("files", "store"),
+    *("tables", "dataset"),
+    *("encoding", "cnn", "model"),
+    *("methods", "gradients", "training"),
+    *("postings", "queries", "pairs", "live"),
+    *("request", "checkpoints", "indexing"),
+    "workspace",
+    *("results", "stages", "build", "demo", "explanation", "explain", "effects"),
+    *("derived", "dendrogram", "heldout", "modelsignals", "wordsignals", "suspicion", "suspect_rows", "suspect_store"),
+    *("cluster_store", "clusterwords", "crossvalidation", "mislabels", "suspecting", "clusters", "clustering"),
+    *("events", "journal", "review_store", "queue_store", "review_log", "review_state"),
+    *("corpus", "deciding", "rule_store", "review", "bulk", "queues", "rules", "agreement"),
+    *("rewrite", "fixlist", "fixfile", "train_file", "apply", "bundle"),
+    "__init__",
+    *("commands_build", "commands_explain", "commands_mislabels", "commands_review"),
+    "__main__",
+]
+
+PRINTING = {"__main__", "commands_build", "commands_explain", "commands_mislabels", "commands_review"}
+LONGEST_MODULE, LONGEST_FUNCTION = 300, 45
+
+
+def name_of(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def imports_of(file: Path) -> Iterator[tuple[str, str]]:
+    """(module, name) of every import, wherever it stands; the name is "" for a whole module."""
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name_of(file)}:{node.lineno}: write imports in full"
+            yield from ((str(node.module), alias.name) for alias in node.names)
+
+
+def modules_imported(file: Path) -> set[str]:
+    """The modules of influence/ that a file imports."""
+    found = set()
+    for module, name in imports_of(file):
+        if module == "influence" and name in FLOORS:
+            found.add(name)
+        elif module == "influence" and name != "__version__":  # which stands in the front door for others to read
+            found.add("__init__")
+        elif module.startswith("influence."):
+            found.add(module.split(".")[1])
+    return found
+
+
+@pytest.mark.parametrize("file", LIBRARY, ids=name_of)
+def test_imports_only_go_down(file: Path) -> None:
+    assert file.stem in FLOORS, f"give {file.stem} its place in FLOORS, after what it imports"
+    below = FLOORS[: FLOORS.index(file.stem)]
+    assert sorted(modules_imported(file) - set(below)) == []
+
+
+def test_every_floor_is_there_once() -> None:
+    assert sorted(FLOORS) == sorted(file.stem for file in LIBRARY)
+
+
+@pytest.mark.parametrize("file", LIBRARY, ids=name_of)
+def test_the_library_knows_no_streamlit_and_keeps_to_its_stores(file: Path) -> None:
+    packages = {module.split(".")[0] for module, _ in imports_of(file)}
+    assert not packages & {"streamlit", "pages", "app"}
+    assert "duckdb" not in packages or file.stem == "store" or file.stem.endswith("_store")
+
+
+@pytest.mark.parametrize("file", APP, ids=name_of)
+def test_the_app_has_no_torch_and_no_sql(file: Path) -> None:
+    packages = {module.split(".")[0] for module, _ in imports_of(file)}
+    assert not packages & {"torch", "transformers", "duckdb", "sqlite3", "pyarrow"}
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            assert not re.search(r"\b(select\b.+\bfrom|insert into|delete from|create table)\b", node.value, re.I | re.S), (
+                node.value
+            )
+
+
+def test_reading_a_workspace_needs_no_pytorch_and_no_streamlit() -> None:
+    """So that the app and the command line start quickly; both come when they are needed."""
+    code = "import sys, influence, influence.__main__; print({'torch', 'transformers', 'streamlit'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+NEVER = {
+    r"unsafe_allow_html": "HTML is made in pages/shared/render.py and shown by st.html",
+    r"st\.navigation": "with it, a page opened at its deep link never runs app.py",
+    r"\.executemany\b": "hundreds of times slower than an insert from Arrow",
+    r"\bimport (pickle|dill|joblib|shelve)\b|allow_pickle=True": "data must not be able to run code",
+    r"trust_remote_code=True": "nor must a model",
+    r"weights_only=False|torch\.load\((?!.*weights_only=True)": "torch.load runs code unless told not to",
+    r"np\.random\.(seed|rand\w*|shuffle|permutation)\(": "pass a generator",
+    r"\b(TODO|FIXME|XXX)\b": "do it or drop it",
+    r"\b(eval|exec)\(": "no code from strings",
+    r"^\s*except:|^from \S+ import \*": "say what",
+}
+
+
+@pytest.mark.parametrize("file", [*LIBRARY, *APP], ids=name_of)
+@pytest.mark.parametrize("pattern", NEVER)
+def test_what_is_never_written(file: Path, pattern: str) -> None:
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if pattern.startswith(r"\b(eval") and ".eval(" in line:  # a model's eval mode
+            continue
+        assert not re.search(pattern, line), f"{name_of(file)}:{number}: {NEVER[pattern]}"
+
+
+@pytest.mark.parametrize("file", LIBRARY, ids=name_of)
+def test_only_the_commands_print(file: Path) -> None:
+    calls = [
+        n for n in ast.walk(tree_of(file)) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "print"
+    ]
+    assert not calls or file.stem in PRINTING
+
+
+@pytest.mark.parametrize("file", [*LIBRARY, *APP], ids=name_of)
+def test_modules_and_functions_are_short(file: Path) -> None:
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
+    assert file.stem not in {"utils", "helpers", "common", "misc"}
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= LONGEST_FUNCTION, f"{name_of(file)}:{node.lineno}: {node.name} has {length} lines"
+
+
+def public(body: list[ast.stmt], prefix: str = "") -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
+    """Public functions, classes and methods; a subclass's version of an inherited method needs no words of its own."""
+    for node in body:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+            continue
+        if isinstance(node, ast.FunctionDef) and re.fullmatch(r"m\d{3}_\w+", node.name):
+            continue  # a migration says in SQL what it does
+        yield prefix + node.name, node
+        if isinstance(node, ast.ClassDef) and node.name != "CnnForSequenceClassification":
+            yield from public(node.body, f"{node.name}.")
+
+
+@pytest.mark.parametrize("file", LIBRARY, ids=name_of)
+def test_every_public_name_says_what_it_is(file: Path) -> None:
+    tree = tree_of(file)
+    assert ast.get_docstring(tree), "a module begins with what it is for"
+    assert [name for name, node in public(tree.body) if not ast.get_docstring(node)] == []
+
+
+def test_the_front_door_is_what_it_says() -> None:
+    """`__all__` is every name that `__init__` imports, sorted, and each says what it is."""
+    (front,) = (file for file in LIBRARY if file.stem == "__init__")
+    imported = {name for module, name in imports_of(front) if module.startswith("influence.")}
+    assert set(influence.__all__) == imported
+    assert len(influence.__all__) == len(set(influence.__all__))
+    for name in influence.__all__:
+        found = getattr(influence, name)
+        assert name.isupper() or found.__doc__, name
+
+
+def test_errors_are_one_tree_as_drawn() -> None:
+    """The drawing at the top of errors.py is the tree, and every message class says what it means."""
+    from influence import errors
+
+    drawn = re.findall(r"[├└]── (\w+)", str(errors.__doc__))
+    classes = [value for value in vars(errors).values() if isinstance(value, type)]
+    assert sorted(drawn) == sorted(found.__name__ for found in classes if found is not errors.WordtraceError)
+    assert all(issubclass(found, errors.WordtraceError) and found.__doc__ for found in classes)
