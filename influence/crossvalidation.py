@@ -32,50 +32,50 @@ class HeldOutTrainer:
     epochs: int
     device: torch.device
 
-    def run(self, encoding: Encoding, labels_N: IntArray, settings: HeldOutSettings, progress: Progress) -> None:
+    def run(self, train: Encoding, labels_N: IntArray, test: Encoding, settings: HeldOutSettings, progress: Progress) -> None:
         """Train the models whose predictions are not there yet."""
-        for model in range(settings.models):
-            if not is_trained(self.build, settings, model):
-                self._train(encoding, labels_N, settings, model, progress)
+        for number in range(settings.models):
+            if not is_trained(self.build, settings, number):
+                self._train(train, labels_N, test, settings, number, progress)
 
-    def _train(self, encoding: Encoding, labels_N: IntArray, settings: HeldOutSettings, number: int, progress: Progress) -> None:
-        seen_E = np.flatnonzero(~left_out(encoding, labels_N, settings, number))
+    def _train(
+        self,
+        train: Encoding,
+        labels_N: IntArray,
+        test: Encoding,
+        settings: HeldOutSettings,
+        number: int,
+        progress: Progress,
+    ) -> None:
+        seen_E = np.flatnonzero(~left_out(train, labels_N, settings, number))
         if len(np.unique(labels_N[seen_E])) < 2:
             raise SettingsError(
                 f"--folds {settings.folds}: without one fold the training data has a single label; it is too small to be split"
             )
-        tokenizer = load_tokenizer(str(self.build / "checkpoints" / "tokenizer"))
         training = replace(self.training, epochs=self.epochs, seed=_seed(settings.seed, number))
+        model, pad_token = self._new_model(training.seed)
+        optimizer = make_optimizer(model, training)
+        probabilities, expected = [], []
+        for epoch in range(1, self.epochs + 1):
+            train_epoch(model, optimizer, train, labels_N, training, epoch=epoch, pad_token=pad_token, examples_E=seen_E)
+            probabilities.append(predict(model, train, pad_token))
+            expected.append(predict(model, test, pad_token).sum(axis=0, dtype=np.float64))
+            progress("held-out models", number * self.epochs + epoch, settings.models * self.epochs)
+        self._save(np.stack(probabilities), np.stack(expected), settings, number)
+
+    def _new_model(self, seed: int) -> tuple[PreTrainedModel, int]:
+        tokenizer = load_tokenizer(str(self.build / "checkpoints" / "tokenizer"))
         model = new_classifier(
-            self.model,
-            self.names,
-            seed=training.seed,
-            vocabulary=len(tokenizer),
-            num_hidden_layers=self.num_hidden_layers,
+            self.model, self.names, seed=seed, vocabulary=len(tokenizer), num_hidden_layers=self.num_hidden_layers
         )
         model.config.pad_token_id = tokenizer.pad_token_id
-        model.to(self.device)
-        optimizer = make_optimizer(model, training)
-        probabilities = []
-        for epoch in range(1, self.epochs + 1):
-            train_epoch(
-                model,
-                optimizer,
-                encoding,
-                labels_N,
-                training,
-                epoch=epoch,
-                pad_token=tokenizer.pad_token_id,
-                examples_E=seen_E,
-            )
-            probabilities.append(predict(model, encoding, tokenizer.pad_token_id))
-            progress("held-out models", number * self.epochs + epoch, settings.models * self.epochs)
-        self._save(np.stack(probabilities), settings, number)
+        return model.to(self.device), tokenizer.pad_token_id
 
-    def _save(self, probabilities_ENY: FloatArray, settings: HeldOutSettings, number: int) -> None:
+    def _save(self, probabilities_ENY: FloatArray, expected_EY: FloatArray, settings: HeldOutSettings, number: int) -> None:
         folder = model_folder(self.build, settings, number)
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "probabilities.npy", probabilities_ENY, allow_pickle=False)
+        np.save(folder / "expected.npy", expected_EY, allow_pickle=False)
         write_json(folder / DONE, {"examples": probabilities_ENY.shape[1]})
 
 

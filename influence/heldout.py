@@ -43,9 +43,10 @@ class HeldOutSettings:
 
 
 class HeldOutModel(NamedTuple):
-    """One model's predictions of every example, and which of them it never saw."""
+    """One model's predictions of every training example, and which of them it never saw."""
 
     probabilities_ENY: FloatArray
+    expected_EY: FloatArray  # sums of its probabilities over the test split
     left_out_N: BoolArray
 
 
@@ -75,8 +76,12 @@ def held_out_models(build: Path, labels_N: IntArray, settings: HeldOutSettings) 
     """The predictions of every model, memory-mapped, in order; all must have been trained."""
     encoding = Encoding.load(build / "index" / "train" / "encoding")
     for model in range(settings.models):
-        probabilities_ENY = load_array(model_folder(build, settings, model) / "probabilities.npy")
-        yield HeldOutModel(probabilities_ENY, left_out(encoding, labels_N, settings, model))
+        folder = model_folder(build, settings, model)
+        yield HeldOutModel(
+            probabilities_ENY=load_array(folder / "probabilities.npy"),
+            expected_EY=load_array(folder / "expected.npy"),
+            left_out_N=left_out(encoding, labels_N, settings, model),
+        )
 
 
 def is_trained(build: Path, settings: HeldOutSettings, model: int) -> bool:

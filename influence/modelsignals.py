@@ -26,6 +26,7 @@ class Opinions:
     held_out_NY: FloatArray = field(init=False)  # the same, over models that left the example out
     held_out_N: IntArray = field(init=False)  # how many those are
     votes_NY: IntArray = field(init=False)  # for how many of those the label is the most probable
+    expected_Y: FloatArray = field(init=False)  # sums over models of how many test examples they expect of each label
     missed_N: IntArray = field(init=False)  # epochs of models that had the example, and predicted another label
     trained_N: IntArray = field(init=False)  # epochs of models that had the example
 
@@ -33,10 +34,20 @@ class Opinions:
         n = len(self.labels_N)
         self.probabilities_NY, self.held_out_NY = np.zeros((n, self.n_labels)), np.zeros((n, self.n_labels))
         self.votes_NY = np.zeros((n, self.n_labels), dtype=np.int32)
+        self.expected_Y = np.zeros(self.n_labels)
         self.held_out_N, self.missed_N, self.trained_N = (np.zeros(n, dtype=np.int32) for _ in range(3))
 
-    def add(self, probabilities_ENY: Iterable[FloatArray], weights_E: FloatArray, left_out_N: BoolArray | None = None) -> None:
-        """Add a model's probabilities after every epoch; it was trained on all examples but those it left out."""
+    def add(
+        self,
+        probabilities_ENY: Iterable[FloatArray],
+        expected_EY: FloatArray,
+        weights_E: FloatArray,
+        left_out_N: BoolArray | None = None,
+    ) -> None:
+        """Add a model that was trained on all examples but those it left out.
+
+        Its probabilities after every epoch, their sums over the test split, and how much each epoch counts.
+        """
         out_N = np.zeros(len(self.labels_N), dtype=np.bool_) if left_out_N is None else left_out_N
         mean_NY = np.zeros_like(self.probabilities_NY)
         for weight, probabilities_NY in zip(weights_E, probabilities_ENY, strict=True):  # an epoch at a time: memory
@@ -44,6 +55,7 @@ class Opinions:
             self.missed_N += ~out_N & (probabilities_NY.argmax(axis=1) != self.labels_N)
         self.trained_N += ~out_N * len(weights_E)
         self.probabilities_NY += mean_NY
+        self.expected_Y += weights_E @ expected_EY
         self.models += 1
         self.held_out_models += bool(out_N.any())
         self.held_out_NY[out_N] += mean_NY[out_N]
@@ -77,16 +89,14 @@ def epoch_weights(accuracies_E: FloatArray, guess: float) -> FloatArray:
     return weights_E
 
 
-def calibration(test_probabilities_MY: FloatArray, test_labels_M: IntArray) -> FloatArray:
-    """For every label, how often the test split gives it for every time the model expects it, shape (Y,).
+def calibration(expected_Y: FloatArray, given_Y: IntArray) -> FloatArray:
+    """For every label, how often the test split gives it for every time the models expect it, shape (Y,).
 
-    Above 1: the model gives the label too rarely. Labels that are often put on examples of another class are expected
-    too often, which hides exactly those mistakes. One example of each label is added to both counts, so that rare
-    labels stay near 1.
+    Above 1: the models give the label too rarely. A label that many examples of other classes bear in training is
+    expected too often, which hides exactly those mistakes. `expected_Y` are sums of probabilities over the test split,
+    `given_Y` counts; one of each label is added to both, so that rare labels stay near 1.
     """
-    expected_Y = test_probabilities_MY.sum(axis=0, dtype=np.float64) + 1
-    given_Y = np.bincount(test_labels_M, minlength=len(expected_Y)) + 1
-    factors_Y: FloatArray = given_Y / expected_Y
+    factors_Y: FloatArray = (given_Y + 1) / (expected_Y + 1)
     return factors_Y
 
 

@@ -121,7 +121,7 @@ def _train(workspace: Workspace, settings: HeldOutSettings, device: str, progres
         training=TrainingSettings(**training),
         epochs=len(workspace.info.checkpoints),
         device=resolve_device(device),
-    ).run(_encoding(workspace), _labels(workspace, "train"), settings, progress)
+    ).run(_encoding(workspace, "train"), _labels(workspace, "train"), _encoding(workspace, "test"), settings, progress)
 
 
 def _findings(workspace: Workspace, settings: HeldOutSettings, progress: Progress) -> tuple[Findings, FloatArray]:
@@ -141,24 +141,20 @@ def _findings(workspace: Workspace, settings: HeldOutSettings, progress: Progres
 
 
 def _opinions(workspace: Workspace, settings: HeldOutSettings) -> tuple[Opinions, FloatArray]:
-    """What the workspace's own model and the held-out ones say, and the calibration of the own one on the test split."""
+    """What the workspace's own model and the held-out ones say, and the calibration of their average on the test split."""
     labels_N, labels_M = _labels(workspace, "train"), _labels(workspace, "test")
     names = workspace.info.labels
     opinions = Opinions(labels_N, len(names))
     tests_CMY, trains_CNY = (_probabilities(workspace, split) for split in ("test", "train"))
-    guess = _most_common(labels_M, len(names))
-    weights_C = epoch_weights(np.array([(p.argmax(axis=1) == labels_M).mean() for p in tests_CMY]), guess)
-    opinions.add(trains_CNY, weights_C)
-    expected_MY = sum(weight * p for weight, p in zip(weights_C, tests_CMY, strict=True))
-    guess = _most_common(labels_N, len(names))
-    for probabilities_ENY, left_out_N in held_out_models(workspace.build, labels_N, settings):
+    given_Y = np.bincount(labels_M, minlength=len(names))
+    right_C = np.array([(p.argmax(axis=1) == labels_M).mean() for p in tests_CMY])
+    expected_CY = np.stack([p.sum(axis=0, dtype=np.float64) for p in tests_CMY])
+    opinions.add(trains_CNY, expected_CY, epoch_weights(right_C, given_Y.max() / len(labels_M)))
+    guess = np.bincount(labels_N).max() / len(labels_N)
+    for probabilities_ENY, expected_EY, left_out_N in held_out_models(workspace.build, labels_N, settings):
         right_E = np.array([(p[left_out_N].argmax(axis=1) == labels_N[left_out_N]).mean() for p in probabilities_ENY])
-        opinions.add(probabilities_ENY, epoch_weights(right_E, guess), left_out_N)
-    return opinions, calibration(np.asarray(expected_MY), labels_M)
-
-
-def _most_common(labels_N: npt.NDArray[Any], n_labels: int) -> float:
-    return float(np.bincount(labels_N, minlength=n_labels).max() / len(labels_N))
+        opinions.add(probabilities_ENY, expected_EY, epoch_weights(right_E, guess), left_out_N)
+    return opinions, calibration(opinions.expected_Y / opinions.models, given_Y)
 
 
 def _word_signals(workspace: Workspace, progress: Progress) -> tuple[Opposition, Neighbours]:
@@ -192,8 +188,8 @@ def _kept(file: Path, compute: Callable[[], FloatArray]) -> FloatArray:
     return load_array(file)
 
 
-def _encoding(workspace: Workspace) -> Encoding:
-    return Encoding.load(workspace.build / "index" / "train" / "encoding")
+def _encoding(workspace: Workspace, split: str) -> Encoding:
+    return Encoding.load(workspace.build / "index" / split / "encoding")
 
 
 def _labels(workspace: Workspace, split: str) -> npt.NDArray[Any]:

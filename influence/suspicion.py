@@ -9,7 +9,7 @@ from influence.encoding import FloatArray, IntArray
 from influence.modelsignals import Opinions, calibrated, doubt
 from influence.wordsignals import Neighbours
 
-NEIGHBOUR_WEIGHT = 0.1  # of neighbour disagreement; chosen on planted noise, see tests/benchmarks/mislabels.py
+NEIGHBOUR_WEIGHT = 0.05  # of neighbour disagreement; chosen on planted noise, see tests/benchmarks/mislabels.py
 NOTABLE_DISAGREEMENT = 0.5  # neighbours are worth a word where most of their pull is against the label
 
 
@@ -24,7 +24,7 @@ class Judgement:
 def judge(opinions: Opinions, factors_Y: FloatArray, neighbours: Neighbours) -> Judgement:
     """Combine what the models say with whether the strongest neighbours agree.
 
-    Suspicion is 0.9 x the doubt of all models, over their whole training, in the given label + 0.1 x the neighbours'
+    Suspicion is 0.95 x the doubt of all models, over their whole training, in the given label + 0.05 x the neighbours'
     disagreement. The suggested label is the most probable one to models that never saw the example, where there are
     such, else to the workspace's own over its training.
     """

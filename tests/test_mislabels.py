@@ -86,8 +86,9 @@ def test_opinions_are_means_over_models_and_counts_over_epochs() -> None:
     first = np.array([[[0.9, 0.1], [0.5, 0.5], [0.4, 0.6]], [[0.7, 0.3], [0.2, 0.8], [0.1, 0.9]]])
     second = np.array([[[0.6, 0.4], [0.6, 0.4], [0.3, 0.7]], [[0.8, 0.2], [0.4, 0.6], [0.2, 0.8]]])
     opinions = Opinions(labels_N, 2)
-    opinions.add(first, np.array([0.25, 0.75]))
-    opinions.add(second, np.array([0.5, 0.5]), np.array([False, False, True]))
+    opinions.add(first, np.array([[4, 0], [0, 4]]), np.array([0.25, 0.75]))
+    opinions.add(second, np.array([[2, 2], [2, 2]]), np.array([0.5, 0.5]), np.array([False, False, True]))
+    np.testing.assert_allclose(opinions.expected_Y, [1 + 2, 3 + 2])
 
     means_first = [[0.75, 0.25], [0.275, 0.725], [0.175, 0.825]]
     means_second = [[0.7, 0.3], [0.5, 0.5], [0.25, 0.75]]
@@ -99,7 +100,7 @@ def test_opinions_are_means_over_models_and_counts_over_epochs() -> None:
     assert opinions.votes_NY.tolist() == [[0, 0], [0, 0], [0, 1]]
     assert opinions.held_out_mean_NY() is None  # not everyone was left out
     assert np.isnan(held_out_confidence(opinions)).all()
-    opinions.add(first, np.array([1.0, 0.0]), np.array([True, True, False]))
+    opinions.add(first, np.zeros((2, 2)), np.array([1.0, 0.0]), np.array([True, True, False]))
     np.testing.assert_allclose(held_out_confidence(opinions), [0.9, 0.5, 0.25])
 
 
@@ -117,14 +118,10 @@ def test_epochs_count_by_what_was_learnt(accuracies: list[float], guess: float, 
 
 def test_calibration_compares_given_with_expected_counts() -> None:
     """Expected 2.0 and 1.0, given 1 and 2; one of each is added to both: 2/3 and 3/2."""
-    probabilities_MY = np.array([[0.9, 0.1], [0.6, 0.4], [0.5, 0.5]])
-    factors_Y = calibration(probabilities_MY, np.array([0, 1, 1]))
+    factors_Y = calibration(np.array([2.0, 1.0]), np.array([1, 2]))
     np.testing.assert_allclose(factors_Y, [2 / 3, 3 / 2])
     np.testing.assert_allclose(calibrated(np.array([[0.6, 0.4]]), factors_Y), [[0.4, 0.6]])
-
-
-def test_calibration_is_neutral_where_the_model_expects_what_is_given() -> None:
-    np.testing.assert_allclose(calibration(np.array([[0.75, 0.25], [0.25, 0.75]]), np.array([0, 1])), [1, 1])
+    np.testing.assert_allclose(calibration(np.array([1.0, 3.0]), np.array([1, 3])), [1, 1])
 
 
 def test_doubt_is_a_half_where_another_label_is_as_probable() -> None:
@@ -257,11 +254,14 @@ def test_held_out_models_give_what_training_them_by_hand_gives(planted: tuple[Pa
     model = new_classifier("cnn", opened.info.labels, seed=seed, vocabulary=vocabulary)
     optimizer = make_optimizer(model, settings)
     seen = np.flatnonzero(~left_out(encoding, labels_N, FIVE, 3))
+    test = Encoding.load(folder / "index" / "test" / "encoding")
+    expected_EY = np.load(model_folder(folder, FIVE, 3) / "expected.npy")
     stored_ENY = np.load(model_folder(folder, FIVE, 3) / "probabilities.npy")
     assert stored_ENY.shape == (4, N, 2)
     for epoch in range(1, 5):
         train_epoch(model, optimizer, encoding, labels_N, settings, epoch=epoch, pad_token=0, examples_E=seen)
         np.testing.assert_allclose(stored_ENY[epoch - 1], predict(model, encoding, 0), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(expected_EY[epoch - 1], predict(model, test, 0).sum(axis=0), rtol=1e-4)
 
 
 def test_an_interrupted_run_goes_on_with_the_next_model(planted: tuple[Path, set[str]], copied_planted: Path) -> None:
