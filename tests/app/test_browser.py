@@ -305,6 +305,7 @@ def test_keys_still_work_after_a_choice_of_method(page):
     page.get_by_role("option", name="TracIn-WE", exact=True).click()
     page.wait_for_url(re.compile("method=tracin-we"))
     page.get_by_text("over every shared word").wait_for()
+    page.wait_for_function("() => document.activeElement === document.body")
     page.keyboard.press("j")
     page.wait_for_function("() => !location.search.includes('id=test-3&') && !location.search.endsWith('id=test-3')")
 
