@@ -124,8 +124,8 @@ def _learning(info: WorkspaceInfo) -> None:
         st.plotly_chart(charts.curves(info.checkpoints, what="loss"), key="home_loss", config=charts.STILL)
     with accuracy:
         st.plotly_chart(charts.curves(info.checkpoints, what="accuracy"), key="home_accuracy", config=charts.STILL)
-    if len(info.checkpoints) == 1:
-        render.hint("One checkpoint takes part in the scores.")
+    if info.checkpoints[-1].train_loss is not None:
+        render.hint("The training loss is the mean over an epoch's steps; the other three are taken at its end.")
 
 
 def _origin(info: WorkspaceInfo) -> None:
