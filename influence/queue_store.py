@@ -16,11 +16,11 @@ _OPEN = """
     opinions as (select example_id, text_sha256, count(*) as others from taken group by all),
     open as (
         select items.*, coalesce(others, 0) < $overlap as free from items left join opinions using (example_id, text_sha256)
-        where {mine} and not exists (select 1 from leases l where l.example_id = items.example_id
-            and l.reviewer = $reviewer and l.session <> $session and l.until_ms > $now))
+        {not_mine} anti join (select example_id from leases
+            where reviewer = $reviewer and session <> $session and until_ms > $now) elsewhere using (example_id))
 """
-_NOT_MINE = """not exists (select 1 from standings s where s.example_id = items.example_id
-    and s.text_sha256 = items.text_sha256 and s.reviewer = $reviewer and s.adjudicates = $adjudicates)"""
+_NOT_MINE = """anti join (select example_id, text_sha256 from standings
+    where reviewer = $reviewer and adjudicates = $adjudicates) mine using (example_id, text_sha256)"""
 _QUEUE_ITEMS = """select rank, example_id, text_sha256 from queue_items where queue = $queue
     and example_id not in (select unnest($gone::varchar[]))"""
 _FLAGGED_ITEMS = """select row_number() over (order by seq, item) - 1 as rank, example_id, text_sha256 from standings
@@ -63,7 +63,7 @@ def queue_items(store: ReviewStore, queue: str) -> list[tuple[str, str]]:
 def next_item(store: ReviewStore, asked: Asked, *, flagged: bool, after: str | None) -> str | None:
     """What a reviewer is to be given: what their browser has, else the first in order, or the first after `after`."""
     items = _FLAGGED_ITEMS if flagged else _QUEUE_ITEMS
-    sql = _OPEN.format(items=items, mine="true" if flagged else _NOT_MINE)
+    sql = _OPEN.format(items=items, not_mine="" if flagged else _NOT_MINE)
     rows = store.rows(
         f"""{sql} select example_id from open where free
         order by $after is not null or example_id not in (select l.example_id from leases l
@@ -89,7 +89,7 @@ class Counts(NamedTuple):
 def counts(store: ReviewStore, asked: Asked) -> Counts:
     """How far a queue is."""
     [row] = store.rows(
-        f"""{_OPEN.format(items=_QUEUE_ITEMS, mine=_NOT_MINE)},
+        f"""{_OPEN.format(items=_QUEUE_ITEMS, not_mine=_NOT_MINE)},
         mine as (select example_id, text_sha256, kind from standings
             where reviewer = $reviewer and adjudicates = $adjudicates),
         counts as (select example_id, text_sha256, count(distinct reviewer) as decided from decisions
