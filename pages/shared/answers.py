@@ -39,3 +39,15 @@ def _confusion(build: str, _workspace: influence.Workspace) -> pd.DataFrame:
 def confusion(workspace: influence.Workspace) -> pd.DataFrame:
     """Test counts: rows are the given labels, columns the predicted ones."""
     return _confusion(str(workspace.build), workspace)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _contradicted(build: str, _workspace: influence.Workspace) -> list[str]:
+    frame = _workspace.store.train_frame()
+    frame = frame[frame["label"] != frame["predicted"]]
+    return [str(id) for id in frame.sort_values("confidence", ascending=False, kind="stable")["id"]]
+
+
+def contradicted(workspace: influence.Workspace) -> list[str]:
+    """Ids of the training examples whose label the model does not predict, the surest contradictions first."""
+    return _contradicted(str(workspace.build), workspace)

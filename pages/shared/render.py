@@ -100,3 +100,35 @@ def _probability_row(label: str, value: float, *, predicted: str, given: str) ->
     tag = f'<span class="wt-tag">{html.escape(", ".join(tags))}</span>'
     bar = f'<span class="wt-bar"><i style="width:{value:.1%}"></i></span>'
     return f'<div class="wt-probability">{name}{tag}<b>{numbers.probability(value)}</b>{bar}</div>'
+
+
+def state_text(title: str, message: str) -> None:
+    """The head of a state that goes on with a form or a button below it."""
+    st.html(f'<div class="wt-state-text"><h2>{html.escape(title)}</h2><p>{html.escape(message)}</p></div>')
+
+
+def progress(name: str, tags: Iterable[str], share: float | None, counts: str) -> None:
+    """How far a queue is: its name, its settings, the counts, and a bar unless `share` is None."""
+    chips = "".join(f'<span class="wt-chip">{html.escape(tag)}</span>' for tag in tags)
+    bar = "" if share is None else f'<span class="wt-bar"><i style="width:{max(0.0, min(share, 1.0)):.1%}"></i></span>'
+    st.html(
+        f'<div class="wt-progress"><p><b>{html.escape(name)}</b>{chips}<span class="wt-hint">{html.escape(counts)}</span></p>'
+        f"{bar}</div>"
+    )
+
+
+def said(message: str, *, failed: bool) -> None:
+    """What the last key did: a quiet line, a loud one where it failed."""
+    kind = "wt-failed" if failed else "wt-saved"
+    st.html(f'<p class="{kind}" role="status">{html.escape(message) or "&nbsp;"}</p>')
+
+
+def command(text: str) -> None:
+    """A command to copy."""
+    st.html(f'<pre class="wt-command"><code>{html.escape(text)}</code></pre>')
+
+
+def rule(text: str, *, revoked: bool) -> None:
+    """A rule in words; a revoked one is struck through."""
+    tag = "s" if revoked else "b"
+    st.html(f'<p class="wt-rule-text"><{tag}>{html.escape(text)}</{tag}></p>')

@@ -12,6 +12,7 @@ import influence
 from pages.shared import render, workspaces
 
 PARAMETER = "workspace"
+LEAVING = "wt_leaving"
 DEMO_COMMAND = "python -m influence demo --workspace {root}/demo"
 
 
@@ -29,6 +30,14 @@ PAGES = {
     "home": Page("app.py", "Home", ":material/home:", "What this workspace is, and how good its model is"),
     "explore": Page(
         "pages/explore.py", "Explore", ":material/search:", "The training sentences, and the words, behind a prediction"
+    ),
+    "suspects": Page(
+        "pages/suspects.py", "Suspects", ":material/flag:", "Training examples ranked by how likely their label is wrong"
+    ),
+    "clusters": Page("pages/clusters.py", "Clusters", ":material/workspaces:", "Suspects that share a cause"),
+    "review": Page("pages/review.py", "Review", ":material/rate_review:", "One example at a time, by keyboard"),
+    "fix_list": Page(
+        "pages/fix_list.py", "Fix list", ":material/checklist:", "What will change, and the files to change it with"
     ),
 }
 
@@ -71,6 +80,18 @@ def switch(key: str, /, **parameters: str) -> NoReturn:
     """Leave for another page at the given address."""
     st.switch_page(PAGES[key].file, query_params=parameters)
     raise AssertionError("switch_page does not return")
+
+
+def leave_for(key: str, **parameters: str) -> None:
+    """Leave for another page at the next drawing. For callbacks, which cannot switch pages themselves."""
+    st.session_state[LEAVING] = (key, parameters)
+
+
+def follow() -> None:
+    """Leave, if a callback has said so. A page whose callbacks use `leave_for` begins its drawing with this."""
+    if LEAVING in st.session_state:
+        key, parameters = st.session_state.pop(LEAVING)
+        switch(key, **parameters)
 
 
 def _sidebar(current: str, names: list[str], chosen: str) -> None:

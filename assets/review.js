@@ -1,0 +1,222 @@
+// The parts of the Review page that show texts. Every text of a data file goes through textContent, never through HTML.
+//
+// data.part says which: item (the example itself), evidence (why it is suspected, and cards), strip (the last decisions).
+// sides: a list of texts, each a list of pieces [text, word, kind]; word -1 is not lit; kind 0 shown, 1 folded, 2 never read
+// sums: {word: score}, above 0 for the label, below 0 against it
+
+const states = new WeakMap();
+const FOLDED = 1, UNREAD = 2, READING = 250; // ms
+const DRAW = { item: drawItem, evidence: drawEvidence, strip: drawStrip };
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const state = states.get(parentElement) ?? {};
+  states.set(parentElement, state);
+  state.send = setTriggerValue;
+  if (state.stamp !== data.stamp) {
+    state.stamp = data.stamp;
+    parentElement.querySelector(".review").replaceChildren(...DRAW[data.part](data, state));
+  }
+  if (data.part !== "item") return;
+  const release = guard(data.id);
+  return () => release();
+}
+
+// Keys: a key held down must not decide what nobody has read. The page's own keys listen on the document; this hears first.
+const watch = { id: null, since: 0, mounted: 0 };
+
+function guard(id) {
+  if (watch.id !== id) {
+    watch.id = id;
+    watch.since = Infinity;
+    requestAnimationFrame(() => requestAnimationFrame(() => (watch.since = performance.now())));
+  }
+  if (watch.mounted++ === 0) window.addEventListener("keydown", stopEarlyKeys, true);
+  return () => {
+    if (--watch.mounted === 0) window.removeEventListener("keydown", stopEarlyKeys, true);
+  };
+}
+
+function stopEarlyKeys(event) {
+  const target = event.composedPath()[0];
+  const typing = ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName) || target.isContentEditable;
+  if (typing && event.key === "Escape") target.blur(); // so that the keys work again
+  if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key.length !== 1 && event.key !== "Enter") return;
+  if (event.repeat || performance.now() - watch.since < READING) event.stopImmediatePropagation();
+}
+
+function make(tag, name, text) {
+  const element = document.createElement(tag);
+  if (name) element.className = name;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+// The example
+
+function drawItem(data, state) {
+  const head = make("header", "facts");
+  head.append(make("span", "label given", data.given), make("span", "quiet", "given"));
+  if (data.suggested !== null) head.append(make("span", "arrow", "→"), make("span", "label suggested", data.suggested), make("span", "quiet", "suggested"));
+  if (data.model) head.append(make("span", "quiet apart", `the model says ${data.model.label}, ${data.model.percent}`));
+  if (data.hidden) head.append(make("span", "quiet apart", "blind: what others and the model say is shown once you have decided"));
+  head.append(make("span", "id", data.id));
+  const marks = new Map();
+  const box = texts(data.sides, marks);
+  box.className = data.picked ? "texts whole picking" : "texts whole";
+  shade(marks, data.sums);
+  if (data.picked) letPick(marks, new Set(data.picked), state);
+  const parts = [head, box];
+  if (data.cut) parts.push(make("p", "quiet", "Grey: cut off, the model never read it."));
+  return [...parts, ...said(data)];
+}
+
+function letPick(marks, picked, state) {
+  for (const [word, elements] of marks) {
+    for (const element of elements) {
+      element.classList.toggle("picked", picked.has(word));
+      element.onclick = () => state.send("picked", element.textContent);
+    }
+  }
+}
+
+function said(data) {
+  const lines = make("ul", "said");
+  if (data.mine) lines.append(line("You", data.mine));
+  for (const { who, what, settles } of data.others) lines.append(line(settles ? `${who}, settling it` : who, what));
+  for (const { who, text } of data.notes) lines.append(line(who, text, "note"));
+  return lines.children.length ? [lines] : [];
+}
+
+function line(who, what, name = "") {
+  const item = make("li", name);
+  item.append(make("b", "", who), document.createTextNode(` ${what}`));
+  return item;
+}
+
+// The evidence
+
+function drawEvidence(data) {
+  const parts = [];
+  if (data.reason) parts.push(make("p", "reason", data.reason));
+  if (data.signals.length) parts.push(signals(data.signals));
+  for (const group of data.groups) if (group.cards.length) parts.push(makeGroup(group));
+  if (!parts.length) parts.push(make("p", "quiet", "No other example shares a word with this one."));
+  return parts;
+}
+
+function signals(all) {
+  const grid = make("div", "signals");
+  for (const { name, value, bar, about } of all) {
+    const row = make("div", "signal");
+    row.title = about;
+    const track = make("span", "bar");
+    const fill = make("i");
+    fill.style.width = `${Math.round(bar * 100)}%`;
+    track.append(fill);
+    row.append(make("span", "name", name), track, make("span", "value", value));
+    grid.append(row);
+  }
+  return grid;
+}
+
+function makeGroup(group) {
+  const section = make("section", `group ${group.kind}`);
+  section.append(make("h4", "", group.title));
+  for (const card of group.cards) section.append(makeCard(card));
+  return section;
+}
+
+function makeCard(card) {
+  const element = make("article", "card");
+  const head = make("header");
+  const bar = make("span", "bar");
+  const fill = make("i");
+  fill.style.width = `${Math.max(2, card.bar * 100)}%`;
+  bar.append(fill);
+  head.append(make("span", "label", card.label));
+  if (card.says) head.append(make("span", "says", `≠ model says ${card.says}`));
+  head.append(bar, make("b", "score", card.score));
+  const marks = new Map();
+  const box = texts(card.sides, marks);
+  shade(marks, card.sums);
+  element.append(head, box);
+  if (card.special) element.append(make("p", "quiet", card.special));
+  const foot = make("footer");
+  if (element.querySelector(".folded")) foot.append(unfold(element));
+  if (card.href) foot.append(link(card.href));
+  if (foot.children.length) element.append(foot);
+  element.title = card.id;
+  return element;
+}
+
+function unfold(element) {
+  const button = make("button", "unfold", "Show the whole text");
+  button.onclick = () => {
+    button.textContent = element.classList.toggle("open") ? "Show less" : "Show the whole text";
+    button.blur();
+  };
+  return button;
+}
+
+function link(href) {
+  const anchor = make("a", "", "Explore");
+  anchor.setAttribute("href", href);
+  anchor.target = "_blank"; // the queue stays where it is
+  anchor.rel = "noopener";
+  return anchor;
+}
+
+// The last decisions
+
+function drawStrip(data, state) {
+  if (!data.items.length) return [];
+  const list = make("div", "strip");
+  list.append(make("span", "quiet", "Your last decisions"));
+  for (const item of data.items) {
+    const chip = make(item.id ? "button" : "span", "chip");
+    chip.append(make("b", "", item.what), make("span", "quiet", item.where));
+    chip.title = item.id ? `${item.when} · open it again` : item.when;
+    if (item.id) chip.onclick = () => (chip.blur(), state.send("reopen", { id: item.id, queue: item.queue }));
+    list.append(chip);
+  }
+  return [list];
+}
+
+// Texts
+
+function texts(sides, marks) {
+  const box = make("div", "texts");
+  sides.forEach((pieces, side) => {
+    const paragraph = make("p", "text");
+    if (sides.length > 1) paragraph.append(make("span", "side", side === 0 ? "1" : "2"));
+    for (const [text, word, kind] of pieces) append(paragraph, text, word, kind, marks);
+    box.append(paragraph);
+  });
+  return box;
+}
+
+function append(paragraph, text, word, kind, marks) {
+  if (word >= 0) {
+    const mark = make("mark", "", text);
+    marks.set(word, [...(marks.get(word) ?? []), mark]);
+    paragraph.append(mark);
+  } else if (kind === FOLDED) {
+    paragraph.append(make("span", "dots", " … "), make("span", "folded", text));
+  } else {
+    paragraph.append(kind === UNREAD ? make("span", "unread", text) : document.createTextNode(text));
+  }
+}
+
+function shade(marks, sums) {
+  const most = Math.max(...Object.values(sums).map(Math.abs), Number.MIN_VALUE);
+  for (const [word, elements] of marks) {
+    const score = sums[word] ?? 0;
+    for (const element of elements) {
+      element.classList.toggle("plus", score > 0);
+      element.classList.toggle("minus", score < 0);
+      element.style.setProperty("--a", score ? 0.12 + 0.88 * (Math.abs(score) / most) : 0);
+      if (score) element.title = `${score < 0 ? "−" : "+"}${Math.abs(score).toPrecision(3)}`;
+    }
+  }
+}

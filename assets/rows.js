@@ -1,0 +1,152 @@
+// A list of training examples: suspects, members of a cluster, rows of a fix list. Texts of a data file go through
+// textContent, never through HTML.
+//
+// data: stamp, query (the searched text), choosable, chosen (ids; of this and other pages), rows
+// openable: a click on a row's name opens it
+// row: id, name, labels [[text, kind]], sides (texts as lists of pieces [text, word, kind]), sums {word: score}, reason, foot,
+//      state, signals [{name, value, bar, about}], links [[text, href]]
+
+const states = new WeakMap();
+const FOLDED = 1, UNREAD = 2;
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const state = states.get(parentElement) ?? {};
+  states.set(parentElement, state);
+  state.send = setTriggerValue;
+  if (state.stamp !== data.stamp) {
+    state.stamp = data.stamp;
+    state.boxes = new Map();
+    parentElement.querySelector(".rows").replaceChildren(...data.rows.map((row) => makeRow(state, row, data)));
+  }
+  const chosen = new Set(data.chosen);
+  for (const [id, box] of state.boxes) {
+    box.checked = chosen.has(id);
+    box.closest(".row").classList.toggle("chosen", box.checked);
+  }
+}
+
+function make(tag, name, text) {
+  const element = document.createElement(tag);
+  if (name) element.className = name;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function makeRow(state, row, data) {
+  const element = make("article", data.choosable ? "row choosable" : "row");
+  if (data.choosable) element.append(makeBox(state, row));
+  const body = make("div", "body");
+  const head = make("header", "head");
+  if (row.name) body.append(makeName(state, row));
+  for (const [text, kind] of row.labels) head.append(make("span", kind, text));
+  if (row.state) head.append(make("span", "state", row.state));
+  if (!row.name) head.append(make("span", "id", row.id));
+  head.lastChild.title = row.id;
+  body.append(head, makeTexts(row, data.query));
+  if (row.reason) body.append(make("p", "reason", row.reason));
+  const foot = make("footer", "foot");
+  if (row.foot) foot.append(make("span", "quiet", row.foot));
+  for (const [text, href] of row.links ?? []) foot.append(makeLink(text, href));
+  if (body.querySelector(".folded")) foot.append(unfold(element));
+  if (foot.children.length) body.append(foot);
+  element.append(body);
+  if (row.signals?.length) element.append(makeSignals(row.signals));
+  return element;
+}
+
+function makeBox(state, row) {
+  const label = make("label", "box");
+  const box = make("input");
+  box.type = "checkbox";
+  box.setAttribute("aria-label", `choose ${row.id}`);
+  box.onchange = () => {
+    box.closest(".row").classList.toggle("chosen", box.checked);
+    state.send("ticked", { id: row.id, on: box.checked });
+  };
+  state.boxes.set(row.id, box);
+  label.append(box);
+  return label;
+}
+
+function makeName(state, row) {
+  const button = make("button", "name", row.name);
+  button.onclick = () => (button.blur(), state.send("opened", row.id));
+  return button;
+}
+
+function makeLink(text, href) {
+  const anchor = make("a", "", text);
+  anchor.setAttribute("href", href);
+  anchor.target = "_blank"; // the list stays as it is
+  anchor.rel = "noopener";
+  return anchor;
+}
+
+function makeSignals(all) {
+  const grid = make("div", "signals");
+  for (const { name, value, bar, about, strong } of all) {
+    const line = make("div", strong ? "signal strong" : "signal");
+    line.title = about;
+    const track = make("span", "bar");
+    const fill = make("i");
+    fill.style.width = `${Math.round(bar * 100)}%`;
+    track.append(fill);
+    line.append(make("span", "name", name), track, make("span", "value", value));
+    grid.append(line);
+  }
+  return grid;
+}
+
+function unfold(element) {
+  const button = make("button", "unfold", "Show the whole text");
+  button.onclick = () => (button.textContent = element.classList.toggle("open") ? "Show less" : "Show the whole text");
+  return button;
+}
+
+function makeTexts(row, query) {
+  const box = make("div", "texts");
+  const marks = new Map();
+  row.sides.forEach((pieces, side) => {
+    const paragraph = make("p", "text");
+    if (row.sides.length > 1) paragraph.append(make("span", "side", side === 0 ? "1" : "2"));
+    for (const [text, word, kind] of pieces) append(paragraph, text, word, kind, marks, query);
+    box.append(paragraph);
+  });
+  shade(marks, row.sums ?? {});
+  return box;
+}
+
+function append(paragraph, text, word, kind, marks, query) {
+  if (word >= 0) {
+    const mark = make("mark", "", text);
+    marks.set(word, [...(marks.get(word) ?? []), mark]);
+    paragraph.append(mark);
+  } else if (kind === FOLDED) {
+    paragraph.append(make("span", "dots", " … "), make("span", "folded", text));
+  } else if (kind === UNREAD) {
+    paragraph.append(make("span", "unread", text));
+  } else {
+    searched(paragraph, text, query);
+  }
+}
+
+function searched(paragraph, text, query) {
+  const found = query ? new RegExp(query.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&"), "gi") : null;
+  let at = 0;
+  for (const match of found ? text.matchAll(found) : []) {
+    paragraph.append(document.createTextNode(text.slice(at, match.index)), make("mark", "found", match[0]));
+    at = match.index + match[0].length;
+  }
+  paragraph.append(document.createTextNode(text.slice(at)));
+}
+
+function shade(marks, sums) {
+  const most = Math.max(...Object.values(sums).map(Math.abs), Number.MIN_VALUE);
+  for (const [word, elements] of marks) {
+    const score = sums[word] ?? 0;
+    for (const element of elements) {
+      element.classList.add(score > 0 ? "plus" : score < 0 ? "minus" : "found");
+      element.style.setProperty("--a", 0.12 + 0.88 * (Math.abs(score) / most));
+    }
+  }
+}

@@ -1,0 +1,67 @@
+"""The Fix list's word on the reviewers: how far they agree, and where they do not."""
+
+import pandas as pd
+import streamlit as st
+
+from influence.agreement import Agreement, agreement
+from pages.shared import render
+from pages.shared.desk import Desk
+from pages.shared.fix_place import FixPlace
+
+VERDICTS = ((0.8, "almost perfect"), (0.6, "substantial"), (0.4, "moderate"), (0.2, "fair"), (-1.01, "slight or none"))
+
+
+def draw(mine: Desk, place: FixPlace) -> None:
+    """The whole part."""
+    decided: dict[str, int] = {}
+    for decision in mine.reviews.decisions():
+        decided[decision.reviewer] = decided.get(decision.reviewer, 0) + 1
+    found = agreement(mine.reviews)
+    for column, (name, value, detail) in zip(st.columns(4), _figures(decided, found), strict=True):
+        with column:
+            render.figure(name, value, detail)
+    left, right = st.columns([1, 1.2], gap="large")
+    with left:
+        render.heading("Reviewers")
+        if decided:
+            frame = pd.DataFrame(sorted(decided.items(), key=lambda pair: -pair[1]), columns=["reviewer", "decisions"])
+            st.dataframe(frame, hide_index=True, key="agreement_reviewers")
+        else:
+            render.hint("Nobody has decided anything yet.")
+    with right:
+        render.heading("Pairs of reviewers", "on the examples that both decided")
+        if found.pairs:
+            st.dataframe(_pairs(found), hide_index=True, key="agreement_pairs")
+        else:
+            render.hint("No example was decided by two reviewers. A queue can ask for two opinions on each.")
+
+
+def _figures(decided: dict[str, int], found: Agreement) -> list[tuple[str, str, str]]:
+    return [
+        ("Reviewers", f"{len(decided):,}", f"{sum(decided.values()):,} decisions that stand"),
+        ("Decided by two or more", f"{found.examples:,}", "examples"),
+        ("They agree on", "–" if found.raw is None else f"{found.raw:.0%}", "of the pairs of decisions"),
+        ("Kappa", "–" if found.kappa is None else f"{found.kappa:.2f}", _kappa(found)),
+    ]
+
+
+def _kappa(found: Agreement) -> str:
+    if found.kappa is None:
+        return "needs two opinions" if not found.examples else "chance explains all of it"
+    words = next(word for least, word in VERDICTS if found.kappa >= least)
+    return f"{words}; {'Cohen' if len(found.pairs) == 1 else 'Fleiss'}, 0 is chance, 1 full agreement"
+
+
+def _pairs(found: Agreement) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "first": pair.first,
+                "second": pair.second,
+                "examples": pair.examples,
+                "agree": f"{pair.raw:.0%}",
+                "Cohen's kappa": "chance" if pair.kappa is None else f"{pair.kappa:.2f}",
+            }
+            for pair in found.pairs
+        ]
+    )

@@ -1,0 +1,199 @@
+"""One decision on many examples: what to do with those chosen, the question before it is done, and the way back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import streamlit as st
+
+import influence
+from influence.bulk import Bulk, BulkPreview, decide_bulk, preview_bulk
+from influence.events import Action, Evidence
+from pages.shared import bulk_words, desk, render, review_charts, reviewer, shell, verdicts
+from pages.shared.charts import STILL
+from pages.shared.desk import Desk
+from pages.shared.queue_choice import Source, make_queue
+
+ASKED = "wt_bulk_asked"
+SUGGESTION = "suggestion"
+DO = {SUGGESTION: "Accept suggestions", "relabel": "Relabel to…", "keep": "Keep", "remove": "Remove", "mask": "Mask words…"}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Examples that can be acted on, and what they are for the log; the ids are asked for only when needed."""
+
+    key: str
+    name: str
+    ids: Callable[[], list[str]]
+    count: int
+    origin: dict[str, Any]
+    queue_name: str = "A selection of suspects"
+    suggested: Callable[[list[str]], dict[str, str]] | None = None
+    evidence: Callable[[list[str]], dict[str, Evidence]] | None = None
+    words: tuple[str, ...] = ()  # offered for masking
+
+
+def with_words(scope: Chosen, words: tuple[str, ...]) -> Chosen:
+    """The same examples, with words offered for masking."""
+    return replace(scope, words=words)
+
+
+def draw(mine: Desk, scopes: list[Chosen], *, key: str) -> Any:
+    """The bar: for which examples, what to do, and the last bulk action's undo. Returns a place in it for more."""
+    with st.container(horizontal=True, vertical_alignment="center", key=f"wt-bulk-{key}"):
+        scope = _scope(scopes, key)
+        place = st.container(horizontal=True, vertical_alignment="center", width="stretch")
+        if not mine.known:
+            st.button("Say who you are, to decide", key=f"bulk_who_{key}", on_click=_ask_name)
+        else:
+            for kind, name in DO.items():
+                if kind != SUGGESTION or scope.suggested is not None:
+                    st.button(name, key=f"bulk_{kind}_{key}", on_click=_ask, args=(scope, kind))
+            st.button(
+                "Review", key=f"bulk_queue_{key}", icon=":material/rate_review:", on_click=_queue, args=(mine, scope),
+                help="One at a time, as a queue",
+            )  # fmt: skip
+            _undo(mine, key)
+    if not mine.known and st.session_state.get(ASKED) == "name":
+        reviewer.ask()
+    asked = st.session_state.get(ASKED)
+    if isinstance(asked, tuple) and mine.known:
+        _dialog(mine, *asked)
+    return place
+
+
+def _scope(scopes: list[Chosen], key: str) -> Chosen:
+    """Which of the scopes is meant, as the reviewer says where there are several."""
+    if len(scopes) == 1:
+        render.hint(f"For {scopes[0].name}")
+        return scopes[0]
+    by_key = {one.key: one for one in scopes}
+    picked = st.segmented_control(
+        "For", list(by_key), format_func=lambda name: by_key[name].name, default=scopes[0].key, required=True,
+        key=f"bulk_scope_{key}", label_visibility="collapsed",
+    )  # fmt: skip
+    return by_key.get(picked or "", scopes[0])
+
+
+def _undo(mine: Desk, key: str) -> None:
+    latest = mine.reviews.recent(mine.reviewer, 1)
+    if latest and len(latest[0].example_ids) > 1:
+        name = f"Undo {verdicts.of_action(latest[0])}"
+        st.button(
+            render.md(name, 60),
+            key=f"bulk_undo_{key}_{latest[0].id}",
+            icon=":material/undo:",
+            on_click=_take_back,
+            args=(mine, latest[0]),
+        )
+
+
+def _take_back(mine: Desk, action: Action) -> None:
+    try:
+        mine.reviews.revoke(mine.reviewer, action.id)
+    except influence.WordtraceError as error:
+        desk.say(f"Not undone: {error}", failed=True)
+        return
+    desk.say(f"Taken back: {verdicts.of_action(action)}")
+
+
+def _ask(scope: Chosen, kind: str) -> None:
+    st.session_state[ASKED] = (scope, kind)
+
+
+def _ask_name() -> None:
+    st.session_state[ASKED] = "name"
+
+
+def _close() -> None:
+    st.session_state.pop(ASKED, None)
+
+
+def _queue(mine: Desk, scope: Chosen) -> None:
+    source = Source(scope.key, scope.queue_name[:180], "", scope.ids(), scope.origin)
+    place = make_queue(mine, source)
+    if place is not None:
+        shell.leave_for("review", **place.parameters())
+
+
+@st.dialog("Decide together", width="large", on_dismiss=_close)
+def _dialog(mine: Desk, scope: Chosen, kind: str) -> None:
+    """What it would do, label by label, before it is done."""
+    if ASKED not in st.session_state:
+        st.rerun()  # done: the dialog is a fragment of its own, and only the page can close it
+    ids = scope.ids()
+    bulk = _spelt(mine, scope, kind, ids)
+    if bulk is None:
+        return
+    try:
+        found = preview_bulk(mine.reviews, mine.reviewer, bulk)
+    except influence.WordtraceError as error:
+        st.error(render.md(error, 600))
+        return
+    render.heading(f"{_verb(bulk, kind)} {len(found.free):,} of {len(ids):,}", bulk_words.counts(found.labels))
+    render.notes(_remarks(found))
+    over = False
+    if found.decided:
+        over = st.toggle(f"Also the {len(found.decided):,} that you have decided otherwise", key="bulk_over")
+    if bulk.kind in ("relabel", "remove"):
+        st.plotly_chart(review_charts.balance(found.before, found.after), key="bulk_balance", config=STILL)
+    count = len(found.free) + (len(found.decided) if over else 0)
+    with st.container(horizontal=True):
+        st.button(
+            render.md(f"{_verb(bulk, kind)} {count:,} example{'s' if count != 1 else ''}"), key="bulk_apply", type="primary",
+            disabled=not count, on_click=_apply, args=(mine, scope, bulk, over),
+        )  # fmt: skip
+        st.button("Cancel", key="bulk_cancel", on_click=_close)
+
+
+def _spelt(mine: Desk, scope: Chosen, kind: str, ids: list[str]) -> Bulk | None:
+    """The decision with what it needs: a label, or words; None until they are given."""
+    if kind == SUGGESTION:
+        new_labels = scope.suggested(ids) if scope.suggested else {}
+        return Bulk(tuple(ids), "relabel", new_labels=new_labels)
+    if kind == "relabel":
+        label = st.selectbox("New label", mine.workspace.info.labels, index=None, key="bulk_label", placeholder="choose one")
+        return None if label is None else Bulk(tuple(ids), "relabel", new_label=label)
+    if kind == "mask":
+        words = st.multiselect(
+            "Words", list(scope.words), key="bulk_words", accept_new_options=True, placeholder="type a word and press Enter",
+            help="Examples that lack one of them are left as they are",
+        )  # fmt: skip
+        return Bulk(tuple(ids), "mask", words=tuple(words)) if words else None
+    return Bulk(tuple(ids), kind)
+
+
+def _verb(bulk: Bulk, kind: str) -> str:
+    if kind == SUGGESTION:
+        return "Accept the suggestion for"
+    if bulk.kind == "relabel":
+        return f"Relabel to {bulk.new_label}:"
+    return {"keep": "Keep", "remove": "Remove", "mask": "Mask words in"}[bulk.kind]
+
+
+def _remarks(found: BulkPreview) -> list[str]:
+    remarks = []
+    if found.same:
+        remarks.append(f"{len(found.same):,} you have decided so already")
+    if found.decided:
+        remarks.append(f"{len(found.decided):,} you have decided otherwise")
+    if found.unfit:
+        remarks.append(
+            f"{len(found.unfit):,} it would not change: of that label already, without a suggestion, or without the words"
+        )
+    return remarks
+
+
+def _apply(mine: Desk, scope: Chosen, bulk: Bulk, over: bool) -> None:
+    _close()
+    evidence = scope.evidence(list(bulk.example_ids)) if scope.evidence else {}
+    try:
+        action = decide_bulk(mine.reviews, mine.reviewer, bulk, keep_decided=not over, evidence=evidence, origin=scope.origin)
+    except influence.WordtraceError as error:
+        desk.say(f"Not saved: {error}", failed=True)
+        return
+    if action is None:
+        desk.say("Nothing was left to decide.")
+    else:
+        desk.say(f"Saved {desk.clock(action.at)} · {verdicts.of_action(action)}")

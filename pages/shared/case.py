@@ -1,0 +1,203 @@
+"""One training example as a reviewer sees it: its text, what is said about it, and the evidence, as plain data.
+
+Scores here are about the example's own label: above 0, a step on the other example lowered the loss on it.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from influence import Sentence
+from influence.corpus import TrainExample
+from influence.effects import Effect
+from influence.events import Decision, Note
+from influence.masking import find_to_mask
+from influence.queues import Queue
+from pages.shared import board, desk, evidence, numbers, suspicions, verdicts
+from pages.shared.desk import Desk
+from pages.shared.evidence import Related
+from pages.shared.suspicions import Suspicion
+
+FEW, MOST = 3, evidence.TOP
+MOSTLY = 0.5  # share of a score from which start and end tokens are worth a remark
+
+
+@dataclass(frozen=True)
+class Case:
+    """Everything about the example on screen; `hidden` says that others and the model must not be heard yet."""
+
+    workspace: str
+    example: TrainExample
+    related: Related
+    suspicion: Suspicion | None
+    hidden: bool
+    mine: Decision | None
+    others: list[Decision]
+    notes: list[Note]
+
+    @property
+    def sentence(self) -> Sentence:
+        """The text with its words and prediction."""
+        return self.related.trains.query
+
+    @property
+    def suggested(self) -> str | None:
+        """The label that is suggested instead of the given one, unless it is to stay hidden."""
+        if self.hidden:
+            return None
+        label = self.suspicion.suggested_label if self.suspicion else self.sentence.predicted
+        return label if label != self.example.label else None
+
+    def words(self) -> dict[int, float]:
+        """How far the related training examples support the label through each word, by word index."""
+        sums = board.word_sums([*self.related.trains.proponents, *self.related.trains.opponents])
+        return {word: score for word, score in sums.items() if self.sentence.words[word].side >= 0}
+
+    def maskable(self) -> list[str]:
+        """The different words that can be masked, those that carry most of the influence first."""
+        strength = self.words()
+        ranked = sorted(range(len(self.sentence.words)), key=lambda word: -abs(strength.get(word, 0.0)))
+        texts = (self.sentence.words[word].text for word in ranked if self.sentence.words[word].side >= 0)
+        sides = [self.example.text, *filter(None, [self.example.text_pair])]
+        found: dict[str, str] = {}
+        for text in texts:
+            if any(character.isalnum() for character in text) and any(find_to_mask(side, text) for side in sides):
+                found.setdefault(text.casefold(), text)
+        return list(found.values())
+
+
+def gather(mine: Desk, queue: Queue | None, example_id: str) -> Case:
+    """What there is to say about an example. Raises `QueryError` for an unknown one."""
+    adjudicates = queue is not None and queue.adjudicates
+    hidden = queue is not None and mine.queues.hides(queue.id, example_id, mine.reviewer)
+    decisions = mine.reviews.decisions([example_id])
+    return Case(
+        workspace=mine.workspace.name,
+        example=mine.reviews.corpus[example_id],
+        related=evidence.related(mine.workspace, example_id),
+        suspicion=suspicions.suspicion(mine.workspace, example_id),
+        hidden=hidden,
+        mine=mine.reviews.standing(example_id, mine.reviewer, adjudicates=adjudicates),
+        others=[d for d in decisions if not hidden and (d.reviewer, d.adjudicates) != (mine.reviewer.name, adjudicates)],
+        notes=[note for note in mine.reviews.notes(example_id) if not hidden or note.reviewer == mine.reviewer.name],
+    )
+
+
+def item(case: Case, *, masking: list[str] | None) -> dict[str, Any]:
+    """The example itself for the component; `masking` are the words picked so far while words are being picked."""
+    sentence, sums = case.sentence, case.words()
+    lit = None if masking is None else {word.casefold() for word in masking}
+    content = {
+        "part": "item",
+        "id": case.example.id,
+        "given": case.example.label,
+        "suggested": case.suggested,
+        "model": None if case.hidden else _model(sentence),
+        "sides": sides(sentence, range(len(sentence.words))),
+        "cut": sentence.truncated,
+        "sums": {str(word): board_score(score) for word, score in sums.items()},
+        "picked": None if lit is None else [i for i, word in enumerate(sentence.words) if word.text.casefold() in lit],
+        "mine": None if case.mine is None else f"{verdicts.of_decision(case.mine)} · {desk.clock(case.mine.at)}",
+        "others": [{"who": d.reviewer, "what": verdicts.of_decision(d), "settles": d.adjudicates} for d in case.others],
+        "notes": [{"who": note.reviewer, "text": note.text} for note in case.notes],
+        "hidden": case.hidden,
+    }
+    return stamped(content)
+
+
+def proof(case: Case, *, more: bool) -> dict[str, Any]:
+    """The evidence for the component: why the example is suspected, and what pulls for and against its label."""
+    count, trains, tests = MOST if more else FEW, case.related.trains, case.related.tests
+    label = case.example.label
+    errors = sorted(tests.harmed, key=lambda effect: not effect.wrong)
+    groups = [
+        _group("minus", f"Training, against “{label}”", [_train_card(one) for one in trains.opponents[:count]]),
+        _group("plus", f"Training, for “{label}”", [_train_card(one) for one in trains.proponents[:count]]),
+        _group("minus", "Test sentences it pushes away from their label", [_test_card(e, case) for e in errors[: count - 1]]),
+    ]
+    if more:
+        helped = [_test_card(effect, case) for effect in tests.helped[: count - 1]]
+        groups.append(_group("plus", "Test sentences it pushes towards their label", helped))
+    shown = None if case.hidden or case.suspicion is None else case.suspicion
+    content = {
+        "part": "evidence",
+        "reason": shown.reason if shown else "",
+        "signals": [signal._asdict() for signal in shown.signals()] if shown else [],
+        "groups": groups,
+    }
+    return stamped(content)
+
+
+def seen(case: Case) -> dict[str, Any]:
+    """What was on screen, for the log."""
+    trains = case.related.trains
+    return {
+        "reason": case.suspicion.reason if case.suspicion and not case.hidden else None,
+        "suggested_label": case.suggested,
+        "predicted": None if case.hidden else case.sentence.predicted,
+        "opponents": [one.train.id for one in trains.opponents[:FEW]],
+        "proponents": [one.train.id for one in trains.proponents[:FEW]],
+    }
+
+
+def stamped(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with a mark that is equal for equal content, so that a component need not draw it again."""
+    return {**content, "stamp": hashlib.sha256(repr(content).encode()).hexdigest()[:16]}
+
+
+def board_score(score: float) -> float:
+    """Four digits: more than a shade or a tooltip shows."""
+    return float(f"{score:.4g}")
+
+
+def _model(sentence: Sentence) -> dict[str, str]:
+    return {"label": sentence.predicted, "percent": numbers.probability(sentence.probabilities[sentence.predicted])}
+
+
+def _group(kind: str, title: str, cards: list[dict[str, Any]]) -> dict[str, Any]:
+    most = max((abs(card["size"]) for card in cards), default=0.0)
+    return {"kind": kind, "title": title, "cards": [{**card, "bar": round(abs(card["size"]) / most, 3)} for card in cards]}
+
+
+def _train_card(one: Any) -> dict[str, Any]:
+    return _card(one.train, one.score, one.special_score, one.train_words(), href="")
+
+
+def _test_card(effect: Effect, case: Case) -> dict[str, Any]:
+    totals: dict[int, float] = {}
+    for match in effect.matches:
+        totals[match.test_word] = totals.get(match.test_word, 0.0) + match.score
+    link = "explore?" + urlencode({"workspace": case.workspace, "show": "all", "id": effect.test.id or ""})
+    return _card(effect.test, effect.score, effect.special_score, totals, href=link)
+
+
+def _card(sentence: Sentence, score: float, special: float, totals: dict[int, float], *, href: str) -> dict[str, Any]:
+    share = special / score if score else 0.0
+    says = numbers.probability(sentence.probabilities[sentence.predicted])
+    words = {word: total for word, total in totals.items() if sentence.words[word].side >= 0}
+    return {
+        "id": sentence.id,
+        "href": href,
+        "label": sentence.label,
+        "says": f"{sentence.predicted} {says}" if sentence.predicted != sentence.label else "",
+        "score": numbers.score(score),
+        "size": board_score(score),
+        "special": f"{numbers.share(special, score)} from start/end tokens" if share >= MOSTLY else "",
+        "sides": [board.fold(side) for side in sides(sentence, words)],
+        "sums": {str(word): board_score(total) for word, total in words.items()},
+    }
+
+
+def sides(sentence: Sentence, lit: Iterable[int]) -> list[list[board.Piece]]:
+    """A sentence's texts in pieces, of which the given words can be lit."""
+    texts = [sentence.text] + ([sentence.text_pair] if sentence.text_pair is not None else [])
+    wanted = set(lit)
+    found = []
+    for side, text in enumerate(texts):
+        words = {i: (word.start, word.end) for i, word in enumerate(sentence.words) if word.side == side}
+        read_to = max((end for _, end in words.values()), default=0) if sentence.truncated else len(text)
+        spans = {i: span for i, span in words.items() if i in wanted}
+        found.append(board.pieces_of(text, spans, read_to=read_to))
+    return found

@@ -1,0 +1,121 @@
+"""The buttons of the Review page, each with its key. Their own keys carry the example's id: see `case_keys`."""
+
+import streamlit as st
+
+from pages.shared import case_keys, queue_places
+from pages.shared.case import Case
+from pages.shared.case_keys import decide
+from pages.shared.desk import Desk
+from pages.shared.render import md
+from pages.shared.review_place import ReviewPlace
+
+KEYED_LABELS = 9
+WORDS_SHOWN = 40
+
+
+def decisions(mine: Desk, place: ReviewPlace, found: Case, *, off: bool) -> None:
+    """The labels with their numbers, then what else can be decided. The given label's number keeps it."""
+    id, labels = found.example.id, _labels(mine, found)
+    with st.container(horizontal=True, key="wt-review-labels"):
+        for number, label in enumerate(labels, start=1):
+            given = label == found.example.label
+            args = (mine, place, id, "keep", None, ()) if given else (mine, place, id, "relabel", label, ())
+            st.button(
+                md(label, 40), key=f"label_{number}_{id}", shortcut=str(number), on_click=decide, args=args, disabled=off,
+                type="primary" if label == found.suggested else "secondary",
+                help="The given label: keeps it" if given else None,
+            )  # fmt: skip
+        if len(labels) < len(mine.workspace.info.labels):
+            key = f"label_other_{id}"
+            rest = [label for label in mine.workspace.info.labels if label not in labels]
+            st.selectbox(
+                "Another label", rest, index=None, key=key, placeholder="another label…", label_visibility="collapsed",
+                width=190, disabled=off, on_change=case_keys.decide_other, args=(mine, place, id, key),
+            )  # fmt: skip
+    with st.container(horizontal=True, key="wt-review-verdicts"):
+        for name, key, kind in (("Keep", "K", "keep"), ("Remove", "X", "remove")):
+            st.button(
+                name, key=f"{kind}_{id}", shortcut=key, on_click=decide, args=(mine, place, id, kind, None, ()), disabled=off
+            )
+        st.button("Mask words", key=f"mask_{id}", shortcut="M", on_click=case_keys.start_masking, args=(id,), disabled=off)
+        for name, key, kind in (("Flag", "F", "flag"), ("Skip", "S", "skip")):
+            st.button(
+                name, key=f"{kind}_{id}", shortcut=key, on_click=decide, args=(mine, place, id, kind, None, ()), disabled=off,
+                help="Not sure: comes back in “My flagged ones”" if kind == "flag" else "Not me: others may decide it",
+            )  # fmt: skip
+
+
+def _labels(mine: Desk, found: Case) -> list[str]:
+    """The labels that get a key: all in their order, or where there are many the likeliest, the given one among them."""
+    labels = mine.workspace.info.labels
+    if len(labels) <= KEYED_LABELS:
+        return labels
+    likely = labels if found.hidden else sorted(labels, key=lambda label: -found.sentence.probabilities[label])
+    first = list(dict.fromkeys([found.example.label, *([found.suggested] if found.suggested else []), *likely]))
+    return first[:KEYED_LABELS]
+
+
+def masking(mine: Desk, place: ReviewPlace, found: Case, picked: list[str]) -> None:
+    """Words to mask, in place of the decisions: the first nine have keys, those that carry most first."""
+    id, words = found.example.id, found.maskable()
+    chosen = {word.casefold() for word in picked}
+    with st.container(horizontal=True, key="wt-review-words"):
+        for number, word in enumerate(words[:WORDS_SHOWN], start=1):
+            st.button(
+                md(word, 30), key=f"word_{number}_{id}", shortcut=str(number) if number <= 9 else None,
+                type="primary" if word.casefold() in chosen else "secondary", on_click=case_keys.pick, args=(id, word),
+            )  # fmt: skip
+    with st.container(horizontal=True, key="wt-review-mask"):
+        count = f"{len(picked)} word{'s' if len(picked) != 1 else ''}"
+        st.button(
+            f"Mask {count}" if picked else "Mask: pick words above or in the text", key=f"mask_done_{id}", shortcut="Enter",
+            type="primary", disabled=not picked, on_click=decide, args=(mine, place, id, "mask", None, tuple(picked)),
+        )  # fmt: skip
+        st.button("Cancel", key=f"mask_stop_{id}", shortcut="Escape", on_click=case_keys.stop_masking)
+
+
+def steps(mine: Desk, place: ReviewPlace, found: Case, *, off: bool) -> None:
+    """Undo and redo, a note, the way through the queue, and how much evidence there is."""
+    id = found.example.id
+    with st.container(horizontal=True, key="wt-review-steps"):
+        undo(mine, place, id, off=off)
+        st.button(
+            "Redo", key=f"redo_{id}", shortcut="Y", type="tertiary", on_click=case_keys.redo, args=(mine, place, id), disabled=off
+        )
+        st.button("Note", key=f"note_{id}", shortcut="N", type="tertiary", on_click=case_keys.start_note, disabled=off)
+        steps_only(mine, place, id, off=off)
+        more = "Less evidence" if st.session_state.get(case_keys.MORE) else "More evidence"
+        st.button(more, key=f"more_{id}", shortcut="E", type="tertiary", on_click=case_keys.turn_more, disabled=off)
+
+
+def steps_only(mine: Desk, place: ReviewPlace, id: str, *, off: bool = False) -> None:
+    """To the examples before and after in the queue, deciding nothing."""
+    before = queue_places.before(mine, place.queue, id) if place.queue else None
+    st.button(
+        "Previous", key=f"back_{id}", shortcut="P", type="tertiary", disabled=off or before is None,
+        on_click=case_keys.back, args=(place, before or ""),
+    )  # fmt: skip
+    st.button(
+        "Next", key=f"forward_{id}", shortcut="J", type="tertiary", disabled=off or not place.queue,
+        on_click=case_keys.forward, args=(mine, place, id),
+    )  # fmt: skip
+
+
+def undo(mine: Desk, place: ReviewPlace, id: str, *, off: bool) -> None:
+    """Undo, which knows the action it would take back: a press that comes too late takes back nothing else."""
+    latest = mine.reviews.recent(mine.reviewer, 1)
+    st.button(
+        "Undo", key=f"undo_{id}_{latest[0].id if latest else 0}", shortcut="U", type="tertiary", disabled=off or not latest,
+        on_click=case_keys.undo, args=(mine, place, latest[0].id if latest else 0),
+    )  # fmt: skip
+
+
+@st.dialog("Note", on_dismiss=case_keys.stop_note)
+def note(mine: Desk, place: ReviewPlace, id: str) -> None:
+    """A remark on the example, without deciding it."""
+    if not st.session_state.get(case_keys.NOTING):
+        st.rerun()  # saved: the dialog is a fragment of its own, and only the page can close it
+    key = f"note_text_{id}"
+    with st.form(f"note_form_{id}", border=False):
+        st.text_area("What should others know about this example?", key=key, max_chars=2_000)
+        st.form_submit_button("Save note", type="primary", on_click=case_keys.add_note, args=(mine, place, id, key))

@@ -1,0 +1,197 @@
+"""What the keys of the Review page do. Every write is made here, in callbacks, and is on disk before they return.
+
+A key may only ever decide the example that the reviewer has seen. So each button carries its example's id, a press for
+an example that is no longer on screen is dropped, and so is one that comes before anybody can have read the text.
+"""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import streamlit as st
+
+import influence
+from influence.events import Action, Evidence
+from pages.shared import desk, verdicts
+from pages.shared.desk import Desk
+from pages.shared.places import go
+from pages.shared.review_place import ReviewPlace
+
+SHOWN, MASKING, NOTING, MORE = "wt_review_shown", "wt_review_masking", "wt_review_noting", "wt_review_more"
+UNREAD = 0.25  # seconds; nobody has read an example that has been on screen for less
+
+
+@dataclass
+class Shown:
+    """The example that this browser shows, since when, and the evidence that is shown with it."""
+
+    id: str
+    since: float
+    method: str | None = None
+    score: float | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def evidence(self) -> Evidence:
+        """For the log."""
+        ms = round(1000 * (time.monotonic() - self.since))
+        return Evidence(method=self.method, score=self.score, ms_on_screen=ms, details=self.details)
+
+
+def shown() -> Shown | None:
+    """What is on screen."""
+    found = st.session_state.get(SHOWN)
+    return found if isinstance(found, Shown) else None
+
+
+def decide(mine: Desk, place: ReviewPlace, example_id: str, kind: str, new_label: str | None, words: tuple[str, ...]) -> None:
+    """Decide, flag or skip the example on screen, and put the next one there."""
+    on_screen = shown()
+    if on_screen is None or on_screen.id != example_id:
+        return
+    if time.monotonic() - on_screen.since < UNREAD:
+        on_screen.since = time.monotonic()
+        desk.say("That key came before this example could be read: nothing was saved.", failed=True)
+        return
+    adjudicates = _adjudicates(mine, place)
+    try:
+        action = mine.reviews.decide(
+            mine.reviewer, example_id, kind, new_label=new_label, words=words, evidence=on_screen.evidence(),
+            queue=place.queue_id, adjudicates=adjudicates,
+        )  # fmt: skip
+    except influence.WordtraceError as error:
+        desk.say(f"Not saved: {error}", failed=True)
+        return
+    st.session_state.pop(MASKING, None)
+    if action is None:
+        desk.say(f"{verdicts.verdict(kind, new_label, words)} stood already on {example_id}")
+    else:
+        say_saved(action)
+    _move_on(mine, place, example_id)
+
+
+def decide_other(mine: Desk, place: ReviewPlace, example_id: str, key: str) -> None:
+    """Decide by the list of labels that have no key."""
+    label = st.session_state[key]
+    if label is None:
+        return
+    keeps = label == mine.reviews.corpus[example_id].label
+    decide(mine, place, example_id, "keep" if keeps else "relabel", None if keeps else label, ())
+
+
+def undo(mine: Desk, place: ReviewPlace, expected: int) -> None:
+    """Take back the reviewer's latest action, if that is the one they saw, and show its example again."""
+    latest = mine.reviews.recent(mine.reviewer, 1)
+    if not latest or latest[0].id != expected:
+        return
+    _turned(mine, place, mine.reviews.undo(mine.reviewer), "Taken back")
+
+
+def redo(mine: Desk, place: ReviewPlace, example_id: str) -> None:
+    """Do again what was taken back last."""
+    on_screen = shown()
+    if on_screen is not None and on_screen.id != example_id:
+        return
+    action = mine.reviews.redo(mine.reviewer)
+    _turned(mine, place, action, "Done again")
+    if action is not None and action.example_ids == (example_id,):
+        _move_on(mine, place, example_id)
+
+
+def forward(mine: Desk, place: ReviewPlace, example_id: str) -> None:
+    """On to the next open example, deciding nothing."""
+    if place.queue:
+        following = mine.queues.next(place.queue, mine.reviewer, after=example_id)
+        if following in (None, example_id):
+            desk.say("No other example is open for you in this queue.")
+        else:
+            _leave_screen()
+            go(place.at(id=following))
+
+
+def back(place: ReviewPlace, example_id: str) -> None:
+    """To an example before, decided or not."""
+    _leave_screen()
+    go(place.at(id=example_id))
+
+
+def reopen(mine: Desk, place: ReviewPlace, example_id: str, queue: str | None) -> None:
+    """Put an example on screen again."""
+    if example_id in mine.reviews.corpus.examples:
+        _leave_screen()
+        go(place.at(id=example_id, queue=queue or place.queue))
+
+
+def start_masking(example_id: str) -> None:
+    """Let words be picked."""
+    st.session_state[MASKING] = (example_id, [])
+
+
+def pick(example_id: str, word: str) -> None:
+    """Pick a word to mask, or let it be."""
+    current, words = st.session_state.get(MASKING, ("", []))
+    if current == example_id:
+        same = [w for w in words if w.casefold() == word.casefold()]
+        st.session_state[MASKING] = (example_id, [w for w in words if w not in same] if same else [*words, word])
+
+
+def stop_masking() -> None:
+    """Back to the other decisions."""
+    st.session_state.pop(MASKING, None)
+
+
+def start_note() -> None:
+    """Open the note; the keys of the page are off until it is closed."""
+    st.session_state[NOTING] = True
+
+
+def stop_note() -> None:
+    """The note has been closed."""
+    st.session_state[NOTING] = False
+
+
+def add_note(mine: Desk, place: ReviewPlace, example_id: str, key: str) -> None:
+    """Save what was typed as a note."""
+    stop_note()
+    try:
+        action = mine.reviews.add_note(mine.reviewer, example_id, st.session_state.get(key, ""), queue=place.queue_id)
+    except influence.WordtraceError as error:
+        desk.say(f"Not saved: {error}", failed=True)
+        return
+    if action is not None:
+        say_saved(action)
+
+
+def turn_more() -> None:
+    """More evidence, or less."""
+    st.session_state[MORE] = not st.session_state.get(MORE, False)
+
+
+def say_saved(action: Action) -> None:
+    """Say what is on disk, and when it was written."""
+    desk.say(f"Saved {desk.clock(action.at)} · {verdicts.of_action(action)} · {action.example_ids[0]}")
+
+
+def _turned(mine: Desk, place: ReviewPlace, action: Action | None, what: str) -> None:
+    if action is None:
+        desk.say("Nothing to do again." if what == "Done again" else "Nothing to take back.")
+        return
+    [example_id, *more] = action.example_ids
+    which = f"{len(more) + 1:,} examples" if more else example_id
+    desk.say(f"{what}: {verdicts.of_action(action)} · {which}")
+    if not more:
+        reopen(mine, place, example_id, action.queue)
+
+
+def _move_on(mine: Desk, place: ReviewPlace, example_id: str) -> None:
+    _leave_screen()
+    if place.queue:
+        go(place.at(id=mine.queues.next(place.queue, mine.reviewer, after=example_id) or ""))
+
+
+def _leave_screen() -> None:
+    for key in (SHOWN, MASKING, NOTING):
+        st.session_state.pop(key, None)
+
+
+def _adjudicates(mine: Desk, place: ReviewPlace) -> bool:
+    return bool(place.queue) and mine.queues.get(place.queue).adjudicates

@@ -1,0 +1,134 @@
+"""The Fix list's first part: the files to take away, the balance of labels, and every change with its reason."""
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from influence.fixlist import Fix, FixList, fix_list
+from pages.shared import charts, downloads, numbers, render, review_charts, rows, shell, verdicts
+from pages.shared.desk import Desk
+from pages.shared.fix_place import POLICY_NAMES, FixPlace
+from pages.shared.places import go
+from pages.shared.queue_choice import Source, make_queue
+
+PAGE = 25
+MOST_LISTED = 50
+
+
+def draw(mine: Desk, place: FixPlace) -> None:
+    """The whole part."""
+    found = fix_list(mine.reviews, policy=place.policy)
+    if not (found.fixes or found.conflicts or found.unmatched or found.settled):
+        render.state_text(
+            "No decisions yet", "Decide some examples in Review, apply a rule, or act on a cluster; they gather here."
+        )
+        shell.link("review", "Review", workspace=place.workspace)
+        return
+    left, right = st.columns([1.6, 1], gap="large")
+    with right:
+        _files(mine, place, found)
+        _balance(found)
+        _aside(mine, place, found)
+    with left:
+        _changes(place, found)
+
+
+def _files(mine: Desk, place: FixPlace, found: FixList) -> None:
+    render.heading("Take it away", f"{len(found.fixes):,} fixes")
+    name = f"{place.workspace}-fixes"
+    if found.fixes:
+        st.download_button(
+            "Everything in one zip", key="fix_zip", type="primary", icon=":material/download:", width="stretch",
+            data=partial(downloads.bundle, mine.reviews, place.policy), file_name=f"{name}.zip", mime="application/zip",
+            on_click="ignore", help="The list in all three forms, the corrected data, a report, and the command to apply it",
+        )  # fmt: skip
+        with st.container(horizontal=True, key="wt-fix-files"):
+            for suffix, mime in downloads.KINDS.items():
+                st.download_button(
+                    suffix.removeprefix(".").upper() if suffix != ".parquet" else "Parquet", key=f"fix_{suffix[1:]}",
+                    data=partial(downloads.fixes, mine.reviews, place.policy, suffix), file_name=f"{name}{suffix}", mime=mime,
+                    on_click="ignore", width="stretch",
+                )  # fmt: skip
+        render.hint("CSV is safe to open in a spreadsheet; JSONL and Parquet hold every letter as it is.")
+        render.command(downloads.apply_command(mine.workspace))
+
+
+def _balance(found: FixList) -> None:
+    render.heading("Labels", f"{sum(found.before.values()):,} examples before, {sum(found.after.values()):,} after")
+    st.plotly_chart(review_charts.balance(found.before, found.after), key="fix_balance", config=charts.STILL)
+
+
+def _aside(mine: Desk, place: FixPlace, found: FixList) -> None:
+    """What a person should know before they apply the list."""
+    if found.conflicts:
+        render.heading("Disagreements", f"{len(found.conflicts):,}")
+        settled = sum(conflict.decision is not None for conflict in found.conflicts)
+        render.hint(
+            f"{settled:,} settled by {POLICY_NAMES[place.policy]}, {len(found.conflicts) - settled:,} left out of the list."
+        )
+        render.notes(_conflict(conflict) for conflict in found.conflicts[:MOST_LISTED])
+        if mine.known:
+            ids = [conflict.example_id for conflict in found.conflicts]
+            source = Source("conflicts", "Conflicts", "", ids, {"kind": "conflicts"}, adjudicates=True)
+            st.button("Settle them in Review", key="fix_settle", on_click=_settle, args=(mine, source))
+    if found.unmatched:
+        render.heading("Do not fit this data", f"{len(found.unmatched):,} left out")
+        render.notes(
+            f"{u.decision.example_id}: {verdicts.of_decision(u.decision)} by {u.decision.reviewer}; {u.why}"
+            for u in found.unmatched[:MOST_LISTED]
+        )
+    if found.settled:
+        render.hint(f"{len(found.settled):,} relabels are in the data already.")
+    if found.flagged:
+        render.hint(f"{len(found.flagged):,} of the fixes have been flagged since: {', '.join(found.flagged[:5])}.")
+
+
+def _settle(mine: Desk, source: Source) -> None:
+    place = make_queue(mine, source)
+    if place is not None:
+        shell.leave_for("review", **place.parameters())
+
+
+def _conflict(conflict: Any) -> str:
+    sides = "; ".join(f"{d.reviewer} {verdicts.of_decision(d)}" for d in conflict.decisions)
+    return f"{conflict.example_id}: {sides}" + ("" if conflict.decision is None else f" ({conflict.how})")
+
+
+def _changes(place: FixPlace, found: FixList) -> None:
+    counts = ", ".join(f"{count:,} {action}" for action, count in found.counts.items() if count)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="wt-fix-head"):
+        with st.container(width="stretch"):
+            render.heading("Changes", counts or "none")
+        st.session_state["fix_policy"] = place.policy
+        st.selectbox(
+            "Disagreements go by", list(POLICY_NAMES), format_func=POLICY_NAMES.get, key="fix_policy", width=190,
+            on_change=_by_policy, args=(place,),
+        )  # fmt: skip
+    pages = max(1, -(-len(found.fixes) // PAGE))
+    page = min(place.page, pages)
+    shown = found.fixes[(page - 1) * PAGE : page * PAGE]
+    rows.draw([_row(fix) for fix in shown], key="fix_rows")
+    if pages > 1:
+        key = f"fix_page_{page}"
+        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(place, key))
+
+
+def _row(fix: Fix) -> dict[str, Any]:
+    words = [(f"“{word}”", "gone") for word in fix.words]
+    when = numbers.moment(fix.decided_at)
+    return rows.row(
+        fix.example_id,
+        labels=[*rows.change(fix.old_label, fix.new_label, fix.action), *words],
+        sides=rows.plain(*fix.text.split("\x1f", 1)) if "\x1f" in fix.text else rows.plain(fix.text),
+        reason=fix.reason,
+        foot=f"{fix.reviewer} · {when}",
+    )
+
+
+def _by_policy(place: FixPlace) -> None:
+    go(place.at(policy=st.session_state["fix_policy"], page=1))
+
+
+def _to_page(place: FixPlace, key: str) -> None:
+    go(place.at(page=st.session_state[key] or 1))

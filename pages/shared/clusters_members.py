@@ -1,0 +1,71 @@
+"""One cluster: what its members are called and should be, and every member with the words that tie it to the others."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from influence.clusters import Cluster, Member, cluster_members
+from influence.events import Decision
+from pages.shared import bulk_bar, bulk_words, case, clusters_page, numbers, render, rows, suspects_list, verdicts
+from pages.shared.bulk_bar import Chosen
+from pages.shared.clusters_place import ClustersPlace
+from pages.shared.desk import Desk
+from pages.shared.places import go
+
+PAGE = 25
+
+
+def draw(mine: Desk, place: ClustersPlace, found: Cluster) -> None:
+    """The whole of it."""
+    st.button("All clusters", icon=":material/list:", key="clusters_back", on_click=go, args=(place.at(cluster=-1, page=1),))
+    render.heading(clusters_page.name(found), f"{found.size:,} examples, distance up to {found.height:.2f}")
+    render.facts(
+        [
+            ("Given", bulk_words.counts(found.labels)),
+            ("The model says", bulk_words.counts(found.predictions)),
+            ("Suggested", bulk_words.counts(found.suggestions)),
+        ]
+    )
+    bulk_bar.draw(mine, [_scope(mine, place, found)], key="cluster")
+    pages = max(1, -(-found.size // PAGE))
+    page = min(place.page, pages)
+    members = cluster_members(mine.workspace, found.number, limit=PAGE, offset=(page - 1) * PAGE)
+    standing: dict[str, list[Decision]] = {}
+    for decision in mine.reviews.decisions([str(member.sentence.id) for member in members]):
+        standing.setdefault(decision.example_id, []).append(decision)
+    rows.draw([_row(place.workspace, member, standing) for member in members], key="clusters_members")
+    if pages > 1:
+        key = f"clusters_page_{page}"
+        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(place, key))
+
+
+def _scope(mine: Desk, place: ClustersPlace, found: Cluster) -> Chosen:
+    words = clusters_page.name(found)
+    origin = {"kind": "cluster", "cluster": found.number, "words": found.words, "threshold": place.threshold}
+    ids = list(found.train_ids)
+    made = suspects_list.scope(mine, "cluster", f"all {found.size:,}", lambda: ids, found.size, origin, f"Cluster: {words}")
+    return bulk_bar.with_words(made, tuple(found.words))
+
+
+def _row(workspace: str, member: Member, standing: dict[str, list[Decision]]) -> dict[str, Any]:
+    sentence = member.sentence
+    id = str(sentence.id)
+    labels = [(sentence.label, "label")]
+    if member.suggested_label != sentence.label:
+        labels += [("→", "arrow"), (member.suggested_label, "new")]
+    words = {word: score for word, score in member.words.items() if sentence.words[word].side >= 0}
+    return rows.row(
+        id,
+        labels=labels,
+        sides=case.sides(sentence, words),
+        sums={word: case.board_score(score) for word, score in words.items()},
+        foot=f"suspicion {member.suspicion:.2f}; the model says {sentence.predicted}, "
+        f"{numbers.probability(sentence.probabilities[sentence.predicted])}",
+        state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),
+        links=[("Review", "review?" + urlencode({"workspace": workspace, "id": id}))],
+    )
+
+
+def _to_page(place: ClustersPlace, key: str) -> None:
+    go(place.at(page=st.session_state[key] or 1))

@@ -1,0 +1,174 @@
+"""The Clusters page: where to cut, the clusters, a map, and one cluster's members."""
+
+from typing import Any
+
+import streamlit as st
+
+import influence
+from influence.clusters import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
+from pages.shared import (
+    bulk_words,
+    clusters_members,
+    clusters_place,
+    compute,
+    desk,
+    places,
+    render,
+    review_charts,
+    rows,
+    shell,
+    suspicions,
+)
+from pages.shared.charts import STILL
+from pages.shared.clusters_place import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersPlace
+from pages.shared.desk import Desk
+from pages.shared.places import go
+
+ROWS, MAP = "clusters_rows", "clusters_map"
+MOST_CARDS = 60
+NAME_WORDS = 5
+EXPLANATION = (
+    "Examples that were hard to learn are grouped by whether they pull the model the same way, through the same words: "
+    "one mistake that was made many times shows as one cluster, and can be mended at once."
+)
+
+
+def draw(workspace: influence.Workspace) -> None:
+    """The page below the frame."""
+    _page(desk.visit(workspace))
+
+
+@st.fragment
+def _page(mine: Desk) -> None:
+    shell.follow()
+    place, ignored = clusters_place.read(st.query_params.to_dict(), mine.workspace)
+    places.warn(ignored)
+    with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
+        render.title("Clusters")
+        with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
+            desk.who(mine)
+    if not suspicions.known(mine.workspace):
+        compute.offer(mine.workspace, "suspects", "Clusters are made of suspects, which have not been computed yet", EXPLANATION)
+    elif not _known(mine.workspace):
+        compute.offer(mine.workspace, "clusters", "The clusters have not been computed yet", EXPLANATION)
+    else:
+        message, failed = desk.said()
+        if message:
+            render.said(message, failed=failed)
+        _cut(mine, place)
+
+
+def _known(workspace: influence.Workspace) -> bool:
+    try:
+        return has_clusters(workspace)
+    except influence.WorkspaceError:
+        return False
+
+
+def _cut(mine: Desk, place: ClustersPlace) -> None:
+    try:
+        found = clusters(mine.workspace, threshold=place.threshold, min_size=place.size)
+        looked_at = cluster(mine.workspace, place.cluster) if place.cluster >= 0 else None
+    except influence.WordtraceError as error:
+        st.error(render.md(error, 600))
+        return
+    with st.container(key="wt-split-clusters"):
+        left, right = st.columns([1.35, 1], gap="large")
+    with right:
+        _sliders(mine, place, found)
+        _map(mine, place, found)
+    with left:
+        if looked_at is not None:
+            clusters_members.draw(mine, place, looked_at)
+        else:
+            _cards(place, found)
+
+
+def _sliders(mine: Desk, place: ClustersPlace, found: list[Cluster]) -> None:
+    st.session_state["clusters_threshold"], st.session_state["clusters_size"] = place.threshold, place.size
+    with st.container(horizontal=True):
+        st.slider(
+            "Threshold", LEAST, MOST, step=STEP, key="clusters_threshold", on_change=_change, args=(place,),
+            help="The largest mean influence distance within a cluster: small for tight ones, 1 for whatever pulls together",
+        )  # fmt: skip
+        st.slider("Minimum size", SMALLEST, LARGEST, key="clusters_size", on_change=_change, args=(place,))
+    made = clusters_provenance(mine.workspace)
+    members = sum(one.size for one in found)
+    text = f"{len(found):,} clusters hold {members:,} of {made['clustered']:,} difficult examples"
+    if made["difficult"] > made["clustered"]:
+        text += f" (the most suspicious of {made['difficult']:,})"
+    render.hint(text)
+
+
+def _map(mine: Desk, place: ClustersPlace, found: list[Cluster]) -> None:
+    points = cluster_map(mine.workspace, threshold=place.threshold, min_size=place.size)
+    if points.empty:
+        return
+    names = {one.number: name(one) for one in found}
+    inside = set(cluster(mine.workspace, place.cluster).train_ids) if place.cluster >= 0 else None
+    figure = review_charts.cluster_map(points, names, inside)
+    key = f"{MAP}_{place.cluster}"  # a new chart has no point selected
+    st.plotly_chart(figure, key=key, on_select=lambda: _pick(place, key), selection_mode="points", config=STILL)
+    render.hint("Near points pull the model the same way; axes and larger distances mean nothing. A click opens a cluster.")
+
+
+def _pick(place: ClustersPlace, key: str) -> None:
+    for point in st.session_state[key]["selection"]["points"]:
+        number = (point.get("customdata") or [-1])[0]
+        go(place.at(cluster=int(number), page=1))
+
+
+def _cards(place: ClustersPlace, found: list[Cluster]) -> None:
+    st.session_state["clusters_show"] = place.show
+    with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(width="stretch"):
+            render.heading("Clusters", f"the largest {MOST_CARDS}" if len(found) > MOST_CARDS else "the largest first")
+        st.segmented_control(
+            "Show", list(SHOW), format_func=SHOW.get, key="clusters_show", required=True, label_visibility="collapsed",
+            on_change=_show, args=(place,),
+        )  # fmt: skip
+    if place.show == "changed":
+        found = [one for one in found if len(label_change(one)) > 1]
+    if not found:
+        render.hint("No cluster at this threshold and size: move the sliders.")
+        return
+    rows.draw([_card(one) for one in found[:MOST_CARDS]], key=ROWS, on_open=lambda: _open(place))
+
+
+def name(one: Cluster) -> str:
+    """A cluster's name: the words its members share."""
+    return ", ".join(one.words[:NAME_WORDS]) or "no word in common"
+
+
+def _card(one: Cluster) -> dict[str, Any]:
+    return rows.row(
+        str(one.number),
+        name=name(one),
+        labels=[(f"{one.size:,} examples", "quiet"), *label_change(one)],
+        sides=[],
+        foot=f"given {bulk_words.counts(one.labels)} · the model says {bulk_words.counts(one.predictions)}",
+    )
+
+
+def label_change(one: Cluster) -> list[tuple[str, str]]:
+    """The commonest label of a cluster and the one suggested for most of it, as chips."""
+    given, suggested = next(iter(one.labels)), next(iter(one.suggestions))
+    if given == suggested:
+        return [(given, "label")]
+    return [(given, "label"), ("→", "arrow"), (suggested, "new")]
+
+
+def _open(place: ClustersPlace) -> None:
+    go(place.at(cluster=int(rows.opened(ROWS) or -1), page=1))
+
+
+def _show(place: ClustersPlace) -> None:
+    go(place.at(show=st.session_state["clusters_show"]))
+
+
+def _change(place: ClustersPlace) -> None:
+    go(
+        place.at(
+            threshold=round(st.session_state["clusters_threshold"], 2), size=st.session_state["clusters_size"], cluster=-1, page=1
+        )
+    )

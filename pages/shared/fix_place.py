@@ -1,0 +1,59 @@
+"""What the address of the Fix list page says: which part of it, how disagreements are settled, and the rule being looked at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import influence
+from influence.agreement import POLICIES
+from influence.rules import BY, Rule
+from pages.shared.places import Place
+
+PARTS = {"changes": "Changes", "rules": "Rules", "agreement": "Agreement", "log": "Log"}
+POLICY_NAMES = {"majority": "majority", "latest": "latest decision", "adjudicated": "adjudicator only"}
+ACTIONS = {"relabel": "relabelled", "remove": "removed", "mask": "masked of these words", "keep": "kept as they are"}
+BY_NAMES = {"words": "contain the words", "regex": "match the expression", "sql": "fulfil the SQL condition"}
+assert set(POLICY_NAMES) == set(POLICIES)
+assert set(BY_NAMES) == set(BY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixPlace(Place):
+    """Every field is one parameter of the address."""
+
+    part: str = "changes"
+    policy: str = "majority"
+    page: int = 1
+    by: str = "words"
+    pattern: str = ""
+    action: str = "relabel"
+    label: str = ""  # the new one
+    only: str = ""  # among the examples of this label
+    note: str = ""
+
+    def rule(self) -> Rule:
+        """The rule that the address spells. Raises `SettingsError` for one that makes no sense."""
+        return Rule(
+            by=self.by,
+            pattern=self.pattern,
+            action=self.action,
+            new_label=(self.label or None) if self.action == "relabel" else None,
+            only_label=self.only or None,
+        )
+
+    def part_only(self, part: str) -> "FixPlace":
+        """Another part of the page."""
+        return FixPlace(workspace=self.workspace, policy=self.policy, part=part)
+
+
+def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[FixPlace, list[str]]:
+    """The place an address names."""
+    labels = workspace.info.labels
+    allowed = {
+        "part": PARTS,
+        "policy": POLICY_NAMES,
+        "by": BY_NAMES,
+        "action": ACTIONS,
+        "label": labels,
+        "only": labels,
+    }
+    return FixPlace.read(parameters, workspace=workspace.name, allowed=allowed, ranges={"page": (1, 10**6)})

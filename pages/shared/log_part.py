@@ -1,0 +1,50 @@
+"""The Fix list's log: every event ever made, with what was on screen."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+import streamlit as st
+
+from pages.shared import render
+from pages.shared.desk import Desk
+from pages.shared.fix_place import FixPlace
+from pages.shared.places import go
+
+PAGE = 100
+COLUMNS = {
+    "seq": "number", "at": "when (UTC)", "reviewer": "reviewer", "auth": "known by", "kind": "event", "example_id": "example",
+    "old_label": "label", "new_label": "new label", "words": "words", "note": "note", "target": "takes back or redoes",
+    "undone": "undone", "queue": "queue", "origin": "made by", "ms_on_screen": "ms on screen", "method": "method",
+    "score": "score", "evidence": "on screen", "build": "build",
+}  # fmt: skip
+
+
+def draw(mine: Desk, place: FixPlace) -> None:
+    """The whole part, the latest events first."""
+    events = mine.reviews.audit()
+    broken = mine.reviews.log.verify()
+    render.heading("Log", f"{len(events):,} events; nothing is ever overwritten")
+    if broken:
+        render.notes(broken)
+    else:
+        render.hint("Every record follows from the one before: the chain of hashes is whole.")
+    if events.empty:
+        return
+    pages = max(1, -(-len(events) // PAGE))
+    page = min(place.page, pages)
+    shown = events.iloc[::-1].iloc[(page - 1) * PAGE : page * PAGE]
+    st.dataframe(_readable(shown), hide_index=True, height=640, key=f"log_{page}")
+    if pages > 1:
+        key = f"log_page_{page}"
+        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(place, key))
+
+
+def _readable(events: pd.DataFrame) -> pd.DataFrame:
+    frame = events[list(COLUMNS)].rename(columns=COLUMNS)
+    frame["when (UTC)"] = frame["when (UTC)"].dt.strftime("%Y-%m-%d %H:%M:%S")
+    frame["words"] = [", ".join(words) if isinstance(words, Iterable) else "" for words in frame["words"]]
+    return frame
+
+
+def _to_page(place: FixPlace, key: str) -> None:
+    go(place.at(page=st.session_state[key] or 1))

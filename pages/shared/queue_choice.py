@@ -1,0 +1,161 @@
+"""The Review page before a queue is chosen: the queues there are, and what new ones can be made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+import influence
+from influence.agreement import conflicts
+from influence.queues import FLAGGED, Queue
+from pages.shared import answers, case_view, desk, render, shell, suspicions
+from pages.shared.desk import Desk
+from pages.shared.places import go
+from pages.shared.render import md
+from pages.shared.review_place import ReviewPlace
+
+SIZES = {50: "50", 200: "200", 1_000: "1,000", 0: "all"}
+OPINIONS = [1, 2, 3]
+MOST_QUEUES = 30
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a queue can be made of: its name, a remark, the examples in order, and what the log says of them."""
+
+    key: str
+    name: str
+    about: str
+    ids: Sequence[str]
+    origin: dict[str, Any]
+    adjudicates: bool = False
+
+
+def draw(mine: Desk, place: ReviewPlace) -> None:
+    """The page."""
+    with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
+        with st.container(width="stretch", key="wt-review-title"):
+            render.title("Review")
+        desk.who(mine)
+    message, failed = desk.said()
+    if message:
+        render.said(message, failed=failed)
+    for warning in mine.reviews.warnings:
+        st.warning(md(warning, 400))
+    if place.test:
+        _behind(mine, place)
+    left, right = st.columns([1.3, 1], gap="large")
+    with left:
+        _open_queues(mine, place)
+    with right:
+        _new_queues(mine)
+
+
+def make_queue(mine: Desk, source: Source, *, size: int = 0, opinions: int = 1, blind: bool = False) -> ReviewPlace | None:
+    """Make a queue of the first `size` examples, 0 for all, or find the one that is the same. For callbacks."""
+    ids = list(source.ids)[: size or None]
+    try:
+        queue = mine.queues.create(
+            mine.reviewer, source.name, ids, overlap=opinions, blind=blind, adjudicates=source.adjudicates, source=source.origin
+        )
+    except influence.WordtraceError as error:
+        desk.say(f"No queue was made: {error}", failed=True)
+        return None
+    return ReviewPlace(workspace=mine.workspace.name, queue=queue.id)
+
+
+def _start(mine: Desk, source: Source, size: int, opinions: int, blind: bool) -> None:
+    place = make_queue(mine, source, size=size, opinions=opinions, blind=blind)
+    if place is not None:
+        go(place)
+
+
+def _open_queues(mine: Desk, place: ReviewPlace) -> None:
+    flagged = mine.reviews.flagged(mine.reviewer)
+    queues = mine.queues.all()[::-1][:MOST_QUEUES]
+    render.heading("Queues", f"{len(queues)} open" if queues else "")
+    if not queues and not flagged:
+        render.hint("None yet. Make one at the right: everybody on this server can then work it, nobody gets what another has.")
+    for queue in queues:
+        _row(mine, place, queue)
+    if flagged:
+        with st.container(horizontal=True, vertical_alignment="center", key="wt-queue-flagged"):
+            with st.container(key="wt-queue-name-flagged", width="stretch"):
+                render.progress("My flagged ones", [], None, f"{len(flagged):,} that you were not sure of")
+            st.button("Open", key="queue_flagged", on_click=go, args=(ReviewPlace(workspace=place.workspace, queue=FLAGGED),))
+
+
+def _row(mine: Desk, place: ReviewPlace, queue: Queue) -> None:
+    progress = mine.queues.progress(queue.id, mine.reviewer)
+    with st.container(horizontal=True, vertical_alignment="center", key=f"wt-queue-{queue.id}"):
+        with st.container(key=f"wt-queue-name-{queue.id}", width="stretch"):
+            render.progress(queue.name, case_view.tags(queue), case_view.share(progress), case_view.counts(progress))
+        there = ReviewPlace(workspace=place.workspace, queue=queue.id)
+        st.button(
+            "Continue" if progress.decided else "Start", key=f"queue_{queue.id}", on_click=go, args=(there,),
+            type="primary" if progress.left else "secondary",
+        )  # fmt: skip
+        st.button(
+            "Close", key=f"queue_close_{queue.id}", type="tertiary", on_click=_close, args=(mine, queue),
+            help="Takes it off this list; its decisions stay",
+        )  # fmt: skip
+
+
+def _close(mine: Desk, queue: Queue) -> None:
+    mine.queues.change(mine.reviewer, queue.id, closed=True)
+    desk.say(f"Closed: {queue.name}")
+
+
+def _new_queues(mine: Desk) -> None:
+    render.heading("A new queue")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        size = st.segmented_control("Examples", list(SIZES), format_func=SIZES.get, default=200, required=True, key="queue_size")
+        opinions = st.segmented_control(
+            "Opinions on each", OPINIONS, default=1, required=True, key="queue_opinions",
+            help="How many reviewers each example is wanted from",
+        )  # fmt: skip
+        blind = st.segmented_control(
+            "Others and the model", ["shown", "blind"], default="shown", required=True, key="queue_blind",
+            help="Blind: what others decided and what the model suggests stay hidden until you have decided",
+        )  # fmt: skip
+    for source in _sources(mine):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"wt-source-{source.key}"):
+            with st.container(key=f"wt-source-name-{source.key}", width="stretch"):
+                render.progress(source.name, [], None, source.about)
+            st.button(
+                "Start", key=f"source_{source.key}", on_click=_start, disabled=not source.ids,
+                args=(mine, source, 0 if source.adjudicates else size, opinions, blind == "blind"),
+            )  # fmt: skip
+    if not suspicions.known(mine.workspace):
+        shell.link("suspects", "Compute the suspects first for the best order", workspace=mine.workspace.name)
+    shell.link("clusters", "Or review a whole cluster", workspace=mine.workspace.name)
+
+
+def _sources(mine: Desk) -> list[Source]:
+    contradicted = answers.contradicted(mine.workspace)
+    found = []
+    if suspicions.known(mine.workspace):
+        ids = suspicions.ranked_ids(mine.workspace)
+        about = f"{len(ids):,}, the most suspicious first"
+        found.append(Source("suspects", "All suspects", about, ids, {"kind": "suspects"}))
+    about = f"{len(contradicted):,} training examples whose label the model does not predict, the surest first"
+    found.append(Source("contradicted", "Labels the model contradicts", about, contradicted, {"kind": "contradicted"}))
+    if open_conflicts := conflicts(mine.reviews):
+        ids = [conflict.example_id for conflict in open_conflicts]
+        about = f"{len(ids):,} on which reviewers disagree; your decision settles them"
+        found.append(Source("conflicts", "Conflicts", about, ids, {"kind": "conflicts"}, adjudicates=True))
+    return found
+
+
+def _behind(mine: Desk, place: ReviewPlace) -> None:
+    """The offer that a link from a wrong prediction makes."""
+    ids = suspicions.ids_behind(mine.workspace, place.test)
+    source = Source("test", f"Behind {place.test}", "", ids, {"kind": "test", "test": place.test})
+    with st.container(border=True, key="wt-behind"):
+        if ids:
+            render.heading(f"Behind the test sentence {place.test}", f"{len(ids):,} suspects, the strongest first")
+            args = (mine, source, 0, 1, False)
+            st.button("Review them", type="primary", key="source_test", on_click=_start, args=args)
+        else:
+            render.hint(f"No suspect stands behind the test sentence {place.test}.")

@@ -1,0 +1,55 @@
+"""The Review page: a choice of queues, or one example of a queue at a time."""
+
+import time
+
+import streamlit as st
+
+import influence
+from pages.shared import case_view, desk, places, queue_choice, review_place
+from pages.shared.desk import Desk
+
+RENEW = 30  # seconds; a lease lasts 90
+PAUSE_AFTER = 600  # seconds without a key, from which an example goes back to its queue
+PAUSED, TOUCHED = "wt_review_paused", "wt_review_touched"
+
+
+def draw(workspace: influence.Workspace) -> None:
+    """The page below the frame."""
+    mine = desk.sit_down(workspace)
+    _page(mine)
+    _heartbeat(mine)
+
+
+@st.fragment
+def _page(mine: Desk) -> None:
+    """A fragment: a key press does not draw the frame again."""
+    if not mine.known:
+        st.rerun()  # another name is to be asked for, which is the whole page's business
+    place, ignored = review_place.read(st.query_params.to_dict(), mine.workspace)
+    places.warn(ignored)
+    if st.session_state.get(PAUSED):
+        case_view.paused(mine, place, on_resume=touch)
+        return
+    if place.queue or place.id:
+        case_view.draw(mine, place)
+    else:
+        queue_choice.draw(mine, place)
+
+
+def touch() -> None:
+    """Somebody is there. Only for callbacks."""
+    st.session_state[PAUSED] = False
+    st.session_state[TOUCHED] = time.monotonic()
+
+
+@st.fragment(run_every=RENEW)
+def _heartbeat(mine: Desk) -> None:
+    """Renews the lease of what is on screen while somebody is there; an example must not stay locked by who has left."""
+    last = max(st.session_state.get(TOUCHED, 0.0), case_view.shown_since())
+    if not mine.known or not last or st.session_state.get(PAUSED):
+        return
+    if time.monotonic() - last > PAUSE_AFTER:
+        mine.queues.leave(mine.reviewer)
+        st.session_state[PAUSED] = True
+        st.rerun()
+    mine.queues.renew(mine.reviewer)

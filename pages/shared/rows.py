@@ -1,0 +1,93 @@
+"""A list of training examples on screen: suspects, members of a cluster, rows of a fix list."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.board import Piece, fold
+from pages.shared.case import stamped
+from pages.shared.render import ASSETS
+
+_component = st.components.v2.component(
+    "wordtrace_rows",
+    html="<div\nclass='rows'></div>",
+    css=(ASSETS / "rows.css").read_text(encoding="utf-8"),
+    js=(ASSETS / "rows.js").read_text(encoding="utf-8"),
+)
+
+
+def row(
+    id: str,
+    *,
+    labels: Iterable[tuple[str, str]],
+    sides: list[list[Piece]],
+    sums: Mapping[int, float] | None = None,
+    reason: str = "",
+    foot: str = "",
+    state: str = "",
+    signals: Iterable[Mapping[str, Any]] = (),
+    links: Iterable[tuple[str, str]] = (),
+    name: str = "",
+) -> dict[str, Any]:
+    """One line of the list; `links` are a text and an address, which opens in a tab of its own.
+
+    A line with a `name` opens by a click on it: see `opened`.
+    """
+    return {
+        "id": id,
+        "name": name,
+        "labels": list(labels),
+        "sides": [fold(side) for side in sides],
+        "sums": {str(word): score for word, score in (sums or {}).items()},
+        "reason": reason,
+        "foot": foot,
+        "state": state,
+        "signals": list(signals),
+        "links": list(links),
+    }
+
+
+def plain(text: str, text_pair: str | None = None) -> list[list[Piece]]:
+    """A text without lit words."""
+    return [[(side, -1, 0)] for side in (text, text_pair) if isinstance(side, str)]
+
+
+def draw(
+    lines: list[dict[str, Any]],
+    *,
+    key: str,
+    query: str = "",
+    chosen: Collection[str] | None = None,
+    on_tick: Callable[[], None] | None = None,
+    on_open: Callable[[], None] | None = None,
+) -> None:
+    """Draw the list; with `chosen` its lines can be ticked, and a tick is in `ticked(key)` for the callback."""
+    data = stamped({"rows": lines, "query": query, "choosable": chosen is not None})
+    nothing: Callable[[], None] = lambda: None  # noqa: E731
+    _component(
+        key=key,
+        data={**data, "chosen": sorted(chosen or ())},
+        on_ticked_change=on_tick or nothing,
+        on_opened_change=on_open or nothing,
+    )
+
+
+def ticked(key: str) -> tuple[str, bool]:
+    """The line that was ticked or cleared just now; for use in the callback."""
+    found = st.session_state[key].get("ticked") or {}
+    return str(found.get("id") or ""), bool(found.get("on"))
+
+
+def opened(key: str) -> str:
+    """The line whose name was clicked just now; for use in the callback."""
+    return str(st.session_state[key].get("opened") or "")
+
+
+def change(old: str, new: str | None, action: str) -> list[tuple[str, str]]:
+    """What a decision makes of a label, as chips."""
+    if action == "relabel" and new is not None:
+        return [(old, "label"), ("→", "arrow"), (new, "new")]
+    if action == "remove":
+        return [(old, "label"), ("→", "arrow"), ("removed", "gone")]
+    return [(old, "label"), (action, "quiet")]

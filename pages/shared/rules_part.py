@@ -1,0 +1,170 @@
+"""The Fix list's rules: written, looked at on the data, applied as one, taken back as one."""
+
+from typing import Any
+
+import streamlit as st
+
+import influence
+from influence.events import Action
+from influence.masking import find
+from influence.rules import AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
+from pages.shared import bulk_words, desk, numbers, render, review_charts, reviewer, rows
+from pages.shared.board import SHOWN, Piece
+from pages.shared.charts import STILL
+from pages.shared.desk import Desk
+from pages.shared.fix_place import ACTIONS, BY_NAMES, FixPlace
+from pages.shared.places import go
+from pages.shared.render import md
+
+ANY = ""
+SAMPLES = 12
+EXAMPLES = {
+    "words": "championship series",
+    "regex": r"(?i)red sox|yankees",
+    "sql": "label <> predicted and confidence > 0.95 and length(text) < 80",
+}
+HELP = {
+    "words": "Whole words, whatever their case. Commas between phrases: all of them must occur.",
+    "regex": "An RE2 expression, matched anywhere in a text; (?i) ignores case.",
+    "sql": "Over the columns id, text, text_pair, label, predicted and confidence, in DuckDB's SQL.",
+}
+
+
+def draw(mine: Desk, place: FixPlace) -> None:
+    """The whole part."""
+    left, right = st.columns([1.4, 1], gap="large")
+    with left:
+        _form(mine, place)
+        if place.pattern.strip() and (place.label or place.action != "relabel"):
+            _look(mine, place)
+    with right:
+        _applied(mine)
+
+
+def _form(mine: Desk, place: FixPlace) -> None:
+    """The rule as a sentence. Its parts follow the address, and their callbacks write it."""
+    labels = mine.workspace.info.labels
+    keys = {name: f"rule_{name}" for name in ("only", "by", "pattern", "action", "label", "note")}
+    for name, key in keys.items():
+        st.session_state[key] = getattr(place, name) or (None if name == "label" else getattr(place, name))
+    told = {"on_change": _spell, "args": (place, keys)}
+    render.heading("A rule", "decides every example that it matches, as one")
+    with st.container(border=True, key="wt-rule"):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.selectbox("Examples labelled", [ANY, *labels], format_func=_or_anything, key=keys["only"], width=190, **told)
+            st.selectbox("that", list(BY_NAMES), format_func=BY_NAMES.get, key=keys["by"], width=230, **told)
+        st.text_input(
+            "these",
+            key=keys["pattern"],
+            max_chars=2_000,
+            placeholder=f"for example: {EXAMPLES[place.by]}",
+            help=HELP[place.by],
+            **told,
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.selectbox("are to be", list(ACTIONS), format_func=ACTIONS.get, key=keys["action"], width=190, **told)
+            if place.action == "relabel":
+                st.selectbox("as", labels, index=None, key=keys["label"], width=230, placeholder="the new label", **told)
+        st.text_input("because", key=keys["note"], max_chars=300, placeholder="a note for the fix list, if you like", **told)
+
+
+def _or_anything(label: str) -> str:
+    return label or "anything"
+
+
+def _spell(place: FixPlace, keys: dict[str, str]) -> None:
+    """Put the rule as it is filled in into the address, from which it is then read."""
+    go(place.at(**{name: st.session_state.get(key) or "" for name, key in keys.items()}))
+
+
+def _look(mine: Desk, place: FixPlace) -> None:
+    who = mine.somebody
+    if who is None:
+        render.hint("A rule is applied in somebody's name; who are you?")
+        reviewer.ask()
+        return
+    try:
+        rule = place.rule()
+        found = preview(mine.reviews, who, rule, samples=SAMPLES)
+    except influence.WordtraceError as error:
+        st.error(md(error, 600))
+        return
+    render.heading(f"{len(found.example_ids):,} examples would change", bulk_words.counts(found.labels))
+    render.hint(_beside(found))
+    st.button(
+        f"Apply to {len(found.example_ids):,} examples", key="rule_apply", type="primary", disabled=not found.example_ids,
+        on_click=_apply, args=(mine, place, rule),
+    )  # fmt: skip
+    if rule.action in ("relabel", "remove"):
+        st.plotly_chart(review_charts.balance(found.before, found.after), key="rule_balance", config=STILL)
+    render.heading("The first of them" if len(found.example_ids) > SAMPLES else "All of them")
+    rows.draw([_row(sample, rule) for sample in found.samples], key="rule_rows")
+
+
+def _beside(found: Preview) -> str:
+    parts = []
+    if found.decided:
+        parts.append(f"{len(found.decided):,} more match, but you have decided them otherwise: they stay as you decided")
+    if found.unchanged:
+        parts.append(f"{found.unchanged:,} more match and would not change")
+    return ". ".join(parts)
+
+
+def _row(sample: Any, rule: Rule) -> dict[str, Any]:
+    phrases = rule.phrases if rule.by == "words" else ()
+    sides = [_lit(text, phrases) for text in (sample.text, sample.text_pair) if text is not None]
+    foot = (
+        "" if sample.predicted == sample.label else f"the model says {sample.predicted}, {numbers.probability(sample.confidence)}"
+    )
+    return rows.row(sample.id, labels=rows.change(sample.label, rule.new_label, rule.action), sides=sides, foot=foot)
+
+
+def _lit(text: str, phrases: tuple[str, ...]) -> list[Piece]:
+    """The text in pieces, the matched phrases as lit words."""
+    pieces: list[Piece] = []
+    at = 0
+    for start, end in sorted(span for phrase in phrases for span in find(text, phrase)):
+        if start >= at:
+            pieces += [(text[at:start], -1, SHOWN), (text[start:end], 0, SHOWN)]
+            at = end
+    return [piece for piece in [*pieces, (text[at:], -1, SHOWN)] if piece[0]]
+
+
+def _apply(mine: Desk, place: FixPlace, rule: Rule) -> None:
+    try:
+        action = apply_rule(mine.reviews, mine.reviewer, rule, note=place.note)
+    except influence.WordtraceError as error:
+        desk.say(f"Not applied: {error}", failed=True)
+        return
+    desk.say(f"Applied at {desk.clock(action.at)} to {len(action.example_ids):,} examples: {rule}")
+    go(place.part_only("rules"))
+
+
+def _applied(mine: Desk) -> None:
+    found = applied_rules(mine.reviews)
+    render.heading("Applied rules", f"{sum(not one.action.undone for one in found):,} stand" if found else "")
+    if not found:
+        render.hint("None yet. A rule is kept with its matches, and can be revoked as one at any time.")
+    for one in found:
+        _one(mine, one)
+
+
+def _one(mine: Desk, one: AppliedRule) -> None:
+    action = one.action
+    with st.container(border=True, key=f"wt-rule-{action.id}"):
+        render.rule(str(one.rule), revoked=action.undone)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            with st.container(width="stretch"):
+                about = f"{len(action.example_ids):,} examples · {action.reviewer} · {numbers.moment(action.at.isoformat())}"
+                render.hint(about + (" · revoked" if action.undone else ""))
+            if not action.undone and mine.known:
+                st.button("Revoke", key=f"rule_revoke_{action.id}", on_click=_revoke, args=(mine, action))
+
+
+def _revoke(mine: Desk, action: Action) -> None:
+    try:
+        mine.reviews.revoke(mine.reviewer, action.id)
+    except influence.WordtraceError as error:
+        desk.say(f"Not revoked: {error}", failed=True)
+        return
+    desk.say(f"Revoked: {len(action.example_ids):,} examples are as they were before.")

@@ -1,0 +1,50 @@
+"""The wrong test predictions that one suspect drives."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from influence.mislabels import Suspect
+from pages.shared import numbers, render, rows, shell
+from pages.shared.desk import Desk
+from pages.shared.places import go
+from pages.shared.render import md
+from pages.shared.suspects_place import SuspectsPlace
+
+MOST = 100
+
+
+def draw(mine: Desk, place: SuspectsPlace, found: Suspect) -> None:
+    """The suspect, and below it the test errors, the strongest first."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("All suspects", icon=":material/list:", key="suspects_back", on_click=go, args=(place.listing(),))
+        shell.link("review", f"Review {md(found.train_id)}", workspace=place.workspace, id=found.train_id)
+    labels = [(found.label, "label")]
+    if found.suggested_label != found.label:
+        labels += [("→", "arrow"), (found.suggested_label, "new")]
+    sides = rows.plain(found.text, found.text_pair)
+    rows.draw([rows.row(found.train_id, labels=labels, sides=sides, reason=found.reason)], key="suspects_one")
+    errors = found.errors
+    if errors.empty:
+        render.hint("It is among the strongest opponents of no wrong test prediction.")
+        return
+    shown = errors.head(MOST)
+    rest = f"the strongest {MOST} of them" if len(errors) > MOST else "the strongest first"
+    render.heading(f"It drives {len(errors):,} test error{'s' if len(errors) != 1 else ''}", rest)
+    rows.draw([_row(place.workspace, row) for row in shown.to_dict("records")], key="suspects_errors")
+
+
+def _row(workspace: str, row: dict[str, Any]) -> dict[str, Any]:
+    id, word = str(row["test_id"]), row["word"]
+    through = f" through “{word}”" if isinstance(word, str) else ""
+    return rows.row(
+        id,
+        labels=[(row["label"], "label"), ("≠", "arrow"), (row["predicted"], "label")],
+        sides=rows.plain(row["text"], row["text_pair"]),
+        foot=f"{numbers.score(row['score'])}{through}; its opponent number {int(row['rank'])}",
+        links=[
+            ("Explore", "explore?" + urlencode({"workspace": workspace, "show": "all", "id": id})),
+            ("All suspects behind it", "suspects?" + urlencode({"workspace": workspace, "test": id})),
+        ],
+    )

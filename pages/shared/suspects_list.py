@@ -1,0 +1,162 @@
+"""The ranked list of suspects: filters, order, rows to choose, and what to do with them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from influence.events import Decision, Evidence
+from influence.mislabels import SIGNALS, SuspectFilter, suspect_ids, suspects
+from pages.shared import bulk_bar, render, rows, suspicions, verdicts
+from pages.shared.bulk_bar import Chosen
+from pages.shared.desk import Desk
+from pages.shared.places import go
+from pages.shared.suspects_place import DECIDED, SHOW, SuspectsPlace
+from pages.shared.suspicions import SORTS
+
+PAGE = 20
+ANY = ""
+ROWS, CHOSEN = "suspects_rows", "wt_suspects_chosen"
+
+
+def draw(mine: Desk, place: SuspectsPlace) -> None:
+    """Filters, how many suspects they leave, the actions, and one page of rows."""
+    _filters(mine, place)
+    decided = [d.example_id for d in mine.reviews.decisions()] if place.decided else []
+    wanted = place.filter(list(dict.fromkeys(decided)))
+    total, page = suspects(mine.workspace, wanted, order=place.sort, limit=PAGE, offset=(place.page - 1) * PAGE)
+    pages = max(1, -(-total // PAGE))
+    if place.page > pages:
+        place = place.at(page=pages)
+        total, page = suspects(mine.workspace, wanted, order=place.sort, limit=PAGE, offset=(pages - 1) * PAGE)
+    if not total:
+        render.hint(f"None of the {mine.workspace.info.n_train:,} training examples is like that.")
+        st.button(
+            "Clear the filters", key="suspects_clear", on_click=go, args=(SuspectsPlace(workspace=place.workspace, show="all"),)
+        )
+        return
+    ids = [str(id) for id in page["train_id"]]
+    chosen = [id for id in st.session_state.get(CHOSEN, ()) if id in mine.reviews.corpus.examples]
+    every = partial(suspect_ids, mine.workspace, wanted, order=place.sort)
+    with bulk_bar.draw(mine, _scopes(mine, place, chosen, total, every), key="suspects"):
+        _selection(ids, chosen)
+    draw_rows(mine, page, query=place.q, chosen=chosen)
+    if pages > 1:
+        key = f"suspects_page_{place.page}"  # pagination takes its page as a default only
+        st.pagination(pages, default=place.page, key=key, on_change=_to_page, args=(place, key))
+
+
+def draw_rows(mine: Desk, page: Any, *, query: str = "", chosen: list[str] | None = None) -> None:
+    """Suspects as rows; with `chosen` they can be ticked."""
+    ids = [str(id) for id in page["train_id"]]
+    standing: dict[str, list[Decision]] = {}
+    for decision in mine.reviews.decisions(ids):
+        standing.setdefault(decision.example_id, []).append(decision)
+    largest = suspicions.scales(mine.workspace)
+    lines = [_row(mine, row, standing.get(str(row["train_id"]), []), largest) for row in page.to_dict("records")]
+    rows.draw(lines, key=ROWS, query=query, chosen=chosen, on_tick=_tick)
+
+
+def evidence(mine: Desk, ids: list[str]) -> dict[str, Evidence]:
+    """What is known of each suspect, for the log and the fix list's reasons."""
+    found: dict[str, Evidence] = {}
+    _, page = suspects(mine.workspace, SuspectFilter(among=ids), limit=max(len(ids), 1))
+    for row in page.to_dict("records"):
+        details = {"reason": row["reason"], "suggested_label": row["suggested_label"]}
+        found[str(row["train_id"])] = Evidence(method="suspicion", score=row["suspicion"], details=details)
+    return found
+
+
+def suggested(mine: Desk, ids: list[str]) -> dict[str, str]:
+    """The label suggested for each example, where that is another than its own."""
+    _, page = suspects(mine.workspace, SuspectFilter(among=ids, changed=True), limit=max(len(ids), 1))
+    return {str(id): str(label) for id, label in zip(page["train_id"], page["suggested_label"], strict=True)}
+
+
+def scope(
+    mine: Desk, key: str, name: str, ids: Callable[[], list[str]], count: int, origin: dict[str, Any], queue: str
+) -> Chosen:
+    """Suspects to act on, with their suggestions and reasons."""
+    return Chosen(key, name, ids, count, origin, queue, partial(suggested, mine), partial(evidence, mine))
+
+
+def _scopes(mine: Desk, place: SuspectsPlace, chosen: list[str], total: int, every: Callable[[], list[str]]) -> list[Chosen]:
+    origin = {"kind": "filter", "filter": place.at(page=1, workspace="").parameters()}
+    whole = scope(mine, "filter", f"all {total:,} like this", every, total, origin, f"Suspects: {place.in_words()}")
+    if not chosen:
+        return [whole]
+    origin = {"kind": "selection"}
+    return [scope(mine, "chosen", f"{len(chosen):,} chosen", lambda: chosen, len(chosen), origin, "Chosen suspects"), whole]
+
+
+def _selection(ids: list[str], chosen: list[str]) -> None:
+    fresh = [id for id in ids if id not in chosen]
+    if fresh:
+        st.button(f"Choose these {len(ids)}", key="suspects_choose", type="tertiary", on_click=_choose, args=(chosen, fresh))
+    if chosen:
+        st.button("Choose none", key="suspects_none", type="tertiary", on_click=_choose, args=([], []))
+
+
+def _row(mine: Desk, row: dict[str, Any], standing: list[Decision], largest: dict[str, float]) -> dict[str, Any]:
+    id = str(row["train_id"])
+    workspace = mine.workspace.name
+    labels = [(row["label"], "label")]
+    if row["suggested_label"] != row["label"]:
+        labels += [("→", "arrow"), (row["suggested_label"], "new")]
+    links = [("Review", "review?" + urlencode({"workspace": workspace, "id": id}))]
+    if errors := int(row["driven_errors"]):
+        name = f"{errors:,} test error{'s' if errors != 1 else ''} it drives"
+        links.append((name, "suspects?" + urlencode({"workspace": workspace, "id": id})))
+    return rows.row(
+        id,
+        labels=labels,
+        sides=rows.plain(row["text"], row["text_pair"]),
+        reason=row["reason"],
+        state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing),
+        signals=[signal._asdict() for signal in suspicions.signals({name: row[name] for name in SIGNALS}, largest)],
+        links=links,
+        foot=f"{row['score']:+.3g} through “{row['word']}”".replace("-", "−") if "score" in row and row["word"] else "",
+    )
+
+
+def _tick() -> None:
+    id, on = rows.ticked(ROWS)
+    others = [one for one in st.session_state.get(CHOSEN, []) if one != id]
+    st.session_state[CHOSEN] = [*others, id] if on and id else others
+
+
+def _choose(kept: list[str], more: list[str]) -> None:
+    st.session_state[CHOSEN] = [*kept, *more]
+
+
+def _filters(mine: Desk, place: SuspectsPlace) -> None:
+    labels = [ANY, *mine.workspace.info.labels]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
+        for field, draw_one in (
+            (
+                "q",
+                partial(st.text_input, "Search", type="search", placeholder="part of a text, or an id", width=190, max_chars=200),
+            ),
+            ("show", partial(st.segmented_control, "Show", list(SHOW), format_func=SHOW.get, required=True)),
+            ("label", partial(st.selectbox, "Given label", labels, format_func=_or_any, width=125)),
+            ("suggested", partial(st.selectbox, "Suggested", labels, format_func=_or_any, width=125)),
+            ("decided", partial(st.selectbox, "Decided", list(DECIDED), format_func=DECIDED.get, width=120)),
+            ("sort", partial(st.selectbox, "Sort by", list(SORTS), format_func=SORTS.get, width=190)),
+        ):
+            key = f"suspects_{field}"
+            st.session_state[key] = getattr(place, field)
+            draw_one(key=key, on_change=_change, args=(place, field, key))
+
+
+def _or_any(label: str) -> str:
+    return label or "any"
+
+
+def _change(place: SuspectsPlace, field: str, key: str) -> None:
+    go(place.at(**{field: st.session_state[key] or "", "page": 1}))
+
+
+def _to_page(place: SuspectsPlace, key: str) -> None:
+    go(place.at(page=st.session_state[key] or 1))

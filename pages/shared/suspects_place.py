@@ -1,0 +1,58 @@
+"""What the address of the Suspects page says: filters and order of the list, or one test error, or one suspect."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import influence
+from influence.mislabels import SuspectFilter
+from pages.shared.places import Place
+from pages.shared.suspicions import SORTS
+
+SHOW = {"changed": "Another suggested", "all": "All"}
+DECIDED = {"": "any", "no": "undecided", "yes": "decided"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuspectsPlace(Place):
+    """Every field is one parameter of the address."""
+
+    show: str = "changed"
+    q: str = ""
+    label: str = ""
+    suggested: str = ""
+    decided: str = ""
+    sort: str = "-suspicion"
+    page: int = 1
+    test: str = ""  # the suspects behind this test error only
+    id: str = ""  # the test errors that this suspect drives
+
+    def filter(self, decided_ids: Sequence[str]) -> SuspectFilter:
+        """The list's conditions, given what anybody has decided."""
+        return SuspectFilter(
+            label=self.label or None,
+            suggested_label=self.suggested or None,
+            changed=True if self.show == "changed" else None,
+            text=self.q,
+            among=decided_ids if self.decided == "yes" else None,
+            without=decided_ids if self.decided == "no" else None,
+        )
+
+    def listing(self) -> "SuspectsPlace":
+        """The list without what was picked from it."""
+        return self.at(test="", id="")
+
+    def in_words(self) -> str:
+        """The filter as a person would say it, for the log."""
+        parts = ["another label suggested"] if self.show == "changed" else []
+        parts += [f"labelled {self.label}"] if self.label else []
+        parts += [f"suggested {self.suggested}"] if self.suggested else []
+        parts += [f"containing {self.q!r}"] if self.q else []
+        parts += [DECIDED[self.decided]] if self.decided else []
+        return ", ".join(parts) or "all"
+
+
+def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[SuspectsPlace, list[str]]:
+    """The place an address names; ids are looked up where they are used."""
+    labels = workspace.info.labels
+    allowed = {"show": SHOW, "label": labels, "suggested": labels, "decided": DECIDED, "sort": SORTS}
+    return SuspectsPlace.read(parameters, workspace=workspace.name, allowed=allowed, ranges={"page": (1, 10**6)})

@@ -1,0 +1,131 @@
+"""What the suspects file says about training examples, in the words and numbers of the screen."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import pandas as pd
+import streamlit as st
+
+import influence
+from influence.derived import published
+from influence.mislabels import SuspectFilter, has_suspects, suspect, suspect_ids, suspects, suspects_behind
+from pages.shared import numbers
+
+SORTS = {
+    "-suspicion": "suspicion",
+    "held_out_confidence": "held-out models doubt it",
+    "-misclassified_share": "misclassified in training",
+    "-driven_errors": "drives test errors",
+    "-opposed_tests": "opposes right tests (count)",
+    "-opposition": "opposes right tests (strength)",
+    "-neighbour_disagreement": "neighbours disagree",
+    "-self_influence": "self-influence",
+}
+SCALED = ("self_influence", "opposition", "opposed_tests", "driven_errors")  # their bars are shares of the largest
+
+
+class Signal(NamedTuple):
+    """One signal of a suspect: its name, its value as text, how far its bar goes (0 to 1), and what it means."""
+
+    name: str
+    value: str
+    bar: float
+    about: str
+    strong: bool = False
+
+
+class Suspicion(NamedTuple):
+    """Why one example is suspected; `scales` holds the largest value of the signals that have no largest possible one."""
+
+    suggested_label: str
+    suspicion: float
+    reason: str
+    values: Mapping[str, float | None]
+    scales: Mapping[str, float]
+
+    def signals(self) -> list[Signal]:
+        """Its signals, those that were computed."""
+        return signals(self.values, self.scales)
+
+
+def known(workspace: influence.Workspace) -> bool:
+    """Whether the suspects have been computed; a damaged file counts as not, and computing them again mends it."""
+    try:
+        return has_suspects(workspace)
+    except influence.WorkspaceError:
+        return False
+
+
+def suspicion(workspace: influence.Workspace, train_id: str) -> Suspicion | None:
+    """What is suspected of an example; None where suspects were never computed."""
+    if not known(workspace):
+        return None
+    found = suspect(workspace, train_id)
+    return Suspicion(found.suggested_label, found.suspicion, found.reason, found.signals, scales(workspace))
+
+
+def ranked_ids(workspace: influence.Workspace) -> list[str]:
+    """All examples for which another label is suggested, the most suspicious first."""
+    return _ranked_ids(_file(workspace), workspace)
+
+
+def ids_behind(workspace: influence.Workspace, test_id: str) -> list[str]:
+    """The suspects that drive a wrong test prediction, the strongest first; none for one that does not exist."""
+    if not known(workspace):
+        return []
+    try:
+        return [str(id) for id in suspects_behind(workspace, test_id, changed=True, limit=100)["train_id"]]
+    except influence.QueryError:
+        return []
+
+
+def scales(workspace: influence.Workspace) -> dict[str, float]:
+    """The largest value of each signal that is not a share."""
+    return _scales(_file(workspace), workspace)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _scales(file: str, _workspace: influence.Workspace) -> dict[str, float]:
+    return {name: float(suspects(_workspace, order=f"-{name}", limit=1)[1][name].iloc[0] or 0.0) for name in SCALED}
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _ranked_ids(file: str, _workspace: influence.Workspace) -> list[str]:
+    return suspect_ids(_workspace, SuspectFilter(changed=True))
+
+
+def _file(workspace: influence.Workspace) -> str:
+    """The suspects file that is published now; another once they have been computed anew."""
+    found = published(workspace.build, "suspects")
+    return str(found[0]) if found else ""
+
+
+def signals(values: Mapping[str, Any], largest: Mapping[str, float]) -> list[Signal]:
+    """The signals of one example for the screen; the bar says how far each speaks against the label."""
+
+    def scaled(name: str) -> float:
+        return float(values[name]) / largest[name] if largest.get(name) else 0.0
+
+    confidence = values["held_out_confidence"]
+    found = [Signal("suspicion", f"{values['suspicion']:.2f}", values["suspicion"], "0 to 1, what the ranking goes by", True)]
+    if not _missing(confidence):
+        about = f"models that never saw it give {numbers.probability(confidence)} to its label"
+        found.append(Signal("held-out models doubt it", numbers.probability(1 - confidence), 1 - confidence, about))
+    share, disagreement = values["misclassified_share"], values["neighbour_disagreement"]
+    about = "share of the epochs of training after which it was misclassified"
+    found.append(Signal("misclassified in training", numbers.probability(share), share, about))
+    about = "wrong test predictions that it is among the 100 strongest opponents of"
+    found.append(Signal("drives test errors", f"{int(values['driven_errors']):,}", scaled("driven_errors"), about))
+    about = "right test predictions that it is among the 100 strongest opponents of; the strength is the sum of its scores"
+    strength = f"{int(values['opposed_tests']):,}"
+    found.append(Signal("opposes right tests", strength, scaled("opposed_tests"), about))
+    about = "share of its strongest same-word neighbours' pull that goes against it"
+    found.append(Signal("neighbours disagree", numbers.probability(disagreement), disagreement, about))
+    about = "how hard it pulls at its own prediction, in nats; outliers and wrong labels pull hard"
+    size = numbers.score(values["self_influence"]).removeprefix("+")
+    found.append(Signal("self-influence", size, scaled("self_influence"), about))
+    return found
+
+
+def _missing(value: Any) -> bool:
+    return value is None or bool(pd.isna(value))

@@ -1,0 +1,70 @@
+"""A workspace of its own for a test that decides, and pages opened in somebody's name."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from streamlit.testing.v1 import AppTest
+
+import influence
+from influence.events import Reviewer
+from influence.queues import Queue, Queues
+from influence.review import Reviews, open_reviews
+from influence.review_log import open_log
+from pages.shared import reviewer
+
+ANN, BOB = Reviewer(name="Ann", session="ann's"), Reviewer(name="Bob", session="bob's")
+
+
+@contextmanager
+def own_workspace(workspaces: Path, folder: Path) -> Iterator[Path]:
+    """A root with a copy of the tiny workspace, whose reviews are closed afterwards."""
+    shutil.copytree(workspaces / "tiny", folder / "tiny")
+    yield folder
+    open_log(folder / "tiny").close()
+
+
+def reviews_of(root: Path) -> Reviews:
+    """The reviews that the pages of this process have open."""
+    return open_reviews(influence.open_workspace(root / "tiny"))
+
+
+def queue_of(root: Path, ids: list[str], **settings: Any) -> Queue:
+    """A queue of some examples."""
+    return Queues(reviews_of(root)).create(ANN, "some", ids, **settings)
+
+
+def opener(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Runs a page at an address in somebody's name: `open_as("Ann", "review", queue="q1")`; "" for nobody yet."""
+
+    def opened(who: str, page: str, /, **parameters: str) -> AppTest:
+        monkeypatch.setenv("WORDTRACE_WORKSPACES", str(root))
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        if who:
+            app.session_state[reviewer.NAME] = who
+        if page != "home":
+            app.switch_page(f"pages/{page}.py")
+        for name, value in parameters.items():
+            app.query_params[name] = value
+        return app.run()
+
+    return opened
+
+
+def button(app: AppTest, start: str) -> Any:
+    """The one button whose key begins so."""
+    [found] = [one for one in app.button if (one.key or "").startswith(start)]
+    return found
+
+
+def press(app: AppTest, shortcut: str) -> AppTest:
+    """Press the one button with that key on it, as its key would."""
+    [found] = [one for one in app.button if one.proto.shortcut.lower() == shortcut.lower()]
+    assert not found.disabled, f"{shortcut} is off"
+    found.click().run()
+    assert not app.exception, app.exception
+    return app

@@ -1,0 +1,454 @@
+"""Review under AppTest: who is there, queues, every decision, undo, conflicts, and addresses nobody should trust."""
+
+import html
+import json
+import time
+
+import pytest
+from conftest import HOSTILE_ID, IMAGE, ROOT, SCRIPT, components, joined, parameters_of, shown
+from reviewing_app import ANN, BOB, button, opener, own_workspace, press, queue_of, reviews_of
+from streamlit.testing.v1 import AppTest
+
+import influence
+from influence.agreement import conflicts
+from influence.fixlist import fix_list
+from influence.queues import Queues
+from pages.shared import case_buttons, case_keys, review
+
+IDS = ["train-1", "train-2", "train-3", "train-4", f"{HOSTILE_ID}5", "train-6"]
+
+
+@pytest.fixture
+def root(workspaces, tmp_path):
+    with own_workspace(workspaces, tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def open_as(root, monkeypatch):
+    monkeypatch.setattr(case_keys, "UNREAD", 0.0)
+    return opener(root, monkeypatch)
+
+
+def part(app, name):
+    assert not app.exception, app.exception
+    return next(data for data in components(app) if data.get("part") == name)
+
+
+def on_screen(app):
+    return part(app, "item")["id"]
+
+
+def decided(root, who):
+    """What somebody has decided: by example, the kind and the new label."""
+    return {d.example_id: (d.kind, d.new_label) for d in reviews_of(root).decisions(reviewer=who)}
+
+
+def other_label(root, example_id):
+    label = reviews_of(root).corpus[example_id].label
+    return next(name for name in (SCRIPT, IMAGE) if name != label)
+
+
+# Who is there
+
+
+def test_a_name_is_asked_for_once(open_as):
+    app = open_as("", "review", workspace="tiny")
+    assert "Who is reviewing?" in shown(app)
+    assert not [one for one in app.button if (one.key or "").startswith("source_")]
+    app.text_input[0].set_value("Ann")
+    app.button[0].click().run()
+    assert button(app, "wt_change_reviewer").label == "Ann"
+    assert "A new queue" in shown(app)
+    button(app, "wt_change_reviewer").click().run()
+    assert "Who is reviewing?" in shown(app)
+
+
+@pytest.mark.parametrize("name", ["", "  ", "a;b", "x\ny"])
+def test_a_name_that_cannot_be_one_is_a_message(open_as, name):
+    app = open_as("", "review", workspace="tiny")
+    app.text_input[0].set_value(name)
+    app.button[0].click().run()
+    assert not app.exception
+    assert app.error
+    assert "Who is reviewing?" in shown(app)
+
+
+def test_a_name_is_shown_as_itself(open_as):
+    app = open_as("![m](http://h.example/x.png) <b>", "review", workspace="tiny")
+    assert not app.exception
+    assert button(app, "wt_change_reviewer").label.startswith("\\!\\[m\\]\\(http")
+
+
+def test_a_login_is_the_reviewer(root, monkeypatch):
+    monkeypatch.setenv("WORDTRACE_WORKSPACES", str(root))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.user = {"is_logged_in": True, "email": "ann@example.org"}
+    app.switch_page("pages/review.py")
+    app.run()
+    assert not app.exception, app.exception
+    assert button(app, "wt_change_reviewer").label == "ann\\@example\\.org"
+    assert button(app, "wt_change_reviewer").disabled
+
+
+def test_without_a_login_where_one_is_set_up_there_is_only_the_way_in(root, monkeypatch):
+    monkeypatch.setenv("WORDTRACE_WORKSPACES", str(root))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.user = {"is_logged_in": False}
+    app.switch_page("pages/review.py")
+    app.run()
+    assert [one.label for one in app.main.button] == ["Log in"]
+
+
+# Choosing a queue
+
+
+def test_a_queue_of_what_the_model_contradicts(open_as, root):
+    frame = influence.open_workspace(root / "tiny").store.train_frame()
+    frame = frame[frame["label"] != frame["predicted"]].sort_values("confidence", ascending=False, kind="stable")
+    app = open_as("Ann", "review", workspace="tiny")
+    assert f"{len(frame)} training examples whose label the model does not predict" in shown(app)
+    button(app, "source_contradicted").click().run()
+    queue = parameters_of(app)["queue"]
+    assert Queues(reviews_of(root)).example_ids(queue, ANN) == list(frame["id"])
+    assert on_screen(app) == frame["id"].iloc[0]
+
+
+def test_queues_are_listed_with_what_is_left_and_can_be_closed(open_as, root):
+    queue = queue_of(root, IDS, blind=True, overlap=2)
+    reviews_of(root).decide(ANN, IDS[0], "keep", queue=queue.id)
+    app = open_as("Ann", "review", workspace="tiny")
+    text = shown(app)
+    assert "1 by you · 0 of 6 settled · 5 left" in text
+    assert "2 opinions wanted" in text
+    assert ">blind<" in text
+    button(app, f"queue_close_{queue.id}").click().run()
+    assert f"queue_{queue.id}" not in [one.key for one in app.button]
+    assert decided(root, ANN) == {IDS[0]: ("keep", None)}
+
+
+# Decisions
+
+
+@pytest.mark.parametrize(("key", "kind"), [("K", "keep"), ("X", "remove"), ("F", "flag"), ("S", "skip")])
+def test_a_key_decides_and_brings_the_next(open_as, root, key, kind):
+    queue = queue_of(root, IDS)
+    app = press(open_as("Ann", "review", workspace="tiny", queue=queue.id), key)
+    assert reviews_of(root).standing(IDS[0], ANN).kind == kind
+    assert on_screen(app) == IDS[1]
+    assert parameters_of(app) == {"workspace": "tiny", "queue": queue.id, "id": IDS[1]}
+    assert f" · {kind} · {IDS[0]}" in shown(app)
+
+
+def test_labels_have_numbers_and_the_given_one_keeps(open_as, root):
+    queue = queue_of(root, IDS)
+    labels = influence.open_workspace(root / "tiny").info.labels
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    for example_id in IDS:
+        assert on_screen(app) == example_id
+        app = press(app, str(labels.index(SCRIPT) + 1))
+    corpus = reviews_of(root).corpus
+    assert decided(root, ANN) == {id: ("keep", None) if corpus[id].label == SCRIPT else ("relabel", SCRIPT) for id in IDS}
+    assert "Nothing left for you here" in shown(app)
+
+
+def test_the_example_is_the_data_s(open_as, root):
+    queue = queue_of(root, IDS)
+    for id in IDS:
+        app = open_as("Ann", "review", workspace="tiny", queue=queue.id, id=id)
+        item, example = part(app, "item"), reviews_of(root).corpus[id]
+        assert joined(item["sides"]) == [example.text]
+        assert item["given"] == example.label
+        assert item["suggested"] == (example.predicted if example.predicted != example.label else None)
+        primary = [one.label for one in app.button if (one.key or "").startswith("label_") and one.proto.type == "primary"]
+        assert len(primary) == (item["suggested"] is not None)
+
+
+def test_the_evidence_is_the_engine_s(open_as, root):
+    queue = queue_of(root, IDS)
+    workspace = influence.open_workspace(root / "tiny")
+    for more in (False, True):
+        app = open_as("Ann", "review", workspace="tiny", queue=queue.id, id="train-2")
+        if more:
+            press(app, "E")
+        found = influence.explain(workspace, train_id="train-2", top=6 if more else 3)
+        against, supporting = part(app, "evidence")["groups"][:2]
+        assert [card["id"] for card in against["cards"]] == [one.train.id for one in found.opponents]
+        assert [card["id"] for card in supporting["cards"]] == [one.train.id for one in found.proponents]
+        for card, one in zip(supporting["cards"], found.proponents, strict=True):
+            assert "".join(joined(card["sides"])) == one.train.text
+            assert card["label"] == one.train.label
+
+
+def test_what_was_on_screen_goes_into_the_log(open_as, root):
+    queue = queue_of(root, IDS)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    cards = part(app, "evidence")["groups"][0]["cards"]
+    press(app, "K")
+    event = reviews_of(root).audit().iloc[-1]
+    seen = json.loads(event["evidence"])
+    assert seen["opponents"] == [card["id"] for card in cards]
+    assert 0 <= event["ms_on_screen"] < 60_000
+    assert (event["queue"], event["auth"], event["reviewer"]) == (queue.id, "local", "Ann")
+
+
+def test_words_are_picked_and_masked(open_as, root):
+    queue = queue_of(root, IDS)
+    app = press(open_as("Ann", "review", workspace="tiny", queue=queue.id), "M")
+    words = [one.label for one in app.button if (one.key or "").startswith("word_")]
+    assert words
+    assert not [one for one in app.button if (one.key or "").startswith("keep_")], "its key would decide"
+    assert button(app, "mask_done").disabled
+    press(press(press(app, "1"), "2"), "2")
+    assert button(app, "mask_done").label == "Mask 1 word"
+    picked = part(app, "item")["picked"]
+    assert picked
+    press(app, "Enter")
+    [decision] = reviews_of(root).decisions(reviewer=ANN)
+    assert (decision.kind, decision.example_id) == ("mask", IDS[0])
+    assert len(decision.words) == 1
+    assert on_screen(app) == IDS[1]
+
+
+def test_masking_can_be_left(open_as, root):
+    queue = queue_of(root, IDS)
+    app = press(press(open_as("Ann", "review", workspace="tiny", queue=queue.id), "M"), "Escape")
+    assert button(app, "keep_")
+    assert not decided(root, ANN)
+
+
+def test_a_note_is_kept_and_the_keys_are_off_while_it_is_written(open_as, root):
+    queue = queue_of(root, IDS)
+    app = press(open_as("Ann", "review", workspace="tiny", queue=queue.id), "N")
+    assert all(one.disabled for one in app.button if one.proto.shortcut and one.proto.shortcut != "q")
+    app.text_area[0].set_value(f"look {SCRIPT}")
+    next(one for one in app.button if one.label == "Save note").click().run()
+    assert [note.text for note in reviews_of(root).notes(IDS[0])] == [f"look {SCRIPT}"]
+    assert on_screen(app) == IDS[0]
+    assert part(app, "item")["notes"] == [{"who": "Ann", "text": f"look {SCRIPT}"}]
+    assert not button(app, "keep_").disabled
+
+
+# Undo, redo, and the way through the queue
+
+
+def test_undo_and_redo_without_end(open_as, root):
+    queue = queue_of(root, IDS)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    for key in "KXS1":
+        press(app, key)
+    before = decided(root, ANN)
+    for example_id in IDS[3::-1]:
+        press(app, "U")
+        assert on_screen(app) == example_id
+    assert not decided(root, ANN)
+    assert button(app, "undo_").disabled
+    for _ in range(4):
+        press(app, "Y")
+    assert decided(root, ANN) == before
+    assert on_screen(app) == IDS[4]
+    press(app, "Y")
+    assert "Nothing to do again" in shown(app)
+
+
+def test_undo_takes_back_only_what_was_seen(open_as, root):
+    queue = queue_of(root, IDS)
+    app = press(open_as("Ann", "review", workspace="tiny", queue=queue.id), "K")
+    reviews_of(root).decide(ANN, IDS[5], "remove")  # in another tab, after this one was drawn
+    press(app, "U")
+    assert decided(root, ANN) == {IDS[0]: ("keep", None), IDS[5]: ("remove", None)}
+
+
+def test_next_and_previous_decide_nothing(open_as, root):
+    queue = queue_of(root, IDS)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    assert button(app, "back_").disabled
+    walked = [on_screen(press(app, "J")) for _ in range(6)]
+    assert walked == [*IDS[1:], IDS[0]]
+    press(app, "J")
+    assert [on_screen(app)] + [on_screen(press(app, "J")) for _ in range(2)] == IDS[1:4]
+    assert [on_screen(press(app, "P")) for _ in range(2)] == [IDS[2], IDS[1]]
+    assert not decided(root, ANN)
+
+
+def test_the_last_ten_decisions_are_on_screen(open_as, root):
+    reviews = reviews_of(root)
+    ids = list(reviews.corpus.examples)
+    queue = queue_of(root, ids)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    for _ in range(12):
+        press(app, "K")
+    strip = part(app, "strip")["items"]
+    assert [item["id"] for item in strip] == ids[11:1:-1]
+    assert {item["what"] for item in strip} == {"keep"}
+
+
+def test_a_decision_can_be_changed_later(open_as, root):
+    queue = queue_of(root, IDS)
+    press(open_as("Ann", "review", workspace="tiny", queue=queue.id), "K")
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id, id=IDS[0])
+    assert part(app, "item")["mine"].startswith("keep · ")
+    press(app, "X")
+    assert decided(root, ANN) == {IDS[0]: ("remove", None)}
+    assert len(reviews_of(root).audit()) == 2
+
+
+# Keys that must not decide
+
+
+def test_a_press_before_anybody_can_have_read_is_dropped(root, monkeypatch):
+    queue = queue_of(root, IDS)
+    open_as = opener(root, monkeypatch)
+    monkeypatch.setattr(case_keys, "UNREAD", 30.0)
+    app = press(open_as("Ann", "review", workspace="tiny", queue=queue.id), "K")
+    assert not decided(root, ANN)
+    assert on_screen(app) == IDS[0]
+    assert "nothing was saved" in shown(app)
+
+
+def test_every_key_carries_its_example(open_as, root):
+    queue = queue_of(root, IDS)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    keys = {one.key for one in app.button if one.proto.shortcut and one.proto.shortcut != "q"}
+    press(app, "K")
+    assert not keys & {one.key for one in app.button}
+
+
+def test_a_press_for_an_example_that_is_no_longer_there_is_dropped(open_as, root):
+    queue = queue_of(root, IDS)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    stale = button(app, "remove_")
+    app.session_state[case_keys.SHOWN] = case_keys.Shown(IDS[1], time.monotonic() - 9)
+    stale.click().run()
+    assert not decided(root, ANN)
+
+
+# Several reviewers
+
+
+def test_two_reviewers_never_have_the_same_example(open_as, root):
+    queue = queue_of(root, IDS)
+    ann, bob = (open_as(name, "review", workspace="tiny", queue=queue.id) for name in ("Ann", "Bob"))
+    seen = {"Ann": [on_screen(ann)], "Bob": [on_screen(bob)]}
+    for _ in range(2):
+        seen["Ann"].append(on_screen(press(ann, "K")))
+        seen["Bob"].append(on_screen(press(bob, "X")))
+    assert sorted(seen["Ann"] + seen["Bob"]) == sorted(IDS)
+    assert "Nothing left for you here" in shown(press(ann, "K"))
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id, id=seen["Bob"][-1])
+    assert "Another reviewer has" in app.info[0].value
+
+
+def test_a_second_opinion_is_given_blind(open_as, root):
+    queue = queue_of(root, IDS[:1], overlap=2, blind=True)
+    press(open_as("Ann", "review", workspace="tiny", queue=queue.id), "X")
+    app = open_as("Bob", "review", workspace="tiny", queue=queue.id)
+    item = part(app, "item")
+    assert (item["hidden"], item["suggested"], item["model"], item["others"]) == (True, None, None, [])
+    assert part(app, "evidence")["reason"] == ""
+    press(app, "K")
+    app = open_as("Bob", "review", workspace="tiny", queue=queue.id, id=IDS[0])
+    item = part(app, "item")
+    assert item["others"] == [{"who": "Ann", "what": "remove", "settles": False}]
+    assert item["model"] is not None
+
+
+def test_conflicts_are_settled(open_as, root):
+    reviews = reviews_of(root)
+    for who, kind in ((ANN, "keep"), (BOB, "remove")):
+        reviews.decide(who, IDS[0], kind)
+    app = open_as("Cid", "review", workspace="tiny")
+    button(app, "source_conflicts").click().run()
+    assert {(other["who"], other["what"]) for other in part(app, "item")["others"]} == {("Ann", "keep"), ("Bob", "remove")}
+    assert "settles conflicts" in shown(app)
+    press(app, "X")
+    assert conflicts(reviews) == []
+    [fix] = fix_list(reviews).fixes
+    assert (fix.action, fix.reviewer) == ("remove", "Cid")
+
+
+def test_flagged_ones_are_a_queue(open_as, root):
+    queue = queue_of(root, IDS)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    for key in "FKF":
+        press(app, key)
+    app = open_as("Ann", "review", workspace="tiny")
+    button(app, "queue_flagged").click().run()
+    assert on_screen(app) == IDS[0]
+    assert on_screen(press(app, "X")) == IDS[2]
+    assert "Nothing left for you here" in shown(press(app, "K"))
+    assert decided(root, ANN)[IDS[0]] == ("remove", None)
+
+
+def test_after_a_while_the_example_goes_back_to_its_queue(open_as, root, monkeypatch):
+    queue = queue_of(root, IDS)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    monkeypatch.setattr(review, "PAUSE_AFTER", -1)
+    app.run()
+    assert "Paused" in shown(app)
+    assert not [one for one in app.button if (one.key or "").startswith("keep_")]
+    assert Queues(reviews_of(root)).next(queue.id, BOB) == IDS[0]
+    monkeypatch.setattr(review, "PAUSE_AFTER", 600)
+    press(app, "Enter")
+    assert on_screen(app) == IDS[1]
+
+
+# Addresses nobody should trust, and texts nobody has checked
+
+
+@pytest.mark.parametrize("queue", ["nope", "<script>alert(1)</script>", "q999", "\0", "é" * 3000])
+def test_an_unknown_queue_is_a_message(open_as, queue):
+    app = open_as("Ann", "review", workspace="tiny", queue=queue)
+    assert not app.exception
+    assert app.error or app.warning
+    assert "<script>" not in shown(app)
+
+
+@pytest.mark.parametrize("id", ["nope", "<script>alert(1)</script>", "../x", "\0"])
+def test_an_unknown_example_is_a_message(open_as, root, id):
+    for parameters in ({}, {"queue": queue_of(root, IDS).id}):
+        app = open_as("Ann", "review", workspace="tiny", id=id, **parameters)
+        assert not app.exception
+        assert "unknown training id" in app.error[0].value
+        assert "<script>" not in shown(app)
+
+
+def test_one_example_by_itself(open_as, root):
+    app = press(open_as("Ann", "review", workspace="tiny", id=IDS[0]), "K")
+    assert decided(root, ANN) == {IDS[0]: ("keep", None)}
+    assert on_screen(app) == IDS[0]
+    assert part(app, "item")["mine"].startswith("keep · ")
+
+
+def test_labels_on_keys_are_escaped(open_as, root):
+    queue = queue_of(root, IDS)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    labels = [one.label for one in app.button if (one.key or "").startswith("label_")]
+    assert len(labels) == len(influence.open_workspace(root / "tiny").info.labels)
+    for label in labels:
+        assert "<script>" not in label
+        assert "![m](" not in label
+
+
+def test_many_labels_get_keys_by_likelihood_and_the_rest_a_list(open_as, root, monkeypatch):
+    queue = queue_of(root, IDS)
+    monkeypatch.setattr(case_buttons, "KEYED_LABELS", 1)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    assert len([one for one in app.button if (one.key or "").startswith("label_")]) == 1
+    other = other_label(root, IDS[0])
+    app.selectbox[0].select(other).run()
+    assert decided(root, ANN) == {IDS[0]: ("relabel", other)}
+    assert on_screen(app) == IDS[1]
+
+
+def test_a_disk_that_cannot_be_written_is_said_and_the_example_stays(open_as, root, monkeypatch):
+    queue = queue_of(root, IDS)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+
+    def full(*args, **kwargs):
+        raise influence.WorkspaceError("no space left on the disk")
+
+    monkeypatch.setattr(type(reviews_of(root).log), "append", full)
+    press(app, "K")
+    assert html.escape("Not saved: no space left on the disk") in shown(app)
+    assert on_screen(app) == IDS[0]
