@@ -1,0 +1,122 @@
+"""Rankings of training examples against the truth about their labels, with bootstrap intervals."""
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from cleanlab.filter import find_label_issues
+from cleanlab.rank import get_label_quality_scores
+from sklearn.metrics import average_precision_score
+
+from influence.build import BuildRequest, build_workspace, training_settings
+from influence.dataset import Columns
+from influence.files import load_array
+from influence.heldout import HeldOutSettings, held_out_models
+from influence.mislabels import suspects
+from influence.progress import ProgressLine, duration
+from influence.suspecting import write_suspects
+from influence.workspace import Workspace, open_workspace
+
+DEPTHS = (100, 500, 2_000)
+RESAMPLES = 500
+LOW, HIGH = 2.5, 97.5  # percentiles of the bootstrap
+SINGLE = {  # signal: its sign, so that larger is more suspicious
+    "self_influence": 1,
+    "misclassified_share": 1,
+    "held_out_confidence": -1,
+    "opposition": 1,
+    "opposed_tests": 1,
+    "driven_errors": 1,
+    "neighbour_disagreement": 1,
+}
+
+
+def print_comparison(data: Path, path: Path, models: int) -> None:
+    """Build the workspace and its suspects where they are missing, and print every ranking."""
+    seconds: dict[str, float] = {}
+    with ProgressLine(sys.stderr) as progress:
+        started = time.monotonic()
+        request = BuildRequest(
+            train=str(data / "train.csv"), test=str(data / "test.csv"), columns=Columns(), training=training_settings("cnn")
+        )
+        build_workspace(path, request, resume=True, progress=progress)
+        for stage, settings in (("build", None), ("cheap", 0), ("models", models)):
+            if settings is not None:
+                write_suspects(path, HeldOutSettings(models=settings), progress=progress)
+                if stage == "cheap":
+                    cheap = _in_order(open_workspace(path))
+            seconds[stage] = time.monotonic() - started
+            started = time.monotonic()
+    workspace = open_workspace(path)
+    found = _in_order(workspace)
+    truth = pd.read_csv(data / "train.csv", dtype=str, keep_default_na=False)
+    wrong_N = (truth["label"] != truth["true_label"]).to_numpy()
+    print(f"{data.name}: {len(found):,} training examples, {wrong_N.mean():.2%} wrong labels, CNN, {models} held-out models")
+    print("seconds: " + ", ".join(f"{stage} {duration(value)}" for stage, value in seconds.items()))
+    ours = {"suspicion": found["suspicion"], "suspicion without held-out models": cheap["suspicion"]}
+    single = {f"only {name}": sign * found[name] for name, sign in SINGLE.items()}
+    theirs = _cleanlab(workspace, HeldOutSettings(models=models))
+    _print_table({**ours, **single, **theirs}, wrong_N, best_of=list(theirs))
+    _print_suggestions(found, truth)
+
+
+def _in_order(workspace: Workspace) -> pd.DataFrame:
+    rows = suspects(workspace, limit=workspace.info.n_train)[1]
+    return rows.set_index("train_id").loc[workspace.train_ids()].reset_index()
+
+
+def _cleanlab(workspace: Workspace, settings: HeldOutSettings) -> dict[str, np.ndarray]:
+    """cleanlab's rankings on the probabilities of the same held-out models: of their last epoch, and mean over epochs."""
+    labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
+    last_NY, mean_NY = (np.zeros((len(labels_N), len(workspace.info.labels))) for _ in range(2))
+    for model in held_out_models(workspace.build, labels_N, settings):
+        last_NY[model.left_out_N] += model.probabilities_ENY[-1, model.left_out_N]
+        mean_NY[model.left_out_N] += model.probabilities_ENY[:, model.left_out_N].mean(axis=0)
+    found = {}
+    for epochs, sums_NY in (("last epoch", last_NY), ("mean epoch", mean_NY)):
+        probabilities_NY = sums_NY / sums_NY.sum(axis=1, keepdims=True)
+        for method in ("self_confidence", "normalized_margin", "confidence_weighted_entropy"):
+            for adjust in (False, True) if method != "confidence_weighted_entropy" else (False,):
+                scores_N = get_label_quality_scores(labels_N, probabilities_NY, method=method, adjust_pred_probs=adjust)
+                found[f"cleanlab {method}{', adjusted' if adjust else ''}, {epochs}"] = -scores_N
+        issues = find_label_issues(labels_N, probabilities_NY, return_indices_ranked_by="self_confidence")
+        ranked_N = np.zeros(len(labels_N))
+        ranked_N[issues] = np.arange(len(issues), 0, -1)  # the rest, not called issues, by self-confidence after them
+        rest_N = -get_label_quality_scores(labels_N, probabilities_NY, method="self_confidence")
+        found[f"cleanlab find_label_issues, {epochs}"] = ranked_N + rest_N
+    return found
+
+
+def _print_table(scores: dict[str, np.ndarray], wrong_N: np.ndarray, *, best_of: list[str]) -> None:
+    generator = np.random.default_rng(0)
+    samples = [generator.integers(len(wrong_N), size=len(wrong_N)) for _ in range(RESAMPLES)]
+    arrays = {name: np.asarray(values, dtype=np.float64) for name, values in scores.items()}
+    resampled = {name: np.array([_average_precision(wrong_N[s], x[s]) for s in samples]) for name, x in arrays.items()}
+    print(f"\n{'ranking':62} {'AP':>6}  95 % interval    " + "  ".join(f"P@{depth:<5,}" for depth in DEPTHS))
+    for name, values in arrays.items():
+        low, high = np.percentile(resampled[name], [LOW, HIGH])
+        order = np.argsort(-values, kind="stable")
+        precisions = "  ".join(f"{wrong_N[order[:depth]].mean():7.3f}" for depth in DEPTHS)
+        print(f"{name:62} {_average_precision(wrong_N, values):6.4f}  {low:.4f}-{high:.4f}  {precisions}")
+    best = max(best_of, key=lambda name: _average_precision(wrong_N, arrays[name]))
+    for name in ("suspicion", "suspicion without held-out models"):
+        low, high = np.percentile(resampled[name] - resampled[best], [LOW, HIGH])
+        gain = _average_precision(wrong_N, arrays[name]) - _average_precision(wrong_N, arrays[best])
+        print(f"{name} less the best of cleanlab ({best}): {gain:+.4f} ({low:+.4f} to {high:+.4f}, paired)")
+
+
+def _average_precision(wrong_N: np.ndarray, scores_N: np.ndarray) -> float:
+    return float(average_precision_score(wrong_N, scores_N))
+
+
+def _print_suggestions(found: pd.DataFrame, truth: pd.DataFrame) -> None:
+    changed = (found["suggested_label"] != found["label"]).to_numpy()
+    right = (found["suggested_label"] == truth["true_label"]).to_numpy()
+    order = np.argsort(found["rank"].to_numpy())
+    print(f"\nsuggested: another label for {changed.sum():,} examples, right for {right[changed].mean():.1%} of them")
+    for depth in DEPTHS:
+        top = order[:depth]
+        before = (found["label"] == truth["true_label"]).to_numpy()[top].mean()
+        print(f"   of the top {depth:,}: right before {before:.1%}, right with the suggestions {right[top].mean():.1%}")
