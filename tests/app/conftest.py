@@ -85,6 +85,20 @@ def pair_workspaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.fixture(scope="session")
+def judged_workspaces(workspaces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A root with `tiny` again, its suspects and clusters computed without further training."""
+    from influence.clustering import write_clusters
+    from influence.heldout import HeldOutSettings
+    from influence.suspecting import write_suspects
+
+    root = tmp_path_factory.mktemp("judged")
+    shutil.copytree(workspaces / "tiny", root / "tiny")
+    write_suspects(root / "tiny", HeldOutSettings(models=0))
+    write_clusters(root / "tiny")
+    return root
+
+
 @pytest.fixture
 def open_page(workspaces: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Runs a page at an address: `open_page("explore", id="test-1")`."""

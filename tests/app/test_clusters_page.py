@@ -1,0 +1,147 @@
+"""Clusters under AppTest: sliders, cards, the map, members, and one decision for all of them."""
+
+import json
+
+import pytest
+from conftest import components, joined, parameters_of, shown
+from reviewing_app import ANN, button, opener, own_workspace, reviews_of
+
+import influence
+from influence.clusters import cluster, cluster_members, clusters
+from influence.queues import Queues
+from pages.shared import clusters_page
+
+
+@pytest.fixture
+def root(judged_workspaces, tmp_path):
+    with own_workspace(judged_workspaces, tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def workspace(root):
+    return influence.open_workspace(root / "tiny")
+
+
+@pytest.fixture
+def open_as(root, monkeypatch):
+    return opener(root, monkeypatch)
+
+
+def listed(app):
+    assert not app.exception, app.exception
+    return next((data["rows"] for data in components(app) if "rows" in data), [])
+
+
+def decided(root):
+    return {d.example_id: (d.kind, d.new_label, d.words) for d in reviews_of(root).decisions(reviewer=ANN)}
+
+
+@pytest.mark.parametrize(("threshold", "size"), [(0.8, 3), (0.4, 2), (1.0, 2)])
+def test_the_cards_are_the_engine_s_clusters(open_as, workspace, threshold, size):
+    found = clusters(workspace, threshold=threshold, min_size=size)
+    assert found
+    app = open_as("Ann", "clusters", workspace="tiny", threshold=str(threshold), size=str(size))
+    assert [row["id"] for row in listed(app)] == [str(one.number) for one in found]
+    for row, one in zip(listed(app), found, strict=True):
+        assert row["name"] == clusters_page.name(one)
+        assert row["labels"][0][0] == f"{one.size} examples"
+    assert f"{len(found)} clusters hold {sum(one.size for one in found)} of" in shown(app)
+
+
+def test_the_sliders_answer_at_once(open_as, workspace):
+    app = open_as("Ann", "clusters", workspace="tiny")
+    app.slider(key="clusters_threshold").set_value(0.5).run()
+    app.slider(key="clusters_size").set_value(2).run()
+    assert parameters_of(app) == {"workspace": "tiny", "threshold": "0.5", "size": "2"}
+    assert len(listed(app)) == len(clusters(workspace, threshold=0.5, min_size=2))
+    app.slider(key="clusters_size").set_value(30).run()
+    assert "No cluster at this threshold" in shown(app)
+
+
+def test_the_map_shows_every_difficult_example_in_its_cluster(open_as, workspace):
+    app = open_as("Ann", "clusters", workspace="tiny", size="2")
+    [chart] = app.get("plotly_chart")
+    numbers = [datum[0] for trace in json.loads(chart.proto.spec)["data"] for datum in trace["customdata"]]
+    for one in clusters(workspace, min_size=2):
+        assert numbers.count(one.number) == one.size
+    assert f"of {len(numbers)} difficult examples" in shown(app)
+    assert "<script>" not in chart.proto.spec
+
+
+def test_members_have_their_words_lit(open_as, workspace):
+    one = clusters(workspace, min_size=2)[0]
+    app = open_as("Ann", "clusters", workspace="tiny", cluster=str(one.number))
+    members = cluster_members(workspace, one.number, limit=25)
+    assert [row["id"] for row in listed(app)] == [member.sentence.id for member in members]
+    for row, member in zip(listed(app), members, strict=True):
+        assert joined(row["sides"]) == [member.sentence.text]
+        lit = {word for side in row["sides"] for _, word, _ in side if word >= 0}
+        assert lit == {int(word) for word in row["sums"]}
+        assert lit == {word for word in member.words if member.sentence.words[word].side >= 0}
+    button(app, "clusters_back").click().run()
+    assert "cluster" not in parameters_of(app)
+
+
+def test_all_members_are_relabelled_together_undone_and_done_again(open_as, root, workspace):
+    one = max(clusters(workspace, threshold=1.0, min_size=2), key=lambda found: found.size)
+    assert one.size >= 10
+    label = next(name for name in workspace.info.labels if name not in one.labels or len(one.labels) == 1)
+    label = label if label not in one.labels else next(n for n in workspace.info.labels if n != next(iter(one.labels)))
+    expected = {id: ("relabel", label, ()) for id in one.train_ids if reviews_of(root).corpus[id].label != label}
+    app = open_as("Ann", "clusters", workspace="tiny", cluster=str(one.number))
+    button(app, "bulk_relabel_cluster").click().run()
+    app.selectbox(key="bulk_label").select(label).run()
+    button(app, "bulk_apply").click().run()
+    assert decided(root) == expected
+    action = reviews_of(root).recent(ANN, 1)[0]
+    assert action.origin["kind"] == "cluster"
+    assert action.origin["words"] == one.words
+    button(app, "bulk_undo_cluster").click().run()
+    assert decided(root) == {}
+    assert reviews_of(root).redo(ANN).id == action.id
+    assert decided(root) == expected
+
+
+def test_its_words_are_offered_for_masking(open_as, root, workspace):
+    one = next(found for found in clusters(workspace, threshold=1.0, min_size=2) if found.words)
+    app = open_as("Ann", "clusters", workspace="tiny", cluster=str(one.number))
+    button(app, "bulk_mask_cluster").click().run()
+    assert app.multiselect(key="bulk_words").options == one.words
+    app.multiselect(key="bulk_words").select(one.words[0]).run()
+    button(app, "bulk_apply").click().run()
+    assert decided(root)
+    assert {(kind, words) for kind, _, words in decided(root).values()} == {("mask", (one.words[0],))}
+
+
+def test_a_cluster_becomes_a_queue(open_as, root, workspace):
+    one = clusters(workspace, min_size=2)[0]
+    app = open_as("Ann", "clusters", workspace="tiny", cluster=str(one.number))
+    button(app, "bulk_queue_cluster").click().run()
+    assert not app.exception
+    [queue] = Queues(reviews_of(root)).all()
+    assert Queues(reviews_of(root)).example_ids(queue.id, ANN) == cluster(workspace, one.number).train_ids
+    assert queue.source["kind"] == "cluster"
+
+
+def test_what_is_missing_is_offered(open_as, workspaces, tmp_path, monkeypatch):
+    folder = tmp_path / "without"
+    folder.mkdir()
+    with own_workspace(workspaces, folder) as root:
+        app = opener(root, monkeypatch)("Ann", "clusters", workspace="tiny")
+        assert "suspects, which have not been computed yet" in shown(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("threshold", "0"), ("threshold", "2"), ("size", "1"), ("size", "x"), ("cluster", "-3")]
+)
+def test_bad_values_are_named_and_left_out(open_as, name, value):
+    app = open_as("Ann", "clusters", workspace="tiny", **{name: value})
+    assert not app.exception
+    assert name in app.warning[0].value
+
+
+def test_an_unknown_cluster_is_a_message(open_as):
+    app = open_as("Ann", "clusters", workspace="tiny", cluster="999999")
+    assert not app.exception
+    assert "unknown cluster" in app.error[0].value

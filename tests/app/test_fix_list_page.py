@@ -1,0 +1,280 @@
+"""Fix list under AppTest: changes, conflicts, rules from preview to revocation, agreement, the log, and its files."""
+
+import html
+import io
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+from conftest import HOSTILE_ID, IMAGE, SCRIPT, components, joined, parameters_of, shown
+from reviewing_app import ANN, BOB, button, opener, own_workspace, reviews_of
+
+import influence
+from influence.fixfile import read_fixes
+from influence.fixlist import fix_list
+from influence.queues import Queues
+from influence.review_log import open_log
+from influence.rules import Rule, applied_rules, preview
+from influence.store import ResultStore
+from pages.shared import downloads, rules_part
+
+IDS = ["train-1", "train-2", "train-3", "train-4", f"{HOSTILE_ID}5"]
+
+
+@pytest.fixture
+def root(workspaces, tmp_path):
+    with own_workspace(workspaces, tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def open_as(root, monkeypatch):
+    return opener(root, monkeypatch)
+
+
+@pytest.fixture
+def decided(root):
+    """Reviews with one decision of each kind, by Ann."""
+    reviews = reviews_of(root)
+    reviews.decide(ANN, IDS[0], "remove")
+    reviews.decide(ANN, IDS[1], "relabel", new_label=other(reviews, IDS[1]), note=f"=1+1 {SCRIPT}")
+    reviews.decide(ANN, IDS[2], "keep")
+    reviews.decide(ANN, IDS[3], "mask", words=[reviews.corpus[IDS[3]].text.split()[0]])
+    return reviews
+
+
+def other(reviews, example_id):
+    return next(label for label in (SCRIPT, IMAGE) if label != reviews.corpus[example_id].label)
+
+
+def listed(app):
+    assert not app.exception, app.exception
+    return next((data["rows"] for data in components(app) if "rows" in data), [])
+
+
+def standing(root):
+    return {d.example_id: (d.kind, d.new_label) for d in reviews_of(root).decisions()}
+
+
+# Changes
+
+
+def test_without_decisions_it_says_where_they_come_from(open_as):
+    app = open_as("Ann", "fix_list", workspace="tiny")
+    assert "No decisions yet" in shown(app)
+    assert not app.get("download_button")
+
+
+def test_every_change_is_listed_with_its_reason(open_as, decided):
+    app = open_as("", "fix_list", workspace="tiny")
+    fixes = fix_list(decided).fixes
+    assert [row["id"] for row in listed(app)] == [fix.example_id for fix in fixes] == IDS[:4]
+    for row, fix in zip(listed(app), fixes, strict=True):
+        assert joined(row["sides"]) == [fix.text]
+        assert row["reason"] == fix.reason
+        assert row["foot"].startswith("Ann · ")
+    assert [chip for chip, _ in listed(app)[0]["labels"]][-1] == "removed"
+    assert [chip for chip, _ in listed(app)[1]["labels"]] == [fixes[1].old_label, "→", fixes[1].new_label]
+    assert "1 relabel, 1 remove, 1 mask, 1 keep" in shown(app)
+    assert len(app.get("download_button")) == 4
+
+
+def test_the_balance_of_labels_is_drawn(open_as, decided):
+    found = fix_list(decided)
+    app = open_as("Ann", "fix_list", workspace="tiny")
+    assert "60 examples before, 59 after" in shown(app)
+    before, after = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
+    assert (before["name"], after["name"]) == ("before", "after")
+    assert after["text"] == [f"{found.after[n]} ({found.after[n] - found.before[n]:+})" for n in found.before]
+    assert "<script>" not in json.dumps([before, after])
+
+
+def test_disagreements_are_listed_settled_by_policy_and_sent_to_review(open_as, decided, root):
+    decided.decide(BOB, IDS[0], "keep")
+    app = open_as("Ann", "fix_list", workspace="tiny")
+    assert f"{IDS[0]}: Ann remove; Bob keep" in shown(app)
+    assert "0 settled by majority, 1 left out of the list" in shown(app)
+    assert IDS[0] not in [row["id"] for row in listed(app)]
+    app.selectbox(key="fix_policy").select("latest").run()
+    assert parameters_of(app)["policy"] == "latest"
+    assert next(row for row in listed(app) if row["id"] == IDS[0])["reason"].endswith("latest of 2 reviewers")
+    button(app, "fix_settle").click().run()
+    [queue] = Queues(decided).all()
+    assert queue.adjudicates
+    assert Queues(decided).example_ids(queue.id, ANN) == [IDS[0]]
+
+
+def test_decisions_that_do_not_fit_a_rebuilt_workspace_are_listed(decided, root, workspaces, tmp_path, monkeypatch):
+    with own_workspace(workspaces, tmp_path / "again") as again:
+        shutil.copy(root / "tiny" / "reviews.jsonl", again / "tiny" / "reviews.jsonl")
+        build = next((again / "tiny").glob("builds/*"))
+        with ResultStore(build / "results.duckdb", read_only=False) as store:
+            store.rows("update examples set text_sha256 = 'changed' where id = ? and split = 'train'", [IDS[0]])
+        pointer = json.loads((again / "tiny" / "workspace.json").read_text("utf-8"))
+        pointer["info"]["files"]["results.duckdb"] = (build / "results.duckdb").stat().st_size
+        pointer["build"] = build.rename(build.with_name("20300101T000000000000Z")).name
+        (again / "tiny" / "workspace.json").write_text(json.dumps(pointer), encoding="utf-8")
+        app = opener(again, monkeypatch)("Ann", "fix_list", workspace="tiny")
+        assert not app.exception
+        assert f"{IDS[0]}: remove by Ann; its text has changed" in shown(app)
+        assert [row["id"] for row in listed(app)] == IDS[1:4]
+
+
+def test_downloads_come_back_as_they_went(decided, tmp_path):
+    fixes = fix_list(decided).fixes
+    assert any(fix.reason.startswith("=1+1") for fix in fixes)
+    for suffix in downloads.KINDS:
+        file = tmp_path / f"fixes{suffix}"
+        file.write_bytes(downloads.fixes(decided, "majority", suffix))
+        assert read_fixes(file) == fixes
+    assert b"'=1+1" in downloads.fixes(decided, "majority", ".csv")
+    archive = zipfile.ZipFile(io.BytesIO(downloads.bundle(decided, "majority")))
+    assert {name.split(".")[0] for name in archive.namelist()} == {"fixes", "corrected", "report", "manifest"}
+    file = tmp_path / "again.jsonl"
+    file.write_bytes(archive.read("fixes.jsonl"))
+    assert read_fixes(file) == fixes
+    assert archive.read("corrected.csv").count(IDS[0].encode() + b'"') == 0
+
+
+# Rules
+
+
+def spell(open_as, **rule):
+    return open_as("Ann", "fix_list", workspace="tiny", part="rules", **rule)
+
+
+def test_a_rule_is_previewed_applied_and_revoked(open_as, root):
+    reviews = reviews_of(root)
+    reviews.decide(ANN, "train-2", "keep")
+    rule = Rule(by="words", pattern="good", action="relabel", new_label=IMAGE, only_label=SCRIPT)
+    found = preview(reviews, ANN, rule)
+    assert found.example_ids
+    app = spell(open_as)
+    app.text_input(key="rule_pattern").set_value("good").run()
+    app.selectbox(key="rule_only").select(SCRIPT).run()
+    app.selectbox(key="rule_label").select(IMAGE).run()
+    assert f"{len(found.example_ids)} examples would change" in shown(app)
+    assert "1 more match, but you have decided them otherwise" in shown(app)
+    assert [row["id"] for row in listed(app)] == list(found.example_ids)[: rules_part.SAMPLES]
+    for row in listed(app):
+        assert {text.lower() for side in row["sides"] for text, word, _ in side if word >= 0} == {"good"}
+    assert set(standing(root)) == {"train-2"}
+    button(app, "rule_apply").click().run()
+    assert standing(root) == {"train-2": ("keep", None)} | dict.fromkeys(found.example_ids, ("relabel", IMAGE))
+    assert html.escape(f"{len(found.example_ids)} examples: {rule}") in shown(app)
+    [one] = applied_rules(reviews)
+    button(app, f"rule_revoke_{one.action.id}").click().run()
+    assert set(standing(root)) == {"train-2"}
+    assert "<s>" in shown(app)
+    assert not [one for one in app.button if (one.key or "").startswith("rule_revoke")]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"by": "regex", "pattern": r"go+d\b", "action": "remove"},
+        {"by": "sql", "pattern": "label <> predicted", "action": "keep"},
+        {"by": "words", "pattern": "good", "action": "mask"},
+    ],
+)
+def test_rules_of_every_kind(open_as, root, rule):
+    found = preview(reviews_of(root), ANN, Rule(**rule))
+    app = spell(open_as, **rule)
+    assert f"{len(found.example_ids)} examples would change" in shown(app)
+    button(app, "rule_apply").click().run()
+    assert set(standing(root)) == set(found.example_ids)
+
+
+@pytest.mark.parametrize(
+    ("rule", "complaint"),
+    [
+        ({"by": "regex", "pattern": "(", "action": "remove"}, "does not compile"),
+        ({"by": "sql", "pattern": "nope = 1", "action": "remove"}, "does not compile"),
+        ({"by": "sql", "pattern": "1=1) or (read_csv('x')", "action": "remove"}, "is not one SQL expression"),
+        ({"by": "words", "pattern": "nowhere to be found", "action": "remove"}, "matches nothing"),
+        ({"by": "sql", "pattern": "true", "action": "remove"}, "matches everything"),
+        ({"by": "words", "pattern": "good", "label": IMAGE, "only": IMAGE}, "changes nothing"),
+        ({"by": "regex", "pattern": "good", "action": "mask"}, "cannot mask"),
+    ],
+)
+def test_bad_rules_are_one_line_and_change_nothing(open_as, root, rule, complaint):
+    app = spell(open_as, **rule)
+    assert not app.exception
+    assert complaint in app.error[0].value
+    assert not [one for one in app.button if one.key == "rule_apply"]
+    assert not standing(root)
+
+
+def test_a_rule_needs_a_name(open_as):
+    app = open_as("", "fix_list", workspace="tiny", part="rules", pattern="good", action="remove")
+    assert "who are you?" in shown(app)
+    assert not [one for one in app.button if one.key == "rule_apply"]
+
+
+# Agreement and the log
+
+
+def test_agreement_is_the_engine_s(open_as, root):
+    reviews = reviews_of(root)
+    for number, id in enumerate(IDS):
+        reviews.decide(ANN, id, "keep" if number % 2 else "remove")
+        reviews.decide(BOB, id, "keep" if number > 2 else "remove")
+    app = open_as("", "fix_list", workspace="tiny", part="agreement")
+    assert not app.exception
+    assert "60%" in shown(app)
+    pairs = app.dataframe[1].value
+    assert pairs.to_dict("records") == [{"first": "Ann", "second": "Bob", "examples": 5, "agree": "60%", "Cohen's kappa": "0.17"}]
+    app = open_as("", "fix_list", workspace="tiny", part="agreement")
+    assert app.dataframe[0].value["decisions"].tolist() == [5, 5]
+
+
+def test_the_log_has_every_event_the_latest_first(open_as, decided):
+    decided.undo(ANN)
+    app = open_as("", "fix_list", workspace="tiny", part="log")
+    assert not app.exception
+    frame = app.dataframe[0].value
+    assert frame["event"].tolist() == ["undo", "mask", "keep", "relabel", "remove"]
+    assert frame["undone"].tolist() == [False, True, False, False, False]
+    assert "the chain of hashes is whole" in shown(app)
+
+
+@pytest.mark.parametrize("part", ["changes", "rules", "agreement", "log"])
+def test_hostile_texts_are_texts(open_as, decided, part):
+    app = open_as("Ann", "fix_list", workspace="tiny", part=part, pattern="film", action="remove")
+    assert not app.exception
+    for element in app.get("html"):
+        assert "<script>" not in element.proto.body
+        assert "<img" not in element.proto.body
+    for kind in ("markdown", "error", "warning", "info", "caption"):
+        assert not any("<script>" in element.value for element in app.get(kind))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("part", "x"), ("policy", "x"), ("by", "x"), ("action", "x"), ("label", "x"), ("only", "x"), ("page", "-1")],
+)
+def test_bad_values_are_named_and_left_out(open_as, decided, name, value):
+    app = open_as("Ann", "fix_list", workspace="tiny", **{name: value})
+    assert not app.exception
+    assert name in app.warning[0].value
+
+
+def test_reviews_open_in_another_process_are_said(open_as, root, workspaces):
+    open_log(root / "tiny").close()
+    code = "import sys, time; from influence.review_log import open_log; from pathlib import Path; "
+    code += "open_log(Path(sys.argv[1])); print('open', flush=True); time.sleep(60)"
+    holder = subprocess.Popen([sys.executable, "-c", code, str(root / "tiny")], stdout=subprocess.PIPE, text=True)
+    try:
+        assert holder.stdout.readline() == "open\n"
+        app = open_as("Ann", "fix_list", workspace="tiny")
+        assert not app.exception
+        assert "open elsewhere" in shown(app)
+        assert str(holder.pid) in shown(app)
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    assert influence.open_workspace(root / "tiny").name == "tiny"

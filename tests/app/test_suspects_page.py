@@ -1,0 +1,265 @@
+"""Suspects under AppTest: the ranking, filters, order, choosing, bulk decisions, test errors, and computing them."""
+
+import time
+
+import pytest
+from conftest import HOSTILE_ID, IMAGE, SCRIPT, components, joined, parameters_of, shown
+from reviewing_app import ANN, button, opener, own_workspace, reviews_of
+
+import influence
+from influence.fixlist import fix_list
+from influence.mislabels import SuspectFilter, suspect, suspect_ids, suspects, suspects_behind
+from pages.shared import jobs, suspects_list, suspicions
+
+
+@pytest.fixture
+def root(judged_workspaces, tmp_path):
+    with own_workspace(judged_workspaces, tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def workspace(root):
+    return influence.open_workspace(root / "tiny")
+
+
+@pytest.fixture
+def open_as(root, monkeypatch):
+    return opener(root, monkeypatch)
+
+
+def lists(app):
+    assert not app.exception, app.exception
+    return [data["rows"] for data in components(app) if "rows" in data]
+
+
+def listed(app):
+    return [row["id"] for row in lists(app)[-1]] if lists(app) else []
+
+
+def decided(root):
+    return {d.example_id: (d.kind, d.new_label) for d in reviews_of(root).decisions(reviewer=ANN)}
+
+
+# The list
+
+
+def test_the_list_is_the_engine_s_ranking(open_as, workspace):
+    _, page = suspects(workspace, SuspectFilter(changed=True), limit=20)
+    app = open_as("Ann", "suspects", workspace="tiny")
+    assert listed(app) == list(page["train_id"])
+    for row, found in zip(lists(app)[0], page.to_dict("records"), strict=True):
+        assert joined(row["sides"]) == [found["text"]]
+        assert row["reason"] == found["reason"]
+        assert [chip[0] for chip in row["labels"]] == [found["label"], "→", found["suggested_label"]]
+        values = {signal["name"]: signal["value"] for signal in row["signals"]}
+        assert values["suspicion"] == f"{found['suspicion']:.2f}"
+        assert values["drives test errors"] == str(found["driven_errors"])
+        assert all(0 <= signal["bar"] <= 1 for signal in row["signals"])
+
+
+@pytest.mark.parametrize("order", suspicions.SORTS)
+def test_every_signal_sorts(open_as, workspace, order):
+    app = open_as("Ann", "suspects", workspace="tiny", show="all", sort=order, page="2")
+    assert listed(app) == suspect_ids(workspace, order=order)[20:40]
+
+
+def test_filters_write_the_address_and_the_address_makes_the_list(open_as, workspace):
+    app = open_as("Ann", "suspects", workspace="tiny", show="all")
+    app.text_input(key="suspects_q").set_value("good").run()
+    app.selectbox(key="suspects_label").select(IMAGE).run()
+    assert parameters_of(app) == {"workspace": "tiny", "show": "all", "q": "good", "label": IMAGE}
+    assert listed(app) == suspect_ids(workspace, SuspectFilter(text="good", label=IMAGE))
+    app.selectbox(key="suspects_suggested").select(IMAGE).run()
+    app.selectbox(key="suspects_sort").select("-driven_errors").run()
+    wanted = SuspectFilter(text="good", label=IMAGE, suggested_label=IMAGE)
+    assert listed(app) == suspect_ids(workspace, wanted, order="-driven_errors")
+    app.text_input(key="suspects_q").set_value("nowhere to be found").run()
+    assert "None of the 60 training examples" in shown(app)
+    button(app, "suspects_clear").click().run()
+    assert len(listed(app)) == 20
+
+
+def test_decided_and_undecided(open_as, root, workspace):
+    ids = suspect_ids(workspace)
+    for id in ids[:3]:
+        reviews_of(root).decide(ANN, id, "keep")
+    assert listed(open_as("Ann", "suspects", workspace="tiny", show="all", decided="yes")) == ids[:3]
+    assert listed(open_as("Bob", "suspects", workspace="tiny", show="all", decided="no")) == ids[3:23]
+    app = open_as("Ann", "suspects", workspace="tiny", show="all")
+    assert [row["state"] for row in lists(app)[0][:4]] == ["Ann: keep"] * 3 + [""]
+
+
+# Acting on many
+
+
+def test_those_chosen_are_relabelled_as_suggested_and_one_undo_takes_it_back(open_as, root, workspace):
+    _, page = suspects(workspace, SuspectFilter(changed=True), limit=3)
+    ids = list(page["train_id"])
+    app = open_as("Ann", "suspects", workspace="tiny")
+    app.session_state[suspects_list.CHOSEN] = ids
+    app.run()
+    assert next(data["chosen"] for data in components(app) if "rows" in data) == sorted(ids)
+    button(app, "bulk_suggestion_suspects").click().run()
+    assert f"Accept the suggestion for 3 of {len(ids)}" in shown(app)
+    assert len(app.get("plotly_chart")) == 1
+    assert not decided(root)
+    button(app, "bulk_apply").click().run()
+    assert decided(root) == {
+        str(id): ("relabel", str(new)) for id, new in zip(page["train_id"], page["suggested_label"], strict=True)
+    }
+    assert "→" in shown(app)
+    fixes = {fix.example_id: fix for fix in fix_list(reviews_of(root)).fixes}
+    assert {id: fix.reason for id, fix in fixes.items()} == dict(zip(page["train_id"], page["reason"], strict=True))
+    assert {fix.method for fix in fixes.values()} == {"suspicion"}
+    button(app, "bulk_undo_suspects").click().run()
+    assert not decided(root)
+    assert "Taken back" in shown(app)
+
+
+def test_all_of_a_filter_are_decided_and_what_was_decided_stays(open_as, root, workspace):
+    ids = suspect_ids(workspace, SuspectFilter(label=IMAGE))
+    reviews_of(root).decide(ANN, ids[0], "keep")
+    app = open_as("Ann", "suspects", workspace="tiny", show="all", label=IMAGE)
+    button(app, "bulk_remove_suspects").click().run()
+    assert f"Remove {len(ids) - 1} of {len(ids)}" in shown(app)
+    assert "1 you have decided otherwise" in shown(app)
+    button(app, "bulk_apply").click().run()
+    assert decided(root) == {ids[0]: ("keep", None)} | dict.fromkeys(ids[1:], ("remove", None))
+    action = reviews_of(root).recent(ANN, 1)[0]
+    assert action.origin == {"kind": "filter", "filter": {"show": "all", "label": IMAGE}}
+    app = open_as("Ann", "suspects", workspace="tiny", show="all", label=IMAGE)
+    button(app, "bulk_remove_suspects").click().run()
+    app.toggle[0].set_value(True).run()
+    button(app, "bulk_apply").click().run()
+    assert decided(root)[ids[0]] == ("remove", None)
+
+
+def test_a_label_or_words_are_asked_for(open_as, root, workspace):
+    app = open_as("Ann", "suspects", workspace="tiny", show="all", label=SCRIPT)
+    button(app, "bulk_relabel_suspects").click().run()
+    assert not [one for one in app.button if one.key == "bulk_apply"]
+    app.selectbox(key="bulk_label").select(IMAGE).run()
+    count = len(suspect_ids(workspace, SuspectFilter(label=SCRIPT)))
+    button(app, "bulk_apply").click().run()
+    assert list(decided(root).values()) == [("relabel", IMAGE)] * count
+
+
+def test_a_bulk_can_be_left(open_as, root):
+    app = open_as("Ann", "suspects", workspace="tiny")
+    button(app, "bulk_keep_suspects").click().run()
+    button(app, "bulk_cancel").click().run()
+    assert not decided(root)
+    assert not [one for one in app.button if one.key == "bulk_apply"]
+
+
+def test_nobody_decides_without_a_name(open_as):
+    app = open_as("", "suspects", workspace="tiny")
+    assert len(listed(app)) > 0
+    assert not [one for one in app.button if (one.key or "").startswith("bulk_keep")]
+    button(app, "bulk_who_suspects").click().run()
+    app.text_input(key="wt_reviewer_field").set_value("Ann")
+    next(one for one in app.button if one.label == "Start").click().run()
+    assert button(app, "bulk_keep_suspects")
+
+
+def test_those_of_a_filter_become_a_queue(open_as, root, workspace):
+    from influence.queues import Queues
+
+    app = open_as("Ann", "suspects", workspace="tiny", show="all", label=IMAGE)
+    button(app, "bulk_queue_suspects").click().run()
+    [queue] = Queues(reviews_of(root)).all()
+    assert Queues(reviews_of(root)).example_ids(queue.id, ANN) == suspect_ids(workspace, SuspectFilter(label=IMAGE))
+    assert queue.name == f"Suspects: labelled {IMAGE}"
+
+
+# Test errors and the suspects behind them
+
+
+def driving(workspace):
+    return next(id for id in suspect_ids(workspace, order="-driven_errors") if len(suspect(workspace, id).errors))
+
+
+def test_from_a_suspect_to_the_test_errors_it_drives(open_as, workspace):
+    id = driving(workspace)
+    errors = suspect(workspace, id).errors
+    app = open_as("Ann", "suspects", workspace="tiny", id=id)
+    assert listed(app) == list(errors["test_id"])
+    assert f"It drives {len(errors)} test error" in shown(app)
+    for row, found in zip(lists(app)[-1], errors.to_dict("records"), strict=True):
+        assert joined(row["sides"]) == [found["text"]]
+        assert [link[0] for link in row["links"]] == ["Explore", "All suspects behind it"]
+    button(app, "suspects_back").click().run()
+    assert "id" not in parameters_of(app)
+
+
+def test_from_a_test_error_to_the_suspects_behind_it(open_as, workspace):
+    errors = suspect(workspace, driving(workspace)).errors
+    test_id = errors["test_id"].iloc[0]
+    app = open_as("Ann", "suspects", workspace="tiny", test=test_id, show="all")
+    assert listed(app) == list(suspects_behind(workspace, test_id, changed=None, limit=50)["train_id"])
+    assert "the model predicts that, wrongly" in shown(app)
+
+
+def test_a_right_test_prediction_has_no_suspects(open_as, workspace):
+    _, right = workspace.search_tests(influence.TestFilter(wrong=False), limit=1)
+    app = open_as("Ann", "suspects", workspace="tiny", test=right["id"].iloc[0], show="all")
+    assert "None of its strongest opponents" in shown(app)
+
+
+# Computing them, and addresses nobody should trust
+
+
+def test_suspects_are_computed_by_a_button(workspaces, tmp_path, monkeypatch):
+    with own_workspace(workspaces, tmp_path) as root:
+        app = opener(root, monkeypatch)("Ann", "suspects", workspace="tiny")
+        assert "have not been computed yet" in shown(app)
+        assert f"python -m influence suspects --workspace {root}/tiny" in shown(app)
+        button(app, "compute_suspects_0").click().run()
+        assert not app.exception
+        job = jobs.found(influence.open_workspace(root / "tiny"), "suspects")
+        until = time.monotonic() + 60
+        while job.running and time.monotonic() < until:
+            time.sleep(0.1)
+        assert not job.failed, job.tail()
+        assert listed(app.run())
+
+
+def test_computing_can_be_cancelled_and_a_failure_is_told(workspaces, tmp_path, monkeypatch):
+    with own_workspace(workspaces, tmp_path) as root:
+        workspace = influence.open_workspace(root / "tiny")
+        jobs.start(workspace, "suspects", "--models", "3")  # not a multiple of the folds
+        job = jobs.found(workspace, "suspects")
+        job.process.wait(60)
+        app = opener(root, monkeypatch)("Ann", "suspects", workspace="tiny")
+        assert "must be 0 or a multiple of" in shown(app)
+        jobs.start(workspace, "suspects", "--models", "5")
+        jobs.found(workspace, "suspects").cancel()
+        jobs.found(workspace, "suspects").process.wait(60)
+        assert not suspicions.known(workspace)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("show", "<b>"), ("label", "nope"), ("suggested", "'"), ("decided", "x"), ("sort", "id; drop"), ("page", "0")],
+)
+def test_bad_values_are_named_and_left_out(open_as, name, value):
+    app = open_as("Ann", "suspects", workspace="tiny", **{name: value})
+    assert name in app.warning[0].value
+    assert listed(app)
+
+
+@pytest.mark.parametrize("name", ["id", "test"])
+@pytest.mark.parametrize("value", ["nope", "<script>alert(1)</script>", "' or 1=1 --", "\0"])
+def test_an_unknown_id_is_a_message(open_as, name, value):
+    app = open_as("Ann", "suspects", workspace="tiny", **{name: value})
+    assert not app.exception
+    assert "unknown" in app.error[0].value
+    assert "<script>" not in shown(app)
+
+
+def test_hostile_ids_have_links_that_lead_to_them(open_as):
+    app = open_as("Ann", "suspects", workspace="tiny", show="all", q=f"{HOSTILE_ID}5")
+    [row] = lists(app)[0]
+    assert row["id"] == f"{HOSTILE_ID}5"
+    assert row["links"][0][1] == "review?workspace=tiny&id=%3Cimg+src%3Dx+onerror%3Dalert%283%29%3E5"
