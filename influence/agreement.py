@@ -85,7 +85,8 @@ def raw_agreement(counts_NK: npt.ArrayLike) -> float:
     """Mean over examples of the share of pairs of raters who agree, 0 to 1."""
     counts = np.asarray(counts_NK, dtype=np.float64)
     raters_N = counts.sum(axis=1)
-    return float(((counts**2).sum(axis=1) - raters_N).__truediv__(raters_N * (raters_N - 1)).mean())
+    equal_pairs_N = (counts * (counts - 1)).sum(axis=1)
+    return float((equal_pairs_N / (raters_N * (raters_N - 1))).mean())
 
 
 def agreement(reviews: Reviews, example_ids: Iterable[str] | None = None) -> Agreement:

@@ -22,6 +22,7 @@ STATUSES: tuple[str, ...] = (*DECISIONS, "flag", "skip")
 UNDO, REDO, NOTE = "undo", "redo", "note"
 NAMES_JOIN = "; "  # between reviewers who share a row of a fix list, so no name may hold a semicolon
 LONGEST_NAME = 100
+LONGEST_MS = 10**12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ class Evidence:
     def stored(self) -> dict[str, Any]:
         """The evidence as JSON values; numbers that JSON lacks become null, since evidence must never stop a decision."""
         score = None if self.score is None else plain(float(self.score))
-        ms = None if self.ms_on_screen is None else max(int(self.ms_on_screen), 0)
+        ms = None if self.ms_on_screen is None else min(max(int(self.ms_on_screen), 0), LONGEST_MS)
         return {"method": self.method, "score": score, "ms_on_screen": ms, "evidence": plain(dict(self.details)) or None}
 
 

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from influence.review_store import ReviewStore
 
+LEASE_MS = 90_000
 # What a reviewer may still be given, in the queue's order: nothing they have decided, flagged or skipped, nothing that
 # they have on screen in another browser, and nothing that as many others as wanted have decided or have on screen.
 _OPEN = """
@@ -121,14 +122,14 @@ def others_holding(store: ReviewStore, example_id: str, reviewer: str, now: int)
     return int(count)
 
 
-def take_lease(store: ReviewStore, example_id: str, reviewer: str, session: str, until_ms: int, now: int) -> None:
+def take_lease(store: ReviewStore, example_id: str, reviewer: str, session: str, now: int) -> None:
     """Put an example on a reviewer's screen: what that browser had, and the example in their others, is let go."""
     with store.transaction() as cursor:
         cursor.execute(
             "delete from leases where (reviewer = ? and (session = ? or example_id = ?)) or until_ms <= ?",
             [reviewer, session, example_id, now],
         )
-        cursor.execute("insert into leases values (?, ?, ?, ?)", [example_id, reviewer, session, until_ms])
+        cursor.execute("insert into leases values (?, ?, ?, ?)", [example_id, reviewer, session, now + LEASE_MS])
 
 
 def drop_leases(store: ReviewStore, reviewer: str, session: str) -> None:

@@ -16,7 +16,6 @@ from influence.queue_store import Asked
 from influence.review import Reviews
 from influence.review_state import flagged, loaded, pace
 
-LEASE_MS = 90_000
 FLAGGED = "flagged"  # the queue of what the reviewer has flagged, which needs no making
 LONGEST_NAME, MOST_OPINIONS = 200, 20
 
@@ -149,9 +148,7 @@ class Queues:
     def peek(self, queue_id: str, reviewer: Reviewer, *, after: str) -> str | None:
         """What `next` would give, without leasing it: to have its evidence ready in time."""
         queue = self.get(queue_id)
-        return queue_store.next_item(
-            self._log.store, self._asked(queue, reviewer), flagged=queue.id == FLAGGED, after=after
-        )
+        return queue_store.next_item(self._log.store, self._asked(queue, reviewer), flagged=queue.id == FLAGGED, after=after)
 
     def claim(self, queue_id: str | None, example_id: str, reviewer: Reviewer) -> bool:
         """Lease one example, for a link, an undo or a look back; False when others have it on screen.
@@ -199,8 +196,7 @@ class Queues:
         return Asked(queue.id, *who, self._log.clock(), queue.overlap, queue.adjudicates, gone)
 
     def _lease(self, example_id: str, reviewer: Reviewer) -> None:
-        now = self._log.clock()
-        queue_store.take_lease(self._log.store, example_id, reviewer.name, reviewer.session, now + LEASE_MS, now)
+        queue_store.take_lease(self._log.store, example_id, reviewer.name, reviewer.session, self._log.clock())
 
 
 def _settings_of(queue: Queue) -> dict[str, Any]:

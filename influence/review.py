@@ -25,7 +25,6 @@ from influence.rule_store import RuleStore
 from influence.workspace import Workspace
 
 NO_EVIDENCE = Evidence()
-LEASE_AFTER_UNDO_MS = 90_000
 
 
 class Reviews:
@@ -177,9 +176,7 @@ class Reviews:
         self.log.append(self.stamped(reviewer, kind, build=False) | {"target": target})
         action = self.action(target)
         if kind == UNDO and action.reviewer == reviewer.name and len(action.example_ids) == 1 and action.queue:
-            now = self.log.clock()
-            until = now + LEASE_AFTER_UNDO_MS
-            take_lease(self.log.store, action.example_ids[0], reviewer.name, reviewer.session, until, now)
+            take_lease(self.log.store, action.example_ids[0], reviewer.name, reviewer.session, self.log.clock())
         return action
 
     # What stands -----------------------------------------------------------------------------------------------------
@@ -269,7 +266,7 @@ def open_reviews(workspace: Workspace) -> Reviews:
 
 
 def read_reviews(workspace: Workspace) -> Reviews:
-    """The reviews of a workspace for a command that only reads, also while the app has them open. Close it after use.
+    """The reviews of a workspace as they are now, for a command that only reads; the app may have them open meanwhile.
 
     Raises `WorkspaceError` if there are none yet.
     """

@@ -22,7 +22,7 @@ from influence.journal import Journal, Record, breaks, merge, read_journal, rewr
 from influence.review_store import IN_MEMORY, DamagedStore, ReviewStore
 
 JOURNAL, DATABASE, LOCK = "reviews.jsonl", "reviews.duckdb", "reviews.lock"
-LOCK_WAIT = 2.0  # seconds: as long as a command may hold the lock to export
+LOCK_WAIT = 2.0  # seconds: as long as a command may hold the lock to mend the files
 
 
 def now_ms() -> int:
@@ -143,7 +143,7 @@ class ReviewLog:
 
     @classmethod
     def snapshot(cls, folder: Path) -> "ReviewLog":
-        """The log as its journal has it now, in memory: for reading while another process has it open."""
+        """The log as its journal has it now, in memory: for reading, also while another process writes."""
         log = cls.__new__(cls)
         log.folder, log.clock, log.lock = folder, now_ms, threading.RLock()
         log._journal = None
@@ -170,16 +170,21 @@ def open_log(folder: Path) -> ReviewLog:
 
 
 def open_log_for_reading(folder: Path) -> ReviewLog:
-    """The log of a workspace, mended if nobody has it open, else as the journal has it now. Close it after use.
+    """The log of a workspace as it is now, in memory, mended first if nobody has it open; it keeps nobody from writing.
 
     Raises `WorkspaceError` if there is none.
     """
     if not has_reviews(folder):
         raise WorkspaceError(f"workspace {str(folder)!r} has no decisions yet; make some in the app (python -m influence serve)")
-    try:
-        return ReviewLog(folder.resolve(), wait=0)
-    except (WorkspaceBusy, OSError):  # the app has it, or it is a folder that we may only read
-        return ReviewLog.snapshot(folder)
+    mended: list[str] = []
+    # Not ours to mend where the app has it open, or in a folder that we may only read.
+    with suppress(WorkspaceBusy, OSError):
+        log = ReviewLog(folder.resolve(), wait=0)
+        mended = log.warnings
+        log.close()
+    copy = ReviewLog.snapshot(folder)
+    copy.warnings = list(dict.fromkeys([*mended, *copy.warnings]))
+    return copy
 
 
 def has_reviews(folder: Path) -> bool:

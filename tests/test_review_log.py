@@ -368,9 +368,24 @@ def test_a_copy_for_reading_takes_no_decision(workspace: Workspace) -> None:
         copy.decide(ANN, "e5", "keep")
     copy.close()
     reviews.close()
-    mended = read_reviews(workspace)  # nobody has it now
-    assert len(facts(mended)) == 4
-    mended.close()
+    copy = read_reviews(workspace)  # nobody has it now
+    again = reviews_at(workspace)  # and a copy keeps nobody from writing
+    again.decide(ANN, "e5", "keep")
+    assert (len(facts(copy)), len(facts(again))) == (4, 5)
+    copy.close()
+    again.close()
+
+
+def test_reading_mends_what_nobody_has_open_and_says_so(workspace: Workspace) -> None:
+    reviews = reviews_at(workspace)
+    fill(reviews)
+    reviews.close()
+    make_garbage(workspace.path / DATABASE)
+    copy = read_reviews(workspace)
+    assert [line.split(" (")[0] for line in copy.warnings] == ["reviews.duckdb was damaged"]
+    assert len(facts(copy)) == 4
+    copy.close()
+    assert files(workspace.path) == [DATABASE, f"{DATABASE}.damaged", JOURNAL]
 
 
 def test_reading_reviews_that_nobody_has_made(workspace: Workspace) -> None:
