@@ -17,6 +17,7 @@ from influence.encoding import FloatArray, IntArray
 
 SMALL = 4  # fewer points than this have no map worth computing
 PERPLEXITY = 30.0
+MAP_STEPS = 500  # of t-SNE; twice as many change little that can be seen
 
 
 class Dendrogram(NamedTuple):
@@ -86,6 +87,6 @@ def flat_map(distances_EE: FloatArray, seed: int) -> FloatArray:
     from sklearn.manifold import TSNE
 
     perplexity = min(PERPLEXITY, (n - 1) / 3)
-    layout = TSNE(metric="precomputed", init="random", perplexity=perplexity, random_state=seed)
+    layout = TSNE(metric="precomputed", init="random", perplexity=perplexity, max_iter=MAP_STEPS, random_state=seed)
     places_E2: FloatArray = layout.fit_transform(distances_EE).astype(np.float64)
     return places_E2
