@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from influence.encoding import Progress
 from influence.errors import SettingsError
+from influence.mislabels import has_suspects
 from influence.progress import ProgressLine
 from influence.workspace import WorkspaceInfo
 
@@ -78,6 +80,7 @@ def _demo(options: argparse.Namespace) -> None:
 
     with ProgressLine(sys.stderr) as progress:
         info = build_demo(options.workspace, device=options.device, progress=progress)
+        _rank_suspects(options.workspace, progress)
     _print_built(options.workspace, info)
 
 
@@ -103,7 +106,19 @@ def _build(options: argparse.Namespace) -> None:
     )
     with ProgressLine(sys.stderr) as progress:
         info = build_workspace(options.workspace, request, device=options.device, resume=options.resume, progress=progress)
+        _rank_suspects(options.workspace, progress)
     _print_built(options.workspace, info)
+
+
+def _rank_suspects(path: str, progress: Progress) -> None:
+    """Rank the suspects by what the build itself knows; `suspects` trains held-out models and ranks them better."""
+    from influence.heldout import HeldOutSettings
+    from influence.suspecting import opened, write_suspects
+
+    with opened(Path(path)) as workspace:
+        ranked = has_suspects(workspace)
+    if not ranked:  # a build that was there already may have been ranked better
+        write_suspects(path, HeldOutSettings(models=0), progress=progress)
 
 
 def _print_built(workspace: str, info: WorkspaceInfo) -> None:
