@@ -122,9 +122,11 @@ def extremes(scores_N: FloatArray, tie_ranks_N: IntArray, top: int) -> tuple[Int
 
 
 def _largest(scores_N: FloatArray, tie_ranks_N: IntArray, top: int) -> IntArray:
-    # Everything at or above the top-th score, so that ties at the edge are settled by rank and not by the partition.
+    # The top-th largest of the maxima of short stretches is a bound that at least `top` scores reach and few others do;
+    # all that reach it are sorted, so ties at the edge are settled by rank. (A partition of all scores is 10–100× slower.)
     if 0 < top < len(scores_N):
-        candidates = np.flatnonzero(scores_N >= max(np.partition(scores_N, -top)[-top], 0))
+        peaks = np.maximum.reduceat(scores_N, np.arange(0, len(scores_N), max(1, len(scores_N) // (8 * top))))
+        candidates = np.flatnonzero(scores_N >= max(np.partition(peaks, -top)[-top], 0))
     else:
         candidates = np.arange(len(scores_N))
     candidates = candidates[scores_N[candidates] > 0]

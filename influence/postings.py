@@ -7,6 +7,7 @@ Axes: N examples, R token rows, P posting rows, D embedding width, V token ids, 
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,31 +107,34 @@ class WordIndex:
 
     def word_scores(self, query: Query, selection: WordSelection) -> FloatArray:
         """Σ_w η_c ⟨Σ g_w, Σ g'_w⟩ over shared selected words, for every checkpoint and example, shape (C, N) (eqs. 3–6)."""
-        scores = []
+        scores_CN = np.zeros((len(self.learning_rates_C), len(self.encoding)))
         for number, rate in enumerate(self.learning_rates_C):
             positions_L = self._selected(query, number, selection)
-            words = _sum_by_token(query.tokens_L[positions_L], query.checkpoints[number].gradients_LD[positions_L])
-            hits = [
-                (part.examples_P[block], part.gradients_PD[block] @ gradient_D)
-                for part in self._selected_parts(number, selection)
-                for token, gradient_D in zip(*words, strict=True)
-                if (block := part.block(token)).stop > block.start
-            ]
-            scores.append(rate * _scatter(hits, len(self.encoding)))
-        return np.stack(scores)
+            words = _sum_by_key(query.tokens_L[positions_L], query.checkpoints[number].gradients_LD[positions_L])
+            scores_N = np.zeros(len(self.encoding), dtype=np.float32)
+            for token, gradient_D in zip(*words, strict=True):
+                for part in self._selected_parts(number, selection):
+                    block = part.block(token)
+                    # Bound by memory, so one thread is enough; the threads of a matrix product wait for a busy machine.
+                    products_P = np.vecdot(part.gradients_PD[block], gradient_D)
+                    np.add.at(scores_N, part.examples_P[block], products_P)
+            scores_CN[number] = rate * scores_N.astype(np.float64)
+        return scores_CN
 
     def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
         """`word_scores` of many queries at once, summed over checkpoints, shape (Q, N): one matrix product a token."""
-        scores_NQ = np.zeros((len(self.encoding), len(queries)), dtype=np.float32)
+        scores_QN = np.zeros((len(queries), len(self.encoding)), dtype=np.float32)
         for number, rate in enumerate(self.learning_rates_C):
             parts = self._selected_parts(number, selection)
-            for token, columns, gradients_KD in self._by_token(queries, number, selection):
+            for token, queries_K, gradients_KD in self._by_token(queries, number, selection):
                 for part in parts:
                     block = part.block(token)
-                    if block.stop > block.start:
-                        products_PK = part.gradients_PD[block] @ (np.float32(rate) * gradients_KD.T)
-                        _add_rows(scores_NQ, part.examples_P[block], columns, products_PK)
-        return np.ascontiguousarray(scores_NQ.T)
+                    examples_P = part.examples_P[block]
+                    products_KP = np.float32(rate) * gradients_KD @ part.gradients_PD[block].T
+                    # One row of scores at a time: it stays in the cache, and an example may hold the token twice.
+                    for query, products_P in zip(queries_K.tolist(), products_KP, strict=True):
+                        np.add.at(scores_QN[query], examples_P, products_P)
+        return scores_QN
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""
@@ -180,54 +184,36 @@ class WordIndex:
         self, queries: Sequence[Query], checkpoint: int, selection: WordSelection
     ) -> Iterator[tuple[int, IntArray, FloatArray]]:
         """For each token: the queries that hold it and their gradients for it."""
-        tokens, columns, gradients = [], [], []
-        for column, query in enumerate(queries):
-            at = self._selected(query, checkpoint, selection)
-            words, summed = _sum_by_token(query.tokens_L[at], query.checkpoints[checkpoint].gradients_LD[at])
-            tokens.append(words)
-            columns.append(np.full(len(words), column))
-            gradients.append(summed)
-        tokens_K, columns_K, gradients_KD = (np.concatenate(x) for x in (tokens, columns, gradients))
-        order_K = np.argsort(tokens_K, kind="stable")
-        edges = np.flatnonzero(np.diff(tokens_K[order_K])) + 1
-        for group in np.split(order_K, edges):
-            if len(group):
-                yield int(tokens_K[group[0]]), columns_K[group], gradients_KD[group]
+        chosen = [self._selected(query, checkpoint, selection) for query in queries]
+        keys_K = np.concatenate(
+            [
+                query.tokens_L[at].astype(np.int64) * len(queries) + n
+                for n, (query, at) in enumerate(zip(queries, chosen, strict=True))
+            ]
+        )
+        gradients_KD = np.concatenate(
+            [query.checkpoints[checkpoint].gradients_LD[at] for query, at in zip(queries, chosen, strict=True)]
+        )
+        keys_U, gradients_UD = _sum_by_key(keys_K, gradients_KD)
+        tokens_U, queries_U = np.divmod(keys_U, len(queries))
+        edges = [0, *(np.flatnonzero(np.diff(tokens_U)) + 1).tolist(), len(tokens_U)]
+        for start, stop in pairwise(edges):
+            if stop > start:
+                yield int(tokens_U[start]), queries_U[start:stop], gradients_UD[start:stop]
 
 
 def _within(values_P: IntArray, size: int) -> bool:
     return bool(values_P.min() >= 0 and values_P.max() < size)
 
 
-def _sum_by_token(tokens_K: IntArray, gradients_KD: FloatArray) -> tuple[IntArray, FloatArray]:
+def _sum_by_key(keys_K: IntArray, gradients_KD: FloatArray) -> tuple[IntArray, FloatArray]:
     """Position gradients of a word that occurs more than once, summed before any product is taken (eq. 3)."""
-    unique_U, inverse_K = np.unique(tokens_K, return_inverse=True)
-    if len(unique_U) == len(tokens_K):
-        return unique_U, gradients_KD[np.argsort(tokens_K)]
-    summed_UD = np.zeros((len(unique_U), gradients_KD.shape[1]), dtype=gradients_KD.dtype)
-    np.add.at(summed_UD, inverse_K, gradients_KD)
-    return unique_U, summed_UD
-
-
-def _scatter(hits: list[tuple[IntArray, FloatArray]], n: int) -> FloatArray:
-    if not hits:
-        return np.zeros(n)
-    examples, products = (np.concatenate(column) for column in zip(*hits, strict=True))
-    scores_N: FloatArray = np.bincount(examples, weights=products, minlength=n).astype(np.float64, copy=False)
-    return scores_N
-
-
-def _add_rows(scores_NQ: FloatArray, examples_P: IntArray, columns_K: IntArray, products_PK: FloatArray) -> None:
-    """scores[examples, columns] += products, also where an example holds the token more than once."""
-    first_P = np.concatenate([[True], examples_P[1:] != examples_P[:-1]])
-    if not first_P.all():
-        starts = np.flatnonzero(first_P)
-        products_PK = np.add.reduceat(products_PK, starts, axis=0)
-        examples_P = examples_P[starts]
-    if len(columns_K) == scores_NQ.shape[1]:
-        scores_NQ[examples_P] += products_PK
-    else:
-        scores_NQ[examples_P[:, None], columns_K] += products_PK
+    order_K = np.argsort(keys_K, kind="stable")
+    sorted_K = keys_K[order_K]
+    starts_U = np.flatnonzero(np.diff(sorted_K, prepend=-1))
+    if len(starts_U) == len(keys_K):
+        return sorted_K, gradients_KD[order_K]
+    return sorted_K[starts_U], np.add.reduceat(gradients_KD[order_K], starts_U, axis=0)
 
 
 def _rows_of(part: Postings, token: int, sorted_E: IntArray) -> tuple[IntArray, IntArray]:

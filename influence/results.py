@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from influence.dataset import Dataset
 from influence.encoding import SPECIAL_SIDE, Encoding, FloatArray, IntArray, Progress, silent
-from influence.files import write_json
+from influence.files import load_array, write_json
 from influence.methods import DEFAULT_METHOD, METHODS, Query, extremes
-from influence.postings import WordIndex, load_array
+from influence.postings import WordIndex
 from influence.store import ResultStore
 from influence.workspace import CheckpointInfo, id_ranks, open_index, open_queries
 
@@ -153,14 +153,18 @@ def _insert_influences(store: ResultStore, index: WordIndex, folder: Path, tie_r
     queries = open_queries(folder, len(index.learning_rates_C))
     selection = METHODS[DEFAULT_METHOD].selection
     assert selection is not None
-    size = int(np.clip(SCORES_BYTES // (4 * len(index.labels_N)), 1, 256))
-    for positions, batch in queries.in_batches(size):
+    for positions, batch in queries.in_batches(queries_at_once(len(index.labels_N))):
         scores_QN = index.word_scores_many(batch, selection)
         columns = _Columns()
         for position, query, scores_N in zip(positions, batch, scores_QN, strict=True):
             _explain(columns, int(position), query, scores_N, index, tie_ranks_N)
         columns.insert(store)
         progress("influences", int(positions[-1]) + 1, len(queries))
+
+
+def queries_at_once(n_train: int) -> int:
+    """How many queries to score together so that their block of scores stays within `SCORES_BYTES`."""
+    return int(np.clip(SCORES_BYTES // (4 * n_train), 1, 256))
 
 
 def _explain(
