@@ -1,5 +1,6 @@
-"""Undo and redo against a model of plain lists, over random histories of two reviewers."""
+"""Undo and redo against a model of plain lists, over random histories of two reviewers; HISTORIES sets how many."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -127,4 +128,4 @@ class History(RuleBasedStateMachine):
 
 
 TestHistory = History.TestCase
-TestHistory.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)
+TestHistory.settings = settings(max_examples=int(os.environ.get("HISTORIES", "5")), stateful_step_count=30, deadline=None)
