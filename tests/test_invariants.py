@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from oracles import relative_error
-from tiny import Bench, bench, labelled
+from tiny import Bench, bench, cnn, labelled, word_pieces
+from transformers.modeling_outputs import SequenceClassifierOutput
 
-from influence.encoding import Batch, Encoding, length_buckets, pad
-from influence.gradients import BatchGradients
+from influence.cnn import CnnForSequenceClassification
+from influence.encoding import Batch, Encoding, encode, length_buckets, pad
+from influence.gradients import BatchGradients, GradientSettings, WordGradients
 from influence.indexing import IndexSettings, self_influence, write_split
 from influence.methods import (
     METHODS,
@@ -97,6 +99,23 @@ def test_padding_longer_changes_no_gradient(kind: str, tmp_path: Path) -> None:
     alone = bench(tmp_path / "alone", kind, train=[short], test=[short])
     assert relative_error(together.scores("tracin-we")[:, :1], alone.scores("tracin-we")) < TOLERANCE
     assert relative_error(together.scores("tracin-last")[:, :1], alone.scores("tracin-last")) < TOLERANCE
+
+
+class Careless(CnnForSequenceClassification):
+    """A model that looks at its padding: the mean over all positions, whatever the mask says."""
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any) -> Any:
+        return SequenceClassifierOutput(logits=self.classifier(self.embedding(input_ids)[:, :, :10].mean(dim=1)))
+
+
+def test_padding_never_counts_even_where_the_model_looks_at_it() -> None:
+    tokenizer = word_pieces()
+    model = Careless(cnn(len(tokenizer), 2, seed=0).config)
+    batch = pad(encode(tokenizer, ["good", "a very dull film"], None, max_length=9), np.array([0, 1]), 0)
+    with WordGradients(model, GradientSettings(device=torch.device("cpu"), pad_token=0)) as gradients:
+        found = gradients.of_batch(batch, np.array([0, 1])).gradients_BLD
+    assert (found[~torch.from_numpy(batch.real_BL)] == 0).all()
+    assert (found[torch.from_numpy(batch.real_BL)].norm(dim=1) > 0).all()
 
 
 @pytest.mark.parametrize("method", TRACIN)

@@ -34,6 +34,7 @@ from influence import (
 from influence.build import BuildRequest, build_workspace
 from influence.dataset import read_dataset
 from influence.errors import SettingsError
+from influence.files import write_json
 from influence.workspace import id_ranks
 
 Copy = Callable[[], Path]
@@ -122,6 +123,19 @@ def test_threads_share_an_open_workspace(workspace: Path) -> None:
         thread.join()
     opened.close()
     assert wrong == []
+
+
+def test_json_is_replaced_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publishing is one rename: who reads the old file reads it to its end, and a write that fails leaves it."""
+    file = tmp_path / "a.json"
+    write_json(file, {"old": "x" * 10_000})
+    with file.open() as reader:
+        begun = reader.read(10)
+        write_json(file, {"new": 1})
+        assert json.loads(begun + reader.read()) == {"old": "x" * 10_000}
+    with pytest.raises(TypeError):
+        write_json(file, {"new": object()})
+    assert json.loads(file.read_text()) == {"new": 1}
 
 
 # Building -------------------------------------------------------------------------------------------------------------
