@@ -42,7 +42,10 @@ function stopEarlyKeys(event) {
   if (typing && event.key === "Escape") target.blur(); // so that the keys work again
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key.length !== 1 && event.key !== "Enter") return;
-  if (event.repeat || performance.now() - watch.since < READING) event.stopImmediatePropagation();
+  const now = performance.now();
+  if (!event.repeat && now - watch.since >= READING) return;
+  if (watch.since < now) watch.since = now; // a burst of taps is a held key by other means: it must end first
+  event.stopImmediatePropagation();
 }
 
 function make(tag, name, text) {
