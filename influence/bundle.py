@@ -99,14 +99,16 @@ def _md(text: str) -> str:
 def _applied(reviews: Reviews, fixes: list[Fix], mask_token: str) -> tuple[Applied, bool]:
     """The fixes made in the training file that was built from, or if that has changed in the workspace's copy of it."""
     info = reviews.workspace.info
-    train, own_file = None, False
-    if Path(info.train_source).is_file():
-        given = GivenColumns(**info.settings["columns"])
-        train = open_train_file(info.train_source, fixes, given)
-        own_file = train.table.sha256 == info.train_sha256
-    if train is None or not own_file:
-        train = _workspace_copy(reviews.corpus)
+    source = Path(info.train_source)
+    own_file = source.is_file() and _sha256(source) == info.train_sha256
+    given = GivenColumns(**info.settings["columns"])
+    train = open_train_file(str(source), fixes, given) if own_file else _workspace_copy(reviews.corpus)
     return plan(train, fixes, source="the fix list", mask_token=mask_token), own_file
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _workspace_copy(corpus: Corpus) -> TrainFile:

@@ -378,7 +378,7 @@ def test_the_zip_holds_the_list_the_corrected_data_a_report_and_the_command(tmp_
 
 def test_the_zip_has_the_workspaces_own_copy_when_the_training_file_is_gone(tmp_path: Path) -> None:
     train = tmp_path / "train.csv"
-    write_csv(train, ROWS)
+    train.write_text("not what it was")
     reviews = reviews_at(make_workspace(tmp_path / "ws", source=str(train), sha256="of another file"))
     reviews.decide(ANN, "e0", "relabel", new_label="Sport")
     files = unzipped(export_bundle(reviews))
