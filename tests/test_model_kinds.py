@@ -1,0 +1,137 @@
+"""Any Hugging Face classifier with one word embedding: the same code path, checked against autograd for each kind."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from oracles import last_weight_gradient, relative_error, rows_of, tracin
+from tiny import Bench, labelled, word_pieces
+
+from influence.encoding import encode
+from influence.errors import ModelError
+from influence.gradients import GradientSettings, WordGradients, last_linear
+from influence.model import longest_input
+
+SMALL: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "num_labels": 3,
+    "pad_token_id": 0,
+    "attn_implementation": "eager",
+}
+KINDS: dict[str, dict[str, Any]] = {
+    "Albert": {"embedding_size": 8},
+    "Bert": {},
+    "DebertaV2": {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_buckets": 8},
+    "DistilBert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 24},
+    "Electra": {"embedding_size": 8},
+    "GPT2": {"n_embd": 16, "n_layer": 2, "n_head": 2},
+    "MPNet": {"pad_token_id": 1},
+    "ModernBert": {"cls_token_id": 2, "sep_token_id": 3},
+    "Roberta": {"type_vocab_size": 1},
+    "XLMRoberta": {"type_vocab_size": 1},
+}
+ONE_FEATURE_VECTOR = set(KINDS) - {"GPT2"}  # a decoder's head stands at every position
+
+
+def make(kind: str, vocabulary: int) -> Any:
+    """A tiny classifier of that kind with weights far from 0."""
+    config = getattr(transformers, f"{kind}Config")(vocab_size=vocabulary, max_position_embeddings=64, **{**SMALL, **KINDS[kind]})
+    torch.manual_seed(0)
+    model = getattr(transformers, f"{kind}ForSequenceClassification")(config)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn(parameter.shape) * 0.2)
+    return model.eval()
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    tokenizer = word_pieces()
+    sides = []
+    for seed, n in ((21, 10), (22, 4)):
+        examples = labelled(n, seed=seed)
+        texts = [text for text, _ in examples]
+        sides.append((encode(tokenizer, texts, None, max_length=30), [label for _, label in examples]))
+    model = make(request.param, len(tokenizer))
+    model.kind = request.param
+    return Bench(tmp_path_factory.mktemp(request.param), [model], [0.25], tokenizer, *sides, top_k=4)
+
+
+def embedding_gradient(model: Any, tokens: list[int], label: int) -> np.ndarray:
+    """By the embedding matrix, one unpadded example, no hook; float32, since some kinds know nothing else."""
+    model.requires_grad_(True)
+    logits = model(input_ids=torch.tensor([tokens]), attention_mask=torch.ones(1, len(tokens), dtype=torch.long)).logits
+    loss = torch.nn.functional.cross_entropy(logits, torch.tensor([label]))
+    (gradient,) = torch.autograd.grad(loss, [model.get_input_embeddings().weight])
+    return gradient.numpy()
+
+
+def test_tracin_we_equals_autograd_over_the_embedding_matrix(engine: Bench) -> None:
+    model = engine.models[0]
+    sides = [
+        [embedding_gradient(model, row.tokens, row.label) for row in rows_of(engine.encodings[split], engine.labels[split])]
+        for split in ("train", "test")
+    ]
+    assert relative_error(engine.scores("tracin-we"), 0.25 * tracin(*sides)) < 1e-4
+
+
+def test_tracin_last_is_there_where_there_is_one_feature_vector(engine: Bench) -> None:
+    """Equal to autograd of the last weight where the head is named as in the oracle; else at least defined."""
+    model: Any = engine.models[0]
+    if model.kind not in ONE_FEATURE_VECTOR:
+        with pytest.raises(Exception, match="this model has no last linear layer with one input per example"):
+            engine.scores("tracin-last")
+        return
+    scores = engine.scores("tracin-last")
+    if isinstance(getattr(model, "classifier", None), torch.nn.Linear):
+        sides = [
+            [last_weight_gradient(model, row) for row in rows_of(engine.encodings[split], engine.labels[split])]
+            for split in ("train", "test")
+        ]
+        assert relative_error(scores, 0.25 * tracin(*sides)) < 1e-4
+    assert np.abs(scores).max() > 0
+
+
+def test_a_model_with_a_word_embedding_for_each_of_two_halves_is_refused() -> None:
+    """An encoder and a decoder: what the library calls the input embedding is used by neither."""
+    tokenizer = word_pieces()
+    config = transformers.BartConfig(
+        vocab_size=len(tokenizer), d_model=16, encoder_layers=1, decoder_layers=1, encoder_attention_heads=2,
+        decoder_attention_heads=2, encoder_ffn_dim=16, decoder_ffn_dim=16, pad_token_id=0, eos_token_id=3, num_labels=2,
+    )  # fmt: skip
+    model = transformers.BartForSequenceClassification(config)
+    encoding = encode(tokenizer, ["good film"], None, max_length=9)
+    settings = GradientSettings(device=torch.device("cpu"), pad_token=0)
+    with WordGradients(model, settings) as gradients, pytest.raises(ModelError) as caught:
+        next(gradients.batches(encoding, np.array([0])))
+    assert str(caught.value) == (
+        "BartForSequenceClassification looks up its word embedding 0 times a sentence; "
+        "Wordtrace needs a classifier that does so once (an encoder)"
+    )
+
+
+@pytest.mark.parametrize(("kind", "longest"), [("Bert", 64), ("Roberta", 63), ("MPNet", 62), ("ModernBert", 64)])
+def test_the_longest_input_is_what_a_model_takes(tmp_path: Path, kind: str, longest: int) -> None:
+    """RoBERTa's kind counts positions from the padding token's id on, so it takes fewer than it has."""
+    model = make(kind, 50)
+    model.save_pretrained(tmp_path)
+    assert longest_input(str(tmp_path)) == longest
+    ones = torch.ones(1, longest, dtype=torch.long)
+    model(input_ids=5 * ones, attention_mask=ones)
+    if kind != "ModernBert":  # rotary positions: a limit of its training, not of its weights
+        more = torch.ones(1, longest + 1, dtype=torch.long)
+        with pytest.raises((IndexError, RuntimeError)):
+            model(input_ids=5 * more, attention_mask=more)
+
+
+def test_the_last_linear_layer_is_the_one_that_makes_the_logits() -> None:
+    """Also where another layer happens to be as wide."""
+    model = make("Roberta", 50)
+    assert last_linear(model) is model.classifier.out_proj
+    assert last_linear(make("Bert", 50)).out_features == 3  # type: ignore[union-attr]
