@@ -17,11 +17,12 @@ from influence.cluster_store import ClusterStore
 from influence.clusterwords import cluster_words
 from influence.dendrogram import Dendrogram, dendrogram, flat_map, influence_distances
 from influence.derived import published, publishing
-from influence.encoding import SPECIAL_SIDE, FloatArray, IntArray, Progress, silent
+from influence.encoding import FloatArray, IntArray, Progress, silent
 from influence.errors import SettingsError
 from influence.methods import DEFAULT_METHOD, METHODS
 from influence.mislabels import difficult_examples
 from influence.suspecting import SUSPECTS, disk_full_told, opened
+from influence.words import SPECIAL_SIDE
 from influence.wordsignals import block_size
 from influence.workspace import Workspace, build_lock
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from influence.errors import DataError
 from influence.files import load_array
-from influence.words import SPECIAL_SIDE as SPECIAL_SIDE
 from influence.words import Span, whole_words
 
 if TYPE_CHECKING:  # readers of an encoding need no tokenizer, so they should not wait for one to be imported

@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 
 from influence.dataset import Dataset
-from influence.encoding import SPECIAL_SIDE, Encoding, FloatArray, IntArray, Progress, silent
+from influence.encoding import Encoding, FloatArray, IntArray, Progress, silent
 from influence.files import load_array, write_json
 from influence.methods import DEFAULT_METHOD, METHODS, Query, extremes
 from influence.postings import WordIndex
 from influence.store import ResultStore
+from influence.words import SPECIAL_SIDE
 from influence.workspace import CheckpointInfo, id_ranks, open_index, open_queries
 
 if TYPE_CHECKING:
