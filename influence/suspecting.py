@@ -23,7 +23,7 @@ from influence.heldout import DEFAULT_MODELS, HeldOutSettings, held_out_models, 
 from influence.modelsignals import Opinions, calibration, epoch_weights, held_out_confidence
 from influence.suspect_rows import Findings, suspect_rows
 from influence.suspect_store import SuspectStore, driven_errors, opposed_tests, self_influences, training_examples
-from influence.suspicion import judge
+from influence.suspicion import FORMULA, judge
 from influence.wordsignals import Neighbours, Opposition, neighbours, opposition
 from influence.workspace import Workspace, build_lock, open_workspace
 
@@ -50,7 +50,7 @@ def write_suspects(
         findings, factors_Y = _findings(workspace, chosen, progress)
         drives = driven_errors(workspace.store)
         rows = suspect_rows(findings, training_examples(workspace.store), drives, opposed_tests(workspace.store))
-        with publishing(workspace.build, SUSPECTS, SuspectStore, wanted) as store:
+        with publishing(workspace.build, SUSPECTS, SuspectStore, {**wanted, "formula": FORMULA}) as store:
             store.fill("suspects", rows)
             store.fill("driven_errors", drives)
             store.write_provenance(
@@ -72,9 +72,9 @@ def usual_settings(workspace: Workspace) -> HeldOutSettings:
 
 
 def is_current(workspace: Workspace, settings: dict[str, Any]) -> bool:
-    """Whether the suspects are there, computed with these settings."""
+    """Whether the suspects are there, computed with these settings and by the present formula."""
     found = published(workspace.build, SUSPECTS)
-    return found is not None and found[1] == settings
+    return found is not None and found[1] == {**settings, "formula": FORMULA}
 
 
 @contextmanager
@@ -126,7 +126,7 @@ def _train(workspace: Workspace, settings: HeldOutSettings, device: str, progres
 
 def _findings(workspace: Workspace, settings: HeldOutSettings, progress: Progress) -> tuple[Findings, FloatArray]:
     opposed, near = _word_signals(workspace, progress)
-    opinions, factors_Y = _opinions(workspace, settings)
+    opinions, factors_Y = gather_opinions(workspace, settings)
     findings = Findings(
         names=workspace.info.labels,
         opinions=opinions,
@@ -140,7 +140,7 @@ def _findings(workspace: Workspace, settings: HeldOutSettings, progress: Progres
     return findings, factors_Y
 
 
-def _opinions(workspace: Workspace, settings: HeldOutSettings) -> tuple[Opinions, FloatArray]:
+def gather_opinions(workspace: Workspace, settings: HeldOutSettings) -> tuple[Opinions, FloatArray]:
     """What the workspace's own model and the held-out ones say, and the calibration of their average on the test split."""
     labels_N, labels_M = _labels(workspace, "train"), _labels(workspace, "test")
     names = workspace.info.labels

@@ -9,6 +9,7 @@ from influence.encoding import FloatArray, IntArray
 from influence.modelsignals import Opinions, calibrated, doubt
 from influence.wordsignals import Neighbours
 
+FORMULA = 1  # to be raised when the same signals come to another judgement, so that stored ones are computed anew
 NEIGHBOUR_WEIGHT = 0.05  # of neighbour disagreement; chosen on planted noise, see tests/benchmarks/mislabels.py
 NOTABLE_DISAGREEMENT = 0.5  # neighbours are worth a word where most of their pull is against the label
 
@@ -25,14 +26,14 @@ def judge(opinions: Opinions, factors_Y: FloatArray, neighbours: Neighbours) -> 
     """Combine what the models say with whether the strongest neighbours agree.
 
     Suspicion is 0.95 x the doubt of all models, over their whole training, in the given label + 0.05 x the neighbours'
-    disagreement. The suggested label is the most probable one to models that never saw the example, where there are
-    such, else to the workspace's own over its training.
+    disagreement. The suggested label is the most probable one to all models and to those that never saw the example,
+    weighed alike: the first hold on to a learnt label, the second change too many.
     """
-    doubts_N = doubt(calibrated(opinions.mean_NY(), factors_Y), opinions.labels_N)
-    suspicion_N = (1 - NEIGHBOUR_WEIGHT) * doubts_N + NEIGHBOUR_WEIGHT * neighbours.disagreement_N
+    everyone_NY = calibrated(opinions.mean_NY(), factors_Y)
+    suspicion_N = (1 - NEIGHBOUR_WEIGHT) * doubt(everyone_NY, opinions.labels_N) + NEIGHBOUR_WEIGHT * neighbours.disagreement_N
     held_out_NY = opinions.held_out_mean_NY()
-    best_NY = opinions.mean_NY() if held_out_NY is None else held_out_NY
-    return Judgement(suspicion_N, calibrated(best_NY, factors_Y).argmax(axis=1))
+    best_NY = everyone_NY if held_out_NY is None else everyone_NY + calibrated(held_out_NY, factors_Y)
+    return Judgement(suspicion_N, best_NY.argmax(axis=1))
 
 
 @dataclass(frozen=True)

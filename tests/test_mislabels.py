@@ -31,9 +31,9 @@ from influence.mislabels import SIGNALS, SuspectFilter, has_suspects, provenance
 from influence.model import new_classifier, train_word_pieces
 from influence.modelsignals import Opinions, calibrated, calibration, doubt, epoch_weights, held_out_confidence
 from influence.suspecting import write_suspects
-from influence.suspicion import Facts, ranks, reason
+from influence.suspicion import Facts, judge, ranks, reason
 from influence.training import TrainingSettings, make_optimizer, train_epoch
-from influence.wordsignals import NEIGHBOURS, SAME_WORD, disagreement, neighbours, opposition, strongest
+from influence.wordsignals import NEIGHBOURS, SAME_WORD, Neighbours, disagreement, neighbours, opposition, strongest
 from influence.workspace import Workspace, build_lock, open_workspace
 
 N, FLIPS = 240, 24
@@ -136,6 +136,26 @@ def test_ranks_are_a_permutation_and_ties_go_by_id(values: list[float], random: 
     found = ranks(np.array(values), ties)
     expected = sorted(range(len(values)), key=lambda at: (-values[at], ties[at]))
     assert [int(np.flatnonzero(found == place + 1)[0]) for place in range(len(values))] == expected
+
+
+def test_judgement_by_hand() -> None:
+    """Two labels, one example with label 0, a model that had it and one that did not; calibration swaps nothing.
+
+    All models: (0.8 + 0.3) / 2 = 0.55 for label 0, so doubt (1 + 0.45 - 0.55) / 2 = 0.45; neighbours 0.6. Held out: 0.3.
+    """
+    opinions = Opinions(np.array([0]), 2)
+    opinions.add(np.array([[[0.8, 0.2]]]), np.zeros((1, 2)), np.array([1.0]))
+    near = Neighbours(np.array([0.6]), np.array([3]), np.array([5]))
+    alone = judge(opinions, np.array([1.0, 1.0]), near)
+    np.testing.assert_allclose(alone.suspicion_N, [0.95 * 0.2 + 0.05 * 0.6])
+    assert alone.suggested_N.tolist() == [0]
+    opinions.add(np.array([[[0.3, 0.7]]]), np.zeros((1, 2)), np.array([1.0]), np.array([True]))
+    found = judge(opinions, np.array([1.0, 1.0]), near)
+    np.testing.assert_allclose(found.suspicion_N, [0.95 * 0.45 + 0.05 * 0.6])
+    assert found.suggested_N.tolist() == [1]  # (0.55 + 0.3) / 2 for label 0
+    calibrated_ = judge(opinions, np.array([3.0, 1.0]), near)
+    assert calibrated_.suggested_N.tolist() == [0]
+    assert calibrated_.suspicion_N[0] < found.suspicion_N[0]
 
 
 FACTS = Facts(
@@ -503,6 +523,14 @@ def test_the_same_settings_only_read(copied_planted: Path) -> None:
     before = {file: file.stat().st_mtime_ns for file in build.rglob("*")}
     write_suspects(copied_planted, FIVE)
     assert {file: file.stat().st_mtime_ns for file in build.rglob("*")} == before
+
+
+def test_another_formula_computes_anew(copied_planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = open_workspace(copied_planted).build
+    before = published(build, "suspects")
+    monkeypatch.setattr("influence.suspecting.FORMULA", 999)
+    write_suspects(copied_planted, FIVE)
+    assert published(build, "suspects") != before
 
 
 def test_other_settings_replace_the_file_while_the_old_one_is_open(copied_planted: Path) -> None:

@@ -15,8 +15,10 @@ from influence.dataset import Columns
 from influence.files import load_array
 from influence.heldout import HeldOutSettings, held_out_models
 from influence.mislabels import suspects
+from influence.modelsignals import calibrated, doubt
 from influence.progress import ProgressLine, duration
-from influence.suspecting import write_suspects
+from influence.suspecting import gather_opinions, write_suspects
+from influence.suspicion import NEIGHBOUR_WEIGHT
 from influence.workspace import Workspace, open_workspace
 
 DEPTHS = (100, 500, 2_000)
@@ -33,13 +35,16 @@ SINGLE = {  # signal: its sign, so that larger is more suspicious
 }
 
 
-def print_comparison(data: Path, path: Path, models: int) -> None:
+def print_comparison(data: Path, path: Path, models: int, epochs: int | None) -> None:
     """Build the workspace and its suspects where they are missing, and print every ranking."""
     seconds: dict[str, float] = {}
     with ProgressLine(sys.stderr) as progress:
         started = time.monotonic()
         request = BuildRequest(
-            train=str(data / "train.csv"), test=str(data / "test.csv"), columns=Columns(), training=training_settings("cnn")
+            train=str(data / "train.csv"),
+            test=str(data / "test.csv"),
+            columns=Columns(),
+            training=training_settings("cnn", epochs=epochs),
         )
         build_workspace(path, request, resume=True, progress=progress)
         for stage, settings in (("build", None), ("cheap", 0), ("models", models)):
@@ -54,17 +59,50 @@ def print_comparison(data: Path, path: Path, models: int) -> None:
     truth = pd.read_csv(data / "train.csv", dtype=str, keep_default_na=False)
     wrong_N = (truth["label"] != truth["true_label"]).to_numpy()
     print(f"{data.name}: {len(found):,} training examples, {wrong_N.mean():.2%} wrong labels, CNN, {models} held-out models")
+    print(f"test accuracy {workspace.info.accuracy:.1%} after {len(workspace.info.checkpoints)} epochs")
     print("seconds: " + ", ".join(f"{stage} {duration(value)}" for stage, value in seconds.items()))
-    ours = {"suspicion": found["suspicion"], "suspicion without held-out models": cheap["suspicion"]}
+    settings = HeldOutSettings(models=models)
+    ours = {
+        "suspicion": found["suspicion"],
+        "suspicion without held-out models": cheap["suspicion"],
+        **_without(workspace, settings, found),
+    }
     single = {f"only {name}": sign * found[name] for name, sign in SINGLE.items()}
-    theirs = _cleanlab(workspace, HeldOutSettings(models=models))
-    _print_table({**ours, **single, **theirs}, wrong_N, best_of=list(theirs))
+    theirs = _cleanlab(workspace, settings)
+    _print_table({**ours, **single, **theirs, **_cleanlab_on_ours(workspace, settings)}, wrong_N, best_of=list(theirs))
     _print_suggestions(found, truth)
 
 
 def _in_order(workspace: Workspace) -> pd.DataFrame:
     rows = suspects(workspace, limit=workspace.info.n_train)[1]
     return rows.set_index("train_id").loc[workspace.train_ids()].reset_index()
+
+
+def _without(workspace: Workspace, settings: HeldOutSettings, found: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The suspicion with one of its parts left out."""
+    opinions, factors_Y = gather_opinions(workspace, settings)
+    labels_N, near = opinions.labels_N, NEIGHBOUR_WEIGHT * found["neighbour_disagreement"]
+    held_out_NY = opinions.held_out_mean_NY()
+    assert held_out_NY is not None
+    return {
+        "suspicion, not calibrated": (1 - NEIGHBOUR_WEIGHT) * doubt(opinions.mean_NY(), labels_N) + near,
+        "suspicion, no neighbours": doubt(calibrated(opinions.mean_NY(), factors_Y), labels_N),
+        "suspicion, held-out predictions only": doubt(calibrated(held_out_NY, factors_Y), labels_N),
+    }
+
+
+def _cleanlab_on_ours(workspace: Workspace, settings: HeldOutSettings) -> dict[str, np.ndarray]:
+    """cleanlab's best rankings on our average over all models and epochs, which it was not made for."""
+    opinions, factors_Y = gather_opinions(workspace, settings)
+    found = {}
+    for name, probabilities_NY in (
+        ("our average", opinions.mean_NY()),
+        ("our calibrated average", calibrated(opinions.mean_NY(), factors_Y)),
+    ):
+        for method in ("self_confidence", "normalized_margin"):
+            scores_N = get_label_quality_scores(opinions.labels_N, probabilities_NY, method=method, adjust_pred_probs=True)
+            found[f"({name}: cleanlab {method}, adjusted)"] = -scores_N
+    return found
 
 
 def _cleanlab(workspace: Workspace, settings: HeldOutSettings) -> dict[str, np.ndarray]:
