@@ -1,6 +1,6 @@
 // A test sentence with its proponents and opponents. Every text of a data file goes through textContent, never through HTML.
 //
-// data: stamp (which explanation this is), pinned (a card's id, or ""), query {title, sides, ends, sums},
+// data: stamp (which explanation this is), pinned (a card's id, or ""), review (an address that an id completes), query {title, sides, ends, sums},
 //       columns [{title, detail, empty, cards [{id, rank, score, bar, label, says, ends, sides, special, cut, matches}]}]
 // sides: a list of texts, each a list of pieces [text, word, kind]; word -1 is not lit; kind 0 shown, 1 folded, 2 never read
 // matches: [test word, training word, score]; sums: {test word: score over the shown cards}
@@ -32,6 +32,7 @@ function make(tag, name, text) {
 
 function build(state, data, root) {
   root.replaceChildren();
+  state.review = data.review;
   state.cards = [];
   state.sums = new Map(Object.entries(data.query.sums).map(([word, score]) => [Number(word), score]));
   state.query = new Map();
@@ -96,7 +97,10 @@ function makeCard(state, card, kind) {
   element.append(head, labels, texts(card, entry.marks));
   shade(entry.marks, trainTotals(card.matches), card.matches);
   if (card.cut) element.append(make("p", "note", "Grey: cut off, the model never read it."));
-  if (element.querySelector(".folded")) element.append(unfold(element));
+  const foot = make("footer");
+  if (element.querySelector(".folded")) foot.append(unfold(element));
+  foot.append(reviewLink(state.review + encodeURIComponent(card.id)));
+  element.append(foot);
   listen(state, entry);
   state.cards.push(entry);
   return element;
@@ -113,6 +117,16 @@ function trainTotals(matches) {
   const totals = new Map();
   for (const [, train, score] of matches) totals.set(train, (totals.get(train) ?? 0) + score);
   return totals;
+}
+
+function reviewLink(address) {
+  const link = make("a", "unfold", "Review");
+  link.setAttribute("href", address);
+  link.target = "_blank"; // the explanation stays
+  link.rel = "noopener";
+  link.title = "Decide what becomes of this training sentence";
+  link.onclick = link.onkeydown = (event) => event.stopPropagation();
+  return link;
 }
 
 function unfold(element) {

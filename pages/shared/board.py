@@ -26,9 +26,12 @@ _component = st.components.v2.component(
 )
 
 
-def board(found: Explanation, *, title: str, pinned: str, on_choose: Callable[[], None], key: str) -> None:
-    """Draw an explanation. A choice of a card reruns with its training id, or "" for none, in `chosen(key)`."""
-    _component(key=key, data={**payload(found, title=title), "pinned": pinned}, on_chosen_change=on_choose)
+def board(found: Explanation, *, title: str, pinned: str, review: str, on_choose: Callable[[], None], key: str) -> None:
+    """Draw an explanation. A choice of a card reruns with its training id, or "" for none, in `chosen(key)`.
+
+    Each card links to `review` with its id at the end.
+    """
+    _component(key=key, data={**payload(found, title=title), "pinned": pinned, "review": review}, on_chosen_change=on_choose)
 
 
 def chosen(key: str) -> str:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from influence.events import Action
 from pages.shared import case_keys, queue_places
 from pages.shared.case import Case
 from pages.shared.case_keys import decide
@@ -74,11 +75,11 @@ def masking(mine: Desk, place: ReviewPlace, found: Case, picked: list[str]) -> N
         st.button("Cancel", key=f"mask_stop_{id}", shortcut="Escape", on_click=case_keys.stop_masking)
 
 
-def steps(mine: Desk, place: ReviewPlace, found: Case, *, off: bool) -> None:
+def steps(mine: Desk, place: ReviewPlace, found: Case, latest: list[Action], *, off: bool) -> None:
     """Undo and redo, a note, the way through the queue, and how much evidence there is."""
     id = found.example.id
     with st.container(horizontal=True, key="wt-review-steps"):
-        undo(mine, place, id, off=off)
+        undo(mine, place, id, latest, off=off)
         st.button(
             "Redo", key=f"redo_{id}", shortcut="Y", type="tertiary", on_click=case_keys.redo, args=(mine, place, id), disabled=off
         )
@@ -101,9 +102,8 @@ def steps_only(mine: Desk, place: ReviewPlace, id: str, *, off: bool = False) ->
     )  # fmt: skip
 
 
-def undo(mine: Desk, place: ReviewPlace, id: str, *, off: bool) -> None:
+def undo(mine: Desk, place: ReviewPlace, id: str, latest: list[Action], *, off: bool) -> None:
     """Undo, which knows the action it would take back: a press that comes too late takes back nothing else."""
-    latest = mine.reviews.recent(mine.reviewer, 1)
     st.button(
         "Undo", key=f"undo_{id}_{latest[0].id if latest else 0}", shortcut="U", type="tertiary", disabled=off or not latest,
         on_click=case_keys.undo, args=(mine, place, latest[0].id if latest else 0),

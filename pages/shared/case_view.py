@@ -7,6 +7,7 @@ from functools import partial
 import streamlit as st
 
 import influence
+from influence.events import Action
 from influence.methods import DEFAULT_METHOD
 from influence.queues import Progress, Queue
 from pages.shared import case, case_buttons, case_keys, desk, evidence, numbers, queue_places, render, verdicts
@@ -68,6 +69,7 @@ def _case(mine: Desk, place: ReviewPlace, queue: Queue | None, found: Case) -> N
     id = found.example.id
     current, picked = st.session_state.get(MASKING, ("", []))
     masking = picked if current == id else None
+    actions = mine.reviews.recent(mine.reviewer, RECENT)
     left, right = st.columns([1.35, 1], gap="large")
     with left:
         component(
@@ -79,8 +81,8 @@ def _case(mine: Desk, place: ReviewPlace, queue: Queue | None, found: Case) -> N
             case_buttons.decisions(mine, place, found, off=bool(st.session_state.get(NOTING)))
         else:
             case_buttons.masking(mine, place, found, masking)
-        case_buttons.steps(mine, place, found, off=bool(st.session_state.get(NOTING)) or masking is not None)
-        _strip(mine, place)
+        case_buttons.steps(mine, place, found, actions[:1], off=bool(st.session_state.get(NOTING)) or masking is not None)
+        _strip(mine, place, actions)
     _now_shown(found)
     with right:
         component(key="review_evidence", data=case.proof(found, more=st.session_state.get(MORE, False)))
@@ -138,8 +140,7 @@ def counts(progress: Progress) -> str:
     return " · ".join(parts)
 
 
-def _strip(mine: Desk, place: ReviewPlace) -> None:
-    actions = mine.reviews.recent(mine.reviewer, RECENT)
+def _strip(mine: Desk, place: ReviewPlace, actions: list[Action]) -> None:
     items = [
         {
             "id": action.example_ids[0] if len(action.example_ids) == 1 else "",
@@ -187,9 +188,10 @@ def _finished(mine: Desk, place: ReviewPlace, progress: Progress | None) -> None
     else:
         text = "Every example of this queue is decided, flagged or skipped by you, or decided by the others."
     render.state_text("Nothing left for you here", text)
+    actions = mine.reviews.recent(mine.reviewer, RECENT)
     if progress and progress.seconds:
         render.hint(f"You took {numbers.duration(progress.seconds)} an example.")
     with st.container(horizontal=True):
-        case_buttons.undo(mine, place, "", off=False)
+        case_buttons.undo(mine, place, "", actions[:1], off=False)
         _to_queues(mine)
-    _strip(mine, place)
+    _strip(mine, place, actions)

@@ -147,7 +147,13 @@ def _square(figure: go.Figure, labels: Sequence[str], side: int) -> go.Figure:
         "fixedrange": True,
     }
     last = len(labels) - 0.5
-    figure.update_xaxes(**ticks, side="top", title="predicted", tickangle=0 if len(labels) <= 6 else -60 if len(labels) <= 30 else -90, range=[-0.5, last])
+    figure.update_xaxes(
+        **ticks,
+        side="top",
+        title="predicted",
+        tickangle=0 if len(labels) <= 6 else -60 if len(labels) <= 30 else -90,
+        range=[-0.5, last],
+    )
     figure.update_yaxes(**ticks, title="given label", range=[last, -0.5])
     figure.update_layout(
         height=side + 160 if len(labels) > 12 else 90 + 56 * len(labels), margin={"l": 8, "r": 8, "t": 8, "b": 8}

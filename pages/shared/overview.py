@@ -7,7 +7,7 @@ import streamlit as st
 
 import influence
 from influence import WorkspaceInfo
-from pages.shared import answers, charts, numbers, render, shell
+from pages.shared import answers, charts, continue_review, numbers, render, shell
 from pages.shared.render import md
 
 WIDE = 12  # labels, from which the matrix takes the whole width
@@ -104,6 +104,7 @@ def _next(workspace: influence.Workspace, counts: Any) -> None:
     else:
         shell.link("explore", "No wrong test prediction: look at the right ones", workspace=name, show="right")
     shell.link("explore", "Try a text of your own", workspace=name, icon=":material/edit:", own="1")
+    continue_review.draw(workspace)
     pairs = [
         (int(counts.loc[given, predicted]), given, predicted)
         for given in workspace.info.labels

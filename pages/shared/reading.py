@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from urllib.parse import urlencode
 
 import streamlit as st
 
 import influence
 from influence import METHODS, Explanation, Influence
-from pages.shared import answers, charts, numbers, render
+from pages.shared import answers, charts, numbers, render, shell
 from pages.shared import board as boards
 from pages.shared.address import FIRST, MOST, STEP, TOKENS, Address, go
 from pages.shared.render import md
@@ -30,11 +31,13 @@ def draw(workspace: influence.Workspace, address: Address) -> None:
     if not address.own:
         with head:
             _variation(address, found)
+            if found.query.predicted != found.query.label:
+                shell.link("suspects", "Suspects behind it", workspace=workspace.name, test=address.id)
     _question(workspace, address, found)
     with st.container(key="wt-split-reading"):
         results, side = st.columns([2.1, 1], gap="medium")
     with results:
-        _results(address, found)
+        _results(workspace, address, found)
     with side, st.container(key="wt-side"):
         render.prediction(found.query.probabilities, predicted=found.query.predicted, given=found.query.label)
         _pair(workspace, address, found)
@@ -160,10 +163,17 @@ def _methods_help() -> str:
     return "\n\n".join(f"**{md(method.title)}**: {md(method.about, 400)}" for method in METHODS.values())
 
 
-def _results(address: Address, found: Explanation) -> None:
+def _results(workspace: influence.Workspace, address: Address, found: Explanation) -> None:
     ids = {one.train.id for one in (*found.proponents, *found.opponents)}
     title = "Your own text" if address.own else f"Test sentence {address.id}"
-    boards.board(found, title=title, pinned=address.pin if address.pin in ids else "", key=BOARD, on_choose=lambda: _pin(address))
+    boards.board(
+        found,
+        title=title,
+        pinned=address.pin if address.pin in ids else "",
+        review=f"review?{urlencode({'workspace': workspace.name})}&id=",
+        key=BOARD,
+        on_choose=lambda: _pin(address),
+    )
     shown = max(len(found.proponents), len(found.opponents))
     if shown == address.top < MOST:
         st.button(

@@ -2,6 +2,7 @@
 
 import html
 import json
+from urllib.parse import parse_qs
 
 import pytest
 from conftest import HOSTILE_ID, IMAGE, SCRIPT, TEST_IDS, components, joined, parameters_of, shown
@@ -258,3 +259,20 @@ def test_crossed_confidence_bounds(open_page):
     app = open_page("explore", low="90", high="10")
     assert not app.exception
     assert "low, high" in app.warning[0].value
+
+
+# On to the training labels
+
+
+def test_a_wrong_prediction_leads_to_the_suspects_behind_it(open_page, tiny):
+    for wrong in (True, False):
+        _, page = tiny.search_tests(influence.TestFilter(wrong=wrong), limit=1)
+        id = page["id"].iloc[0]
+        links = [link.proto for link in open_page("explore", show="all", id=id).main.get("page_link")]
+        assert [link.label for link in links] == (["Suspects behind it"] if wrong else [])
+        for link in links:
+            assert parse_qs(link.query_string) == {"workspace": ["tiny"], "test": [id]}
+
+
+def test_cards_lead_to_review(open_page):
+    assert board_of(open_page("explore", id="test-3"))["review"] == "review?workspace=tiny&id="

@@ -4,6 +4,7 @@ import html
 import re
 
 from conftest import IMAGE, PLAIN, SCRIPT, shown
+from reviewing_app import ANN, opener, own_workspace, queue_of, reviews_of
 
 import influence
 from pages.shared import overview
@@ -71,3 +72,26 @@ def test_frequent_mistakes_are_links_to_their_sentences(open_page, pair_workspac
     assert [int(link.label.split(" ")[0]) for link in mistakes] == sorted(wrong, reverse=True)
     assert any(f"label={PLAIN}" in link.query_string for link in mistakes)
     assert not any(mark in link.label.replace("\\<", "") for link in mistakes for mark in ("<img", "<script"))
+
+
+def test_it_leads_on_to_where_the_reviewer_stopped(judged_workspaces, tmp_path, monkeypatch):
+    with own_workspace(judged_workspaces, tmp_path) as root:
+        open_as = opener(root, monkeypatch)
+        labels = [link.proto.label for link in open_as("Ann", "home", workspace="tiny").main.get("page_link")]
+        assert any("training examples whose label is in doubt" in label for label in labels)
+        assert not any("Continue" in label or "decided" in label for label in labels)
+        queue = queue_of(root, ["train-1", "train-2", "train-3"])
+        reviews_of(root).decide(ANN, "train-1", "keep", queue=queue.id)
+        shown_links = [link.proto for link in open_as("Ann", "home", workspace="tiny").main.get("page_link")]
+        links = {link.label: link.query_string for link in shown_links}
+        assert links["Continue where you stopped: some, 2 left"] == f"workspace=tiny&queue={queue.id}"
+        assert links["1 decided: the fix list"] == "workspace=tiny"
+        for id in ("train-2", "train-3"):
+            reviews_of(root).decide(ANN, id, "keep", queue=queue.id)
+        labels = [link.proto.label for link in open_as("Ann", "home", workspace="tiny").main.get("page_link")]
+        assert not any("Continue" in label for label in labels)
+
+
+def test_without_suspects_it_offers_to_compute_them(open_page):
+    labels = [link.proto.label for link in open_page("home").main.get("page_link")]
+    assert any("Compute the suspects" in label for label in labels)

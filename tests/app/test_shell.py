@@ -9,7 +9,7 @@ from conftest import parameters_of, shown
 
 from pages.shared import shell
 
-PAGES = ("home", "explore")
+PAGES = tuple(shell.PAGES)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,0 +1,45 @@
+"""Home's lines about the training labels: where the reviewer stopped, what is in doubt, what has been decided."""
+
+import influence
+from influence.queues import Queues
+from influence.review import Reviews, open_reviews
+from influence.review_log import has_reviews
+from pages.shared import reviewer, shell, suspicions
+from pages.shared.render import md
+
+
+def draw(workspace: influence.Workspace) -> None:
+    """Links that lead on, those that fit."""
+    name = workspace.name
+    reviews = _reviews(workspace)
+    if reviews is not None:
+        _where_it_stopped(reviews, name)
+    if suspicions.known(workspace):
+        count = len(suspicions.ranked_ids(workspace))
+        shell.link("suspects", f"{count:,} training examples whose label is in doubt", workspace=name)
+    else:
+        shell.link("suspects", "Which training labels are wrong? Compute the suspects", workspace=name)
+    if reviews is not None and (decided := len({d.example_id for d in reviews.decisions()})):
+        shell.link("fix_list", f"{decided:,} decided: the fix list", workspace=name)
+
+
+def _reviews(workspace: influence.Workspace) -> Reviews | None:
+    """The reviews, if there are any and this server may open them; Review itself says why not."""
+    try:
+        return open_reviews(workspace) if has_reviews(workspace.path) else None
+    except influence.WorkspaceError:
+        return None
+
+
+def _where_it_stopped(reviews: Reviews, workspace: str) -> None:
+    """The queue that the reviewer worked last and that has something left for them."""
+    who, queues = reviewer.known(), Queues(reviews)
+    if who is None:
+        return
+    worked = dict.fromkeys(action.queue for action in reviews.recent(who, 50) if action.queue)
+    still_open = {queue.id: queue for queue in queues.all()}
+    for id in worked:
+        if id in still_open and (left := queues.progress(id, who).left):
+            text = f"Continue where you stopped: {md(still_open[id].name, 60)}, {left:,} left"
+            shell.link("review", text, workspace=workspace, queue=id)
+            return
