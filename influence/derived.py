@@ -24,17 +24,24 @@ Store = TypeVar("Store", bound=Database)
 
 def published(build: Path, kind: str) -> tuple[Path, dict[str, Any]] | None:
     """The published file of a kind and its settings; None where there is none."""
+    found = _pointed_at(build, kind)
+    if found is not None and not found[0].is_file():
+        found = _pointed_at(build, kind)  # another process may have published a new file, and deleted this one, just now
+    if found is not None and not found[0].is_file():
+        name = f"{kind}.json"
+        raise WorkspaceError(f"{str(found[0])!r} is missing; delete {name!r} beside it and run: python -m influence {kind}")
+    return found
+
+
+def _pointed_at(build: Path, kind: str) -> tuple[Path, dict[str, Any]] | None:
     pointer = build / f"{kind}.json"
     try:
         content = json.loads(pointer.read_text(encoding="utf-8"))
-        file, settings = build / Path(str(content["file"])).name, dict(content["settings"])
+        return build / Path(str(content["file"])).name, dict(content["settings"])
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WorkspaceError(f"{str(pointer)!r} is damaged ({error}); delete it and run: python -m influence {kind}") from error
-    if not file.is_file():
-        raise WorkspaceError(f"{str(file)!r} is missing; delete {pointer.name!r} beside it and run: python -m influence {kind}")
-    return file, settings
 
 
 def open_published(workspace: Path, build: Path, kind: str, store: type[Store]) -> Store:
