@@ -20,7 +20,8 @@ def draw(mine: Desk, place: FixPlace) -> None:
     for column, (name, value, detail) in zip(st.columns(4), _figures(decided, found), strict=True):
         with column:
             render.figure(name, value, detail)
-    left, right = st.columns([1, 1.2], gap="large")
+    with st.container(key="wt-split-agreement"):
+        left, right = st.columns([1, 1.2], gap="large")
     with left:
         render.heading("Reviewers")
         if decided:

@@ -70,7 +70,8 @@ def _case(mine: Desk, place: ReviewPlace, queue: Queue | None, found: Case) -> N
     current, picked = st.session_state.get(MASKING, ("", []))
     masking = picked if current == id else None
     actions = mine.reviews.recent(mine.reviewer, RECENT)
-    left, right = st.columns([1.35, 1], gap="large")
+    with st.container(key="wt-split-review"):
+        left, right = st.columns([1.35, 1], gap="large")
     with left:
         component(
             key="review_item",

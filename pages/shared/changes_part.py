@@ -25,7 +25,8 @@ def draw(mine: Desk, place: FixPlace) -> None:
         )
         shell.link("review", "Review", workspace=place.workspace)
         return
-    left, right = st.columns([1.6, 1], gap="large")
+    with st.container(key="wt-split-changes"):
+        left, right = st.columns([1.6, 1], gap="large")
     with right:
         _files(mine, place, found)
         _balance(found)
@@ -107,7 +108,8 @@ def _changes(place: FixPlace, found: FixList) -> None:
         )  # fmt: skip
     pages = max(1, -(-len(found.fixes) // PAGE))
     page = min(place.page, pages)
-    shown = found.fixes[(page - 1) * PAGE : page * PAGE]
+    ordered = sorted(found.fixes, key=lambda fix: fix.action == "keep")  # what changes the data first
+    shown = ordered[(page - 1) * PAGE : page * PAGE]
     rows.draw([_row(fix) for fix in shown], key="fix_rows")
     if pages > 1:
         key = f"fix_page_{page}"

@@ -31,12 +31,20 @@ def related(workspace: influence.Workspace, train_id: str) -> Related:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    found = Related(influence.explain(workspace, train_id=train_id, top=TOP), effects(workspace, train_id, top=TOP))
+    found = Related(_neighbours(workspace, train_id), effects(workspace, train_id, top=TOP))
     with _lock:
         _kept[key] = found
         while len(_kept) > MOST_KEPT:
             _kept.popitem(last=False)
     return found
+
+
+def _neighbours(workspace: influence.Workspace, train_id: str) -> Explanation:
+    # Through words they share: start and end tokens would bring up the same few short examples for all.
+    found = influence.explain(workspace, train_id=train_id, top=TOP, special_tokens="exclude")
+    if found.proponents or found.opponents:
+        return found
+    return influence.explain(workspace, train_id=train_id, top=TOP)
 
 
 def prepare(workspace: influence.Workspace, train_id: str) -> None:

@@ -18,6 +18,12 @@ from pages.shared.review_place import ReviewPlace
 SIZES = {50: "50", 200: "200", 1_000: "1,000", 0: "all"}
 OPINIONS = [1, 2, 3]
 MOST_QUEUES = 30
+HOW = (
+    "One example at a time, with the evidence beside it; every button has its key.",
+    "Numbers give a label, K keeps, X removes, M masks words, F flags what you are not sure of, S skips.",
+    "A decision is on disk before the next example comes. U takes it back, without end.",
+    "Several people can work one queue: nobody gets what another has on screen.",
+)
 
 
 @dataclass(frozen=True)
@@ -45,11 +51,13 @@ def draw(mine: Desk, place: ReviewPlace) -> None:
         st.warning(md(warning, 400))
     if place.test:
         _behind(mine, place)
-    left, right = st.columns([1.3, 1], gap="large")
-    with left:
-        _open_queues(mine, place)
-    with right:
-        _new_queues(mine)
+    flagged, queues = mine.reviews.flagged(mine.reviewer), mine.queues.all()[::-1][:MOST_QUEUES]
+    with st.container(key="wt-split-queues"):
+        left, right = st.columns([1.3, 1], gap="large")
+    with left if queues or flagged else right:
+        _open_queues(mine, place, queues, flagged)
+    with right if queues or flagged else left:
+        _new_queues(mine, first=not queues)
 
 
 def make_queue(mine: Desk, source: Source, *, size: int = 0, opinions: int = 1, blind: bool = False) -> ReviewPlace | None:
@@ -71,12 +79,12 @@ def _start(mine: Desk, source: Source, size: int, opinions: int, blind: bool) ->
         go(place)
 
 
-def _open_queues(mine: Desk, place: ReviewPlace) -> None:
-    flagged = mine.reviews.flagged(mine.reviewer)
-    queues = mine.queues.all()[::-1][:MOST_QUEUES]
-    render.heading("Queues", f"{len(queues)} open" if queues else "")
+def _open_queues(mine: Desk, place: ReviewPlace, queues: list[Queue], flagged: list[str]) -> None:
     if not queues and not flagged:
-        render.hint("None yet. Make one at the right: everybody on this server can then work it, nobody gets what another has.")
+        render.heading("How it works")
+        render.notes(HOW)
+        return
+    render.heading("Queues", f"{len(queues)} open" if queues else "")
     for queue in queues:
         _row(mine, place, queue)
     if flagged:
@@ -107,7 +115,7 @@ def _close(mine: Desk, queue: Queue) -> None:
     desk.say(f"Closed: {queue.name}")
 
 
-def _new_queues(mine: Desk) -> None:
+def _new_queues(mine: Desk, *, first: bool) -> None:
     render.heading("A new queue")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         size = st.segmented_control("Examples", list(SIZES), format_func=SIZES.get, default=200, required=True, key="queue_size")
@@ -119,12 +127,13 @@ def _new_queues(mine: Desk) -> None:
             "Others and the model", ["shown", "blind"], default="shown", required=True, key="queue_blind",
             help="Blind: what others decided and what the model suggests stay hidden until you have decided",
         )  # fmt: skip
-    for source in _sources(mine):
+    for number, source in enumerate(_sources(mine)):
         with st.container(horizontal=True, vertical_alignment="center", key=f"wt-source-{source.key}"):
             with st.container(key=f"wt-source-name-{source.key}", width="stretch"):
                 render.progress(source.name, [], None, source.about)
             st.button(
                 "Start", key=f"source_{source.key}", on_click=_start, disabled=not source.ids,
+                type="primary" if first and number == 0 else "secondary",
                 args=(mine, source, 0 if source.adjudicates else size, opinions, blind == "blind"),
             )  # fmt: skip
     if not suspicions.known(mine.workspace):

@@ -32,7 +32,8 @@ HELP = {
 
 def draw(mine: Desk, place: FixPlace) -> None:
     """The whole part."""
-    left, right = st.columns([1.4, 1], gap="large")
+    with st.container(key="wt-split-rules"):
+        left, right = st.columns([1.4, 1], gap="large")
     with left:
         _form(mine, place)
         if place.pattern.strip() and (place.label or place.action != "relabel"):

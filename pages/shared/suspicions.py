@@ -110,17 +110,17 @@ def signals(values: Mapping[str, Any], largest: Mapping[str, float]) -> list[Sig
     found = [Signal("suspicion", f"{values['suspicion']:.2f}", values["suspicion"], "0 to 1, what the ranking goes by", True)]
     if not _missing(confidence):
         about = f"models that never saw it give {numbers.probability(confidence)} to its label"
-        found.append(Signal("held-out models doubt it", numbers.probability(1 - confidence), 1 - confidence, about))
+        found.append(Signal("held-out doubt", numbers.probability(1 - confidence), 1 - confidence, about))
     share, disagreement = values["misclassified_share"], values["neighbour_disagreement"]
     about = "share of the epochs of training after which it was misclassified"
-    found.append(Signal("misclassified in training", numbers.probability(share), share, about))
+    found.append(Signal("missed in training", numbers.probability(share), share, about))
     about = "wrong test predictions that it is among the 100 strongest opponents of"
-    found.append(Signal("drives test errors", f"{int(values['driven_errors']):,}", scaled("driven_errors"), about))
+    found.append(Signal("drives errors", f"{int(values['driven_errors']):,}", scaled("driven_errors"), about))
     about = "right test predictions that it is among the 100 strongest opponents of; the strength is the sum of its scores"
     strength = f"{int(values['opposed_tests']):,}"
-    found.append(Signal("opposes right tests", strength, scaled("opposed_tests"), about))
+    found.append(Signal("opposes right", strength, scaled("opposed_tests"), about))
     about = "share of its strongest same-word neighbours' pull that goes against it"
-    found.append(Signal("neighbours disagree", numbers.probability(disagreement), disagreement, about))
+    found.append(Signal("neighbours against", numbers.probability(disagreement), disagreement, about))
     about = "how hard it pulls at its own prediction, in nats; outliers and wrong labels pull hard"
     size = numbers.score(values["self_influence"]).removeprefix("+")
     found.append(Signal("self-influence", size, scaled("self_influence"), about))

@@ -171,7 +171,7 @@ def test_the_evidence_is_the_engine_s(open_as, root):
         app = open_as("Ann", "review", workspace="tiny", queue=queue.id, id="train-2")
         if more:
             press(app, "E")
-        found = influence.explain(workspace, train_id="train-2", top=6 if more else 3)
+        found = influence.explain(workspace, train_id="train-2", top=6 if more else 3, special_tokens="exclude")
         against, supporting = part(app, "evidence")["groups"][:2]
         assert [card["id"] for card in against["cards"]] == [one.train.id for one in found.opponents]
         assert [card["id"] for card in supporting["cards"]] == [one.train.id for one in found.proponents]
