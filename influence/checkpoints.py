@@ -58,8 +58,12 @@ class CheckpointTrainer:
     def run(self, encoding: Encoding, labels_N: IntArray, progress: Progress) -> None:
         """Train the epochs whose checkpoints are not there yet."""
         first = len(read_checkpoints(self.folder)) + 1
-        if first > self.epochs:
-            return
+        if first <= self.epochs:
+            self._train(first, encoding, labels_N, progress)
+        for number in range(self.epochs):  # a kill may have left one behind
+            (checkpoint_folder(self.folder, number) / OPTIMIZER).unlink(missing_ok=True)
+
+    def _train(self, first: int, encoding: Encoding, labels_N: IntArray, progress: Progress) -> None:
         model, optimizer = self._resume_point(first)
         for epoch in range(first, self.epochs + 1):
             loss = train_epoch(

@@ -118,6 +118,9 @@ def test_training_that_was_interrupted_ends_with_the_same_weights(
     trainer(tmp_path / "b").run(*examples, ignore)
     assert same(weights(tmp_path / "a"), weights(tmp_path / "b"))
     assert read_checkpoints(tmp_path / "a") == read_checkpoints(tmp_path / "b")
+    (tmp_path / "a" / "1" / "optimizer.pt").write_bytes(b"left by a kill between marking and tidying up")
+    trainer(tmp_path / "a").run(*examples, stop)  # nothing to train, so nothing to stop
+    assert not list(tmp_path.rglob("optimizer.pt"))
 
 
 def test_training_leaves_the_global_generators_alone(tokenizer: PreTrainedTokenizerFast, examples: Any) -> None:
