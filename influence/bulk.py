@@ -26,19 +26,23 @@ class Bulk:
 
 @dataclass(frozen=True)
 class BulkPreview:
-    """What a bulk decision would do. Its four groups hold every example that was asked for once."""
+    """What a bulk decision would do. Its first four groups hold every example that was asked for once."""
 
-    free: tuple[str, ...]  # would be decided
-    decided: tuple[str, ...]  # would be decided, but this reviewer has decided them otherwise
+    free: tuple[str, ...]  # fits, and this reviewer has not decided them
+    decided: tuple[str, ...]  # fits, but this reviewer has decided them otherwise
     same: tuple[str, ...]  # this reviewer has decided them so already
     unfit: tuple[str, ...]  # it would change nothing about them: of that label already, without the words
-    labels: dict[str, int]  # of `free`
-    before: dict[str, int]  # class counts of the data as it is, and with `free` decided so
+    changed: tuple[str, ...]  # would be decided: `free`, and `decided` where those are not to stay
+    labels: dict[str, int]  # of `changed`
+    before: dict[str, int]  # class counts of the data as it is, and with `changed` decided so
     after: dict[str, int]
 
 
-def preview_bulk(reviews: Reviews, reviewer: Reviewer, bulk: Bulk) -> BulkPreview:
-    """What a bulk decision would change. Raises `QueryError` for an unknown example or label."""
+def preview_bulk(reviews: Reviews, reviewer: Reviewer, bulk: Bulk, *, keep_decided: bool = True) -> BulkPreview:
+    """What a bulk decision would change; with `keep_decided` what the reviewer has decided otherwise stays so.
+
+    Raises `QueryError` for an unknown example or label.
+    """
     corpus = reviews.corpus
     for label in {bulk.new_label, *(bulk.new_labels or {}).values()} - {None}:
         corpus.checked_label(str(label))
@@ -52,15 +56,20 @@ def preview_bulk(reviews: Reviews, reviewer: Reviewer, bulk: Bulk) -> BulkPrevie
             groups["free"].append(id)
         else:
             groups["same" if standing[id].outcome == (bulk.kind, bulk.label_of(id), words) else "decided"].append(id)
-    free = groups["free"]
+    changed = groups["free"] + ([] if keep_decided else groups["decided"])
     before, after = corpus.class_counts(), corpus.class_counts()
-    for id in free if bulk.kind in ("relabel", "remove") else ():
+    for id in changed if bulk.kind in ("relabel", "remove") else ():
         after[corpus[id].label] -= 1
         if (label := bulk.label_of(id)) is not None:
             after[label] += 1
-    counts = corpus.class_counts(corpus[id].label for id in free)
-    labels = {label: count for label, count in counts.items() if count}
-    return BulkPreview(labels=labels, before=before, after=after, **{name: tuple(ids) for name, ids in groups.items()})
+    counts = corpus.class_counts(corpus[id].label for id in changed)
+    return BulkPreview(
+        **{name: tuple(ids) for name, ids in groups.items()},
+        changed=tuple(changed),
+        labels={label: count for label, count in counts.items() if count},
+        before=before,
+        after=after,
+    )
 
 
 def decide_bulk(
@@ -75,7 +84,7 @@ def decide_bulk(
 ) -> Action | None:
     """Make a bulk decision as one action, undone as one; None if it leaves nothing to decide.
 
-    With `keep_decided` examples that the reviewer has decided otherwise stay so. Raises as `Reviews.decide` does.
+    Raises as `Reviews.decide` does.
     """
     with reviews.log.lock:
         found = preview_bulk(reviews, reviewer, bulk)

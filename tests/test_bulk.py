@@ -28,13 +28,16 @@ def test_a_preview_puts_every_example_into_one_group(reviews):
     reviews.decide(ANN, "e1", "keep")
     reviews.decide(BOB, "e2", "remove")
     found = preview_bulk(reviews, ANN, Bulk((*ALL, "e7"), "relabel", new_label="Sport"))
-    assert found.free == ("e2", "e5", "e6", "e7")
+    assert found.free == found.changed == ("e2", "e5", "e6", "e7")
     assert found.decided == ("e1",)
     assert found.same == ("e0",)
     assert found.unfit == ("e3", "e4")
     assert found.labels == {"Business": 3, "World": 1}
     assert found.before == {"Business": 3, "Sport": 2, "World": 3}
     assert found.after == {"Business": 0, "Sport": 6, "World": 2}
+    over = preview_bulk(reviews, ANN, Bulk(ALL, "relabel", new_label="Sport"), keep_decided=False)
+    assert over.changed == ("e2", "e5", "e6", "e7", "e1")
+    assert over.after == {"Business": 0, "Sport": 7, "World": 1}
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def _queue(mine: Desk, scope: Chosen) -> None:
         shell.leave_for("review", **place.parameters())
 
 
-@st.dialog("Decide together", width="large", on_dismiss=_close)
+@st.dialog("Decide together", width="medium", on_dismiss=_close)
 def _dialog(mine: Desk, scope: Chosen, kind: str) -> None:
     """What it would do, label by label, before it is done."""
     if ASKED not in st.session_state:
@@ -126,19 +126,19 @@ def _dialog(mine: Desk, scope: Chosen, kind: str) -> None:
     bulk = _spelt(mine, scope, kind, ids)
     if bulk is None:
         return
+    over = bool(st.session_state.get("bulk_over"))
     try:
-        found = preview_bulk(mine.reviews, mine.reviewer, bulk)
+        found = preview_bulk(mine.reviews, mine.reviewer, bulk, keep_decided=not over)
     except influence.WordtraceError as error:
         st.error(render.md(error, 600))
         return
-    render.heading(f"{_verb(bulk, kind)} {len(found.free):,} of {len(ids):,}", bulk_words.counts(found.labels))
+    count = len(found.changed)
+    render.heading(f"{_verb(bulk, kind)} {count:,} of {len(ids):,}", bulk_words.counts(found.labels))
     render.notes(_remarks(found))
-    over = False
     if found.decided:
-        over = st.toggle(f"Also the {len(found.decided):,} that you have decided otherwise", key="bulk_over")
+        st.toggle(f"Also the {len(found.decided):,} that you have decided otherwise", key="bulk_over")
     if bulk.kind in ("relabel", "remove"):
         st.plotly_chart(review_charts.balance(found.before, found.after), key="bulk_balance", config=STILL)
-    count = len(found.free) + (len(found.decided) if over else 0)
     with st.container(horizontal=True):
         st.button(
             render.md(f"{_verb(bulk, kind)} {count:,} example{'s' if count != 1 else ''}"), key="bulk_apply", type="primary",
@@ -176,8 +176,6 @@ def _remarks(found: BulkPreview) -> list[str]:
     remarks = []
     if found.same:
         remarks.append(f"{len(found.same):,} you have decided so already")
-    if found.decided:
-        remarks.append(f"{len(found.decided):,} you have decided otherwise")
     if found.unfit:
         remarks.append(
             f"{len(found.unfit):,} it would not change: of that label already, without a suggestion, or without the words"

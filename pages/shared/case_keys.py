@@ -27,6 +27,7 @@ class Shown:
 
     id: str
     since: float
+    where: tuple[str, str] = ("", "")  # workspace and queue
     method: str | None = None
     score: float | None = None
     details: dict[str, Any] = field(default_factory=dict)

@@ -50,8 +50,7 @@ def draw(mine: Desk, place: ReviewPlace) -> None:
     if example_id is None:
         _finished(mine, place, progress)
         return
-    fresh = case_keys.shown() is None or case_keys.shown().id != example_id  # type: ignore[union-attr]
-    if fresh and place.id and not mine.queues.claim(place.queue_id, example_id, mine.reviewer):
+    if place.id and not _is_shown(place, example_id) and not mine.queues.claim(place.queue_id, example_id, mine.reviewer):
         _taken(mine, place, example_id)
         return
     _case(mine, place, queue, case.gather(mine, queue, example_id))
@@ -84,7 +83,7 @@ def _case(mine: Desk, place: ReviewPlace, queue: Queue | None, found: Case) -> N
             case_buttons.masking(mine, place, found, masking)
         case_buttons.steps(mine, place, found, actions[:1], off=bool(st.session_state.get(NOTING)) or masking is not None)
         _strip(mine, place, actions)
-    _now_shown(found)
+    _now_shown(place, found)
     with right:
         component(key="review_evidence", data=case.proof(found, more=st.session_state.get(MORE, False)))
     if st.session_state.get(NOTING):
@@ -93,12 +92,18 @@ def _case(mine: Desk, place: ReviewPlace, queue: Queue | None, found: Case) -> N
         evidence.prepare(mine.workspace, following)
 
 
-def _now_shown(found: Case) -> None:
+def _is_shown(place: ReviewPlace, example_id: str) -> bool:
+    """Whether this browser shows the example already, and so holds its lease."""
     on_screen = case_keys.shown()
-    if on_screen is None or on_screen.id != found.example.id:
+    return on_screen is not None and (on_screen.id, on_screen.where) == (example_id, (place.workspace, place.queue))
+
+
+def _now_shown(place: ReviewPlace, found: Case) -> None:
+    if not _is_shown(place, found.example.id):
         score = found.suspicion.suspicion if found.suspicion and not found.hidden else None
         method = "suspicion" if score is not None else DEFAULT_METHOD
-        st.session_state[SHOWN] = Shown(found.example.id, time.monotonic(), method, score, case.seen(found))
+        where = (place.workspace, place.queue)
+        st.session_state[SHOWN] = Shown(found.example.id, time.monotonic(), where, method, score, case.seen(found))
 
 
 def _picked(example_id: str) -> None:

@@ -33,7 +33,7 @@ def draw(mine: Desk, place: FixPlace) -> None:
     pages = max(1, -(-len(events) // PAGE))
     page = min(place.page, pages)
     shown = events.iloc[::-1].iloc[(page - 1) * PAGE : page * PAGE]
-    st.dataframe(_readable(shown), hide_index=True, height=640, key=f"log_{page}")
+    st.dataframe(_readable(shown), hide_index=True, height=640, placeholder="", key=f"log_{page}")
     if pages > 1:
         key = f"log_page_{page}"
         st.pagination(pages, default=page, key=key, on_change=_to_page, args=(place, key))

@@ -5,7 +5,7 @@ import time
 import streamlit as st
 
 import influence
-from pages.shared import case_view, desk, places, queue_choice, review_place
+from pages.shared import case_keys, case_view, desk, places, queue_choice, review_place
 from pages.shared.desk import Desk
 
 RENEW = 30  # seconds; a lease lasts 90
@@ -48,8 +48,10 @@ def _heartbeat(mine: Desk) -> None:
     last = max(st.session_state.get(TOUCHED, 0.0), case_view.shown_since())
     if not mine.known or not last or st.session_state.get(PAUSED):
         return
-    if time.monotonic() - last > PAUSE_AFTER:
+    away = time.monotonic() - last > PAUSE_AFTER
+    if away:
         mine.queues.leave(mine.reviewer)
+    # A lease that cannot be renewed has run out while the browser was asleep, or another browser of theirs has taken it.
+    if away or not (mine.queues.renew(mine.reviewer) or case_keys.shown() is None):
         st.session_state[PAUSED] = True
         st.rerun()
-    mine.queues.renew(mine.reviewer)

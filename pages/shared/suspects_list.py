@@ -18,7 +18,7 @@ from pages.shared.suspicions import SORTS
 
 PAGE = 20
 ANY = ""
-ROWS, CHOSEN = "suspects_rows", "wt_suspects_chosen"
+ROWS = "suspects_rows"
 
 
 def draw(mine: Desk, place: SuspectsPlace) -> None:
@@ -38,10 +38,10 @@ def draw(mine: Desk, place: SuspectsPlace) -> None:
         )
         return
     ids = [str(id) for id in page["train_id"]]
-    chosen = [id for id in st.session_state.get(CHOSEN, ()) if id in mine.reviews.corpus.examples]
+    chosen = [id for id in st.session_state.get(chosen_key(mine), ()) if id in mine.reviews.corpus.examples]
     every = partial(suspect_ids, mine.workspace, wanted, order=place.sort)
     with bulk_bar.draw(mine, _scopes(mine, place, chosen, total, every), key="suspects"):
-        _selection(ids, chosen)
+        _selection(chosen_key(mine), ids, chosen)
     draw_rows(mine, page, query=place.q, chosen=chosen)
     if pages > 1:
         key = f"suspects_page_{place.page}"  # pagination takes its page as a default only
@@ -56,7 +56,7 @@ def draw_rows(mine: Desk, page: Any, *, query: str = "", chosen: list[str] | Non
         standing.setdefault(decision.example_id, []).append(decision)
     largest = suspicions.scales(mine.workspace)
     lines = [_row(mine, row, standing.get(str(row["train_id"]), []), largest) for row in page.to_dict("records")]
-    rows.draw(lines, key=ROWS, query=query, chosen=chosen, on_tick=_tick)
+    rows.draw(lines, key=ROWS, query=query, chosen=chosen, on_tick=partial(_tick, chosen_key(mine)))
 
 
 def evidence(mine: Desk, ids: list[str]) -> dict[str, Evidence]:
@@ -91,12 +91,14 @@ def _scopes(mine: Desk, place: SuspectsPlace, chosen: list[str], total: int, eve
     return [scope(mine, "chosen", f"{len(chosen):,} chosen", lambda: chosen, len(chosen), origin, "Chosen suspects"), whole]
 
 
-def _selection(ids: list[str], chosen: list[str]) -> None:
+def _selection(key: str, ids: list[str], chosen: list[str]) -> None:
     fresh = [id for id in ids if id not in chosen]
     if fresh:
-        st.button(f"Choose these {len(ids)}", key="suspects_choose", type="tertiary", on_click=_choose, args=(chosen, fresh))
+        st.button(
+            f"Choose these {len(ids)}", key="suspects_choose", type="tertiary", on_click=_choose, args=(key, [*chosen, *fresh])
+        )
     if chosen:
-        st.button("Choose none", key="suspects_none", type="tertiary", on_click=_choose, args=([], []))
+        st.button("Choose none", key="suspects_none", type="tertiary", on_click=_choose, args=(key, []))
 
 
 def _row(mine: Desk, row: dict[str, Any], standing: list[Decision], largest: dict[str, float]) -> dict[str, Any]:
@@ -121,14 +123,19 @@ def _row(mine: Desk, row: dict[str, Any], standing: list[Decision], largest: dic
     )
 
 
-def _tick() -> None:
+def chosen_key(mine: Desk) -> str:
+    """Where the session keeps what is ticked in this workspace."""
+    return f"wt_suspects_chosen_{mine.workspace.name}"
+
+
+def _tick(key: str) -> None:
     id, on = rows.ticked(ROWS)
-    others = [one for one in st.session_state.get(CHOSEN, []) if one != id]
-    st.session_state[CHOSEN] = [*others, id] if on and id else others
+    others = [one for one in st.session_state.get(key, []) if one != id]
+    st.session_state[key] = [*others, id] if on and id else others
 
 
-def _choose(kept: list[str], more: list[str]) -> None:
-    st.session_state[CHOSEN] = [*kept, *more]
+def _choose(key: str, ids: list[str]) -> None:
+    st.session_state[key] = ids
 
 
 def _filters(mine: Desk, place: SuspectsPlace) -> None:

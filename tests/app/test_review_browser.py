@@ -198,11 +198,16 @@ def test_a_held_key_decides_one_example(stage):
 
 def test_quick_taps_decide_nothing_unread(stage):
     page = stage.at_queue()
+    page.evaluate("window.taps = []; addEventListener('keydown', event => taps.push(event.timeStamp), true)")
     for _ in range(6):
         page.keyboard.press("k")
         time.sleep(0.1)
     time.sleep(1)
-    assert set(stage.decided()) == {stage.ids[0]}
+    taps = page.evaluate("taps")
+    # On a busy machine the taps arrive further apart; a key that comes after a pause for reading does decide.
+    pauses = sum(after - before >= READING for before, after in itertools.pairwise(taps))
+    assert stage.ids[0] in stage.decided()
+    assert len(stage.decided()) <= 1 + pauses
 
 
 def test_quick_clicks_decide_nothing_unread(stage):

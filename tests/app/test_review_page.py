@@ -393,6 +393,17 @@ def test_after_a_while_the_example_goes_back_to_its_queue(open_as, root, monkeyp
     assert on_screen(app) == IDS[1]
 
 
+def test_what_another_browser_of_theirs_has_taken_is_let_go(open_as, root):
+    queue = queue_of(root, IDS)
+    first, second = (open_as("Ann", "review", workspace="tiny", queue=queue.id, id=IDS[0]) for _ in range(2))
+    assert on_screen(second) == IDS[0]
+    first.run()
+    assert "Paused" in shown(first)
+    assert on_screen(press(first, "Enter")) == IDS[0]
+    second.run()
+    assert "Paused" in shown(second)
+
+
 # Addresses nobody should trust, and texts nobody has checked
 
 

@@ -9,7 +9,7 @@ from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 import influence
 from influence.fixlist import fix_list
 from influence.mislabels import SuspectFilter, suspect, suspect_ids, suspects, suspects_behind
-from pages.shared import jobs, suspects_list, suspicions
+from pages.shared import jobs, suspicions
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_those_chosen_are_relabelled_as_suggested_and_one_undo_takes_it_back(ope
     _, page = suspects(workspace, SuspectFilter(changed=True), limit=3)
     ids = list(page["train_id"])
     app = open_as("Ann", "suspects", workspace="tiny")
-    app.session_state[suspects_list.CHOSEN] = ids
+    app.session_state["wt_suspects_chosen_tiny"] = ids
     app.run()
     assert next(data["chosen"] for data in components(app) if "rows" in data) == sorted(ids)
     button(app, "bulk_suggestion_suspects").click().run()
@@ -123,7 +123,7 @@ def test_all_of_a_filter_are_decided_and_what_was_decided_stays(open_as, root, w
     app = open_as("Ann", "suspects", workspace="tiny", show="all", label=IMAGE)
     button(app, "bulk_remove_suspects").click().run()
     assert f"Remove {len(ids) - 1} of {len(ids)}" in shown(app)
-    assert "1 you have decided otherwise" in shown(app)
+    assert app.toggle[0].label == "Also the 1 that you have decided otherwise"
     button(app, "bulk_apply").click().run()
     assert decided(root) == {ids[0]: ("keep", None)} | dict.fromkeys(ids[1:], ("remove", None))
     action = reviews_of(root).recent(ANN, 1)[0]
@@ -131,6 +131,7 @@ def test_all_of_a_filter_are_decided_and_what_was_decided_stays(open_as, root, w
     app = open_as("Ann", "suspects", workspace="tiny", show="all", label=IMAGE)
     button(app, "bulk_remove_suspects").click().run()
     app.toggle[0].set_value(True).run()
+    assert f"Remove 1 of {len(ids)}" in shown(app)
     button(app, "bulk_apply").click().run()
     assert decided(root)[ids[0]] == ("remove", None)
 
