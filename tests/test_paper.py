@@ -29,6 +29,7 @@ from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
 from influence.cnn import CnnConfig, CnnForSequenceClassification
+from influence.dendrogram import influence_distances
 from influence.encoding import encode
 from influence.methods import METHODS, WordSelection, extremes, get_method, top_k_positions, word_contributions
 from influence.model import train_word_pieces
@@ -272,6 +273,19 @@ def test_self_influence_is_the_squared_norm_of_the_word_gradients(tmp_path: Path
     engine = by_hand(tmp_path, [("sun sun rain", 1), ("sun sun rain", 0)], [("sun", 1)], top_k=2)
     stored_N2 = np.load(engine.folder / "train" / "0" / "self_influence.npy")
     assert stored_N2 == pytest.approx(np.array([[5 / 64, 1 / 8], [45 / 64, 9 / 8]]), rel=1e-6)
+
+
+def test_appendix_a_influence_distance(tmp_path: Path) -> None:
+    """max(1 − I(a,b)/√(I(a,a) I(b,b)), 0).
+
+    With label 1: a = "sun rain" has I(a,a) = 1/8; b = "sun the" the same, and shares sun with a: I(a,b) = 1/16, so they are
+    1 − ½ = ½ apart. c = "rain sun" has the words of a: distance 0. d = "sun rain" with label 0 is an opponent of a,
+    I(a,d) = −3/8 and I(d,d) = 9/8: 1 + (3/8)/√(9/64) = 2, as far apart as can be. e = "fog the" shares nothing with a: 1.
+    """
+    examples = [("sun rain", 1), ("sun the", 1), ("rain sun", 1), ("sun rain", 0), ("fog the", 1)]
+    distances_EE = influence_distances(by_hand(tmp_path, examples, examples).scores("tracin-we"))
+    assert distances_EE[0].reshape(1, -1) == exactly(0, "1/2", 0, 2, 1)
+    assert distances_EE == pytest.approx(distances_EE.T, abs=1e-6)
 
 
 def test_an_exact_zero_is_neither_and_ties_go_to_the_smaller_id() -> None:
