@@ -483,9 +483,9 @@ def test_stored_answers_need_no_pytorch(workspace: Path) -> None:
 def test_interrupting_a_build_is_one_line_and_130(data: dict[str, str], tmp_path: Path) -> None:
     train = write_csv(tmp_path / "train.csv", rows(400, seed=3))
     arguments = ["build", "--train", train, "--test", data["test"], "--workspace", str(tmp_path / "w"), "--epochs", "200"]
-    with subprocess.Popen(
-        [sys.executable, "-m", "influence", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    # A shell's background job ignores the signal, and so would its children: start as in the foreground.
+    command = ["env", "--default-signal=INT", sys.executable, "-m", "influence", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("tokenizer")
         process.send_signal(signal.SIGINT)

@@ -1,5 +1,6 @@
 """Reviewing in a real browser: keys, held keys, dialogs, two reviewers, a killed server, hostile texts on every page."""
 
+import itertools
 import os
 import re
 import shutil
@@ -204,8 +205,8 @@ def test_quick_taps_decide_nothing_unread(stage):
         time.sleep(0.1)
     time.sleep(1)
     taps = page.evaluate("taps")
-    # On a busy machine the taps arrive further apart; a key that comes after a pause for reading does decide.
-    pauses = sum(after - before >= READING for before, after in itertools.pairwise(taps))
+    # On a busy machine the taps arrive further apart; a key after a pause for reading, 250 ms, does decide.
+    pauses = sum(after - before >= 250 for before, after in itertools.pairwise(taps))
     assert stage.ids[0] in stage.decided()
     assert len(stage.decided()) <= 1 + pauses
 
