@@ -16,7 +16,7 @@ app: $(VENV)/installed
 	$(RUN) -m influence serve --workspace-root $(WORKSPACES) --port $(PORT) --open
 
 test: $(VENV)/installed-dev
-	$(RUN) -m pytest
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(VENV)/installed-dev
 	$(RUN) -m ruff check .
