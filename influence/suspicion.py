@@ -71,7 +71,8 @@ def reason(facts: Facts) -> str:
 
 def _models_say(facts: Facts) -> str:
     if facts.held_out:
-        who = f"{facts.votes} of {_count(facts.held_out, 'held-out model')} {'says' if 1 in (facts.votes, facts.held_out) else 'say'}"
+        verb = "says" if 1 in (facts.votes, facts.held_out) else "say"
+        who = f"{facts.votes} of {_count(facts.held_out, 'held-out model')} {verb}"
         same = f"given {facts.label}, and {who} so"
         return same if facts.suggested == facts.label else f"given {facts.label}, {who} {facts.suggested}"
     if facts.suggested == facts.label:

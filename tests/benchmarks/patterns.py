@@ -55,9 +55,7 @@ def print_clusters(data: Path, path: Path, models: int, threshold: float) -> Non
     found = clusters(workspace, threshold=threshold, min_size=MIN_SIZE)
     cutting = (time.monotonic() - started) * 1e3
     others = ", ".join(f"{len(clusters(workspace, threshold=t, min_size=MIN_SIZE)):,} at {t}" for t in OTHER_THRESHOLDS)
-    print(
-        f"{len(found):,} clusters of {MIN_SIZE} or more at {threshold}, cut in {cutting:.0f} ms; {others}; the paper: {PAPERS}"
-    )
+    print(f"{len(found):,} clusters of {MIN_SIZE} or more at {threshold}, cut in {cutting:.0f} ms; {others}; the paper: {PAPERS}")
     difficult = cluster_map(workspace, threshold=threshold, min_size=MIN_SIZE).set_index("train_id")
     for name, pattern in PATTERNS.items():
         _print_pattern(workspace, name, re.compile(pattern, re.IGNORECASE | re.DOTALL), found, difficult)
