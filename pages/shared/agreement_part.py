@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from influence.agreement import Agreement, agreement
-from pages.shared import render
+from influence.agreement import Agreement, agreement, conflicts
+from pages.shared import disagreements, render
 from pages.shared.desk import Desk
 from pages.shared.fix_place import FixPlace
 
@@ -35,6 +35,7 @@ def draw(mine: Desk, place: FixPlace) -> None:
             st.dataframe(_pairs(found), hide_index=True, key="agreement_pairs")
         else:
             render.hint("No example was decided by two reviewers. A queue can ask for two opinions on each.")
+        disagreements.draw(mine, conflicts(mine.reviews), remark="")
 
 
 def _figures(decided: dict[str, int], found: Agreement) -> list[tuple[str, str, str]]:

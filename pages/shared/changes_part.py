@@ -10,7 +10,6 @@ from pages.shared import charts, downloads, numbers, render, review_charts, rows
 from pages.shared.desk import Desk
 from pages.shared.fix_place import POLICY_NAMES, FixPlace
 from pages.shared.places import go
-from pages.shared.queue_choice import Source, make_queue
 
 PAGE = 25
 MOST_LISTED = 50
@@ -63,16 +62,10 @@ def _balance(found: FixList) -> None:
 def _aside(mine: Desk, place: FixPlace, found: FixList) -> None:
     """What a person should know before they apply the list."""
     if found.conflicts:
-        render.heading("Disagreements", f"{len(found.conflicts):,}")
         settled = sum(conflict.decision is not None for conflict in found.conflicts)
-        render.hint(
-            f"{settled:,} settled by {POLICY_NAMES[place.policy]}, {len(found.conflicts) - settled:,} left out of the list."
-        )
-        render.notes(_conflict(conflict) for conflict in found.conflicts[:MOST_LISTED])
-        if mine.known:
-            ids = [conflict.example_id for conflict in found.conflicts]
-            source = Source("conflicts", "Conflicts", "", ids, {"kind": "conflicts"}, adjudicates=True)
-            st.button("Settle them in Review", key="fix_settle", on_click=_settle, args=(mine, source))
+        left_out = len(found.conflicts) - settled
+        remark = f"{settled:,} settled by {POLICY_NAMES[place.policy]}, {left_out:,} left out of the list."
+        disagreements.draw(mine, found.conflicts, remark=remark)
     if found.unmatched:
         render.heading("Do not fit this data", f"{len(found.unmatched):,} left out")
         render.notes(
@@ -83,17 +76,6 @@ def _aside(mine: Desk, place: FixPlace, found: FixList) -> None:
         render.hint(f"{len(found.settled):,} relabels are in the data already.")
     if found.flagged:
         render.hint(f"{len(found.flagged):,} of the fixes have been flagged since: {', '.join(found.flagged[:5])}.")
-
-
-def _settle(mine: Desk, source: Source) -> None:
-    place = make_queue(mine, source)
-    if place is not None:
-        shell.leave_for("review", **place.parameters())
-
-
-def _conflict(conflict: Any) -> str:
-    sides = "; ".join(f"{d.reviewer} {verdicts.of_decision(d)}" for d in conflict.decisions)
-    return f"{conflict.example_id}: {sides}" + ("" if conflict.decision is None else f" ({conflict.how})")
 
 
 def _changes(place: FixPlace, found: FixList) -> None:

@@ -227,8 +227,8 @@ def test_agreement_is_the_engine_s(open_as, root):
     assert "60%" in shown(app)
     pairs = app.dataframe[1].value
     assert pairs.to_dict("records") == [{"first": "Ann", "second": "Bob", "examples": 5, "agree": "60%", "Cohen's kappa": "0.17"}]
-    app = open_as("", "fix_list", workspace="tiny", part="agreement")
     assert app.dataframe[0].value["decisions"].tolist() == [5, 5]
+    assert f"{IDS[1]}: Ann keep; Bob remove" in shown(app)
 
 
 def test_the_log_has_every_event_the_latest_first(open_as, decided):
