@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from influence.fixlist import Fix, FixList, fix_list
-from pages.shared import charts, downloads, numbers, render, review_charts, rows, shell, verdicts
+from pages.shared import charts, disagreements, downloads, numbers, render, review_charts, rows, shell, verdicts
 from pages.shared.desk import Desk
 from pages.shared.fix_place import POLICY_NAMES, FixPlace
 from pages.shared.places import go
