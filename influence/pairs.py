@@ -5,8 +5,6 @@ Axes as in `postings`.
 """
 
 from collections.abc import Iterator
-from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 
@@ -40,7 +38,7 @@ class TrainQueries:
             tokens_L=self._tokens_R[rows],
             words_L=self._words_R[rows],
             special_L=self._special_R[rows],
-            checkpoints=[_checkpoint(part, kept, position, rows) for part, kept in zip(self._parts, self._kept, strict=True)],
+            checkpoints=[_checkpoint(part, position, rows) for part in self._parts],
         )
 
     def in_batches(self, size: int) -> Iterator[tuple[IntArray, list[Query]]]:
@@ -49,30 +47,13 @@ class TrainQueries:
             positions = np.arange(start, min(start + size, len(self)))
             yield positions, [self[position] for position in positions.tolist()]
 
-    @cached_property
-    def _kept(self) -> list["_Kept"]:
-        return [_kept(part, self._offsets_N1) for part in self._parts]
 
-
-class _Kept(NamedTuple):
-    """The kept rows of one checkpoint in order of the encoding; example n owns entries offsets[n] to offsets[n + 1]."""
-
-    rows_P: IntArray
-    postings_P: IntArray  # the posting row of each
-    offsets_N1: IntArray
-
-
-def _kept(part: Postings, offsets_N1: IntArray) -> _Kept:
-    order_P = np.argsort(part.rows_P)
-    rows_P = np.asarray(part.rows_P)[order_P]
-    return _Kept(rows_P, order_P, np.searchsorted(rows_P, offsets_N1))
-
-
-def _checkpoint(part: Postings, kept: _Kept, position: int, rows: slice) -> QueryCheckpoint:
-    mine = slice(*kept.offsets_N1[position : position + 2].tolist())
-    at_K = kept.rows_P[mine] - rows.start
+def _checkpoint(part: Postings, position: int, rows: slice) -> QueryCheckpoint:
+    rows_P, postings_P, offsets_N1 = part.by_example
+    mine = slice(*offsets_N1[position : position + 2].tolist())
+    at_K = rows_P[mine] - rows.start
     gradients_LD = np.zeros((rows.stop - rows.start, part.gradients_PD.shape[1]), dtype=np.float32)
-    gradients_LD[at_K] = part.gradients_PD[kept.postings_P[mine]]
+    gradients_LD[at_K] = part.gradients_PD[postings_P[mine]]
     kept_L = np.zeros(len(gradients_LD), dtype=np.bool_)
     kept_L[at_K] = True
     return QueryCheckpoint(gradients_LD, kept_L, None, np.zeros(0))

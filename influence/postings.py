@@ -7,6 +7,7 @@ Axes: N examples, R token rows, P posting rows, D embedding width, V token ids, 
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,11 +30,15 @@ class Postings:
     rows_P: IntArray  # row of the training set's encoding
     examples_P: IntArray
     offsets_V1: IntArray  # token v owns posting rows offsets[v] to offsets[v + 1]
+    n_examples: int
 
     @classmethod
     def load(cls, folder: Path, encoding: Encoding) -> "Postings":
         """Open the arrays of one part of the index. Raises `WorkspaceError` where they do not fit the encoding."""
-        found = cls(*(load_array(folder / f"{name}.npy") for name in ("gradients", "rows", "examples", "offsets")))
+        gradients_PD, rows_P, examples_P, offsets_V1 = (
+            load_array(folder / f"{name}.npy") for name in ("gradients", "rows", "examples", "offsets")
+        )
+        found = cls(gradients_PD, rows_P, examples_P, offsets_V1, len(encoding))
         count = len(found.rows_P)
         if (
             not (len(found.gradients_PD) == len(found.examples_P) == found.offsets_V1[-1] == count)
@@ -47,6 +52,30 @@ class Postings:
     def block(self, token: int) -> slice:
         """The posting rows of one token."""
         return slice(int(self.offsets_V1[token]), int(self.offsets_V1[token + 1]))
+
+    @cached_property
+    def by_example(self) -> "ByExample":
+        """The same rows in order of example and position; found once, then kept."""
+        places_R = np.full(int(self.rows_P.max(initial=-1)) + 1, -1, dtype=np.int32)
+        places_R[self.rows_P] = np.arange(len(self.rows_P), dtype=np.int32)
+        counts_N = np.bincount(self.examples_P, minlength=self.n_examples)
+        rows_P = np.flatnonzero(places_R >= 0)
+        return ByExample(rows_P, places_R[rows_P], np.concatenate([[0], np.cumsum(counts_N)]))
+
+
+class ByExample(NamedTuple):
+    """Posting rows in order of example and position; example n owns entries offsets[n] to offsets[n + 1]."""
+
+    rows_P: IntArray  # row of the training set's encoding
+    postings_P: IntArray
+    offsets_N1: IntArray
+
+    def entries(self, examples_E: IntArray) -> tuple[IntArray, IntArray]:
+        """The entries of the chosen examples, shape (X,), and which of the chosen each belongs to."""
+        first_E, counts_E = self.offsets_N1[examples_E], self.offsets_N1[examples_E + 1] - self.offsets_N1[examples_E]
+        chosen_X = np.repeat(np.arange(len(examples_E)), counts_E)
+        before_E = np.cumsum(counts_E) - counts_E
+        return (first_E - before_E)[chosen_X] + np.arange(len(chosen_X)), chosen_X
 
 
 class Matches(NamedTuple):
@@ -138,30 +167,27 @@ class WordIndex:
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""
-        order_E = np.argsort(examples_E, kind="stable")
-        sorted_E = examples_E[order_E]
-        found: list[tuple[IntArray, IntArray, IntArray, FloatArray, IntArray, IntArray]] = []
+        found: list[tuple[IntArray | BoolArray | FloatArray, ...]] = []
         for number, rate in enumerate(self.learning_rates_C):
-            positions_L = self._selected(query, number, selection)
-            gradients_LD = query.checkpoints[number].gradients_LD
-            for token in np.unique(query.tokens_L[positions_L]):
-                at_K = positions_L[query.tokens_L[positions_L] == token]
-                for part in self._selected_parts(number, selection):
-                    chosen, rows = _rows_of(part, int(token), sorted_E)
-                    if len(rows) == 0:
-                        continue
-                    products_PK = rate * (part.gradients_PD[rows] @ gradients_LD[at_K].T).astype(np.float64)
-                    shape = products_PK.shape
-                    found.append(
-                        (
-                            np.broadcast_to(order_E[chosen][:, None], shape).ravel(),
-                            np.broadcast_to(query.words_L[at_K], shape).ravel(),
-                            np.broadcast_to(self.encoding.words_R[part.rows_P[rows]][:, None], shape).ravel(),
-                            products_PK.ravel(),
-                            np.full(products_PK.size, number),
-                            np.full(products_PK.size, self._special_V[token]),
-                        )
+            positions_K = self._selected(query, number, selection)
+            tokens_K, words_K = query.tokens_L[positions_K], query.words_L[positions_K]
+            gradients_KD = query.checkpoints[number].gradients_LD[positions_K]
+            for part in self._selected_parts(number, selection):
+                entries_X, chosen_X = part.by_example.entries(examples_E)
+                rows_X = part.by_example.rows_P[entries_X]
+                at, same = np.nonzero(self.encoding.tokens_R[rows_X][:, None] == tokens_K)
+                postings = part.by_example.postings_P[entries_X[at]]
+                products = np.vecdot(part.gradients_PD[postings], gradients_KD[same])
+                found.append(
+                    (
+                        chosen_X[at],
+                        words_K[same],
+                        self.encoding.words_R[rows_X[at]],
+                        rate * products.astype(np.float64),
+                        np.full(len(at), number),
+                        self._special_V[tokens_K[same]],
                     )
+                )
         return _merge(found, len(examples_E), len(self.learning_rates_C))
 
     def _selected(self, query: Query, checkpoint: int, selection: WordSelection) -> IntArray:
@@ -216,24 +242,10 @@ def _sum_by_key(keys_K: IntArray, gradients_KD: FloatArray) -> tuple[IntArray, F
     return sorted_K[starts_U], np.add.reduceat(gradients_KD[order_K], starts_U, axis=0)
 
 
-def _rows_of(part: Postings, token: int, sorted_E: IntArray) -> tuple[IntArray, IntArray]:
-    """Posting rows of a token that belong to the chosen examples: which of them, and which row."""
-    block = part.block(token)
-    examples_P = part.examples_P[block]
-    left_E = np.searchsorted(examples_P, sorted_E, side="left")
-    counts_E = np.searchsorted(examples_P, sorted_E, side="right") - left_E
-    chosen = np.repeat(np.arange(len(sorted_E)), counts_E)
-    within = np.arange(len(chosen)) - np.repeat(np.cumsum(counts_E) - counts_E, counts_E)
-    return chosen, block.start + left_E[chosen] + within
-
-
 def _merge(found: list[tuple[Any, ...]], n_examples: int, n_checkpoints: int) -> Matches:
     """Sum the contributions of each pair of words over positions and checkpoints."""
-    checkpoint_scores_EC = np.zeros((n_examples, n_checkpoints))
-    if not found:
-        empty = np.zeros(0, dtype=np.int64)
-        return Matches(empty, empty, empty, np.zeros(0), np.zeros(0, dtype=np.bool_), checkpoint_scores_EC)
     examples, query_words, train_words, scores, checkpoints, special = (np.concatenate(c) for c in zip(*found, strict=True))
+    checkpoint_scores_EC = np.zeros((n_examples, n_checkpoints))
     np.add.at(checkpoint_scores_EC, (examples, checkpoints), scores)
     # One integer a pair of words; word counts are far below 2^20, example lists far below 2^23.
     keys, inverse = np.unique(
