@@ -77,6 +77,8 @@ function drawItem(data, state) {
 function letPick(marks, picked, state) {
   for (const [word, elements] of marks) {
     for (const element of elements) {
+      if (!/[\p{L}\p{N}]/u.test(element.textContent)) continue;
+      element.classList.add("pickable");
       element.classList.toggle("picked", picked.has(word));
       element.onclick = () => state.send("picked", element.textContent);
     }

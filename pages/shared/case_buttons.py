@@ -10,8 +10,7 @@ from pages.shared.desk import Desk
 from pages.shared.render import md
 from pages.shared.review_place import ReviewPlace
 
-KEYED_LABELS = 9
-WORDS_SHOWN = 40
+KEYED = 9
 
 
 def decisions(mine: Desk, place: ReviewPlace, found: Case, *, off: bool) -> None:
@@ -49,27 +48,27 @@ def decisions(mine: Desk, place: ReviewPlace, found: Case, *, off: bool) -> None
 def _labels(mine: Desk, found: Case) -> list[str]:
     """The labels that get a key: all in their order, or where there are many the likeliest, the given one among them."""
     labels = mine.workspace.info.labels
-    if len(labels) <= KEYED_LABELS:
+    if len(labels) <= KEYED:
         return labels
     likely = labels if found.hidden else sorted(labels, key=lambda label: -found.sentence.probabilities[label])
     first = list(dict.fromkeys([found.example.label, *([found.suggested] if found.suggested else []), *likely]))
-    return first[:KEYED_LABELS]
+    return first[:KEYED]
 
 
 def masking(mine: Desk, place: ReviewPlace, found: Case, picked: list[str]) -> None:
-    """Words to mask, in place of the decisions: the first nine have keys, those that carry most first."""
+    """Words to mask, in place of the decisions: the nine that carry most have keys, all can be clicked in the text."""
     id, words = found.example.id, found.maskable()
     chosen = {word.casefold() for word in picked}
     with st.container(horizontal=True, key="wt-review-words"):
-        for number, word in enumerate(words[:WORDS_SHOWN], start=1):
+        for number, word in enumerate(words[:KEYED], start=1):
             st.button(
-                md(word, 30), key=f"word_{number}_{id}", shortcut=str(number) if number <= 9 else None,
+                md(word, 30), key=f"word_{number}_{id}", shortcut=str(number),
                 type="primary" if word.casefold() in chosen else "secondary", on_click=case_keys.pick, args=(id, word),
             )  # fmt: skip
     with st.container(horizontal=True, key="wt-review-mask"):
         count = f"{len(picked)} word{'s' if len(picked) != 1 else ''}"
         st.button(
-            f"Mask {count}" if picked else "Mask: pick words above or in the text", key=f"mask_done_{id}", shortcut="Enter",
+            f"Mask {count}" if picked else "Pick words here, or click any in the text", key=f"mask_done_{id}", shortcut="Enter",
             type="primary", disabled=not picked, on_click=decide, args=(mine, place, id, "mask", None, tuple(picked)),
         )  # fmt: skip
         st.button("Cancel", key=f"mask_stop_{id}", shortcut="Escape", on_click=case_keys.stop_masking)

@@ -84,7 +84,11 @@ def undo(mine: Desk, place: ReviewPlace, expected: int) -> None:
     latest = mine.reviews.recent(mine.reviewer, 1)
     if not latest or latest[0].id != expected:
         return
-    _turned(mine, place, mine.reviews.undo(mine.reviewer), "Taken back")
+    try:
+        mine.reviews.revoke(mine.reviewer, expected)
+    except influence.QueryError:  # another browser of theirs was quicker
+        return
+    _turned(mine, place, latest[0], "Taken back")
 
 
 def redo(mine: Desk, place: ReviewPlace, example_id: str) -> None:
@@ -174,7 +178,7 @@ def say_saved(action: Action) -> None:
 
 def _turned(mine: Desk, place: ReviewPlace, action: Action | None, what: str) -> None:
     if action is None:
-        desk.say("Nothing to do again." if what == "Done again" else "Nothing to take back.")
+        desk.say("Nothing to do again.")
         return
     [example_id, *more] = action.example_ids
     which = f"{len(more) + 1:,} examples" if more else example_id

@@ -28,12 +28,6 @@ component = st.components.v2.component(
 )
 
 
-def shown_since() -> float:
-    """When the example on screen was put there, by the monotonic clock; 0 for none."""
-    on_screen = case_keys.shown()
-    return on_screen.since if on_screen else 0.0
-
-
 def draw(mine: Desk, place: ReviewPlace) -> None:
     """The example that the address names, or the queue's next."""
     try:

@@ -45,13 +45,14 @@ def touch() -> None:
 @st.fragment(run_every=RENEW)
 def _heartbeat(mine: Desk) -> None:
     """Renews the lease of what is on screen while somebody is there; an example must not stay locked by who has left."""
-    last = max(st.session_state.get(TOUCHED, 0.0), case_view.shown_since())
-    if not mine.known or not last or st.session_state.get(PAUSED):
+    on_screen = case_keys.shown()
+    if on_screen is None or not mine.known or st.session_state.get(PAUSED):
         return
+    last = max(st.session_state.get(TOUCHED, 0.0), on_screen.since)
     away = time.monotonic() - last > PAUSE_AFTER
     if away:
         mine.queues.leave(mine.reviewer)
     # A lease that cannot be renewed has run out while the browser was asleep, or another browser of theirs has taken it.
-    if away or not (mine.queues.renew(mine.reviewer) or case_keys.shown() is None):
+    if away or not mine.queues.renew(mine.reviewer):
         st.session_state[PAUSED] = True
         st.rerun()

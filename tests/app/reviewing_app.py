@@ -21,16 +21,16 @@ ANN, BOB = Reviewer(name="Ann", session="ann's"), Reviewer(name="Bob", session="
 
 
 @contextmanager
-def own_workspace(workspaces: Path, folder: Path) -> Iterator[Path]:
-    """A root with a copy of the tiny workspace, whose reviews are closed afterwards."""
-    shutil.copytree(workspaces / "tiny", folder / "tiny")
+def own_workspace(workspaces: Path, folder: Path, *, name: str = "tiny") -> Iterator[Path]:
+    """A root with a copy of a workspace, whose reviews are closed afterwards."""
+    shutil.copytree(workspaces / name, folder / name)
     yield folder
-    open_log(folder / "tiny").close()
+    open_log(folder / name).close()
 
 
-def reviews_of(root: Path) -> Reviews:
+def reviews_of(root: Path, *, name: str = "tiny") -> Reviews:
     """The reviews that the pages of this process have open."""
-    return open_reviews(influence.open_workspace(root / "tiny"))
+    return open_reviews(influence.open_workspace(root / name))
 
 
 def queue_of(root: Path, ids: list[str], **settings: Any) -> Queue:

@@ -443,7 +443,7 @@ def test_labels_on_keys_are_escaped(open_as, root):
 
 def test_many_labels_get_keys_by_likelihood_and_the_rest_a_list(open_as, root, monkeypatch):
     queue = queue_of(root, IDS)
-    monkeypatch.setattr(case_buttons, "KEYED_LABELS", 1)
+    monkeypatch.setattr(case_buttons, "KEYED", 1)
     app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
     assert len([one for one in app.button if (one.key or "").startswith("label_")]) == 1
     other = other_label(root, IDS[0])
@@ -463,3 +463,12 @@ def test_a_disk_that_cannot_be_written_is_said_and_the_example_stays(open_as, ro
     press(app, "K")
     assert html.escape("Not saved: no space left on the disk") in shown(app)
     assert on_screen(app) == IDS[0]
+
+
+def test_pairs(pair_workspaces, tmp_path, monkeypatch):
+    with own_workspace(pair_workspaces, tmp_path, name="pairs") as root:
+        example = reviews_of(root, name="pairs").corpus["train-3"]
+        app = opener(root, monkeypatch)("Ann", "review", workspace="pairs", id="train-3")
+        assert joined(part(app, "item")["sides"]) == [example.text, example.text_pair]
+        for group in part(app, "evidence")["groups"]:
+            assert all(len(card["sides"]) == 2 for card in group["cards"])
