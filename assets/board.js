@@ -97,10 +97,8 @@ function makeCard(state, card, kind) {
   element.append(head, labels, texts(card, entry.marks));
   shade(entry.marks, trainTotals(card.matches), card.matches);
   if (card.cut) element.append(make("p", "note", "Grey: cut off, the model never read it."));
-  const foot = make("footer");
-  if (element.querySelector(".folded")) foot.append(unfold(element));
-  foot.append(reviewLink(state.review + encodeURIComponent(card.id)));
-  element.append(foot);
+  if (element.querySelector(".folded")) element.append(unfold(element));
+  head.append(reviewLink(state.review + encodeURIComponent(card.id)));
   listen(state, entry);
   state.cards.push(entry);
   return element;
@@ -120,7 +118,7 @@ function trainTotals(matches) {
 }
 
 function reviewLink(address) {
-  const link = make("a", "unfold", "Review");
+  const link = make("a", "review", "Review");
   link.setAttribute("href", address);
   link.target = "_blank"; // the explanation stays
   link.rel = "noopener";
