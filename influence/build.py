@@ -29,6 +29,7 @@ from influence.workspace import (
     other_builds,
     publish,
     read_pointer,
+    remove_superseded,
     unfinished_builds,
 )
 
@@ -54,6 +55,7 @@ def build_workspace(
     wanted = identity(request, data["train"], data["test"])
     with _disk_full(path), build_lock(path):
         if resume and (published := _published(path, wanted)) is not None:
+            remove_superseded(path)  # where a kill came between publishing and tidying up
             return published
         folder = _build_folder(path, wanted, resume=resume)
         info = BuildStages(folder, request, data, names, processor, progress).run()

@@ -280,7 +280,14 @@ def build_lock(path: Path) -> Iterator[None]:
 
 
 def publish(path: Path, build: Path, info: WorkspaceInfo) -> None:
-    """Make a finished build the workspace's own, then remove the other build folders."""
+    """Make a finished build the workspace's own, then remove those before it."""
     write_json(path / POINTER, {"schema_version": SCHEMA_VERSION, "build": build.name, "info": asdict(info)})
+    remove_superseded(path)
+
+
+def remove_superseded(path: Path) -> None:
+    """Remove the build folders that the published build took the place of."""
+    kept = unfinished_builds(path)
     for other in other_builds(path):
-        shutil.rmtree(other, ignore_errors=True)
+        if other not in kept:
+            shutil.rmtree(other, ignore_errors=True)

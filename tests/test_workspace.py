@@ -254,9 +254,9 @@ def test_a_build_over_an_old_one_takes_its_place_whole(copied: Copy, data: dict[
 
 
 def test_a_build_stopped_between_publishing_and_tidying_up_is_published(
-    copied: Copy, data: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    copied: Copy, data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rename is the moment; what is left lying about goes with the next build, which nothing keeps from resuming."""
+    """The rename is the moment; what is left lying about goes with the next build, or when the same is resumed."""
     path = copied()
 
     def stop(*_: Any, **__: Any) -> None:
@@ -268,6 +268,9 @@ def test_a_build_stopped_between_publishing_and_tidying_up_is_published(
             build_workspace(path, request(data, top_k=5))
     assert open_workspace(path).info.top_k == 5
     assert len(list((path / "builds").iterdir())) == 2
+    twin = Path(shutil.copytree(path, tmp_path / "twin"))
+    build_workspace(twin, request(data, top_k=5), resume=True)
+    assert [folder.name for folder in (twin / "builds").iterdir()] == [build_folder(path).name]
     build_workspace(path, request(data, top_k=6), resume=True)
     assert open_workspace(path).info.top_k == 6
     assert len(list((path / "builds").iterdir())) == 1
