@@ -1,0 +1,110 @@
+"""Benchmark of the index build: ours, the floor of a plain forward and backward pass, and Captum."""
+
+import gc
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from captum.influence import TracInCP, TracInCPFast
+from torch.utils.flop_counter import FlopCounterMode
+from transformers import PreTrainedModel
+
+from influence.encoding import length_buckets, pad
+from influence.files import sync
+from influence.gradients import BATCH_TOKENS, GradientSettings, WordGradients, model_inputs
+from influence.indexing import IndexSettings, write_split
+from tests.benchmarks.peers import Captum
+from tests.benchmarks.timing import interleaved
+from tests.benchmarks.workload import Split, Workload, first
+
+TOP_K = 10
+BATCHES = {TracInCP: (1, 2, 4, 8, 16), TracInCPFast: (16, 64, 256)}
+
+
+class BuildTimes(NamedTuple):
+    """Milliseconds per training example and checkpoint, medians."""
+
+    floor: float  # forward, and backward to the embedding's output, in the engine's batches; nothing kept
+    ours: float  # the index written and sorted
+    synced: float  # and the disk says that it holds every byte
+    over_floor: float  # median of ours over the floor measured beside it
+    captum: dict[type, tuple[float, int]]  # of TracInCP and TracInCPFast at the batch size that suits each best, and that
+    gflop: float  # of one example's forward and backward
+
+
+def measure(model: PreTrainedModel, workload: Workload, folder: Path, *, ours_n: int, captum_n: int, repeats: int) -> BuildTimes:
+    """Time one model: ours and the floor on `ours_n` examples, Captum on `captum_n` at each batch size."""
+    part = first(workload.train, ours_n)
+    arms = {
+        "floor": partial(_floor, model, part, workload.pad_token),
+        "ours": partial(_ours, model, part, workload, folder, durable=False),
+        "synced": partial(_ours, model, part, workload, folder, durable=True),
+    }
+    times = interleaved(arms, repeats=repeats, before=partial(shutil.rmtree, folder, ignore_errors=True))
+    floor, ours, synced = (float(np.median(times[arm])) / ours_n * 1e3 for arm in arms)
+    small, query = first(workload.train, captum_n), first(workload.test, 1)
+    rivals = dict(_rivals(model, small, query, workload.pad_token))
+    their_times = interleaved(rivals, repeats=max(1, repeats // 2), before=gc.collect)
+    best = {
+        kind: min((float(np.median(their_times[kind, size])) / captum_n * 1e3, size) for k, size in rivals if k is kind)
+        for kind in BATCHES
+    }
+    ratio = float(np.median(times["ours"] / times["floor"]))
+    return BuildTimes(floor, ours, synced, ratio, best, _gflop(model, part, workload.pad_token))
+
+
+def write(gradients: WordGradients, split: Split, folder: Path, workload: Workload, *, by_token: bool) -> None:
+    """One checkpoint's index of a split, with all positions stored, as a build writes it."""
+    write_split(
+        gradients,
+        split.encoding,
+        split.labels_N,
+        folder,
+        settings=IndexSettings(top_k=TOP_K),
+        vocabulary=max(len(workload.tokenizer), gradients.model.get_input_embeddings().weight.shape[0]),
+        by_token=by_token,
+        stage="benchmark",
+    )
+
+
+def _ours(model: PreTrainedModel, split: Split, workload: Workload, folder: Path, *, durable: bool) -> None:
+    settings = GradientSettings(device=torch.device("cpu"), pad_token=workload.pad_token)
+    with WordGradients(model, settings) as gradients:
+        write(gradients, split, folder, workload, by_token=True)
+    if durable:
+        sync(folder)
+
+
+def _floor(model: PreTrainedModel, split: Split, pad_token: int) -> None:
+    leaves: list[torch.Tensor] = []
+
+    def hook(_module: object, _inputs: object, output: torch.Tensor) -> torch.Tensor:
+        leaves.append(output.detach().requires_grad_(True))
+        return leaves[-1]
+
+    handle = model.eval().requires_grad_(False).get_input_embeddings().register_forward_hook(hook)
+    for examples_B in length_buckets(split.encoding.lengths_N, batch_tokens=BATCH_TOKENS["cpu"]):
+        logits_BY = model(**model_inputs(model, pad(split.encoding, examples_B, pad_token), torch.device("cpu"))).logits
+        loss = F.cross_entropy(logits_BY, torch.from_numpy(split.labels_N[examples_B]), reduction="sum")
+        torch.autograd.grad(loss, [leaves.pop()])
+    handle.remove()
+
+
+def _rivals(model: PreTrainedModel, train: Split, query: Split, pad_token: int) -> Iterator[tuple[tuple[type, int], Captum]]:
+    for kind, sizes in BATCHES.items():
+        for size in sizes:
+            yield (
+                (kind, size),
+                Captum(kind, [model], [1.0], train=train, queries=query, pad_token=pad_token, batch_size=size),
+            )
+
+
+def _gflop(model: PreTrainedModel, split: Split, pad_token: int) -> float:
+    with FlopCounterMode(display=False) as counter:
+        _floor(model, split, pad_token)
+    return counter.get_total_flops() / len(split.encoding) / 1e9

@@ -1,0 +1,145 @@
+"""Benchmark of queries on a finished index: one at a time, and a whole test split at once."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import product
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from influence.encoding import FloatArray, common_tokens
+from influence.gradients import GradientSettings, WordGradients
+from influence.methods import METHODS, Method, Query, extremes
+from influence.postings import REST, TOP, Postings, WordIndex
+from influence.results import queries_at_once
+from influence.workspace import open_index, open_queries
+from tests.benchmarks.building import write
+from tests.benchmarks.timing import peak_megabytes, seconds_of
+from tests.benchmarks.workload import LEARNING_RATES, Workload
+
+ROUNDS = 5
+SHOWN = 10  # proponents and opponents of an answer with words
+RATES_C = np.array(LEARNING_RATES)
+
+
+class QueryTimes(NamedTuple):
+    """Milliseconds of each query (its median over the rounds), shape (Q,), and the bytes it has to read."""
+
+    scores_Q: FloatArray  # a score for every training example
+    answer_Q: FloatArray  # that, the strongest 10 + 10 and their words
+    read_Q: FloatArray  # reading the same postings once and doing nothing with them
+    bytes_Q: FloatArray
+
+
+class BulkTimes(NamedTuple):
+    """A whole test split against the whole training split, in a process of its own."""
+
+    queries: int
+    seconds: float
+    one_at_a_time_seconds: float  # of as many queries, measured on some of them
+    peak_megabytes: float | None
+    before_megabytes: float | None  # when the index was open and nothing had been asked
+    mapped_megabytes: float  # size of the postings, which count as resident once read
+    gflop: float
+    difference: float  # between the two ways, relative
+
+
+def build(models: list[PreTrainedModel], workload: Workload, folder: Path) -> float:
+    """Write a whole index, as a build lays it out; returns seconds of gradients and sorting."""
+    vocabulary = len(workload.tokenizer)
+    special_V = np.zeros(vocabulary, dtype=np.bool_)
+    for name, split in (("train", workload.train), ("test", workload.test)):
+        split.encoding.save(folder / name / "encoding")
+        np.save(folder / name / "labels.npy", split.labels_N)
+        special_V[np.unique(split.encoding.tokens_R[split.encoding.special_R])] = True
+    np.save(folder / "special_tokens.npy", special_V)
+    np.save(folder / "common_tokens.npy", common_tokens(workload.tokenizer, vocabulary) | special_V)
+    settings = GradientSettings(device=torch.device("cpu"), pad_token=workload.pad_token)
+    start = time.perf_counter()
+    for number, model in enumerate(models):
+        with WordGradients(model, settings) as gradients:
+            write(gradients, workload.train, folder / "train" / str(number), workload, by_token=True)
+            write(gradients, workload.test, folder / "test" / str(number), workload, by_token=False)
+    return time.perf_counter() - start
+
+
+def one_at_a_time(folder: Path, method_id: str, *, queries: int) -> QueryTimes:
+    """Time single queries, drawn at random from the test split, index warm."""
+    index, stored, method = open_index(folder, RATES_C), open_queries(folder, len(RATES_C)), METHODS[method_id]
+    chosen = np.random.default_rng(0).choice(len(stored), size=min(queries, len(stored)), replace=False)
+    asked = [stored[int(position)] for position in chosen]
+    blocks = [list(_blocks(index, query, method)) for query in asked]
+    arms: list[Callable[[int], object]] = [
+        lambda at: method.score(index, asked[at]).sum(axis=0),
+        lambda at: _answer(index, asked[at], method),
+        lambda at: [array.sum() for array in blocks[at]],
+    ]
+    seconds_RAQ = np.zeros((ROUNDS + 1, len(arms), len(asked)))
+    for turn, arm in product(range(ROUNDS + 1), range(len(arms))):  # one query after another, as people ask them
+        seconds_RAQ[turn, arm] = [seconds_of(partial(arms[arm], at)) for at in range(len(asked))]
+    milliseconds_AQ = np.median(seconds_RAQ[1:], axis=0) * 1e3  # the first round warms up
+    return QueryTimes(*milliseconds_AQ, np.array([sum(array.nbytes for array in arrays) for arrays in blocks]))
+
+
+def all_at_once(folder: Path, *, sampled: int) -> BulkTimes:
+    """Time the default method for the whole test split, in a fresh process, so that its peak memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_bulk, folder, sampled, torch.get_num_threads()).result()
+
+
+def _bulk(folder: Path, sampled: int, threads: int) -> BulkTimes:
+    torch.set_num_threads(threads)
+    index, stored, method = open_index(folder, RATES_C), open_queries(folder, len(RATES_C)), METHODS["tracin-we-topk"]
+    assert method.selection is not None
+    size, before = queries_at_once(len(index.labels_N)), peak_megabytes()
+    start = time.perf_counter()
+    for _, batch in stored.in_batches(size):
+        scores_QN = index.word_scores_many(batch, method.selection)
+    seconds = time.perf_counter() - start
+    peak = peak_megabytes()
+    last = [method.score(index, query).sum(axis=0) for query in batch]
+    difference = float(np.abs(scores_QN - np.stack(last)).max() / np.abs(scores_QN).max())
+    sample = [stored[int(at)] for at in np.linspace(0, len(stored) - 1, min(sampled, len(stored)))]
+    single = seconds_of(lambda: [method.score(index, query).sum(axis=0) for query in sample]) / len(sample)
+    mapped = sum(part.gradients_PD.nbytes for part in index.parts(TOP)) / 2**20
+    products = sum(_products(index, stored[position], method) for position in range(len(stored)))
+    return BulkTimes(len(stored), seconds, single * len(stored), peak, before, mapped, products / 1e9, difference)
+
+
+def _answer(index: WordIndex, query: Query, method: Method) -> object:
+    assert method.selection is not None
+    proponents, opponents = extremes(method.score(index, query).sum(axis=0), np.arange(len(index.labels_N)), SHOWN)
+    return index.matches(query, np.concatenate([proponents, opponents]), method.selection)
+
+
+def _blocks(index: WordIndex, query: Query, method: Method) -> list[np.ndarray]:
+    """Gradients and example numbers of every posting that the query has to read."""
+    found = []
+    for part, tokens in _tokens(index, query, method):
+        for token in tokens:
+            block = part.block(int(token))
+            found += [part.gradients_PD[block], part.examples_P[block]]
+    return found
+
+
+def _products(index: WordIndex, query: Query, method: Method) -> int:
+    """Floating-point operations of the query's inner products."""
+    found = 0
+    for part, tokens in _tokens(index, query, method):
+        found += 2 * part.gradients_PD.shape[1] * int((part.offsets_V1[tokens + 1] - part.offsets_V1[tokens]).sum())
+    return found
+
+
+def _tokens(index: WordIndex, query: Query, method: Method) -> list[tuple[Postings, np.ndarray]]:
+    assert method.selection is not None
+    found = []
+    for number, checkpoint in enumerate(query.checkpoints):
+        tokens = np.unique(query.tokens_L[checkpoint.kept_L] if method.selection.top_k else query.tokens_L)
+        found += [(index.parts(name)[number], tokens) for name in ((TOP,) if method.selection.top_k else (TOP, REST))]
+    return found
