@@ -49,6 +49,8 @@ def decide(mine: Desk, place: ReviewPlace, example_id: str, kind: str, new_label
     on_screen = shown()
     if on_screen is None or on_screen.id != example_id:
         return
+    if kind != "mask" and st.session_state.get(MASKING, ("", []))[0] == example_id:
+        return  # the buttons that made way for the words hear their keys until the browser has drawn these
     if time.monotonic() - on_screen.since < UNREAD:
         on_screen.since = time.monotonic()
         desk.say("That key came before this example could be read: nothing was saved.", failed=True)

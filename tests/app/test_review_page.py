@@ -217,6 +217,16 @@ def test_masking_can_be_left(open_as, root):
     assert not decided(root, ANN)
 
 
+def test_while_words_are_picked_a_decision_s_button_decides_nothing(open_as, root):
+    queue = queue_of(root, IDS)
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
+    late = button(app, "keep_")
+    app.session_state["wt_review_masking"] = (IDS[0], [])  # M has been heard; the browser has not drawn the words yet
+    late.click().run()
+    assert not decided(root, ANN)
+    assert on_screen(app) == IDS[0]
+
+
 def test_a_note_is_kept_and_the_keys_are_off_while_it_is_written(open_as, root):
     queue = queue_of(root, IDS)
     app = press(open_as("Ann", "review", workspace="tiny", queue=queue.id), "N")
