@@ -284,7 +284,7 @@ def dense(split: dict[str, Any], checkpoint: int, example: int, k: int, vocabula
     return summed
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(train=splits(), test=splits(), k=st.integers(1, 8), batch_tokens=st.integers(1, 40), data=st.data())
 @pytest.mark.parametrize("kind_of_token", ["all", "uncommon", "start-end"])
 @pytest.mark.parametrize("top_k", [True, False])

@@ -164,15 +164,7 @@ class Stopped(Exception):
     """Stands for a kill; see test_kill for real ones."""
 
 
-STAGES = [
-    "tokenizer",
-    "tokenize train",
-    "tokenize test",
-    "train epoch 2",
-    "gradients 1/3 train",
-    "gradients 3/3 test",
-    "influences",
-]
+STAGES = ["tokenizer", "tokenize test", "train epoch 2", "gradients 1/3 train", "gradients 3/3 test", "influences"]
 
 
 @pytest.fixture(scope="module")
