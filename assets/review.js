@@ -42,7 +42,7 @@ function stopEarlyKeys(event) {
   if (typing && event.key === "Escape") target.blur(); // so that the keys work again
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key.length !== 1 && event.key !== "Enter") return;
-  const now = performance.now();
+  const now = event.timeStamp; // when it was pressed: a busy browser hears of it later
   if (!event.repeat && now - watch.since >= READING) return;
   if (watch.since < now) watch.since = now; // a burst of taps is a held key by other means: it must end first
   event.stopImmediatePropagation();
