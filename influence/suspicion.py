@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from influence.encoding import FloatArray, IntArray
-from influence.modelsignals import Opinions, calibrated, doubt
+from influence.modelsignals import Opinions, calibrated, doubt, usual_confidence
 from influence.wordsignals import Neighbours
 
-FORMULA = 1  # to be raised when the same signals come to another judgement, so that stored ones are computed anew
+FORMULA = 2  # to be raised when the same signals come to another judgement, so that stored ones are computed anew
 NEIGHBOUR_WEIGHT = 0.05  # of neighbour disagreement; chosen on planted noise, see tests/benchmarks/mislabels.py
 NOTABLE_DISAGREEMENT = 0.5  # neighbours are worth a word where most of their pull is against the label
 
@@ -30,10 +30,11 @@ def judge(opinions: Opinions, factors_Y: FloatArray, neighbours: Neighbours) -> 
     weighed alike: the first hold on to a learnt label, the second change too many.
     """
     everyone_NY = calibrated(opinions.mean_NY(), factors_Y)
-    suspicion_N = (1 - NEIGHBOUR_WEIGHT) * doubt(everyone_NY, opinions.labels_N) + NEIGHBOUR_WEIGHT * neighbours.disagreement_N
     held_out_NY = opinions.held_out_mean_NY()
-    best_NY = everyone_NY if held_out_NY is None else everyone_NY + calibrated(held_out_NY, factors_Y)
-    return Judgement(suspicion_N, best_NY.argmax(axis=1))
+    unseen_NY = everyone_NY if held_out_NY is None else calibrated(held_out_NY, factors_Y)
+    doubts_N = doubt(everyone_NY, opinions.labels_N, usual_confidence(unseen_NY, opinions.labels_N))
+    suspicion_N = (1 - NEIGHBOUR_WEIGHT) * doubts_N + NEIGHBOUR_WEIGHT * neighbours.disagreement_N
+    return Judgement(suspicion_N, (everyone_NY + unseen_NY).argmax(axis=1))
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from influence.heldout import HeldOutSettings, left_out, model_folder
 from influence.methods import METHODS
 from influence.mislabels import SIGNALS, SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
 from influence.model import new_classifier, train_word_pieces
-from influence.modelsignals import Opinions, calibrated, calibration, doubt, epoch_weights, held_out_confidence
+from influence.modelsignals import Opinions, calibrated, calibration, doubt, epoch_weights, held_out_confidence, usual_confidence
 from influence.suspecting import write_suspects
 from influence.suspicion import Facts, judge, ranks, reason
 from influence.training import TrainingSettings, make_optimizer, train_epoch
@@ -124,9 +124,27 @@ def test_calibration_compares_given_with_expected_counts() -> None:
     np.testing.assert_allclose(calibration(np.array([1.0, 3.0]), np.array([1, 3])), [1, 1])
 
 
-def test_doubt_is_a_half_where_another_label_is_as_probable() -> None:
+def test_doubt_is_a_half_where_another_label_is_as_far_ahead() -> None:
     probabilities_NY = np.array([[1, 0, 0], [0.4, 0.4, 0.2], [0.2, 0.5, 0.3], [0, 0, 1]])
-    np.testing.assert_allclose(doubt(probabilities_NY, np.array([0, 0, 0, 0])), [0, 0.5, 0.65, 1])
+    labels_N = np.array([0, 0, 0, 0])
+    np.testing.assert_allclose(doubt(probabilities_NY, labels_N, np.zeros(3)), [1 / 6, 1 / 2, 0.6, 5 / 6])
+    # Label 0 is usually given 0.4, label 2 only 0.2: in the second row it counts 0.2 - 0.1 = 0.1 against 0.4 - 0.2.
+    usual_Y = np.array([0.4, 1.0, 0.2])
+    np.testing.assert_allclose(doubt(probabilities_NY, labels_N, usual_Y)[1], 1 / 2 + (0.1 - 0.2) / 3)
+
+
+def test_usual_confidence_is_the_mean_where_a_label_is_given() -> None:
+    probabilities_NY = np.array([[0.9, 0.1, 0], [0.5, 0.5, 0], [0.2, 0.8, 0]])
+    np.testing.assert_allclose(usual_confidence(probabilities_NY, np.array([0, 0, 1])), [0.7, 0.8, 0])
+
+
+@given(st.integers(2, 5), st.integers(0, 1_000))
+def test_doubt_stays_between_0_and_1(labels: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    probabilities_NY = generator.dirichlet(np.full(labels, 0.1), size=50)
+    labels_N = generator.integers(labels, size=50)
+    doubts_N = doubt(probabilities_NY, labels_N, usual_confidence(probabilities_NY, labels_N))
+    assert ((doubts_N >= 0) & (doubts_N <= 1)).all()
 
 
 @given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=12), st.randoms(use_true_random=False))
@@ -139,23 +157,25 @@ def test_ranks_are_a_permutation_and_ties_go_by_id(values: list[float], random: 
 
 
 def test_judgement_by_hand() -> None:
-    """Two labels, one example with label 0, a model that had it and one that did not; calibration swaps nothing.
+    """Two labels, two examples; one model had both, another left both out.
 
-    All models: (0.8 + 0.3) / 2 = 0.55 for label 0, so doubt (1 + 0.45 - 0.55) / 2 = 0.45; neighbours 0.6. Held out: 0.3.
+    Example 0, label 0: (0.8 + 0.3) / 2 = 0.55 by all models, 0.3 held out. Example 1, label 1: 0.8 and 0.7. Usual of the
+    labels, held out: 0.3 and 0.7. So doubt of example 0 = 1/2 + ((0.45 - 0.35) - (0.55 - 0.15)) / 3 = 0.4.
     """
-    opinions = Opinions(np.array([0]), 2)
-    opinions.add(np.array([[[0.8, 0.2]]]), np.zeros((1, 2)), np.array([1.0]))
-    near = Neighbours(np.array([0.6]), np.array([3]), np.array([5]))
-    alone = judge(opinions, np.array([1.0, 1.0]), near)
-    np.testing.assert_allclose(alone.suspicion_N, [0.95 * 0.2 + 0.05 * 0.6])
-    assert alone.suggested_N.tolist() == [0]
-    opinions.add(np.array([[[0.3, 0.7]]]), np.zeros((1, 2)), np.array([1.0]), np.array([True]))
-    found = judge(opinions, np.array([1.0, 1.0]), near)
-    np.testing.assert_allclose(found.suspicion_N, [0.95 * 0.45 + 0.05 * 0.6])
-    assert found.suggested_N.tolist() == [1]  # (0.55 + 0.3) / 2 for label 0
-    calibrated_ = judge(opinions, np.array([3.0, 1.0]), near)
-    assert calibrated_.suggested_N.tolist() == [0]
-    assert calibrated_.suspicion_N[0] < found.suspicion_N[0]
+    opinions = Opinions(np.array([0, 1]), 2)
+    opinions.add(np.array([[[0.8, 0.2], [0.1, 0.9]]]), np.zeros((1, 2)), np.array([1.0]))
+    near = Neighbours(np.array([0.6, 0.0]), np.array([3, 0]), np.array([5, 5]))
+    even = np.array([1.0, 1.0])
+    alone = judge(opinions, even, near)  # usual: 0.8 and 0.9
+    np.testing.assert_allclose(alone.suspicion_N[0], 0.95 * (0.5 + ((0.2 - 0.45) - (0.8 - 0.4)) / 3) + 0.05 * 0.6)
+    assert alone.suggested_N.tolist() == [0, 1]
+    opinions.add(np.array([[[0.3, 0.7], [0.3, 0.7]]]), np.zeros((1, 2)), np.array([1.0]), np.array([True, True]))
+    found = judge(opinions, even, near)
+    np.testing.assert_allclose(found.suspicion_N[0], 0.95 * 0.4 + 0.05 * 0.6)
+    assert found.suggested_N.tolist() == [1, 1]  # (0.55 + 0.3) / 2 for label 0 of the first
+    swayed = judge(opinions, np.array([3.0, 1.0]), near)
+    assert swayed.suggested_N.tolist()[0] == 0
+    assert swayed.suspicion_N[0] < found.suspicion_N[0]
 
 
 FACTS = Facts(

@@ -15,10 +15,11 @@ from influence.dataset import Columns
 from influence.files import load_array
 from influence.heldout import HeldOutSettings, held_out_models
 from influence.mislabels import suspects
-from influence.modelsignals import calibrated, doubt
+from influence.modelsignals import calibrated, doubt, usual_confidence
 from influence.progress import ProgressLine, duration
 from influence.suspecting import gather_opinions, write_suspects
-from influence.suspicion import NEIGHBOUR_WEIGHT
+from influence.suspicion import NEIGHBOUR_WEIGHT, judge
+from influence.wordsignals import Neighbours
 from influence.workspace import Workspace, open_workspace
 
 DEPTHS = (100, 500, 2_000)
@@ -81,13 +82,18 @@ def _in_order(workspace: Workspace) -> pd.DataFrame:
 def _without(workspace: Workspace, settings: HeldOutSettings, found: pd.DataFrame) -> dict[str, np.ndarray]:
     """The suspicion with one of its parts left out."""
     opinions, factors_Y = gather_opinions(workspace, settings)
-    labels_N, near = opinions.labels_N, NEIGHBOUR_WEIGHT * found["neighbour_disagreement"]
+    labels_N, near_N = opinions.labels_N, found["neighbour_disagreement"].to_numpy()
     held_out_NY = opinions.held_out_mean_NY()
     assert held_out_NY is not None
+    even_Y = np.ones_like(factors_Y)
+    calibrated_NY = calibrated(opinions.mean_NY(), factors_Y)
+    unseen_NY = calibrated(held_out_NY, factors_Y)
     return {
-        "suspicion, not calibrated": (1 - NEIGHBOUR_WEIGHT) * doubt(opinions.mean_NY(), labels_N) + near,
-        "suspicion, no neighbours": doubt(calibrated(opinions.mean_NY(), factors_Y), labels_N),
-        "suspicion, held-out predictions only": doubt(calibrated(held_out_NY, factors_Y), labels_N),
+        "suspicion, knowing nothing of the test split": judge(opinions, even_Y, Neighbours(near_N, near_N, near_N)).suspicion_N,
+        "suspicion, unusual confidence not considered": (1 - NEIGHBOUR_WEIGHT) * doubt(calibrated_NY, labels_N, 0 * even_Y)
+        + NEIGHBOUR_WEIGHT * near_N,
+        "suspicion, no neighbours": doubt(calibrated_NY, labels_N, usual_confidence(unseen_NY, labels_N)),
+        "suspicion, held-out predictions only": doubt(unseen_NY, labels_N, usual_confidence(unseen_NY, labels_N)),
     }
 
 
@@ -139,7 +145,7 @@ def _print_table(scores: dict[str, np.ndarray], wrong_N: np.ndarray, *, best_of:
         precisions = "  ".join(f"{wrong_N[order[:depth]].mean():7.3f}" for depth in DEPTHS)
         print(f"{name:62} {_average_precision(wrong_N, values):6.4f}  {low:.4f}-{high:.4f}  {precisions}")
     best = max(best_of, key=lambda name: _average_precision(wrong_N, arrays[name]))
-    for name in ("suspicion", "suspicion without held-out models"):
+    for name in ("suspicion", "suspicion without held-out models", "suspicion, knowing nothing of the test split"):
         low, high = np.percentile(resampled[name] - resampled[best], [LOW, HIGH])
         gain = _average_precision(wrong_N, arrays[name]) - _average_precision(wrong_N, arrays[best])
         print(f"{name} less the best of cleanlab ({best}): {gain:+.4f} ({low:+.4f} to {high:+.4f}, paired)")
