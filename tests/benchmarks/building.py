@@ -1,6 +1,5 @@
 """Benchmark of the index build: ours, the floor of a plain forward and backward pass, and Captum."""
 
-import gc
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -40,22 +39,25 @@ class BuildTimes(NamedTuple):
 def measure(model: PreTrainedModel, workload: Workload, folder: Path, *, ours_n: int, captum_n: int, repeats: int) -> BuildTimes:
     """Time one model: ours and the floor on `ours_n` examples, Captum on `captum_n` at each batch size."""
     part = first(workload.train, ours_n)
+    rivals = dict(_rivals(model, first(workload.train, captum_n), first(workload.test, 1), workload.pad_token))
+    sweep = {arm: float(seconds[0]) for arm, seconds in interleaved(rivals, repeats=1).items()}
+    best = {kind: min((arm for arm in rivals if arm[0] is kind), key=sweep.__getitem__) for kind in BATCHES}
     arms = {
         "floor": partial(_floor, model, part, workload.pad_token),
         "ours": partial(_ours, model, part, workload, folder, durable=False),
         "synced": partial(_ours, model, part, workload, folder, durable=True),
+        **{arm: rivals[arm] for arm in best.values()},
     }
     times = interleaved(arms, repeats=repeats, before=partial(shutil.rmtree, folder, ignore_errors=True))
-    floor, ours, synced = (float(np.median(times[arm])) / ours_n * 1e3 for arm in arms)
-    small, query = first(workload.train, captum_n), first(workload.test, 1)
-    rivals = dict(_rivals(model, small, query, workload.pad_token))
-    their_times = interleaved(rivals, repeats=max(1, repeats // 2), before=gc.collect)
-    best = {
-        kind: min((float(np.median(their_times[kind, size])) / captum_n * 1e3, size) for k, size in rivals if k is kind)
-        for kind in BATCHES
-    }
-    ratio = float(np.median(times["ours"] / times["floor"]))
-    return BuildTimes(floor, ours, synced, ratio, best, _gflop(model, part, workload.pad_token))
+    each = {arm: float(np.median(seconds)) / (captum_n if arm in rivals else ours_n) * 1e3 for arm, seconds in times.items()}
+    return BuildTimes(
+        each["floor"],
+        each["ours"],
+        each["synced"],
+        float(np.median(times["ours"] / times["floor"])),
+        {kind: (each[arm], arm[1]) for kind, arm in best.items()},
+        _gflop(model, part, workload.pad_token),
+    )
 
 
 def write(gradients: WordGradients, split: Split, folder: Path, workload: Workload, *, by_token: bool) -> None:

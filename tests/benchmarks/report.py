@@ -1,5 +1,6 @@
 """The whole report of the benchmarks, printed as it is measured."""
 
+import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ FULL = Sizes(
     train=50_000,
     test=2_000,
     build={CNN: 8_000, SMALL_BERT: 2_000, "bert L2 H384": 600},
-    captum=256,
+    captum=128,
     repeats=5,
     queries=200,
 )
@@ -53,7 +54,7 @@ def print_report(*, quick: bool, data: Path | None, threads: int) -> None:
     workload = from_folder(data) if data is not None else synthetic(sizes.train, sizes.test)
     bandwidth, gemm = read_bandwidth(), gemm_rate()
     print(f"Wordtrace benchmarks: {workload.name}, {len(workload.test.encoding):,} queries, {threads} threads")
-    print(f"This machine reads {bandwidth:.0f} GB/s and multiplies float32 matrices at {gemm:.0f} GFLOP/s.")
+    print(f"This machine reads {bandwidth:.0f} GB/s and multiplies float32 matrices at {gemm:.0f} GFLOP/s; {_load()}.")
     cnns = trained_cnns(workload)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -66,6 +67,7 @@ def print_report(*, quick: bool, data: Path | None, threads: int) -> None:
         )
         _print_single(folder / "whole", builds[CNN], sizes, bandwidth)
         _print_bulk(folder / "whole", workload, sizes, gemm)
+    print(f"\nDone; {_load()}.")
 
 
 def _print_answers(workload: Workload, cnns: list[PreTrainedModel], folder: Path) -> None:
@@ -115,6 +117,7 @@ def _print_builds(workload: Workload, cnn: PreTrainedModel, folder: Path, sizes:
     head = ["", "floor", "its GFLOP/s", "ours", "/ floor", "ours, synced", "TracInCP", "/ ours", "TracInCPFast"]
     _print_table("1. Index build, ms per training example and checkpoint, medians", head, rows)
     print("floor: forward, and backward to the embedding, in the same batches, nothing kept. ours: index written and sorted.")
+    print(f"Captum: one influence() call for one query, {sizes.captum} examples, the batch size that suits it best.")
     return found
 
 
@@ -162,6 +165,11 @@ def _print_bulk(folder: Path, workload: Workload, sizes: Sizes, gemm: float) -> 
             f"Peak memory {times.peak_megabytes:,.0f} MB, {times.before_megabytes:,.0f} MB before the first query; "
             f"up to {times.mapped_megabytes:,.0f} MB are the mapped postings, which the system may drop."
         )
+
+
+def _load() -> str:
+    # Times of a machine that has other things to do are worth little, so the report says how busy it was.
+    return f"{os.getloadavg()[0]:.1f} processes wanted its {os.cpu_count()} cores in the last minute"
 
 
 def _print_table(title: str, head: list[str], rows: list[list[str]]) -> None:
