@@ -22,9 +22,11 @@ export default function ({ data, parentElement, setTriggerValue }) {
 }
 
 // Keys: a key held down must not decide what nobody has read. The page's own keys listen on the document; this hears first.
-const watch = { id: null, since: 0, mounted: 0 };
+const watch = { id: null, since: 0, decided: 0, mounted: 0 };
+const DECIDES = /^([1-9kxfs]|Enter)$/i, ANSWER = 3000; // ms after which a decision that brought nothing new is over
 
 function guard(id) {
+  watch.decided = 0; // the example was drawn again, or another: the last decision has had its answer
   if (watch.id !== id) {
     watch.id = id;
     watch.since = Infinity;
@@ -43,7 +45,12 @@ function stopEarlyKeys(event) {
   if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key.length !== 1 && event.key !== "Enter") return;
   const now = event.timeStamp; // when it was pressed: a busy browser hears of it later
-  if (!event.repeat && now - watch.since >= READING) return;
+  // The next example's buttons may be there before its text is: from a decision on, keys wait for the text.
+  const waits = watch.decided && now - watch.decided < ANSWER;
+  if (!event.repeat && !waits && now - watch.since >= READING) {
+    if (DECIDES.test(event.key)) watch.decided = now;
+    return;
+  }
   if (watch.since < now) watch.since = now; // a burst of taps is a held key by other means: it must end first
   event.stopImmediatePropagation();
 }
