@@ -49,8 +49,9 @@ def decide(mine: Desk, place: ReviewPlace, example_id: str, kind: str, new_label
     on_screen = shown()
     if on_screen is None or on_screen.id != example_id:
         return
-    if kind != "mask" and st.session_state.get(MASKING, ("", []))[0] == example_id:
-        return  # the buttons that made way for the words hear their keys until the browser has drawn these
+    # Buttons that made way for words, or lie behind a note, hear their keys until the browser has drawn that.
+    if st.session_state.get(NOTING) or (kind != "mask" and st.session_state.get(MASKING, ("", []))[0] == example_id):
+        return
     if time.monotonic() - on_screen.since < UNREAD:
         on_screen.since = time.monotonic()
         desk.say("That key came before this example could be read: nothing was saved.", failed=True)
@@ -84,7 +85,7 @@ def decide_other(mine: Desk, place: ReviewPlace, example_id: str, key: str) -> N
 def undo(mine: Desk, place: ReviewPlace, expected: int) -> None:
     """Take back the reviewer's latest action, if that is the one they saw, and show its example again."""
     latest = mine.reviews.recent(mine.reviewer, 1)
-    if not latest or latest[0].id != expected:
+    if st.session_state.get(NOTING) or not latest or latest[0].id != expected:
         return
     try:
         mine.reviews.revoke(mine.reviewer, expected)
