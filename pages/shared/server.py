@@ -11,6 +11,9 @@ import os
 import re
 import socket
 import sys
+import threading
+import time
+import webbrowser
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
@@ -90,6 +93,8 @@ def main() -> None:
     import streamlit as st
     from starlette.middleware import Middleware
 
+    if options.open:
+        threading.Thread(target=_open_when_it_answers, args=(options.host, options.port), daemon=True).start()
     app = st.App(ROOT / "app.py", middleware=[Middleware(SecurityHeaders, headers=security_headers())])
     app.run(config=_configuration(options))
 
@@ -107,7 +112,8 @@ def _configuration(options: argparse.Namespace) -> dict[str, Any]:
     configuration: dict[str, Any] = {
         "server.port": options.port,
         "server.address": options.host,
-        "server.headless": not options.open,
+        # Otherwise Streamlit opens the browser, and then shows its own advertisements on every page, too.
+        "server.headless": True,
     }
     if not _is_local(options.host):
         # A wildcard address is reached under names we cannot know; any other is the one name to expect.
@@ -115,6 +121,19 @@ def _configuration(options: argparse.Namespace) -> dict[str, Any]:
         configuration["server.allowedHosts"] = ["*"] if wildcard else [options.host, "localhost", "127.0.0.1"]
         sys.stderr.write(f"wordtrace: listening on {options.host}: whoever reaches this port sees the data\n")
     return configuration
+
+
+def _open_when_it_answers(host: str, port: int) -> None:
+    """Open the home page as soon as the server listens; give up after a minute."""
+    name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    for _ in range(600):
+        try:
+            socket.create_connection((name, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            webbrowser.open(f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/")
+            return
 
 
 def _is_local(host: str) -> bool:

@@ -150,12 +150,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def serve(root: Path) -> tuple[subprocess.Popen[bytes], str]:
+def serve(root: Path, *options: str, environment: dict[str, str] | None = None) -> tuple[subprocess.Popen[bytes], str]:
     """Start `python -m influence serve` on a root; returns the process and its address."""
     port = free_port()
-    command = [sys.executable, "-m", "influence", "serve", "--workspace-root", str(root), "--port", str(port)]
+    command = [sys.executable, "-m", "influence", "serve", "--workspace-root", str(root), "--port", str(port), *options]
+    env = {**os.environ, **(environment or {})}
     # In a session of its own, so that stopping it stops the server it starts, too.
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=quiet, stderr=quiet, start_new_session=True)
     for _ in range(300):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
 import pytest
-from conftest import ROOT, free_port, serve
+from conftest import ROOT, free_port, serve, stop
 
 
 @pytest.mark.parametrize("path", ["/", "/explore", "/explore?id=test-1", "/_stcore/health", "/static/nothing.js"])
@@ -48,6 +49,31 @@ def test_stopping_the_command_stops_the_server(workspaces):
     process.wait(timeout=20)
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(address, timeout=5)
+
+
+def test_open_shows_the_home_page_and_nothing_of_streamlits(workspaces, tmp_path, browser):
+    """Told that a person sits before it, Streamlit would cover each page with an advertisement."""
+    asked = tmp_path / "asked"
+    command = tmp_path / "browser"
+    command.write_text(f'#!/bin/sh\nprintf %s "$1" > {asked}.new && mv {asked}.new {asked}\n')
+    command.chmod(0o755)
+    process, address = serve(workspaces, "--open", environment={"BROWSER": str(command)})
+    try:
+        page = browser.new_page()
+        page.goto(address)
+        page.get_by_role("link", name="Suspects").first.wait_for(timeout=60_000)
+        page.wait_for_timeout(1500)  # it comes a moment after the page
+        words = page.inner_text("body")
+        page.close()
+        for _ in range(100):
+            if asked.exists():
+                break
+            time.sleep(0.1)
+    finally:
+        stop(process)
+    assert asked.read_text() == f"{address}/"
+    assert "agents" not in words.lower()
+    assert "Streamlit" not in words
 
 
 def _serve(*options: str) -> subprocess.CompletedProcess[str]:
