@@ -25,7 +25,7 @@ FLOORS = [
     *("methods", "gradients", "training"),
     *("postings", "queries", "pairs", "live"),
     *("request", "checkpoints", "indexing"),
-    "workspace",
+    *("workspace", "scoring"),
     *("results", "stages", "build", "demo", "explanation", "explain", "effects"),
     *("derived", "dendrogram", "heldout", "modelsignals", "wordsignals", "suspicion", "suspect_rows", "suspect_store"),
     *("cluster_store", "clusterwords", "crossvalidation", "mislabels", "suspecting", "clusters", "clustering"),
