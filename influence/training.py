@@ -102,7 +102,7 @@ def train_epoch(
     model.requires_grad_(True).train()
     # Dropout draws from the global generator: fork it, so the caller's random state is left as it was.
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(_epoch_seed(settings.seed, epoch))
+        torch.manual_seed(epoch_seed(settings.seed, epoch))
         for number, examples_B in enumerate(batches, start=1):
             batch = pad(encoding, examples_B, pad_token)
             labels_B = torch.from_numpy(labels_N[examples_B].astype(np.int64)).to(device)
@@ -136,5 +136,6 @@ def shuffled_batches(lengths_N: IntArray, settings: TrainingSettings, *, epoch: 
         yield batches[index]
 
 
-def _epoch_seed(seed: int, epoch: int) -> int:
+def epoch_seed(seed: int, epoch: int) -> int:
+    """What the random generators of an epoch's dropout are seeded with."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0])

@@ -32,6 +32,8 @@ FLOORS = [
     *("events", "journal", "review_store", "queue_store", "review_log", "review_state"),
     *("corpus", "deciding", "rule_store", "review", "bulk", "queues", "rules", "agreement"),
     *("rewrite", "fixlist", "fixfile", "train_file", "apply", "bundle"),
+    *("retraining_changes", "retraining_store", "retraining_texts", "retraining_recipe", "retraining_cnn", "retraining_rows"),
+    *("retraining_training", "retraining_plan", "retraining"),
     "__init__",
     *("commands_build", "commands_explain", "commands_mislabels", "commands_review"),
     "__main__",

@@ -1,0 +1,67 @@
+"""What a retraining changes in the workspace's training set, and runs of it: plain values with stable names.
+
+A removed example keeps its place in its batch and counts nothing there, so two runs of one seed share their batches,
+their order and their dropout, and differ by the change alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+from influence.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Change:
+    """What differs from the workspace's own training set; rows are train row numbers, labels label numbers.
+
+    `Change()` changes nothing: the control. The order in which rows and words are given does not matter. Raises
+    `SettingsError` for a row that is removed and also relabelled or masked, or relabelled twice.
+    """
+
+    removed: tuple[int, ...] = ()
+    relabelled: tuple[tuple[int, int], ...] = ()  # (row, new label)
+    masked: tuple[tuple[int, tuple[str, ...]], ...] = ()  # (row, words deleted from its text as `apply` does)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "removed", tuple(sorted({int(row) for row in self.removed})))
+        relabelled = sorted({(int(row), int(label)) for row, label in self.relabelled})
+        object.__setattr__(self, "relabelled", tuple(relabelled))
+        words: dict[int, set[str]] = {}
+        for row, some in self.masked:
+            words.setdefault(int(row), set()).update(some)
+        object.__setattr__(self, "masked", tuple((row, tuple(sorted(words[row]))) for row in sorted(words)))
+        gone = set(self.removed)
+        twice = sorted(gone & {row for row, _ in relabelled} | gone & set(words))
+        if twice:
+            raise SettingsError(f"training row {twice[0]} is removed and also relabelled or masked; do one of them")
+        rows = [row for row, _ in relabelled]
+        if len(set(rows)) < len(rows):
+            raise SettingsError(f"training row {next(r for r in rows if rows.count(r) > 1)} is given two new labels")
+
+    @cached_property
+    def key(self) -> str:
+        """A name of the change, the same on every machine; equal changes have equal keys."""
+        return hashlib.sha256(json.dumps(asdict(self), separators=(",", ":")).encode()).hexdigest()[:32]
+
+    def __bool__(self) -> bool:
+        return bool(self.removed or self.relabelled or self.masked)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One fine-tuning by the workspace's own recipe: initial weights, batches and dropout follow from the seed."""
+
+    seed: int
+    change: Change = Change()
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise SettingsError(f"seed {self.seed}: must be 0 or more")
+
+
+def controls(seeds: Iterable[int]) -> list[Run]:
+    """The runs that change nothing, one a seed."""
+    return [Run(seed) for seed in seeds]

@@ -1,0 +1,210 @@
+"""How a workspace's model was trained, made ready to be done again many times: tokens in memory, and a small word table.
+
+Only the word pieces in use (in training, test and changed texts) get a row in the embedding table: a piece that no
+text holds never gets a gradient and is never read, so leaving it out changes nothing and makes every step cheaper.
+
+Axes: N training examples, M test examples, R token rows, V rows of the small table, B and L a padded batch.
+"""
+
+import copy
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from influence.encoding import BoolArray, Encoding, FloatArray, IntArray, length_buckets
+from influence.errors import SettingsError
+from influence.files import load_array
+from influence.gradients import BATCH_TOKENS, check_tokens
+from influence.model import CNN, load_tokenizer, new_classifier
+from influence.retraining_changes import Change
+from influence.retraining_texts import TokenRows, masked_rows
+from influence.training import TrainingSettings
+from influence.workspace import Workspace
+
+
+class Inputs(NamedTuple):
+    """A padded batch on the device."""
+
+    tokens_BL: torch.Tensor
+    real_BL: torch.Tensor
+    types_BL: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Token rows of examples in the numbers of the small table; `real_R` marks what is no padding."""
+
+    offsets_N1: IntArray
+    tokens_R: IntArray
+    types_R: IntArray
+    real_R: BoolArray
+    pad_token: int
+
+    @property
+    def lengths_N(self) -> IntArray:
+        """Tokens of every example, padding that stands for masked words included."""
+        return np.diff(self.offsets_N1)
+
+    def inputs(self, examples_B: IntArray, device: torch.device) -> Inputs:
+        """Some examples, padded on the right to the longest."""
+        starts_B = self.offsets_N1[examples_B]
+        lengths_B = self.offsets_N1[examples_B + 1] - starts_B
+        columns_L = np.arange(int(lengths_B.max()))
+        inside_BL = columns_L < lengths_B[:, None]
+        rows_BL = np.where(inside_BL, starts_B[:, None] + columns_L, 0)
+        arrays = (
+            np.where(inside_BL, self.tokens_R[rows_BL], self.pad_token).astype(np.int64),
+            (inside_BL & self.real_R[rows_BL]).astype(np.int64),
+            np.where(inside_BL, self.types_R[rows_BL], 0).astype(np.int64),
+        )
+        return Inputs(*(torch.from_numpy(array).to(device) for array in arrays))
+
+    def with_rows(self, changed: dict[int, TokenRows]) -> "Tokens":
+        """The same with other tokens for some examples, padded to the old length so that batches keep their shape."""
+        if not changed:
+            return self
+        bounds, lengths_N = self.offsets_N1.tolist(), self.lengths_N.copy()
+        parts: list[list[Any]] = [[], [], []]
+        wholes = (self.tokens_R, self.types_R, self.real_R)
+        at = 0
+        for row in sorted(changed):
+            new = changed[row].padded_to(bounds[row + 1] - bounds[row], self.pad_token)
+            for part, whole, put_in in zip(parts, wholes, new, strict=True):
+                part += [whole[at : bounds[row]], put_in]
+            at, lengths_N[row] = bounds[row + 1], len(new.tokens)
+        flat = [np.concatenate([*part, whole[at:]]) for part, whole in zip(parts, wholes, strict=True)]
+        return Tokens(np.concatenate([[0], np.cumsum(lengths_N)]), *flat, self.pad_token)
+
+
+class Recipe:
+    """A workspace's data and training recipe in memory; every run made from it repeats the workspace's own training.
+
+    Raises `SettingsError` for a workspace whose checkpoints were imported: what they were trained from is not known.
+    """
+
+    def __init__(self, workspace: Workspace, changes: list[Change], device: torch.device) -> None:
+        self.training = training_of(workspace)
+        self.device, self.names = device, workspace.info.labels
+        self._model, self._layers = workspace.info.model, workspace.info.settings["num_hidden_layers"]
+        tokenizer = load_tokenizer(str(workspace.build / "checkpoints" / "tokenizer"))
+        self.vocabulary, self.pad_token = len(tokenizer), int(tokenizer.pad_token_id)
+        self._changed = masked_rows(workspace, [one for change in changes for one in change.masked])
+        train, test = (Encoding.load(workspace.build / "index" / split / "encoding") for split in ("train", "test"))
+        self.labels_N = np.array(load_array(workspace.build / "index" / "train" / "labels.npy"), dtype=np.int64)
+        changed = [rows.tokens for rows in self._changed.values()]
+        model = self._new_model(0)
+        check_tokens(model, train.tokens_R)
+        self.used_V = _used_tokens([train.tokens_R, test.tokens_R, *changed], self.pad_token, model)
+        self._small_V = np.zeros(int(self.used_V.max()) + 1, dtype=np.int64)
+        self._small_V[self.used_V] = np.arange(len(self.used_V))
+        self.train, self.test = self._tokens(train), self._tokens(test)
+        if not self._small_table_agrees(model):  # a model that knows some of its token numbers by heart
+            self.used_V = np.arange(len(model.get_input_embeddings().weight))
+            self._small_V = self.used_V
+            self.train, self.test = self._tokens(train), self._tokens(test)
+        self._initial: tuple[int, PreTrainedModel] | None = None
+        self.is_cnn = self._model == CNN
+        self.bytes = sum(4 * weight.numel() for weight in self._with_small_table(model).parameters())  # of one run's weights
+
+    def _tokens(self, encoding: Encoding) -> Tokens:
+        tokens_R = self._small_V[np.asarray(encoding.tokens_R)]
+        real_R = np.ones(len(tokens_R), dtype=np.bool_)
+        return Tokens(np.asarray(encoding.offsets_N1), tokens_R, np.asarray(encoding.types_R), real_R, self.pad_token)
+
+    def train_tokens(self, change: Change) -> Tokens:
+        """The training examples with a change's words masked."""
+        rows = {}
+        for row, words in change.masked:
+            found = self._changed[row, words]
+            rows[row] = found._replace(tokens=self._small_V[found.tokens])
+        return self.train.with_rows(rows)
+
+    def train_labels(self, change: Change) -> IntArray:
+        """The training labels with a change's labels put in, shape (N,)."""
+        labels_N = self.labels_N.copy()
+        for row, label in change.relabelled:
+            labels_N[row] = label
+        return labels_N
+
+    def train_weights(self, change: Change) -> FloatArray:
+        """1 for every training example, 0 for a removed one, shape (N,)."""
+        weights_N = np.ones(len(self.labels_N), dtype=np.float32)
+        weights_N[list(change.removed)] = 0
+        return weights_N
+
+    def new_model(self, seed: int) -> PreTrainedModel:
+        """The classifier with the initial weights of a seed and the small word table; a copy of its own."""
+        if self._initial is None or self._initial[0] != seed:
+            self._initial = (seed, self._with_small_table(self._new_model(seed)))
+        return copy.deepcopy(self._initial[1]).to(self.device)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of one run."""
+        return (self.training.epochs or 0) * -(-len(self.labels_N) // self.training.batch_size)
+
+    def settings(self, seed: int) -> TrainingSettings:
+        """The workspace's training settings with another seed."""
+        return replace(self.training, seed=seed)
+
+    def _new_model(self, seed: int) -> PreTrainedModel:
+        model = new_classifier(self._model, self.names, seed=seed, vocabulary=self.vocabulary, num_hidden_layers=self._layers)
+        model.config.pad_token_id = self.pad_token
+        return model
+
+    def _with_small_table(self, model: PreTrainedModel) -> PreTrainedModel:
+        whole = model.get_input_embeddings()
+        if len(self.used_V) < len(whole.weight):
+            small = nn.Embedding(len(self.used_V), whole.weight.shape[1], padding_idx=whole.padding_idx)
+            small.weight.data.copy_(whole.weight.data[torch.from_numpy(self.used_V)])
+            model.set_input_embeddings(small)
+        return model
+
+    @torch.no_grad()
+    def _small_table_agrees(self, model: PreTrainedModel) -> bool:
+        """Whether the model says the same of a few texts with the small table."""
+        few_B = np.argsort(self.train.lengths_N, kind="stable")[:: max(1, len(self.labels_N) // 8)][:8]
+        inputs = self.train.inputs(few_B, torch.device("cpu"))
+        whole = inputs._replace(tokens_BL=torch.from_numpy(self.used_V)[inputs.tokens_BL])
+        expected = model.eval()(**named_inputs(model, whole)).logits
+        found = self._with_small_table(copy.deepcopy(model)).eval()(**named_inputs(model, inputs)).logits
+        return torch.allclose(expected, found, rtol=1e-5, atol=1e-5)
+
+
+def training_of(workspace: Workspace) -> TrainingSettings:
+    """How a workspace's model was trained. Raises `SettingsError` where its checkpoints were imported."""
+    training = workspace.info.settings["training"]
+    if training is None:
+        raise SettingsError(
+            f"the checkpoints of workspace {workspace.name!r} were imported, so how they were trained is not known and "
+            "nothing can be retrained; build a workspace that trains its own model"
+        )
+    return TrainingSettings(**training)
+
+
+def named_inputs(model: PreTrainedModel, inputs: Inputs) -> dict[str, torch.Tensor]:
+    """The keyword arguments of a classifier's forward pass."""
+    named = {"input_ids": inputs.tokens_BL, "attention_mask": inputs.real_BL}
+    if getattr(model.config, "type_vocab_size", 0) > 1:  # as `gradients.model_inputs`
+        named["token_type_ids"] = inputs.types_BL
+    return named
+
+
+def buckets(lengths_N: IntArray, device: torch.device) -> list[IntArray]:
+    """Batches of examples of similar length for prediction."""
+    return length_buckets(lengths_N, batch_tokens=4 * BATCH_TOKENS[device.type])
+
+
+def _used_tokens(arrays: list[IntArray], pad_token: int, model: PreTrainedModel) -> IntArray:
+    """Token numbers in use, rising but for the padding token, which keeps its number; all where that cannot be."""
+    table = model.get_input_embeddings()
+    used = np.unique(np.concatenate([np.unique(array) for array in arrays]))
+    used = used[used != pad_token]
+    plain = type(table) is nn.Embedding and table.padding_idx in (None, pad_token)
+    if not plain or pad_token > len(used):
+        return np.arange(len(table.weight))
+    return np.insert(used, pad_token, pad_token).astype(np.int64)

@@ -1,0 +1,207 @@
+"""`retraining.duckdb`: the outcome of every fine-tuning, and the tables of the evaluations made of them.
+
+A process that holds a DuckDB file open for writing shuts out every other, so the file is open only for the instant of
+one read or write, under a lock file. A write is one transaction: a kill leaves all of it or nothing.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from influence.encoding import FloatArray
+from influence.errors import WorkspaceBusy
+from influence.store import Database, Migration
+from influence.workspace import Workspace
+
+FILE, LOCK = "retraining.duckdb", "retraining.lock"
+VERSION = 1  # of what a retraining does with a change; results of another version are not reused
+WAIT_SECONDS = 60.0  # for others' reads and writes, each of which takes milliseconds
+
+
+def m001_runs(cursor: duckdb.DuckDBPyConnection) -> None:
+    # `build` is the fingerprint of what was retrained; `tests` are the positions of the test examples whose
+    # probabilities are kept, null for all of them. Rows are only added.
+    cursor.execute("""
+        create table runs (build varchar, seed bigint, change varchar, frozen boolean, tests integer[],
+            probabilities float[], seconds double, device varchar, finished_at varchar);
+        create table evaluations (evaluation varchar, build varchar, settings json, finished_at varchar);
+        create table deletion_points (evaluation varchar, method varchar, direction varchar, k integer, test_id varchar,
+            label varchar, probability double, margin double);
+        create table deletion_curves (evaluation varchar, method varchar, direction varchar, k integer, measure varchar,
+            mean double, low double, high double);
+    """)
+
+
+class RunKey(NamedTuple):
+    """What a finished run is found by."""
+
+    seed: int
+    change: str
+    frozen: bool
+
+
+class Outcome(NamedTuple):
+    """What a finished run left: label probabilities of the test examples asked for."""
+
+    probabilities_MY: FloatArray
+    seconds: float
+
+
+class RetrainingFile(Database):
+    """The database file itself, open."""
+
+    migrations: ClassVar[Sequence[Migration]] = (m001_runs,)
+    kind = "file of retrainings"
+    remedy = "delete it: what it holds can be computed again"
+
+    def append(self, tables: Mapping[str, pa.Table]) -> None:
+        """Add rows to tables, all or none."""
+        cursor = self._connection.cursor()
+        cursor.begin()
+        for name, rows in tables.items():
+            cursor.register("incoming", rows)
+            cursor.execute(f"insert into {name} by name select * from incoming")
+            cursor.unregister("incoming")
+        cursor.commit()
+
+    def runs(self, build: str, keys: Sequence[RunKey]) -> list[tuple[Any, ...]]:
+        """(seed, change, frozen, tests, probabilities, seconds) of the finished runs among `keys`."""
+        cursor = self._connection.cursor()
+        cursor.register("wanted", pa.table({name: [getattr(key, name) for key in keys] for name in RunKey._fields}))
+        with self._damage_told():
+            return cursor.execute(
+                """select seed, change, frozen, tests, probabilities, seconds
+                from runs join (select distinct * from wanted) using (seed, change, frozen) where build = ?""",
+                [build],
+            ).fetchall()
+
+    def seconds_of_runs(self, build: str) -> list[float]:
+        """How long the finished runs of a build took each, the latest first."""
+        rows = self.rows("select seconds from runs where build = ? order by finished_at desc", [build])
+        return [seconds for (seconds,) in rows]
+
+    def evaluations(self, build: str) -> list[tuple[str, str, str]]:
+        """(evaluation, settings as JSON, finished_at) of a build's evaluations, the latest first."""
+        return [
+            (str(name), str(settings), str(at))
+            for name, settings, at in self.rows(
+                "select evaluation, settings, finished_at from evaluations where build = ? order by finished_at desc", [build]
+            )
+        ]
+
+    def table_of(self, table: str, evaluation: str) -> pd.DataFrame:
+        """An evaluation's rows of one table."""
+        return self.frame(f"select * exclude evaluation from {table} where evaluation = ?", [evaluation])
+
+
+class RetrainingStore:
+    """The retrainings of one workspace, of the build with one fingerprint."""
+
+    def __init__(self, workspace: Path, build: str) -> None:
+        self._folder, self.build = workspace, build
+
+    def find(self, keys: Sequence[RunKey], tests: Sequence[int] | None, n_labels: int) -> dict[RunKey, Outcome]:
+        """The finished runs among `keys` that cover the test examples asked for (None: all), cut to those."""
+        if not keys or not (self._folder / FILE).is_file():
+            return {}
+        with self.opened() as file:
+            rows = file.runs(self.build, keys)
+        found = {}
+        for seed, change, frozen, kept, flat, seconds in rows:
+            probabilities_MY = np.array(flat, dtype=np.float32).reshape(-1, n_labels)
+            cut_MY = _cut(kept, probabilities_MY, tests)
+            if cut_MY is not None:
+                found[RunKey(seed, change, frozen)] = Outcome(cut_MY, seconds)
+        return found
+
+    def save(self, outcomes: Mapping[RunKey, Outcome], tests: Sequence[int] | None, device: str) -> None:
+        """Keep finished runs, all or none."""
+        found = list(outcomes.values())
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        rows = {
+            "build": [self.build] * len(found),
+            **{name: [getattr(key, name) for key in outcomes] for name in RunKey._fields},
+            "tests": pa.array([None if tests is None else list(tests)] * len(found), pa.list_(pa.int32())),
+            "probabilities": pa.array([o.probabilities_MY.ravel().tolist() for o in found], pa.list_(pa.float32())),
+            "seconds": [outcome.seconds for outcome in found],
+            "device": [device] * len(found),
+            "finished_at": [now] * len(found),
+        }
+        with self.opened() as file:
+            file.append({"runs": pa.table(rows)})
+
+    def save_evaluation(self, name: str, settings: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> None:
+        """Keep an evaluation's tables beside its settings, all or none."""
+        rows = {
+            table: pa.Table.from_pandas(frame.assign(evaluation=name), preserve_index=False) for table, frame in tables.items()
+        }
+        about = {
+            "evaluation": [name],
+            "build": [self.build],
+            "settings": [json.dumps(dict(settings))],
+            "finished_at": [datetime.now(UTC).isoformat(timespec="milliseconds")],
+        }
+        with self.opened() as file:
+            file.append({**rows, "evaluations": pa.table(about)})
+
+    @contextmanager
+    def opened(self) -> Iterator[RetrainingFile]:
+        """The file, open and this process's alone; made where it is missing. Raises `WorkspaceBusy` after a minute."""
+        path = self._folder / FILE
+        if path.is_file() and not os.access(path, os.W_OK):
+            with RetrainingFile(path) as file:
+                yield file
+            return
+        with _locked(self._folder / LOCK), RetrainingFile(path, read_only=False) as file:
+            yield file
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock file; the system frees it however the process ends."""
+    with path.open("a") as file:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise WorkspaceBusy(f"{str(path)!r} has been locked by another process for a minute; try again") from error
+                time.sleep(0.02)
+        yield
+
+
+def _cut(kept: list[int] | None, probabilities_MY: FloatArray, tests: Sequence[int] | None) -> FloatArray | None:
+    """The rows of the tests asked for; None where a run did not keep them all."""
+    if kept is None:
+        return probabilities_MY if tests is None else probabilities_MY[list(tests)]
+    places = {test: row for row, test in enumerate(kept)}
+    if tests is None or not places.keys() >= set(tests):
+        return None
+    return probabilities_MY[[places[test] for test in tests]]
+
+
+def open_store(workspace: Workspace) -> RetrainingStore:
+    """The retrainings of a workspace's build."""
+    return RetrainingStore(workspace.path, fingerprint(workspace))
+
+
+def fingerprint(workspace: Workspace) -> str:
+    """A name of what would be retrained: data, model, recipe and library version; equal builds have equal ones."""
+    state = workspace.build / "build.json"
+    about = state.read_text(encoding="utf-8") if state.is_file() else workspace.build.name
+    version = [VERSION, workspace.info.versions.get("torch"), workspace.info.settings["training"]]
+    return hashlib.sha256(json.dumps([about, version]).encode()).hexdigest()[:32]
