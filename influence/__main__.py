@@ -6,9 +6,17 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from influence import WordtraceError, __version__, commands_build, commands_explain, commands_mislabels, commands_review
+from influence import (
+    WordtraceError,
+    __version__,
+    commands_build,
+    commands_explain,
+    commands_mislabels,
+    commands_review,
+    commands_whatif,
+)
 
-COMMANDS = (commands_build, commands_explain, commands_mislabels, commands_review)
+COMMANDS = (commands_build, commands_explain, commands_mislabels, commands_review, commands_whatif)
 
 
 class _Parser(argparse.ArgumentParser):

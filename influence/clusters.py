@@ -22,7 +22,17 @@ from influence.explanation import Sentence, sentences
 from influence.methods import DEFAULT_METHOD, METHODS
 from influence.workspace import Workspace
 
-__all__ = ["Cluster", "Member", "cluster", "cluster_map", "cluster_members", "clusters", "clusters_provenance", "has_clusters"]
+__all__ = [
+    "Cluster",
+    "Member",
+    "cluster",
+    "cluster_map",
+    "cluster_members",
+    "cluster_suggestions",
+    "clusters",
+    "clusters_provenance",
+    "has_clusters",
+]
 
 KIND = "clusters"
 DEFAULT_THRESHOLD, DEFAULT_MIN_SIZE = 0.8, 3
@@ -100,6 +110,14 @@ def cluster_members(workspace: Workspace, number: int, *, limit: int = 50, offse
         )
         for row in page.to_dict("records")
     ]
+
+
+def cluster_suggestions(workspace: Workspace, number: int) -> dict[str, str]:
+    """The label suggested for each member of a cluster, its own where it is to stay. Raises `QueryError` for an unknown one."""
+    found, members = _store(workspace).one(number)
+    if found.empty:
+        raise QueryError(f"unknown cluster {number} in workspace {workspace.name!r}")
+    return dict(zip(members["train_id"], members["suggested_label"], strict=True))
 
 
 def cluster_map(workspace: Workspace, *, threshold: float = DEFAULT_THRESHOLD, min_size: int = DEFAULT_MIN_SIZE) -> pd.DataFrame:

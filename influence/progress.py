@@ -5,10 +5,10 @@ from typing import Self, TextIO
 
 
 class ProgressLine:
-    """A progress callback that writes to a stream; on a terminal the line is redrawn, elsewhere it is repeated rarely."""
+    """A progress callback that writes to a stream; on a terminal the line is redrawn, elsewhere repeated every so often."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, *, every: float = 10.0) -> None:
+        self._stream, self._every = stream, every
         self._terminal = stream.isatty()
         self._stage = ""
         self._first = 0  # how much was done at the stage's first report
@@ -27,7 +27,7 @@ class ProgressLine:
             self._end_line()
             self._stage, self._first, self._started, self._shown = stage, done, now, 0.0
         finished = done >= total
-        if finished or now - self._shown >= (0.2 if self._terminal else 10.0):
+        if finished or now - self._shown >= (0.2 if self._terminal else self._every):
             self._shown = now
             self._draw(self._line(done, total, now - self._started), finished)
 

@@ -3,16 +3,18 @@
 A rule is looked at before it is applied, kept in the log with its matches, and taken back as one.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from influence import review_state
-from influence.corpus import TrainExample
+from influence.corpus import Corpus, TrainExample
 from influence.deciding import changes
 from influence.errors import QueryError, SettingsError
 from influence.events import DECISIONS, Action, Evidence, Reviewer
 from influence.masking import find
 from influence.review import Reviews
+from influence.rule_store import RuleStore
 
 By = Literal["words", "regex", "sql"]
 BY: tuple[str, ...] = ("words", "regex", "sql")
@@ -90,13 +92,7 @@ def preview(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, samples: int = 
     nothing, and `QueryError` for a label that does not exist.
     """
     corpus = reviews.corpus
-    for label in filter(None, (rule.new_label, rule.only_label)):
-        corpus.checked_label(label)
-    matches = _matches(reviews, rule)
-    fitting = [example for example in matches if changes(example, rule.action, rule.new_label, _words(rule))]
-    if not fitting:
-        why = "hold nothing else" if rule.new_label is None else f"are labelled {rule.new_label!r} already"
-        raise SettingsError(f"the rule changes nothing: all {len(matches):,} matches {why}")
+    matches, fitting = _fitting(corpus, rule, lambda: reviews.rule_store)
     standing = {d.example_id: d for d in reviews.decisions(reviewer=reviewer) if not d.adjudicates}
     wanted = (rule.action, rule.new_label, tuple(sorted(word.casefold() for word in _words(rule))))
     free = [e for e in fitting if e.id not in standing]
@@ -111,6 +107,11 @@ def preview(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, samples: int = 
         after=_after(corpus.class_counts(), rule, free),
         samples=tuple(free[:samples]),
     )
+
+
+def changed_by(corpus: Corpus, rule: Rule) -> list[TrainExample]:
+    """The examples that a rule would change, whoever has decided what about them. Raises as `preview` does."""
+    return _fitting(corpus, rule, lambda: RuleStore(corpus.examples.values()))[1]
 
 
 def apply_rule(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, note: str = "", queue: str | None = None) -> Action:
@@ -154,14 +155,26 @@ def _words(rule: Rule) -> tuple[str, ...]:
     return rule.phrases if rule.action == "mask" else ()
 
 
-def _matches(reviews: Reviews, rule: Rule) -> list[TrainExample]:
-    examples = reviews.corpus.examples
+def _fitting(corpus: Corpus, rule: Rule, store: Callable[[], RuleStore]) -> tuple[list[TrainExample], list[TrainExample]]:
+    """A rule's matches, and those of them that it changes."""
+    for label in filter(None, (rule.new_label, rule.only_label)):
+        corpus.checked_label(label)
+    matches = _matches(corpus, rule, store)
+    fitting = [example for example in matches if changes(example, rule.action, rule.new_label, _words(rule))]
+    if not fitting:
+        why = "hold nothing else" if rule.new_label is None else f"are labelled {rule.new_label!r} already"
+        raise SettingsError(f"the rule changes nothing: all {len(matches):,} matches {why}")
+    return matches, fitting
+
+
+def _matches(corpus: Corpus, rule: Rule, store: Callable[[], RuleStore]) -> list[TrainExample]:
+    examples = corpus.examples
     if rule.by == "words":
         found = [id for id, example in examples.items() if _contains(example, rule.phrases)]
     elif rule.by == "regex":
-        found = reviews.rule_store.matching_regex(rule.pattern, ignore_case=rule.ignore_case)
+        found = store().matching_regex(rule.pattern, ignore_case=rule.ignore_case)
     else:
-        found = reviews.rule_store.matching_sql(rule.pattern)
+        found = store().matching_sql(rule.pattern)
     scope = [e for e in examples.values() if rule.only_label in (None, e.label)]
     matches = [examples[id] for id in found if rule.only_label in (None, examples[id].label)]
     among = f"the {len(scope):,} examples" + (f" labelled {rule.only_label!r}" if rule.only_label is not None else "")

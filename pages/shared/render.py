@@ -123,6 +123,11 @@ def said(message: str, *, failed: bool) -> None:
     st.html(f'<p class="{kind}" role="status">{html.escape(message) or "&nbsp;"}</p>')
 
 
+def verdict(text: str, *, sure: bool) -> None:
+    """What a result says, in one sentence; quieter where it may be chance."""
+    st.html(f'<p class="wt-verdict {"wt-sure" if sure else "wt-unsure"}" role="status">{html.escape(text)}</p>')
+
+
 def command(text: str) -> None:
     """A command to copy."""
     st.html(f'<pre class="wt-command"><code>{html.escape(text)}</code></pre>')

@@ -39,6 +39,8 @@ PAGES = {
     "fix_list": Page(
         "pages/fix_list.py", "Fix list", ":material/checklist:", "What will change, and the files to change it with"
     ),
+    "what_if": Page("pages/what_if.py", "What-if", ":material/science:", "What a change would do, found out by retraining"),
+    "evidence": Page("pages/evidence.py", "Evidence", ":material/query_stats:", "Whether the scores mean anything on this data"),
 }
 
 

@@ -1,0 +1,279 @@
+"""What if the training data were changed? Retrained without the change and with it, over the same seeds.
+
+    outcome = try_out(workspace, propose(workspace, "decided"), test_ids=["rt-0005"], seeds=3)
+    for measure in outcome.measures: print(measure.name, measure.paired.difference, measure.paired.interval)
+
+Axes: S seeds, M test examples, Y labels.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from influence.encoding import FloatArray, IntArray, Progress, silent
+from influence.errors import QueryError, SettingsError
+from influence.files import load_array
+from influence.paired import Paired
+from influence.proposals import Proposal
+from influence.retraining_changes import Change, Run
+from influence.whatif_store import WhatIfStore, opened
+from influence.workspace import Workspace
+
+DEFAULT_SEEDS, MOST_SEEDS = 3, 50
+MOVED = 5  # test sentences shown at either end, of those that a change moves most
+MOST_TESTS = 50
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number before and after a change.
+
+    `kind` "test": the probability of `label` for the test sentence `name`; "moved": likewise, of a sentence picked because
+    it moved most; "accuracy": share of the test sentences predicted right, 0 to 1; "class": likewise of those labelled
+    `label`.
+    """
+
+    kind: str
+    name: str
+    label: str
+    paired: Paired
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one change did. `change` is the key that retrainings of it are kept under; `facts` are its numbers."""
+
+    id: str
+    spec: str
+    change: str
+    made_at: str  # ISO 8601, UTC
+    title: str
+    counts: dict[str, int]  # removed, relabelled, masked
+    before: dict[str, int]  # class counts
+    after: dict[str, int]
+    notes: list[str]
+    seeds: list[int]
+    trained: int  # models that this what-if had to train; others were there
+    seconds: float  # of training them
+    fixed: float  # test sentences, mean over the seeds: wrong without the change and right with it
+    broken: float  # and the other way round
+    control_flips: float | None  # test sentences on which two retrainings without any change differ, mean; None: one seed
+    measures: list[Measure]
+
+    def of(self, *kinds: str) -> list[Measure]:
+        """The measures of some kinds, in order."""
+        return [measure for measure in self.measures if measure.kind in kinds]
+
+
+def try_out(
+    workspace: Workspace,
+    proposal: Proposal,
+    *,
+    test_ids: Sequence[str] = (),
+    seeds: int = DEFAULT_SEEDS,
+    device: str = "auto",
+    progress: Progress = silent,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Retrain without and with a change, once a seed, and keep what it did; retrainings that were made before are reused.
+
+    Raises `QueryError` for an unknown test id, `SettingsError` for an impossible number of seeds or a workspace that cannot
+    be retrained. Nothing is kept of an interrupted what-if but the models that were finished.
+    """
+    rows = test_rows(workspace, [*proposal.test_ids, *test_ids])
+    chosen = seeds_of(workspace, seeds)
+    started = time.monotonic()
+    without, with_change, trained = _retrained(workspace, proposal, chosen, device, progress, cancelled)
+    labels_M = np.asarray(load_array(workspace.build / "index" / "test" / "labels.npy"))
+    measures = measured(workspace, without, with_change, labels_M, rows)
+    fixed, broken, flips = flips_of(without, with_change, labels_M)
+    outcome = Outcome(
+        id=secrets.token_hex(8),
+        spec=proposal.spec,
+        change=proposal.change.key,
+        made_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        title=proposal.title,
+        counts=proposal.counts,
+        before=proposal.before,
+        after=proposal.after,
+        notes=list(proposal.notes),
+        seeds=chosen,
+        trained=trained,
+        seconds=time.monotonic() - started,
+        fixed=fixed,
+        broken=broken,
+        control_flips=flips,
+        measures=measures,
+    )
+    _keep(workspace, outcome)
+    return outcome
+
+
+def seeds_of(workspace: Workspace, count: int) -> list[int]:
+    """The seeds of a what-if: those after the workspace's own.
+
+    The workspace's own model is the one whose mistakes are being looked at, so with its seed they would be mistakes by
+    choice, and any other training would seem to mend them.
+    """
+    if not 1 <= count <= MOST_SEEDS:
+        raise SettingsError(f"--seeds {count}: must be from 1 to {MOST_SEEDS}")
+    own = int((workspace.info.settings.get("training") or {}).get("seed", 0))
+    return [own + 1 + number for number in range(count)]
+
+
+def test_rows(workspace: Workspace, test_ids: Iterable[str]) -> dict[str, int]:
+    """Test examples by id, as positions. Raises `QueryError` for an unknown one or too many."""
+    ids = list(dict.fromkeys(test_ids))
+    found = workspace.store.positions("test", ids)
+    missing = [id for id in ids if id not in found]
+    if missing:
+        raise QueryError(
+            f"unknown test id {missing[0]!r}; workspace {workspace.name!r} has {workspace.info.n_test:,} test examples, from "
+            f"{workspace.store.first_id('test')!r} to {workspace.store.last_id('test')!r}"
+        )
+    if len(ids) > MOST_TESTS:
+        raise QueryError(f"{len(ids)} test ids: at most {MOST_TESTS} at once")
+    return {id: found[id] for id in ids}
+
+
+def measured(
+    workspace: Workspace, before_SMY: FloatArray, after_SMY: FloatArray, labels_M: IntArray, rows: dict[str, int]
+) -> list[Measure]:
+    """Every number of a what-if from the label probabilities without and with the change."""
+    names = workspace.info.labels
+    right_before, right_after = (probabilities.argmax(axis=2) == labels_M for probabilities in (before_SMY, after_SMY))
+    measures = []
+    predicted = {example.id: example.predicted for example in workspace.store.examples("test", rows.values()).values()}
+    for id, row in rows.items():
+        wanted = [names[labels_M[row]]]
+        if len(names) > 2 and predicted[id] not in wanted:
+            wanted.append(predicted[id])  # with two labels it would say the same again
+        for label in wanted:
+            at = names.index(label)
+            measures.append(Measure("test", id, label, _pair(before_SMY[:, row, at], after_SMY[:, row, at])))
+    measures.append(Measure("accuracy", "", "", _pair(right_before.mean(axis=1), right_after.mean(axis=1))))
+    for index, label in enumerate(names):
+        of_label_M = labels_M == index
+        if of_label_M.any():
+            shares = [right[:, of_label_M].mean(axis=1) for right in (right_before, right_after)]
+            measures.append(Measure("class", "", label, _pair(*shares)))
+    return measures + _moved(workspace, before_SMY, after_SMY, labels_M, rows)
+
+
+def _moved(
+    workspace: Workspace, before_SMY: FloatArray, after_SMY: FloatArray, labels_M: IntArray, rows: dict[str, int]
+) -> list[Measure]:
+    """The test sentences whose own label gained, and lost, most."""
+    given = labels_M[None, :, None]
+    before_SM, after_SM = (
+        np.take_along_axis(p, np.broadcast_to(given, (*p.shape[:2], 1)), 2)[..., 0] for p in (before_SMY, after_SMY)
+    )
+    mean_M = (after_SM - before_SM).mean(axis=0)
+    order = [int(row) for row in np.argsort(-mean_M, kind="stable") if row not in set(rows.values())]
+    up = [row for row in order[:MOVED] if mean_M[row] > 0]
+    down = [row for row in order[::-1][:MOVED] if mean_M[row] < 0]
+    examples = workspace.store.examples("test", [*up, *down])
+    return [
+        Measure("moved", examples[row].id, examples[row].label, _pair(before_SM[:, row], after_SM[:, row]))
+        for row in [*up, *down]
+    ]
+
+
+def flips_of(before_SMY: FloatArray, after_SMY: FloatArray, labels_M: IntArray) -> tuple[float, float, float | None]:
+    """Test sentences that the change rights and wrongs, means over the seeds, and on how many two controls differ."""
+    before_SM, after_SM = before_SMY.argmax(axis=2), after_SMY.argmax(axis=2)
+    fixed = ((before_SM != labels_M) & (after_SM == labels_M)).sum(axis=1).mean()
+    broken = ((before_SM == labels_M) & (after_SM != labels_M)).sum(axis=1).mean()
+    right_SM = before_SM == labels_M
+    pairs = [(a != b).sum() for at, a in enumerate(right_SM) for b in right_SM[at + 1 :]]
+    return float(fixed), float(broken), float(np.mean(pairs)) if pairs else None
+
+
+def outcomes(workspace: Workspace) -> list[Outcome]:
+    """Every what-if of the workspace's present build, the latest first."""
+    with opened(workspace.path) as store:
+        if store is None:
+            return []
+        found = store.outcomes(workspace.build.name)
+        return [Outcome(*head, **facts, measures=_measures(store.measures(head[0]))) for *head, facts in found]
+
+
+def seconds_a_model(workspace: Workspace) -> float:
+    """How long training one model of this workspace takes: as measured by earlier what-ifs, else by the build."""
+    known = [(one.seconds, one.trained) for one in outcomes(workspace) if one.trained]
+    if known:
+        return sum(seconds for seconds, _ in known) / sum(trained for _, trained in known)
+    return workspace.info.seconds  # training was only a part of it
+
+
+def _measures(rows: Iterable[tuple[Any, ...]]) -> list[Measure]:
+    groups: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
+    for kind, name, label, _, before, after in rows:
+        groups.setdefault((kind, name, label), []).append((before, after))
+    return [Measure(*key, Paired(*map(tuple, zip(*pairs, strict=True)))) for key, pairs in groups.items()]
+
+
+def _pair(before_S: FloatArray, after_S: FloatArray) -> Paired:
+    return Paired(tuple(map(float, before_S)), tuple(map(float, after_S)))
+
+
+def _retrained(
+    workspace: Workspace,
+    proposal: Proposal,
+    seeds: Sequence[int],
+    device: str,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+) -> tuple[FloatArray, FloatArray, int]:
+    """Test probabilities (S, M, Y) without and with the change, and how many models had to be trained."""
+    from influence.retraining import retrain  # which needs PyTorch
+
+    control, change = Change(), proposal.change
+    runs = [Run(seed, which) for seed in seeds for which in (control, change)]
+    found, trained = {}, 0
+    for result in retrain(workspace, runs, device=device, progress=progress, cancelled=cancelled):
+        found[result.run.seed, result.run.change.key] = result.probabilities_MY
+        trained += not result.reused
+    if len(found) < len(runs):
+        raise KeyboardInterrupt
+    before, after = (np.stack([found[seed, which.key] for seed in seeds]) for which in (control, change))
+    return before, after, trained
+
+
+def _question(outcome: Outcome) -> list[object]:
+    """What was asked: the same again takes the earlier answer's place."""
+    return [outcome.spec, outcome.change, outcome.seeds, sorted({m.name for m in outcome.of("test")})]
+
+
+def _questions(store: WhatIfStore, workspace: Workspace) -> list[list[object]]:
+    return [
+        [id, spec, change, facts["seeds"], sorted({row[1] for row in store.measures(id) if row[0] == "test"})]
+        for id, spec, change, _, facts in store.outcomes(workspace.build.name)
+    ]
+
+
+def _keep(workspace: Workspace, outcome: Outcome) -> None:
+    head = {"id": outcome.id, "spec": outcome.spec, "change": outcome.change, "made_at": outcome.made_at}
+    facts = {name: value for name, value in asdict(outcome).items() if name not in (*head, "measures")}
+    rows = [
+        (outcome.id, place, measure.kind, measure.name, measure.label, seed, before, after)
+        for place, measure in enumerate(outcome.measures)
+        for seed, before, after in zip(outcome.seeds, measure.paired.before_S, measure.paired.after_S, strict=True)
+    ]
+    names = ("outcome", "place", "kind", "name", "label", "seed", "before", "after")
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    with opened(workspace.path, write=True) as store:
+        assert store is not None
+        same = [id for id, *question in _questions(store, workspace) if question == _question(outcome)]
+        first = {"build": workspace.build.name, **head, "facts": json.dumps(facts)}
+        store.add(
+            {"outcomes": pa.table({name: [value] for name, value in first.items()}), "measures": pa.table(columns)},
+            instead_of=same,
+        )

@@ -1,0 +1,111 @@
+"""The tables of WORKSPACE/whatif.duckdb: what changes to the training data did, and which mistakes were fixed by what.
+
+The file is open only for the instant of a read or a write, under a lock: a process that has a DuckDB file open for writing
+shuts out all others, and an app looks on while a command computes.
+"""
+
+import fcntl
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from influence.errors import WorkspaceBusy, WorkspaceError
+from influence.store import Database, Migration
+
+FILE, LOCK = "whatif.duckdb", "whatif.lock"
+WAIT = 10.0  # seconds; a read or a write takes hundredths of one
+
+
+def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute("""
+        create table outcomes (id varchar, build varchar, spec varchar, change varchar, made_at varchar, facts json);
+        create table measures (outcome varchar, place integer, kind varchar, name varchar, label varchar, seed bigint,
+            before double, after double);
+        create table fixings (id varchar, build varchar, made_at varchar, settings json);
+        create table fixed (fixing varchar, method varchar, way varchar, k integer, test_id varchar, seed bigint,
+            fixed boolean, probability double, accuracy double);
+    """)
+
+
+class WhatIfStore(Database):
+    """The what-ifs and targeted fixings of one workspace, all builds of it."""
+
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial,)
+    kind = "file of what-ifs"
+    remedy = "delete it and try the changes again"
+
+    def add(self, tables: Mapping[str, pa.Table], *, instead_of: Sequence[str] = ()) -> None:
+        """Append rows to several tables, all or none; `instead_of` names the outcomes that they take the place of."""
+        with self._lock:
+            cursor = self._connection.cursor()
+            cursor.begin()
+            for id in instead_of:
+                cursor.execute("delete from measures where outcome = ?", [id])
+                cursor.execute("delete from outcomes where id = ?", [id])
+            for name, rows in tables.items():
+                cursor.register("incoming", rows)
+                cursor.execute(f"insert into {name} by name select * from incoming")
+                cursor.unregister("incoming")
+            cursor.commit()
+
+    def outcomes(self, build: str) -> list[tuple[Any, ...]]:
+        """(id, spec, change, made_at, facts) of a build's what-ifs, the latest first."""
+        found = self.rows(
+            "select id, spec, change, made_at, facts from outcomes where build = ? order by made_at desc, id", [build]
+        )
+        return [(*row[:-1], json.loads(row[-1])) for row in found]
+
+    def measures(self, outcome: str) -> list[tuple[Any, ...]]:
+        """(kind, name, label, seed, before, after) of one what-if, in order."""
+        return self.rows(
+            "select kind, name, label, seed, before, after from measures where outcome = ? order by place, seed", [outcome]
+        )
+
+    def fixings(self, build: str) -> list[tuple[Any, ...]]:
+        """(id, made_at, settings) of a build's targeted fixings, the latest first."""
+        found = self.rows("select id, made_at, settings from fixings where build = ? order by made_at desc, id", [build])
+        return [(*row[:-1], json.loads(row[-1])) for row in found]
+
+    def fixed(self, fixing: str) -> pd.DataFrame:
+        """Every retraining of one targeted fixing: method, way, k, test_id, seed, fixed, probability, accuracy."""
+        return self.frame("select * exclude fixing from fixed where fixing = ? order by method, way, k, test_id, seed", [fixing])
+
+
+@contextmanager
+def opened(workspace: Path, *, write: bool = False) -> Iterator[WhatIfStore | None]:
+    """The file for an instant; None where there is none yet and nothing is to be written.
+
+    Raises `WorkspaceBusy` when another process keeps it, and `WorkspaceError` where it cannot be used.
+    """
+    path = workspace / FILE
+    if not write and not path.is_file():
+        yield None
+        return
+    with _locked(workspace / LOCK), WhatIfStore(path, read_only=not write) as store:
+        yield store
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise WorkspaceError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
+    with file:
+        deadline = time.monotonic() + WAIT
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise WorkspaceBusy(f"{str(path)!r} is held by another process for over {WAIT:.0f} s") from error
+                time.sleep(0.02)
+        yield

@@ -1,0 +1,5 @@
+"""Evidence: whether the scores mean anything on this data, found out by retraining."""
+
+from pages.shared import proof_page, shell
+
+proof_page.draw(shell.begin("evidence"))

@@ -1,0 +1,62 @@
+"""Jobs on screen: how far each is, what it says, and the buttons that stop it."""
+
+from collections.abc import Collection
+
+import streamlit as st
+
+import influence
+from pages.shared import background, numbers, render
+from pages.shared.background import Job
+
+EVERY = 1.0  # seconds between looks
+
+
+def draw(workspace: influence.Workspace, *commands: str) -> None:
+    """The workspace's jobs, of some commands in full and of others in a line; nothing where there are none."""
+    found = background.jobs(workspace)
+    if any(not job.failed for job in found):
+        _watch(workspace, commands)
+    else:
+        _show(found, commands)
+
+
+@st.fragment(run_every=EVERY)
+def _watch(workspace: influence.Workspace, commands: Collection[str]) -> None:
+    key = f"wt_watched_{workspace.name}"
+    found = background.jobs(workspace)
+    unfinished = [job.folder.name for job in found if not job.failed]
+    if set(st.session_state.get(key, ())) - set(unfinished):
+        st.session_state[key] = unfinished
+        st.rerun()  # one has ended, and its result is there
+    st.session_state[key] = unfinished
+    _show(found, commands)
+
+
+def _show(found: list[Job], commands: Collection[str]) -> None:
+    for place, job in enumerate(found):
+        if job.failed and job.command in commands:
+            _failed(job)
+        elif not job.failed:
+            _unfinished(job, place)
+
+
+def _failed(job: Job) -> None:
+    with st.container(border=True, key=f"wt-job-{job.folder.name}"):
+        render.heading(job.title, "ended without a result")
+        render.command("\n".join(job.tail()) or f"exit code {(job.folder / background.CODE).read_text()}")
+        st.button("Dismiss", key=f"job_dismiss_{job.folder.name}", on_click=job.dismiss)
+
+
+def _unfinished(job: Job, place: int) -> None:
+    progress = job.progress()
+    with st.container(border=True, key=f"wt-job-{job.folder.name}"):
+        if job.stopping:
+            render.progress(job.title, [], None, "stopping…")
+        elif job.started_at is None:
+            render.progress(job.title, ["queued"], None, f"{place} before it" if place else "starting…")
+        elif progress is None:
+            render.progress(job.title, [], 0.0, f"loading the data and the model · {numbers.duration(job.seconds)} so far")
+        else:
+            left = f"{progress.left} left" if progress.left else f"{numbers.duration(job.seconds)} so far"
+            render.progress(job.title, [], progress.share, f"{progress.stage}, {progress.share:.0%} · {left}")
+        st.button("Cancel", key=f"job_cancel_{job.folder.name}", disabled=job.stopping, on_click=job.cancel)

@@ -1,0 +1,129 @@
+"""Choosing the change of a what-if. Widgets follow the address; their callbacks write it."""
+
+import streamlit as st
+
+import influence
+from influence.clusters import Cluster, clusters, has_clusters
+from influence.proposals import spec_of_rule
+from influence.rules import Rule, applied_rules
+from pages.shared import clusters_page, numbers, render, shell
+from pages.shared.desk import Desk
+from pages.shared.places import go
+from pages.shared.render import md
+from pages.shared.whatif_place import DEFAULT_STRONGEST, KINDS, OPPONENT_KINDS, STRONGEST, WhatIfPlace
+
+ACTIONS = {"remove": "Remove", "relabel": "Relabel as suggested"}
+MOST_LISTED = 100  # wrong predictions to choose from; any other is typed
+
+
+def draw(mine: Desk, place: WhatIfPlace) -> None:
+    """What kind of change, and which."""
+    kind = place.chosen_kind
+    st.session_state["whatif_kind"] = kind
+    st.segmented_control(
+        "What if we made", list(KINDS), format_func=KINDS.get, key="whatif_kind", required=True, on_change=_to_kind, args=(place,)
+    )
+    _PARTS[kind](mine, place)
+
+
+def _to_kind(place: WhatIfPlace) -> None:
+    go(place.asking("", st.session_state["whatif_kind"]))
+
+
+def _decisions(mine: Desk, place: WhatIfPlace) -> None:
+    if not any(decision.kind != "keep" for decision in mine.reviews.decisions()):
+        render.hint("Nothing is decided yet that changes the data.")
+        shell.link("review", "Decide some examples in Review", workspace=place.workspace)
+        return
+    render.hint("Exactly what applying the fix list would do.")
+    shell.link("fix_list", "Look at the fix list", workspace=place.workspace)
+
+
+def _clusters(mine: Desk, place: WhatIfPlace) -> None:
+    found = _found_clusters(mine)
+    if not found:
+        render.hint("No clusters have been computed yet.")
+        shell.link("clusters", "Compute them", workspace=place.workspace)
+        return
+    _, number, action = (*place.change.split(":"), "", "", "")[:3]
+    by_number = {one.number: one for one in found}
+    st.session_state["whatif_cluster"] = int(number) if number.isdecimal() and int(number) in by_number else None
+    st.session_state["whatif_action"] = action if action in ACTIONS else "remove"
+    st.selectbox(
+        "Cluster", list(by_number), index=None, format_func=lambda at: _cluster_name(by_number[at]), key="whatif_cluster",
+        placeholder="choose one", on_change=_to_cluster, args=(place,),
+    )  # fmt: skip
+    st.segmented_control(
+        "Do what to its examples", list(ACTIONS), format_func=ACTIONS.get, key="whatif_action", required=True,
+        on_change=_to_cluster, args=(place,),
+    )  # fmt: skip
+
+
+def _found_clusters(mine: Desk) -> list[Cluster]:
+    try:
+        return clusters(mine.workspace) if has_clusters(mine.workspace) else []
+    except influence.WorkspaceError:
+        return []
+
+
+def _cluster_name(one: Cluster) -> str:
+    return f"{clusters_page.name(one)} ({one.size:,})"
+
+
+def _to_cluster(place: WhatIfPlace) -> None:
+    number = st.session_state["whatif_cluster"]
+    spec = "" if number is None else f"cluster:{number}:{st.session_state['whatif_action']}"
+    go(place.asking(spec, "cluster"))
+
+
+def _rules(mine: Desk, place: WhatIfPlace) -> None:
+    specs: dict[str, Rule] = {}
+    for one in applied_rules(mine.reviews):
+        if not one.action.undone and one.rule.action != "keep":
+            specs.setdefault(spec_of_rule(one.rule), one.rule)
+    options = list(dict.fromkeys([*([place.change] if place.change else []), *specs]))
+    if options:
+        st.session_state["whatif_rule"] = place.change or None
+        st.selectbox(
+            "Rule", options, index=None, format_func=lambda spec: str(specs.get(spec, "as written in the Fix list")),
+            key="whatif_rule", placeholder="choose an applied one", on_change=_to_rule, args=(place,),
+        )  # fmt: skip
+    shell.link("fix_list", "Write a rule" if options else "Write a rule first", workspace=place.workspace, part="rules")
+
+
+def _to_rule(place: WhatIfPlace) -> None:
+    go(place.asking(st.session_state["whatif_rule"] or "", "rule"))
+
+
+def _opponents(mine: Desk, place: WhatIfPlace) -> None:
+    kind, test_id, count = place.opponents
+    _, wrong = mine.workspace.search_tests(influence.TestFilter(wrong=True), limit=MOST_LISTED)
+    said = {
+        str(row["id"]): f"{row['id']}: {row['label']} taken for {row['predicted']}, {numbers.probability(row['confidence'])}"
+        for row in wrong.to_dict("records")
+    }
+    options = list(dict.fromkeys([*([test_id] if test_id else []), *said]))
+    st.session_state["whatif_test"] = test_id or None
+    st.session_state["whatif_many"] = count if count in STRONGEST else DEFAULT_STRONGEST
+    st.session_state["whatif_opponents"] = kind
+    told = {"on_change": _to_opponents, "args": (place,)}
+    st.selectbox(
+        "Test sentence", options, index=None, format_func=lambda id: said.get(id, id), key="whatif_test",
+        placeholder="choose a mistake, or type an id", accept_new_options=True, **told,
+    )  # fmt: skip
+    with st.container(horizontal=True):
+        st.segmented_control("Its strongest opponents", list(STRONGEST), key="whatif_many", required=True, **told)
+        st.segmented_control(
+            "What to do", list(OPPONENT_KINDS), format_func=OPPONENT_KINDS.get, key="whatif_opponents", required=True, **told
+        )
+    if test_id:
+        shell.link("explore", f"Read {md(test_id, 40)} in Explore", workspace=place.workspace, show="all", id=test_id)
+
+
+def _to_opponents(place: WhatIfPlace) -> None:
+    test_id = st.session_state["whatif_test"]
+    spec = f"{st.session_state['whatif_opponents']}:{test_id}:{st.session_state['whatif_many']}" if test_id else ""
+    go(place.asking(spec, "opponents"))
+
+
+_PARTS = {"decided": _decisions, "cluster": _clusters, "rule": _rules, "opponents": _opponents}

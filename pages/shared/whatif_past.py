@@ -1,0 +1,45 @@
+"""Every change that was tried out on the present build, the latest first."""
+
+from typing import Any
+
+import streamlit as st
+
+from influence.whatif import Outcome
+from influence.whatif_words import changes, headline, interval, points, what
+from pages.shared import numbers, render, rows
+from pages.shared.desk import Desk
+from pages.shared.places import go
+from pages.shared.whatif_place import WhatIfPlace
+
+ROWS = "whatif_past"
+MOST = 50
+
+
+def draw(mine: Desk, place: WhatIfPlace, known: list[Outcome]) -> None:
+    """The list; nothing where nothing was tried."""
+    if not known:
+        return
+    with st.container(key="wt-whatif-past"):
+        render.heading("Tried so far", f"the latest {MOST}" if len(known) > MOST else f"{len(known):,}")
+        rows.draw([_row(one) for one in known[:MOST]], key=ROWS, on_open=lambda: _open(place, known))
+
+
+def _row(one: Outcome) -> dict[str, Any]:
+    first = headline(one)
+    sure = "more than noise" if first.paired.told_apart else "not to be told from noise"
+    return rows.row(
+        one.id,
+        name=one.title,
+        labels=[(f"{len(one.seeds)} seeds", "quiet"), (sure, "label" if first.paired.told_apart else "quiet")],
+        sides=[],
+        foot=f"{what(first)}: {points(first.paired.difference)} points ({interval(first)}) · {changes(one.counts)} · "
+        f"{numbers.moment(one.made_at)}",
+    )
+
+
+def _open(place: WhatIfPlace, known: list[Outcome]) -> None:
+    wanted = rows.opened(ROWS)
+    for one in known:
+        if one.id == wanted:
+            spec = "" if one.spec.startswith("file:") else one.spec
+            go(place.at(change=spec, kind="", outcome=one.id, seeds=len(one.seeds)))

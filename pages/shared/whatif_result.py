@@ -1,0 +1,77 @@
+"""What one change did: in a sentence, in a chart, and in a table."""
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from influence.whatif import Measure, Outcome
+from influence.whatif_words import changes, headline, interval, points, predictions, verdict, what
+from pages.shared import numbers, render, rows, whatif_charts
+from pages.shared.charts import STILL
+from pages.shared.desk import Desk
+from pages.shared.whatif_place import WhatIfPlace
+
+MOST_CLASSES = 12  # in the chart; the table has them all
+
+
+def draw(mine: Desk, place: WhatIfPlace, found: Outcome) -> None:
+    """The whole part."""
+    count = len(found.seeds)
+    detail = f"{changes(found.counts)} · {count} seed{'s' if count != 1 else ''} · {numbers.moment(found.made_at)}"
+    render.heading(found.title, detail)
+    first = headline(found)
+    render.verdict(verdict(first), sure=first.paired.told_apart)
+    others = [measure for measure in found.of("accuracy") if measure is not first]
+    render.notes([*map(verdict, others), predictions(found), *found.notes])
+    classes = found.of("class")
+    shown = classes if len(classes) <= MOST_CLASSES else sorted(classes, key=lambda m: -abs(m.paired.difference))[:MOST_CLASSES]
+    groups = [("probability", found.of("test")), ("share predicted right", [*found.of("accuracy"), *shown])]
+    st.plotly_chart(whatif_charts.effect(groups), key=f"whatif_chart_{found.id}", config=STILL)
+    render.hint(
+        "Strokes are single seeds. Each seed was trained without and with the change, so an interval that leaves zero out "
+        "counts even where it lies within the grey."
+    )
+    st.dataframe(_table(found.of("test", "accuracy", "class")), hide_index=True, key=f"whatif_table_{found.id}", width="stretch")
+    _moved(place, found)
+
+
+def _table(measures: Sequence[Measure]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "": [what(measure) for measure in measures],
+            "without": [f"{measure.paired.before:.1%}" for measure in measures],
+            "with": [f"{measure.paired.after:.1%}" for measure in measures],
+            "difference": [points(measure.paired.difference) for measure in measures],
+            "95% interval": [interval(measure) for measure in measures],
+            "no change, seed to seed": [_spread(measure) for measure in measures],
+            "more than noise": ["yes" if measure.paired.told_apart else "no" for measure in measures],
+        }
+    )
+
+
+def _spread(measure: Measure) -> str:
+    spread = measure.paired.spread
+    return "–" if spread is None else f"up to {100 * spread:.1f}"
+
+
+def _moved(place: WhatIfPlace, found: Outcome) -> None:
+    moved = found.of("moved")
+    if not moved:
+        return
+    with st.expander(f"The {len(moved)} test sentences that it moved most"):
+        render.hint("Picked because they moved most, so part of that is chance, and their intervals flatter.")
+        rows.draw([_row(place, measure) for measure in moved], key=f"whatif_moved_{found.id}")
+
+
+def _row(place: WhatIfPlace, measure: Measure) -> dict[str, Any]:
+    paired = measure.paired
+    return rows.row(
+        measure.name,
+        labels=[(measure.label, "label")],
+        sides=[],
+        foot=f"probability {paired.before:.0%} → {paired.after:.0%}, {points(paired.difference)} points ({interval(measure)})",
+        links=[("Explore", "explore?" + urlencode({"workspace": place.workspace, "show": "all", "id": measure.name}))],
+    )
