@@ -10,13 +10,14 @@ from influence import (
     WordtraceError,
     __version__,
     commands_build,
+    commands_evaluate,
     commands_explain,
     commands_mislabels,
     commands_review,
     commands_whatif,
 )
 
-COMMANDS = (commands_build, commands_explain, commands_mislabels, commands_review, commands_whatif)
+COMMANDS = (commands_build, commands_explain, commands_mislabels, commands_review, commands_evaluate, commands_whatif)
 
 
 class _Parser(argparse.ArgumentParser):

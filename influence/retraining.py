@@ -4,7 +4,8 @@ Each run repeats the workspace's own recipe (model, optimizer, learning rate, ba
 changed training set. Finished runs are kept in `retraining.duckdb` and never done twice, the controls above all.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +17,10 @@ from influence.retraining_changes import Change, Run, controls
 from influence.retraining_store import Outcome, RetrainingStore, RunKey, open_store
 from influence.workspace import Workspace
 
-__all__ = ["Change", "Run", "RunResult", "check_change", "controls", "retrain"]
+__all__ = ["Change", "Run", "RunResult", "check_change", "check_trained_here", "controls", "retrain", "seeds_of"]
 
-STAGE = "retrain"
+SAVE_SECONDS = 2.0
+Tests = Sequence[int] | Mapping[Run, Sequence[int] | None] | None
 
 
 @dataclass(frozen=True)
@@ -39,54 +41,57 @@ def retrain(
     workspace: Workspace,
     runs: Sequence[Run],
     *,
-    tests: Sequence[int] | None = None,
+    tests: Tests = None,
     freeze_embedding: bool = False,
     device: str = "auto",
     together: int | None = None,
+    stage: str = "retrain",
     progress: Progress | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[RunResult]:
     """Train the runs that are not kept yet, and yield every distinct run once: first the kept ones, then as they finish.
 
-    `tests` are the positions of the test examples whose probabilities are wanted (None: all); `together` how many runs of
-    a seed are one batched model at most (None: what is fastest on the device). Progress counts optimizer
-    steps of the runs that are trained. When `cancelled` says so (asked before every step) no more runs are yielded;
-    finished ones are kept and nothing of the unfinished. Raises `SettingsError` for a change that does not fit or a
-    workspace that cannot be retrained, `DataError` for words that cannot be masked, `ModelError` when training diverges.
+    `tests` are the positions of the test examples whose probabilities are wanted, the same for every run or each its own
+    (None: the whole split); `together` how many runs of a seed are one batched model at most (None: what is fastest on
+    the device). Progress counts optimizer steps of the runs that are trained. When `cancelled` says so (asked before
+    every step) no more runs are yielded; finished ones are kept and nothing of the unfinished. Raises `SettingsError`
+    for a change that does not fit or a workspace that cannot be retrained, `DataError` for words that cannot be masked,
+    and `ModelError` when training diverges.
     """
-    wanted = list(dict.fromkeys(runs))
+    wanted = {run: _positions(tests, run) for run in runs}
+    check_trained_here(workspace)
     labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
     for change in {run.change for run in wanted}:
         check_change(workspace, change, labels_N)
-    if workspace.info.settings["training"] is None:
-        raise SettingsError(
-            f"the checkpoints of workspace {workspace.name!r} were imported, so how they were trained is not known and "
-            "nothing can be retrained; build a workspace that trains its own model"
-        )
     store = open_store(workspace)
     keys = {run: RunKey(run.seed, run.change.key, freeze_embedding) for run in wanted}
-    kept = store.find(list(keys.values()), tests, len(workspace.info.labels))
-    left = [run for run in wanted if keys[run] not in kept]
+    kept = store.find({keys[run]: positions for run, positions in wanted.items()}, len(workspace.info.labels))
+    left = {run: positions for run, positions in wanted.items() if keys[run] not in kept}
     return _results(
-        _Job(workspace, store, tests, freeze_embedding, device, together, progress or silent, cancelled),
+        _Job(workspace, store, freeze_embedding, device, together, stage, progress or silent, cancelled),
         [(run, kept[keys[run]]) for run in wanted if keys[run] in kept],
         left,
     )
+
+
+def _positions(tests: Tests, run: Run) -> list[int] | None:
+    chosen = tests[run] if isinstance(tests, Mapping) else tests
+    return None if chosen is None else [int(position) for position in chosen]
 
 
 @dataclass(frozen=True)
 class _Job:
     workspace: Workspace
     store: RetrainingStore
-    tests: Sequence[int] | None
     frozen: bool
     device: str
     together: int | None
+    stage: str
     progress: Progress
     cancelled: Callable[[], bool]
 
 
-def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: list[Run]) -> Iterator[RunResult]:
+def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: dict[Run, list[int] | None]) -> Iterator[RunResult]:
     for run, outcome in kept:
         yield RunResult(run, *outcome, reused=True)
     if not left or job.cancelled():
@@ -96,21 +101,53 @@ def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: list[Run]) -> Ite
     from influence.retraining_recipe import Recipe
 
     recipe = Recipe(job.workspace, [run.change for run in left], resolve_device(job.device))
-    tests = range(job.workspace.info.n_test) if job.tests is None else job.tests
+    tests = _union(left.values(), job.workspace.info.n_test)
+    places = {test: row for row, test in enumerate(tests)}
     meter = _Meter(job, recipe.steps, len(left))
+    keeper = _Keeper(job, None if len(tests) == job.workspace.info.n_test else tests, recipe.device.type)
     try:
-        for runs, found_TMY, seconds in groups_of(recipe, left, tests, frozen=job.frozen, together=job.together, step=meter.step):
-            outcomes = {run: Outcome(found_MY, seconds / len(runs)) for run, found_MY in zip(runs, found_TMY, strict=True)}
-            job.store.save(
-                {RunKey(run.seed, run.change.key, job.frozen): outcome for run, outcome in outcomes.items()},
-                job.tests,
-                recipe.device.type,
-            )
-            for run, outcome in outcomes.items():
-                yield RunResult(run, *outcome, reused=False)
+        for runs, found_TMY, seconds in groups_of(
+            recipe, list(left), tests, frozen=job.frozen, together=job.together, step=meter.step
+        ):
+            for run, found_MY in zip(runs, found_TMY, strict=True):
+                keeper.add(run, Outcome(found_MY, seconds / len(runs)))
+            for run, found_MY in zip(runs, found_TMY, strict=True):
+                positions = left[run]
+                own_MY = found_MY if positions is None else found_MY[[places[test] for test in positions]]
+                yield RunResult(run, own_MY, seconds / len(runs), reused=False)
         meter.end()
     except _Stopped:
         return
+    finally:
+        keeper.save()
+
+
+class _Keeper:
+    """Saves finished runs, every few seconds: opening the file takes longer than a tiny model's training."""
+
+    def __init__(self, job: _Job, tests: list[int] | None, device: str) -> None:
+        self._job, self._tests, self._device = job, tests, device
+        self._waiting: dict[RunKey, Outcome] = {}
+        self._saved = time.monotonic()
+
+    def add(self, run: Run, outcome: Outcome) -> None:
+        self._waiting[RunKey(run.seed, run.change.key, self._job.frozen)] = outcome
+        if time.monotonic() - self._saved > SAVE_SECONDS:
+            self.save()
+
+    def save(self) -> None:
+        if self._waiting:
+            self._job.store.save(self._waiting, self._tests, self._device)
+            self._waiting = {}
+        self._saved = time.monotonic()
+
+
+def _union(positions: Iterable[list[int] | None], n_test: int) -> list[int]:
+    """The test examples that any run is wanted for, in order."""
+    found: set[int] = set()
+    for some in positions:
+        found.update(range(n_test) if some is None else some)
+    return sorted(found)
 
 
 class _Meter:
@@ -122,11 +159,29 @@ class _Meter:
     def step(self, runs: int) -> None:
         if self._job.cancelled():
             raise _Stopped
-        self._job.progress(STAGE, min(self._done, self._total), self._total)
+        self._job.progress(self._job.stage, min(self._done, self._total), self._total)
         self._done += runs
 
     def end(self) -> None:
-        self._job.progress(STAGE, self._total, self._total)
+        self._job.progress(self._job.stage, self._total, self._total)
+
+
+def check_trained_here(workspace: Workspace) -> None:
+    """Raise `SettingsError` for a workspace whose checkpoints were imported: how they were trained is not known."""
+    if workspace.info.settings["training"] is None:
+        raise SettingsError(
+            f"the checkpoints of workspace {workspace.name!r} were imported, so how they were trained is not known and "
+            "nothing can be retrained; build a workspace that trains its own model"
+        )
+
+
+def seeds_of(workspace: Workspace, count: int) -> list[int]:
+    """Seeds to retrain with: those after the workspace's own.
+
+    The model that scores and mistakes come from has the own seed; with it they would seem to fit retraining by choice.
+    """
+    training = workspace.info.settings["training"] or {}
+    return [int(training.get("seed", 0)) + 1 + number for number in range(count)]
 
 
 def check_change(workspace: Workspace, change: Change, labels_N: IntArray) -> None:

@@ -88,4 +88,5 @@ def _usual_size(recipe: Recipe) -> int:
     if recipe.device.type != "cuda":
         return CPU_TOGETHER
     free: int = torch.cuda.mem_get_info(recipe.device)[0]
-    return max(1, min(CUDA_TOGETHER, free // (2 * COPIES * recipe.bytes)))
+    fitting: int = free // (2 * COPIES * recipe.bytes)
+    return max(1, min(CUDA_TOGETHER, fitting))

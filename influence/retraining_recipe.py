@@ -16,7 +16,6 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from influence.encoding import BoolArray, Encoding, FloatArray, IntArray, length_buckets
-from influence.errors import SettingsError
 from influence.files import load_array
 from influence.gradients import BATCH_TOKENS, check_tokens
 from influence.model import CNN, load_tokenizer, new_classifier
@@ -77,17 +76,15 @@ class Tokens:
                 part += [whole[at : bounds[row]], put_in]
             at, lengths_N[row] = bounds[row + 1], len(new.tokens)
         flat = [np.concatenate([*part, whole[at:]]) for part, whole in zip(parts, wholes, strict=True)]
-        return Tokens(np.concatenate([[0], np.cumsum(lengths_N)]), *flat, self.pad_token)
+        tokens_R, types_R, real_R = flat
+        return Tokens(np.concatenate([[0], np.cumsum(lengths_N)]), tokens_R, types_R, real_R, self.pad_token)
 
 
 class Recipe:
-    """A workspace's data and training recipe in memory; every run made from it repeats the workspace's own training.
-
-    Raises `SettingsError` for a workspace whose checkpoints were imported: what they were trained from is not known.
-    """
+    """A workspace's data and training recipe in memory; every run made from it repeats the workspace's own training."""
 
     def __init__(self, workspace: Workspace, changes: list[Change], device: torch.device) -> None:
-        self.training = training_of(workspace)
+        self.training = TrainingSettings(**workspace.info.settings["training"])
         self.device, self.names = device, workspace.info.labels
         self._model, self._layers = workspace.info.model, workspace.info.settings["num_hidden_layers"]
         tokenizer = load_tokenizer(str(workspace.build / "checkpoints" / "tokenizer"))
@@ -173,17 +170,6 @@ class Recipe:
         expected = model.eval()(**named_inputs(model, whole)).logits
         found = self._with_small_table(copy.deepcopy(model)).eval()(**named_inputs(model, inputs)).logits
         return torch.allclose(expected, found, rtol=1e-5, atol=1e-5)
-
-
-def training_of(workspace: Workspace) -> TrainingSettings:
-    """How a workspace's model was trained. Raises `SettingsError` where its checkpoints were imported."""
-    training = workspace.info.settings["training"]
-    if training is None:
-        raise SettingsError(
-            f"the checkpoints of workspace {workspace.name!r} were imported, so how they were trained is not known and "
-            "nothing can be retrained; build a workspace that trains its own model"
-        )
-    return TrainingSettings(**training)
 
 
 def named_inputs(model: PreTrainedModel, inputs: Inputs) -> dict[str, torch.Tensor]:

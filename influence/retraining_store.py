@@ -38,9 +38,11 @@ def m001_runs(cursor: duckdb.DuckDBPyConnection) -> None:
             probabilities float[], seconds double, device varchar, finished_at varchar);
         create table evaluations (evaluation varchar, build varchar, settings json, finished_at varchar);
         create table deletion_points (evaluation varchar, method varchar, direction varchar, k integer, test_id varchar,
-            label varchar, probability double, margin double);
+            label varchar, removed integer, control double, probability double, margin double);
         create table deletion_curves (evaluation varchar, method varchar, direction varchar, k integer, measure varchar,
             mean double, low double, high double);
+        create table deletion_areas (evaluation varchar, method varchar, direction varchar, measure varchar, mean double,
+            low double, high double, over_random double, over_random_low double, over_random_high double);
     """)
 
 
@@ -66,10 +68,12 @@ class RetrainingFile(Database):
     kind = "file of retrainings"
     remedy = "delete it: what it holds can be computed again"
 
-    def append(self, tables: Mapping[str, pa.Table]) -> None:
-        """Add rows to tables, all or none."""
+    def append(self, tables: Mapping[str, pa.Table], *, instead_of: str = "") -> None:
+        """Add rows to tables, all or none; rows of the evaluation of that name are deleted from them first."""
         cursor = self._connection.cursor()
         cursor.begin()
+        for name in tables if instead_of else ():
+            cursor.execute(f"delete from {name} where evaluation = ?", [instead_of])
         for name, rows in tables.items():
             cursor.register("incoming", rows)
             cursor.execute(f"insert into {name} by name select * from incoming")
@@ -112,18 +116,19 @@ class RetrainingStore:
     def __init__(self, workspace: Path, build: str) -> None:
         self._folder, self.build = workspace, build
 
-    def find(self, keys: Sequence[RunKey], tests: Sequence[int] | None, n_labels: int) -> dict[RunKey, Outcome]:
-        """The finished runs among `keys` that cover the test examples asked for (None: all), cut to those."""
-        if not keys or not (self._folder / FILE).is_file():
+    def find(self, wanted: Mapping[RunKey, Sequence[int] | None], n_labels: int) -> dict[RunKey, Outcome]:
+        """The finished runs among those wanted that cover the test examples asked for (None: all), cut to those."""
+        if not wanted or not self.exists:
             return {}
         with self.opened() as file:
-            rows = file.runs(self.build, keys)
+            rows = file.runs(self.build, list(wanted))
         found = {}
         for seed, change, frozen, kept, flat, seconds in rows:
             probabilities_MY = np.array(flat, dtype=np.float32).reshape(-1, n_labels)
-            cut_MY = _cut(kept, probabilities_MY, tests)
+            key = RunKey(seed, change, frozen)
+            cut_MY = _cut(kept, probabilities_MY, wanted[key])
             if cut_MY is not None:
-                found[RunKey(seed, change, frozen)] = Outcome(cut_MY, seconds)
+                found[key] = Outcome(cut_MY, seconds)
         return found
 
     def save(self, outcomes: Mapping[RunKey, Outcome], tests: Sequence[int] | None, device: str) -> None:
@@ -142,19 +147,29 @@ class RetrainingStore:
         with self.opened() as file:
             file.append({"runs": pa.table(rows)})
 
-    def save_evaluation(self, name: str, settings: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> None:
-        """Keep an evaluation's tables beside its settings, all or none."""
+    def save_evaluation(self, name: str, settings: Mapping[str, Any], tables: Mapping[str, pd.DataFrame]) -> str:
+        """Keep an evaluation's tables beside its settings, all or none, in place of an earlier one of that name.
+
+        Returns when that was.
+        """
         rows = {
             table: pa.Table.from_pandas(frame.assign(evaluation=name), preserve_index=False) for table, frame in tables.items()
         }
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
         about = {
             "evaluation": [name],
             "build": [self.build],
             "settings": [json.dumps(dict(settings))],
-            "finished_at": [datetime.now(UTC).isoformat(timespec="milliseconds")],
+            "finished_at": [now],
         }
         with self.opened() as file:
-            file.append({**rows, "evaluations": pa.table(about)})
+            file.append({**rows, "evaluations": pa.table(about)}, instead_of=name)
+        return now
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was retrained yet."""
+        return (self._folder / FILE).is_file()
 
     @contextmanager
     def opened(self) -> Iterator[RetrainingFile]:

@@ -22,8 +22,9 @@ FLOORS = [
     *("files", "store"),
     *("tables", "dataset"),
     *("encoding", "cnn", "model"),
-    *("methods", "gradients", "training"),
-    *("postings", "queries", "pairs", "live"),
+    *("formulas", "question", "methods", "gradients", "training"),
+    *("postings", "queries", "pairs", "live", "layers", "layerscores"),
+    *("synonyms", "textsimilarity", "sources"),
     *("request", "checkpoints", "indexing"),
     *("workspace", "scoring"),
     *("results", "stages", "build", "demo", "explanation", "explain", "effects"),
@@ -33,13 +34,18 @@ FLOORS = [
     *("corpus", "deciding", "rule_store", "review", "bulk", "queues", "rules", "agreement"),
     *("rewrite", "fixlist", "fixfile", "train_file", "apply", "bundle"),
     *("retraining_changes", "retraining_store", "retraining_texts", "retraining_recipe", "retraining_cnn", "retraining_rows"),
-    *("retraining_training", "retraining_plan", "retraining"),
+    *("retraining_training", "retraining_plan", "retraining", "deletion", "evaluation"),
+    *("proposals", "paired", "whatif_store", "whatif", "whatif_words"),
+    "frames",
     "__init__",
-    *("commands_build", "commands_explain", "commands_mislabels", "commands_review"),
+    *("commands_build", "commands_explain", "commands_mislabels", "commands_review", "commands_evaluate", "commands_whatif"),
     "__main__",
 ]
 
-PRINTING = {"__main__", "commands_build", "commands_explain", "commands_mislabels", "commands_review"}
+PRINTING = {
+    "__main__",
+    *("commands_build", "commands_explain", "commands_mislabels", "commands_review", "commands_evaluate", "commands_whatif"),
+}
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 45
 
 

@@ -1,0 +1,238 @@
+"""Deletion curves of a workspace (section 2.2): do the examples that a method names matter to the model retrained?
+
+    evaluate(workspace, EvaluationSettings(methods=("tracin-we-topk",), ks=(10, 20), test_points=8, retrains=3))
+    evaluation_tables(workspace)        # what was evaluated before, without PyTorch
+
+Every retraining is kept, so an evaluation that was interrupted, or that asks for more, goes on from there.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from influence.deletion import DIRECTIONS, areas, balanced, curves, deletion, least_similar
+from influence.encoding import FloatArray, IntArray, Progress, silent
+from influence.errors import SettingsError
+from influence.files import load_array
+from influence.methods import DEFAULT_METHOD, extremes, get_method
+from influence.retraining import check_change, check_trained_here, retrain, seeds_of
+from influence.retraining_changes import Change, Run
+from influence.retraining_store import open_store
+from influence.scoring import scores_of, sources
+from influence.workspace import Workspace
+
+CONTROLS = ("random", "random-same-label")  # always evaluated beside the methods asked for
+NO_OVERLAP_CANDIDATES, NO_OVERLAP_SHARE = 5_000, 0.1  # the paper takes 5,000 of 50,000
+MOST_RETRAINS = 1_000
+CONTROL_STAGE = "retrain controls"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """What is evaluated, and how surely."""
+
+    methods: tuple[str, ...] = (DEFAULT_METHOD, "tracin-last")
+    ks: tuple[int, ...] = (10, 20, 50, 100)  # how many examples are removed
+    test_points: int = 20
+    retrains: int = 3
+    seed: int = 0  # of the choice of test examples
+    no_overlap: bool = False  # only examples with few words in common with the test example are removed (section 5)
+    freeze_embedding: bool = False  # the retrained models keep their initial word embedding (appendix J)
+    with_bias: bool = False  # see `scores_of`
+
+    def __post_init__(self) -> None:
+        for method in self.methods:
+            get_method(method)
+        object.__setattr__(self, "methods", tuple(dict.fromkeys((*self.methods, *CONTROLS))))
+        object.__setattr__(self, "ks", tuple(sorted(set(self.ks))))
+        if not self.ks or self.ks[0] < 1:
+            raise SettingsError(f"--k {','.join(map(str, self.ks)) or 'of nothing'}: give whole numbers of 1 or more")
+        if self.test_points < 1:
+            raise SettingsError(f"--test-points {self.test_points}: must be 1 or more")
+        if not 1 <= self.retrains <= MOST_RETRAINS:
+            raise SettingsError(f"--retrains {self.retrains}: must be from 1 to {MOST_RETRAINS:,}")
+        if self.seed < 0:
+            raise SettingsError(f"--seed {self.seed}: must be 0 or more")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Deletion curves, as frames; `settings` are those of `EvaluationSettings`, and what came of them.
+
+    `curves`: method, direction ("+": proponents removed, "-": opponents), k, measure ("probability" of the true label, or
+    "margin", in nats), mean, low, high (95 % bootstrap interval over test examples).
+    `areas`: AUC-DEL: method, direction, measure, mean, low, high, and over_random, over_random_low, over_random_high: the
+    same less that of random removal, paired by test example.
+    `points`: method, direction, k, test_id, label, removed (how many examples were), control (mean probability of the
+    true label with nothing removed), probability and margin (mean differences over the retrainings).
+    """
+
+    name: str
+    settings: dict[str, Any]
+    finished_at: str
+    curves: pd.DataFrame
+    areas: pd.DataFrame
+    points: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Removal:
+    """Removing the k strongest of a method for one test example."""
+
+    method: str
+    direction: str
+    k: int
+    test: int
+    change: Change
+
+
+def evaluate(
+    workspace: Workspace,
+    settings: EvaluationSettings,
+    *,
+    device: str = "auto",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Evaluation | None:
+    """Remove, retrain and compare; the result is kept in the workspace. None where `cancelled` said to stop.
+
+    Raises `SettingsError` for settings that do not fit the workspace, before anything is trained.
+    """
+    told = progress or silent
+    check_trained_here(workspace)
+    tests = _test_examples(workspace, settings)
+    _check_ks(workspace, settings)
+    removals = list(_removals(workspace, settings, tests, told))
+    labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
+    for removal in removals:
+        check_change(workspace, removal.change, labels_N)
+    seeds = seeds_of(workspace, settings.retrains)
+    found: dict[tuple[Run, int], FloatArray] = {}  # label probabilities of a test example, by run
+    for stage, wanted in _stages(removals, seeds, tests.tolist()):
+        # Of the controls the whole split is kept: others compare with them too.
+        for result in retrain(
+            workspace,
+            list(wanted),
+            tests=None if stage == CONTROL_STAGE else wanted,
+            freeze_embedding=settings.freeze_embedding,
+            device=device,
+            stage=stage,
+            progress=told,
+            cancelled=cancelled,
+        ):
+            own = wanted[result.run]
+            rows_MY = result.probabilities_MY[own] if stage == CONTROL_STAGE else result.probabilities_MY
+            found.update({(result.run, test): row_Y for test, row_Y in zip(own, rows_MY, strict=True)})
+    if cancelled():
+        return None
+    return _kept(workspace, settings, _points(workspace, removals, seeds, found), seeds)
+
+
+def _stages(removals: list[_Removal], seeds: list[int], tests: list[int]) -> Iterator[tuple[str, dict[Run, list[int]]]]:
+    """What to retrain, and the test examples that each run is wanted for; equal sets of examples are one run."""
+    yield CONTROL_STAGE, {Run(seed): tests for seed in seeds}
+    wanted: dict[Run, list[int]] = {}
+    for seed in seeds:
+        for removal in removals:
+            if removal.change and removal.test not in (own := wanted.setdefault(Run(seed, removal.change), [])):
+                own.append(removal.test)
+    yield "retrain", wanted
+
+
+def evaluation_tables(workspace: Workspace) -> list[Evaluation]:
+    """The evaluations of the workspace's build, the latest first; needs no PyTorch."""
+    store = open_store(workspace)
+    if not store.exists:
+        return []
+    with store.opened() as file:
+        return [
+            Evaluation(
+                name,
+                json.loads(settings),
+                finished_at,
+                *(file.table_of(f"deletion_{table}", name) for table in ("curves", "areas", "points")),
+            )
+            for name, settings, finished_at in file.evaluations(store.build)
+        ]
+
+
+def _test_examples(workspace: Workspace, settings: EvaluationSettings) -> IntArray:
+    labels_M = load_array(workspace.build / "index" / "test" / "labels.npy")
+    try:
+        return balanced(labels_M, settings.test_points, settings.seed)
+    except ValueError as error:
+        label = int(error.args[0])
+        count, classes = int((labels_M == label).sum()), len(np.unique(labels_M))
+        raise SettingsError(
+            f"--test-points {settings.test_points}: they are spread evenly over the classes, and only {count:,} test examples "
+            f"are labelled {workspace.info.labels[label]!r}; give at most {count * classes:,}"
+        ) from error
+
+
+def _check_ks(workspace: Workspace, settings: EvaluationSettings) -> None:
+    most = _candidates(workspace) if settings.no_overlap else workspace.info.n_train
+    if settings.ks[-1] >= most:
+        what = "training examples without word overlap are considered" if settings.no_overlap else "training examples there are"
+        raise SettingsError(f"--k {settings.ks[-1]}: must be less than {most:,}, as many {what}")
+
+
+def _candidates(workspace: Workspace) -> int:
+    return min(NO_OVERLAP_CANDIDATES, int(NO_OVERLAP_SHARE * workspace.info.n_train))
+
+
+def _removals(workspace: Workspace, settings: EvaluationSettings, tests: IntArray, progress: Progress) -> Iterator[_Removal]:
+    """Every set of examples to remove; one that no score is above (or below) 0 for is left out of its set."""
+    considered = _considered(workspace, tests) if settings.no_overlap else None
+    for method in settings.methods:
+        scores_MN = scores_of(workspace, method, tests.tolist(), with_bias=settings.with_bias, progress=progress)
+        for row, test in enumerate(tests.tolist()):
+            scores_N = scores_MN[row]
+            if considered is not None:
+                scores_N = np.where(considered[row], scores_N, 0.0)
+            strongest = extremes(scores_N, workspace.tie_ranks_N, settings.ks[-1])
+            for direction, examples in zip(DIRECTIONS, strongest, strict=True):
+                for k in settings.ks:
+                    yield _Removal(method, direction, k, test, Change(removed=tuple(examples[:k].tolist())))
+
+
+def _considered(workspace: Workspace, tests: IntArray) -> Any:
+    """Which training examples have the least word overlap with each test example, by tf-idf similarity, shape (M, N)."""
+    considered_MN = np.zeros((len(tests), workspace.info.n_train), dtype=np.bool_)
+    for row, test in enumerate(tests.tolist()):
+        query = replace(workspace.queries[test], text=workspace.store.joined_texts("test", test)[0])
+        similarities_N = sources(workspace).text_similarities(query)
+        considered_MN[row, least_similar(similarities_N, workspace.tie_ranks_N, _candidates(workspace))] = True
+    return considered_MN
+
+
+def _points(
+    workspace: Workspace, removals: list[_Removal], seeds: list[int], found: dict[tuple[Run, int], FloatArray]
+) -> pd.DataFrame:
+    examples = workspace.store.examples("test", {removal.test for removal in removals})
+    lookup = {name: number for number, name in enumerate(workspace.info.labels)}
+    rows = []
+    for removal in removals:
+        example = examples[removal.test]
+        label = lookup[example.label]
+        controls_RY, removed_RY = (
+            np.stack([found[Run(seed, change), removal.test] for seed in seeds]) for change in (Change(), removal.change)
+        )
+        about = (removal.method, removal.direction, removal.k, example.id, example.label, len(removal.change.removed))
+        before = float(controls_RY[:, label].mean(dtype=np.float64))
+        rows.append((*about, before, *deletion(removed_RY, controls_RY, label)))
+    names = ["method", "direction", "k", "test_id", "label", "removed", "control", "probability", "margin"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _kept(workspace: Workspace, settings: EvaluationSettings, points: pd.DataFrame, seeds: list[int]) -> Evaluation:
+    store = open_store(workspace)
+    about = {**asdict(settings), "seeds": seeds}
+    name = hashlib.sha256(json.dumps([store.build, about]).encode()).hexdigest()[:16]
+    frames = {"curves": curves(points), "areas": areas(points), "points": points}
+    finished_at = store.save_evaluation(name, about, {f"deletion_{table}": frame for table, frame in frames.items()})
+    return Evaluation(name, json.loads(json.dumps(about)), finished_at, frames["curves"], frames["areas"], points)
