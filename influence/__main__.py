@@ -10,6 +10,7 @@ from influence import (
     WordtraceError,
     __version__,
     commands_build,
+    commands_check,
     commands_evaluate,
     commands_explain,
     commands_mislabels,
@@ -17,7 +18,15 @@ from influence import (
     commands_whatif,
 )
 
-COMMANDS = (commands_build, commands_explain, commands_mislabels, commands_review, commands_evaluate, commands_whatif)
+COMMANDS = (
+    commands_build,
+    commands_check,
+    commands_explain,
+    commands_mislabels,
+    commands_review,
+    commands_evaluate,
+    commands_whatif,
+)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from influence.dataset import Columns
 from influence.encoding import Progress
 from influence.errors import SettingsError
 from influence.mislabels import has_suspects
+from influence.preparing import DEFAULT_SHARE, MOST_TEST, Preparation, is_needed, prepare_files
 from influence.progress import ProgressLine
 from influence.workspace import WorkspaceInfo
 
+PROGRESS_EVERY = 2.0  # seconds, in a log: the app reads how far a build is from it
 SERVER = Path(__file__).parent.parent / "pages" / "shared" / "server.py"
 
 
@@ -41,12 +44,18 @@ def add(commands: Any) -> None:
 
 def _add_data(data: Any) -> None:
     data.add_argument("--train", required=True, metavar="FILE")
-    data.add_argument("--test", required=True, metavar="FILE")
+    data.add_argument("--test", metavar="FILE", help="default: a part of --train is set aside, see --test-share")
     data.add_argument("--workspace", required=True, metavar="DIR")
     data.add_argument("--text", default="text", metavar="COL")
     data.add_argument("--text-pair", metavar="COL", help="column of the second text of a pair")
     data.add_argument("--label", default="label", metavar="COL")
     data.add_argument("--id", metavar="COL", help="column of stable ids (default: row number from 0)")
+    about = f"without --test: part of each label's rows to test on, at most {MOST_TEST:,} in all (default {DEFAULT_SHARE})"
+    data.add_argument("--test-share", type=float, metavar="X", help=about)
+    about = "leave out rows without a text or a label, and test rows whose label training never has"
+    data.add_argument("--drop-unusable", action="store_true", help=about)
+    about = "give labels that differ in capitals or spaces only the spelling that occurs most"
+    data.add_argument("--merge-labels", action="store_true", help=about)
 
 
 def _add_model(model: Any) -> None:
@@ -86,15 +95,15 @@ def _demo(options: argparse.Namespace) -> None:
 
 def _build(options: argparse.Namespace) -> None:
     from influence.build import BuildRequest, build_workspace, training_settings
-    from influence.dataset import Columns
 
     given = {name: getattr(options, name) for name in ("epochs", "learning_rate", "optimizer", "batch_size", "seed")}
     if options.checkpoints is not None and (extra := [name for name, value in given.items() if value is not None]):
         raise SettingsError(f"--{extra[0].replace('_', '-')} is a setting of training; it does not go with --checkpoints")
+    train, test, columns = _data(options)
     request = BuildRequest(
-        train=options.train,
-        test=options.test,
-        columns=Columns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id),
+        train=train,
+        test=test,
+        columns=columns,
         model=options.model,
         num_hidden_layers=options.num_hidden_layers,
         checkpoints=options.checkpoints,
@@ -104,10 +113,31 @@ def _build(options: argparse.Namespace) -> None:
         store_rest=options.index == "all",
         bf16=options.precision == "bf16",
     )
-    with ProgressLine(sys.stderr) as progress:
+    with ProgressLine(sys.stderr, every=PROGRESS_EVERY) as progress:
         info = build_workspace(options.workspace, request, device=options.device, resume=options.resume, progress=progress)
         _rank_suspects(options.workspace, progress)
     _print_built(options.workspace, info)
+
+
+def _data(options: argparse.Namespace) -> tuple[str, str, Columns]:
+    """The files to build from and the columns to read them by; prepared where they cannot be used as they are."""
+    columns = Columns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id)
+    share = options.test_share
+    if options.test is not None and share is not None:
+        raise SettingsError("--test-share sets a part of --train aside; it does not go with --test")
+    settings = Preparation(
+        drop_unusable=options.drop_unusable,
+        merge_labels=options.merge_labels,
+        test_share=DEFAULT_SHARE if share is None else share,
+        seed=options.seed or 0,
+    )
+    if not is_needed(options.test, settings):
+        return options.train, options.test, columns
+    prepared = prepare_files(Path(options.workspace), options.train, options.test, columns, settings)
+    rows, left_out = prepared.record["rows"], prepared.record["left_out"]
+    left = f", {left_out:,} left out" if left_out else ""
+    print(f"note: {rows['train']:,} training and {rows['test']:,} test rows{left}: {prepared.train}", file=sys.stderr)
+    return prepared.train, prepared.test, prepared.columns
 
 
 def _rank_suspects(path: str, progress: Progress) -> None:

@@ -103,7 +103,7 @@ def _filled(table: Table, name: str, option: str) -> list[str]:
     odd = next((v for v in column if not (v is None or isinstance(v, str | int | float | Decimal | date))), None)
     if odd is not None:
         raise DataError(f"{option} {name!r}: {table.source!r} holds {type(odd).__name__} values there, not texts or numbers")
-    values = [_as_text(value) for value in column]
+    values = [as_text(value) for value in column]
     broken = [row for row, value in enumerate(values) if not _is_unicode(value)]
     if broken:
         raise DataError(
@@ -127,8 +127,8 @@ def _is_unicode(value: str) -> bool:
     return True
 
 
-def _as_text(value: Any) -> str:
-    """Labels and ids may be numbers; a whole float is how a column of integers with gaps is stored."""
+def as_text(value: Any) -> str:
+    """A cell as text, "" where it is missing; labels and ids may be numbers, and a whole float is an integer beside gaps."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     if isinstance(value, float) and value.is_integer():

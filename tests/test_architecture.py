@@ -22,12 +22,13 @@ FLOORS = [
     *("files", "store"),
     *("tables", "dataset"),
     *("encoding", "cnn", "model"),
+    *("columns", "duplicates", "datareport", "findings", "preparing"),
     *("formulas", "question", "methods", "gradients", "training"),
     *("postings", "queries", "pairs", "live", "layers", "layerscores"),
     *("synonyms", "textsimilarity", "sources"),
     *("request", "checkpoints", "indexing"),
     *("workspace", "scoring"),
-    *("results", "stages", "build", "demo", "explanation", "explain", "effects"),
+    *("results", "stages", "build", "estimates", "demo", "explanation", "explain", "effects"),
     *("derived", "dendrogram", "heldout", "modelsignals", "wordsignals", "suspicion", "suspect_rows", "suspect_store"),
     *("cluster_store", "clusterwords", "crossvalidation", "mislabels", "suspecting", "clusters", "clustering"),
     *("events", "journal", "review_store", "queue_store", "review_log", "review_state"),
@@ -39,12 +40,14 @@ FLOORS = [
     "frames",
     "__init__",
     *("commands_build", "commands_explain", "commands_mislabels", "commands_review", "commands_evaluate", "commands_whatif"),
+    "commands_check",
     "__main__",
 ]
 
 PRINTING = {
     "__main__",
     *("commands_build", "commands_explain", "commands_mislabels", "commands_review", "commands_evaluate", "commands_whatif"),
+    "commands_check",
 }
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 45
 

@@ -1,0 +1,99 @@
+"""Guessing which columns hold what, from their names and their first values. A guess is shown, never acted on unseen."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from influence.dataset import Columns, as_text
+from influence.errors import DataError
+from influence.tables import Table
+
+GUESS_RULE = (
+    "A column is taken by its name where the name is a usual one. Otherwise the label is the column with the fewest values "
+    "(two at least, each standing in more rows than one), and the text is the one with the longest values. An id has a usual "
+    "name and another value in every row."
+)
+GUESSED_FROM = 1_000  # rows
+PAIRS = (
+    ("premise", "hypothesis"), ("sentence1", "sentence2"), ("question1", "question2"), ("text1", "text2"), ("texta", "textb"),
+    ("query", "passage"), ("question", "sentence"), ("question", "context"),
+)  # fmt: skip
+TEXTS = (
+    "text", "sentence", "review", "content", "comment", "commenttext", "message", "utterance", "body", "tweet", "post",
+    "document", "description", "question", "query", "premise", "headline", "title", "sms", "email", "abstract",
+)  # fmt: skip
+LABELS = (
+    "label", "labels", "labeltext", "labelname", "class", "category", "target", "sentiment", "intent", "topic", "tag", "y",
+    "goldlabel", "gold", "polarity", "rating", "stars", "emotion", "toxic", "spam", "type",
+)  # fmt: skip
+IDS = ("id", "uid", "uuid", "guid", "key", "rowid", "exampleid", "textid", "reviewid", "commentid", "tweetid", "documentid")
+MOST_LABELS = 500
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The columns by role (None: no column looks like it), and why each was taken."""
+
+    text: str | None
+    text_pair: str | None
+    label: str | None
+    id: str | None
+    reasons: dict[str, str]
+
+    def columns(self) -> Columns:
+        """The columns to read by. Raises `DataError` where no text or no label was found."""
+        if self.text is None or self.label is None:
+            missing = "text" if self.text is None else "label"
+            raise DataError(f"no column looks like the {missing}; name it with --{missing}")
+        return Columns(text=self.text, text_pair=self.text_pair, label=self.label, id=self.id)
+
+
+def guess_columns(table: Table) -> Guess:
+    """Which columns hold the text, a second text, the label and the id; `GUESS_RULE` says how they are told."""
+    values = {name: [as_text(value) for value in column[:GUESSED_FROM]] for name, column in table.columns.items()}
+    plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(values)}
+    found: dict[str, str | None] = {"text": None, "text_pair": None, "label": None, "id": None}
+    reasons: dict[str, str] = {}
+
+    def take(role: str, name: str | None, reason: str) -> None:
+        if name is not None and found[role] is None:
+            found[role], reasons[role] = name, reason
+
+    taken_id = next((plain[name] for name in IDS if name in plain and _all_differ(values[plain[name]])), None)
+    take("id", taken_id, "its name, and no value stands twice")
+    take("label", _named(plain, LABELS), "its name")
+    pair = next(((plain[a], plain[b]) for a, b in PAIRS if a in plain and b in plain), None)
+    if pair is not None and found["label"] not in pair:
+        take("text", pair[0], "its name, beside that of the second text")
+        take("text_pair", pair[1], "its name, beside that of the first text")
+    take("text", _named(plain, TEXTS, without=(found["label"], found["id"])), "its name")
+    rest = [name for name in values if name not in found.values()]
+    take("label", _fewest_values(values, rest), "it has the fewest values")
+    rest = [name for name in values if name not in found.values()]
+    take("text", max(rest, key=lambda name: _mean_length(values[name]), default=None), "it has the longest values")
+    return Guess(**found, reasons=reasons)
+
+
+def head(table: Table, rows: int) -> list[dict[str, Any]]:
+    """The first rows, each a mapping of column to value as text."""
+    shown = min(rows, len(table))
+    return [{name: as_text(column[row]) for name, column in table.columns.items()} for row in range(shown)]
+
+
+def _named(plain: dict[str, str], names: Sequence[str], without: Sequence[str | None] = ()) -> str | None:
+    return next((plain[name] for name in names if name in plain and plain[name] not in without), None)
+
+
+def _all_differ(values: list[str]) -> bool:
+    return len(set(values)) == len(values)
+
+
+def _fewest_values(values: dict[str, list[str]], names: list[str]) -> str | None:
+    counts = {name: len(set(values[name])) for name in names}
+    fitting = [name for name in names if 2 <= counts[name] <= min(MOST_LABELS, len(values[name]) / 2)]
+    return min(fitting, key=lambda name: counts[name], default=None)
+
+
+def _mean_length(values: list[str]) -> float:
+    return sum(map(len, values)) / max(len(values), 1)

@@ -1,0 +1,208 @@
+"""What a build will take in time, memory and disk, from a small build of the same request on a part of the data.
+
+    estimate = estimate_build(request, train, test)
+
+A part of the rows, drawn at random, goes through every stage of a real build, one epoch long, in a temporary folder. Each
+stage's time and files are scaled by what they grow with: rows, epochs, checkpoints, pairs of a test and a training row.
+"""
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from influence.checkpoints import OPTIMIZER
+from influence.datareport import Spread
+from influence.dataset import Dataset, check_labels, label_names
+from influence.encoding import Encoding, Progress, silent
+from influence.errors import SettingsError
+from influence.files import file_sizes
+from influence.model import resolve_device
+from influence.request import BuildRequest
+from influence.stages import BuildStages
+
+SAMPLE_TRAIN, SAMPLE_TEST = 256, 64
+LOW, HIGH = 0.8, 1.3  # a small build's first batches wait for caches, and its few rows may be shorter or longer than most
+SCORES_BYTES = 128 << 20  # the largest block of scores held at once, see `results`
+TEXT_COPIES = 6  # Python strings, their rows on the way into DuckDB, tokens and spans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What to expect of a build on this machine."""
+
+    rows: int
+    test_rows: int
+    sample_rows: int
+    sample_test_rows: int
+    sample_seconds: float
+    epochs: int
+    low: float  # seconds on this machine with nothing else to do: from the processor time that the sample took
+    high: float  # seconds while it is as busy as it is now: from the time that passed
+    stages: dict[str, float]  # seconds by stage, as busy as now
+    memory: int  # bytes, the most that is held at once
+    disk: int  # bytes that stay
+    disk_peak: int  # bytes while it runs
+    tokens: Spread  # of a training example, start and end tokens included, cut at `max_length`
+    max_length: int
+    truncated: float  # share of training examples that are cut there
+    device: str
+
+
+def estimate_build(
+    request: BuildRequest, train: Dataset, test: Dataset, *, device: str = "auto", seed: int = 0, progress: Progress = silent
+) -> Estimate:
+    """Measure a small build and scale it. Raises a `WordtraceError` where the build itself would."""
+    if request.training is None:
+        raise SettingsError("an import of checkpoints is not estimated: it trains nothing")
+    names = label_names(train)
+    check_labels(test, names)
+    epochs = request.training.epochs_for(len(train))
+    small = replace(request, training=replace(request.training, epochs=1))
+    generator = np.random.default_rng(seed)
+    parts = {"train": _part(train, SAMPLE_TRAIN, generator), "test": _part(test, SAMPLE_TEST, generator)}
+    processor = resolve_device(device)
+    clock = _Clock(progress)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="wordtrace-estimate-") as name:
+        folder = Path(name)
+        BuildStages(folder, small, parts, names, processor, clock).run()
+        clock.stop()
+        files = file_sizes(folder)
+        encoding = Encoding.load(folder / "index" / "train" / "encoding")
+        tokens, truncated = Spread.of(encoding.lengths_N.tolist()), float(np.mean(encoding.truncated_N))
+    scale = _Scale(len(train) / len(parts["train"]), len(test) / len(parts["test"]), epochs)
+    stages = {name: stage.scaled(0, scale.time(name)) for name, stage in clock.stages.items()}
+    alone = sum(stage.scaled(1, scale.time(name)) for name, stage in clock.stages.items()) / torch.get_num_threads()
+    disk = sum(size * scale.size(file) for file, size in files.items())
+    spool = sum(size * scale.rows for file, size in files.items() if file.startswith("index/train/0/"))
+    optimizer = 2 * sum(size for file, size in files.items() if file.endswith(".safetensors"))
+    return Estimate(
+        rows=len(train),
+        test_rows=len(test),
+        sample_rows=len(parts["train"]),
+        sample_test_rows=len(parts["test"]),
+        sample_seconds=time.monotonic() - started,
+        epochs=epochs,
+        low=LOW * min(alone, sum(stages.values())),
+        high=HIGH * sum(stages.values()),
+        stages=stages,
+        memory=_memory(train, test),
+        disk=int(disk),
+        disk_peak=int(disk + max(spool, optimizer)),
+        tokens=tokens,
+        max_length=request.max_length,
+        truncated=truncated,
+        device=processor.type,
+    )
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """How much larger the real build is in training rows and test rows, and how many epochs it has."""
+
+    rows: float
+    test_rows: float
+    epochs: int
+
+    def time(self, stage: str) -> float:
+        """The factor of a stage's time."""
+        rules: dict[str, Callable[[], float]] = {
+            "tokenizer": lambda: self.rows,
+            "tokenize train": lambda: self.rows,
+            "tokenize test": lambda: self.test_rows,
+            "train": lambda: self.rows * self.epochs,
+            "gradients train": lambda: self.rows * self.epochs,
+            "gradients test": lambda: self.test_rows * self.epochs,
+            "results": lambda: self.rows,
+            # A test example costs the same for its stored hundreds whatever N, and a little more for every training row.
+            "influences": lambda: self.test_rows * (1 + self.epochs * self.rows / SAMPLE_TRAIN),
+        }
+        return rules[stage]()
+
+    def size(self, file: str) -> float:
+        """The factor of a file's size."""
+        if file.startswith("checkpoints/"):
+            return 1 if "/tokenizer/" in file or file.endswith(OPTIMIZER) else self.epochs
+        if file.startswith("index/train/"):
+            return self.rows * (1 if "/encoding/" in file else self.epochs)
+        if file.startswith("index/test/"):
+            return self.test_rows * (1 if "/encoding/" in file else self.epochs)
+        return max(self.test_rows, self.rows) if file.endswith(".duckdb") else 1
+
+
+@dataclass
+class _Stage:
+    """What a stage's reports said: (seconds passed, processor seconds, done) at its begin, its first and its last report."""
+
+    begin: tuple[float, float, int]
+    first: tuple[float, float, int]
+    last: tuple[float, float, int]
+    total: int
+
+    def scaled(self, which: int, factor: float) -> float:
+        """The whole stage's seconds (`which` 0: passed, 1: of the processor) when it has `factor` times as much to do.
+
+        What comes before the first report is made once: a library's first steps take many times as long as the others.
+        """
+        start = self.first[which] - self.begin[which]
+        new = self.last[2] - self.first[2]
+        if new <= 0:
+            return start * factor
+        each = (self.last[which] - self.first[which]) / new
+        return start + each * max(0.0, factor * self.total - self.first[2])
+
+
+class _Clock:
+    """Times the stages by their progress reports."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.stages: dict[str, _Stage] = {}
+        self._progress, self._before = progress, (time.monotonic(), time.process_time(), 0)
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        now = (time.monotonic(), time.process_time(), done)
+        kind = _kind(stage)
+        if kind in self.stages:
+            self.stages[kind].last = now
+        else:
+            self.stages[kind] = _Stage(self._before, now, now, total)
+        self._before = now
+        self._progress("measuring on a sample", len(self.stages), len(self.stages) + 1)
+
+    def stop(self) -> None:
+        """The time since the last report belongs to closing the results."""
+        now = (time.monotonic(), time.process_time(), 1)
+        self.stages["results"] = _Stage(self._before, now, now, 1)
+
+
+def _kind(stage: str) -> str:
+    """`train epoch 1` and `gradients 1/1 train` without their numbers."""
+    if stage.startswith("train epoch"):
+        return "train"
+    return " ".join(word for word in stage.split() if "/" not in word)
+
+
+def _part(data: Dataset, count: int, generator: np.random.Generator) -> Dataset:
+    rows = np.sort(generator.choice(len(data), size=min(count, len(data)), replace=False)).tolist()
+    pairs = None if data.pairs is None else [data.pairs[row] for row in rows]
+    return replace(
+        data,
+        ids=[data.ids[row] for row in rows],
+        texts=[data.texts[row] for row in rows],
+        pairs=pairs,
+        labels=[data.labels[row] for row in rows],
+    )
+
+
+def _memory(train: Dataset, test: Dataset) -> int:
+    """What this process has held at most, which has the model and its batches in it, and what grows with the data."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    characters = sum(sum(map(len, texts)) for data in (train, test) for texts in (data.texts, data.pairs or []))
+    return peak + TEXT_COPIES * characters + min(SCORES_BYTES, 8 * len(train) * len(test)) * 2

@@ -1,0 +1,120 @@
+"""What a data report comes to, in words: what stops a build, what can be mended on the way, what is worth a look."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from influence.datareport import DataReport, Rows
+
+Level = Literal["stop", "mend", "look", "fine"]
+IMBALANCED = 10.0  # most frequent label over rarest, from which it is worth saying
+FEW = 5  # rows of a label, below which nothing can be learnt of it
+MANY_LABELS = 500
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One remark. `stop`: no build as it is; `mend`: none either, but `prepare` mends it; `look`; `fine`: nothing found."""
+
+    level: Level
+    what: str
+    advice: str
+
+
+def findings(report: DataReport) -> list[Finding]:
+    """The remarks on a report, the gravest first."""
+    order: dict[Level, int] = {"stop": 0, "mend": 1, "look": 2, "fine": 3}
+    found = [*_stops(report), *_mends(report), *_repeated(report), *_overlap(report), *_classes(report)]
+    if not any(finding.level != "fine" for finding in found):
+        found.append(Finding("fine", "Nothing stands in the way of a build.", ""))
+    return sorted(found, key=lambda finding: order[finding.level])
+
+
+def _stops(report: DataReport) -> Iterator[Finding]:
+    labels = [label for label in report.labels if label.train]
+    if not labels:
+        yield Finding("stop", "No row has both a text and a label.", "Choose other columns.")
+    elif len(labels) == 1:
+        yield Finding(
+            "stop",
+            f"Every row has the label {labels[0].label[:60]!r}.",
+            "A classifier needs two classes at least. Is another column the label?",
+        )
+    elif len(labels) > MANY_LABELS or len(labels) > max(2, report.rows / 2):
+        advice = "Is another column the label? A label should stand in many rows."
+        yield Finding("stop", f"{len(labels):,} different labels in {report.rows:,} rows.", advice)
+    if report.repeated_ids.count:
+        what = f"{_rows(report.repeated_ids)} with an id that stood before."
+        yield Finding("stop", what, "Ids must be unique. Choose another id column, or none: then the row numbers are the ids.")
+
+
+def _mends(report: DataReport) -> Iterator[Finding]:
+    leave_out = "They can be left out of the build."
+    if report.empty_texts.count:
+        yield Finding("mend", f"{_rows(report.empty_texts)} without a text.", leave_out)
+    if report.empty_labels.count:
+        yield Finding("mend", f"{_rows(report.empty_labels)} without a label.", leave_out)
+    if report.test_empty.count:
+        yield Finding("mend", f"{_rows(report.test_empty)} of the test file without a text or a label.", leave_out)
+    if report.variants:
+        shown = "; ".join(" = ".join(repr(name[:40]) for name in group[:4]) for group in report.variants[:3])
+        more = "; …" if len(report.variants) > 3 else ""
+        what = f"Labels that differ in capitals or spaces only: {shown}{more}."
+        yield Finding("mend", what, "They can be made one, in the spelling that occurs most.")
+    if report.unknown_labels.count:
+        what = f"{_rows(report.unknown_labels)} of the test file with a label that training never has."
+        yield Finding("mend", what, "They can be left out of the build. Is it the right test file?")
+
+
+def _repeated(report: DataReport) -> Iterator[Finding]:
+    if report.n_conflicts:
+        what = f"{_count(report.n_conflicts, 'text stands', 'texts stand')} with two labels or more."
+        yield Finding("look", what, "One of the labels must be wrong: they will be among the suspects.")
+    if report.repeats.count:
+        what = f"{_rows(report.repeats)} whose text stood in an earlier row."
+        yield Finding("look", what, "Each counts as a training example of its own; a repeated text pulls with its full number.")
+    near = report.near
+    if near.pairs:
+        part = "" if near.compared == near.of else f" (among {near.compared:,} of {near.of:,} texts, taken at random)"
+        differing = f"; {_count(near.differing, 'pair has', 'pairs have')} two labels" if near.differing else ""
+        what = f"{near.texts:,} texts nearly repeat another, in {_count(near.pairs, 'pair', 'pairs')}{differing}{part}."
+        yield Finding("look", what, "Nearly: at least four fifths of the two texts' words, capitals aside, are in both.")
+
+
+def _overlap(report: DataReport) -> Iterator[Finding]:
+    if report.overlap.count:
+        share = report.overlap.count / max(report.test_rows or 0, 1)
+        what = f"{_rows(report.overlap)} of the test file ({share:.1%}) whose text stands in training too."
+        yield Finding("look", what, "The model has seen them: the test accuracy will look better than it is.")
+    if report.near_overlap.count:
+        what = f"{_rows(report.near_overlap)} of the test file that nearly repeat a training text."
+        yield Finding("look", what, "They, too, flatter the test accuracy.")
+
+
+def _classes(report: DataReport) -> Iterator[Finding]:
+    spellings = {name: group[0] for group in report.variants for name in group}
+    counts: dict[str, int] = {}
+    for label in report.labels:
+        name = spellings.get(label.label, label.label)
+        counts[name] = counts.get(name, 0) + label.train
+    counts = {name: count for name, count in counts.items() if count}
+    if len(counts) < 2:
+        return
+    most, rarest = max(counts, key=lambda name: counts[name]), min(counts, key=lambda name: counts[name])
+    if counts[most] >= IMBALANCED * counts[rarest]:
+        what = f"{most[:60]!r} has {counts[most] / counts[rarest]:,.0f} times the rows of {rarest[:60]!r}."
+        yield Finding("look", what, "A model can be right often by never saying the rare label; look at it by class.")
+    few = [name for name, count in counts.items() if count < FEW]
+    if few:
+        shown = ", ".join(repr(name[:40]) for name in few[:5]) + (", …" if len(few) > 5 else "")
+        what = f"{_count(len(few), 'label has', 'labels have')} fewer than {FEW} training rows: {shown}."
+        yield Finding("look", what, "Hardly anything can be learnt of them.")
+
+
+def _rows(rows: Rows) -> str:
+    shown = ", ".join(f"{row:,}" for row in rows.first) + (", …" if rows.count > len(rows.first) else "")
+    return f"{_count(rows.count, 'row', 'rows')} ({shown})"
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
