@@ -1,7 +1,8 @@
 """Wordtrace: the training examples, and the words in them, behind a text classifier's prediction.
 
-    from influence import open_workspace, explain
-    explanation = explain(open_workspace("workspaces/demo"), test_id="rt-0005")
+    from influence import Workspace
+    workspace = Workspace.open("workspaces/demo")
+    workspace.explain("a dull film")                # a pandas frame; workspace.suspects(), .clusters(), .fixes() are others
 
 A score above 0 is a proponent: training on that example lowered the loss on the explained label.
 """
@@ -19,11 +20,11 @@ from influence.errors import (
 )
 from influence.explain import all_scores, explain
 from influence.explanation import Explanation, Influence, Match, Sentence, Word
+from influence.frames import Workspace
 from influence.methods import DEFAULT_METHOD, METHODS, Method
 from influence.workspace import (
     CheckpointInfo,
     TestFilter,
-    Workspace,
     WorkspaceInfo,
     list_workspaces,
     open_workspace,

@@ -38,6 +38,7 @@ FLOORS = [
     *("retraining_training", "retraining_plan", "retraining", "deletion", "evaluation"),
     *("proposals", "paired", "whatif_store", "whatif", "whatif_words"),
     "frames",
+    "frames",
     "__init__",
     *("commands_build", "commands_explain", "commands_mislabels", "commands_review", "commands_evaluate", "commands_whatif"),
     "commands_check",

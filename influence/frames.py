@@ -1,0 +1,192 @@
+"""A workspace in a few lines of Python: what the command line and the app give, as pandas frames.
+
+Sign: a score above 0 is a proponent (training on it lowered the loss on the explained label), below 0 an opponent.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+
+from influence import workspace as stored
+from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters
+from influence.dataset import Columns
+from influence.encoding import Progress, silent
+from influence.errors import QueryError
+from influence.explain import all_scores, explain
+from influence.explanation import Influence, Sentence
+from influence.fixlist import Fix, fix_list
+from influence.methods import DEFAULT_METHOD, SpecialTokens
+from influence.mislabels import has_suspects, suspects
+from influence.review import read_reviews
+from influence.review_log import has_reviews
+
+
+class Workspace(stored.Workspace):
+    """A workspace, opened for reading, that answers in pandas frames.
+
+    >>> from influence import Workspace
+    >>> workspace = Workspace.open("workspaces/demo")      # doctest: +SKIP
+    >>> workspace.explain("a dull film", top=3)            # doctest: +SKIP
+    """
+
+    @classmethod
+    def open(cls, path: str | Path) -> Self:
+        """Open the published build. Raises `WorkspaceMissing`, `WorkspaceNewer` or, for a damaged one, `WorkspaceError`."""
+        found = stored.open_workspace(path)
+        found.close()
+        return cls(found.path, found.build, found.info)
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        train: str | Path,
+        test: str | Path,
+        text: str = "text",
+        text_pair: str | None = None,
+        label: str = "label",
+        id: str | None = None,
+        model: str = "cnn",
+        num_hidden_layers: int | None = None,
+        checkpoints: str | Path | None = None,
+        max_length: int = 128,
+        top_k: int = 10,
+        device: str = "auto",
+        resume: bool = False,
+        progress: Progress = silent,
+        **training: Any,
+    ) -> Self:
+        """Build a workspace as `python -m influence build` does, and open it.
+
+        `training` takes epochs, learning_rate, optimizer, batch_size and seed; `checkpoints` is a Trainer's output folder
+        to import instead. Raises a `WordtraceError` for bad data, models or settings.
+        """
+        from influence.build import BuildRequest, build_workspace, training_settings
+
+        request = BuildRequest(
+            train=str(train),
+            test=str(test),
+            columns=Columns(text=text, text_pair=text_pair, label=label, id=id),
+            model=model,
+            num_hidden_layers=num_hidden_layers,
+            checkpoints=None if checkpoints is None else str(checkpoints),
+            training=None if checkpoints is not None else training_settings(model, **training),
+            max_length=max_length,
+            top_k=top_k,
+        )
+        build_workspace(path, request, device=device, resume=resume, progress=progress)
+        return cls.open(path)
+
+    def explain(
+        self,
+        text: str | None = None,
+        *,
+        text_pair: str | None = None,
+        test_id: str | None = None,
+        train_id: str | None = None,
+        label: str | None = None,
+        method: str = DEFAULT_METHOD,
+        top: int = 10,
+        special_tokens: SpecialTokens = "include",
+    ) -> pd.DataFrame:
+        """The strongest proponents (largest score first), then the strongest opponents (most negative first).
+
+        Columns: kind, train_id, score, label, predicted, text, text_pair (of pairs) and words, the contribution of each word
+        of the explained sentence (they sum to the score; empty for methods without words). `frame.attrs` says what was
+        explained: id, text, label, predicted, probabilities, method. Raises `QueryError` as `influence.explain` does.
+        """
+        found = explain(
+            self,
+            test_id=test_id,
+            train_id=train_id,
+            text=text,
+            text_pair=text_pair,
+            label=label,
+            method=method,
+            top=top,
+            special_tokens=special_tokens,
+        )
+        sides = (("proponent", found.proponents), ("opponent", found.opponents))
+        rows = [_row(kind, influence, found.query) for kind, influences in sides for influence in influences]
+        columns = ["kind", "train_id", "score", "label", "predicted", "text", "text_pair", "words"]
+        frame = pd.DataFrame(rows, columns=[name for name in columns if self.info.has_pairs or name != "text_pair"])
+        query = found.query
+        frame.attrs = {
+            "id": query.id,
+            "text": query.text,
+            "label": found.label,
+            "predicted": query.predicted,
+            "probabilities": query.probabilities,
+            "method": found.method,
+        }
+        return frame
+
+    def scores(self, test_id: str, *, method: str = DEFAULT_METHOD) -> pd.DataFrame:
+        """Columns train_id, score: every training example, in the data's order. Raises `QueryError` for what is unknown."""
+        return all_scores(self, test_id=test_id, method=method)
+
+    def tests(self, filter: stored.TestFilter | None = None, *, top: int | None = None) -> pd.DataFrame:
+        """Columns id, texts, label, predicted, confidence, wrong: the test examples that match, wrong ones first."""
+        limit = self.info.n_test if top is None else top
+        return self.search_tests(filter or stored.TestFilter(), limit=limit)[1]
+
+    def suspects(self, top: int = 100, *, models: int | None = None, progress: Progress = silent) -> pd.DataFrame:
+        """The training examples most likely mislabelled, with suggested_label, suspicion (0 to 1), reason and every signal.
+
+        `models` trains that many held-out models first, where they are not there yet (a multiple of 5; 0: none); None takes
+        the ranking there is. Raises `QueryError` for a top below 1.
+        """
+        if top < 1:
+            raise QueryError(f"top={top}: must be 1 or more")
+        if models is not None or not has_suspects(self):
+            from influence.heldout import HeldOutSettings
+            from influence.suspecting import write_suspects
+
+            write_suspects(self.path, HeldOutSettings(models=models or 0), progress=progress)
+        return suspects(self, limit=top)[1]
+
+    def clusters(
+        self, *, threshold: float = DEFAULT_THRESHOLD, min_size: int = DEFAULT_MIN_SIZE, progress: Progress = silent
+    ) -> pd.DataFrame:
+        """Difficult examples that share a cause: number, words (its name), size, height, counts of labels, train_ids.
+
+        The dendrogram is computed the first time. Raises `QueryError` for a cut that cannot be.
+        """
+        from influence.clustering import write_clusters
+
+        self.suspects(top=1)
+        write_clusters(self.path, progress=progress)
+        found = clusters(self, threshold=threshold, min_size=min_size)
+        names = ["number", "words", "size", "height", "labels", "predictions", "suggestions", "train_ids"]
+        return pd.DataFrame([{name: getattr(one, name) for name in names} for one in found], columns=names)
+
+    def fixes(self, *, policy: str = "majority", reviewers: Collection[str] | None = None) -> pd.DataFrame:
+        """The reviewers' decisions as a fix list, one row a fix, its columns those that `export` writes; at first none."""
+        if not has_reviews(self.path):
+            return pd.DataFrame(columns=list(Fix._fields))
+        reviews = read_reviews(self)
+        try:
+            return pd.DataFrame(fix_list(reviews, policy=policy, reviewers=reviewers).fixes, columns=list(Fix._fields))
+        finally:
+            reviews.close()
+
+
+def _row(kind: str, influence: Influence, query: Sentence) -> dict[str, Any]:
+    train = influence.train
+    contributions: dict[str, float] = defaultdict(float)
+    for word, score in sorted(influence.test_words().items(), key=lambda item: -abs(item[1])):
+        contributions[query.words[word].text] += score  # words written alike are one
+    return {
+        "kind": kind,
+        "train_id": train.id,
+        "score": influence.score,
+        "label": train.label,
+        "predicted": train.predicted,
+        "text": train.text,
+        "text_pair": train.text_pair,
+        "words": dict(contributions),
+    }
