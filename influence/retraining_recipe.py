@@ -156,9 +156,8 @@ class Recipe:
     def _with_small_table(self, model: PreTrainedModel) -> PreTrainedModel:
         whole = model.get_input_embeddings()
         if len(self.used_V) < len(whole.weight):
-            small = nn.Embedding(len(self.used_V), whole.weight.shape[1], padding_idx=whole.padding_idx)
-            small.weight.data.copy_(whole.weight.data[torch.from_numpy(self.used_V)])
-            model.set_input_embeddings(small)
+            rows_VD = whole.weight.data[torch.from_numpy(self.used_V)]
+            model.set_input_embeddings(nn.Embedding.from_pretrained(rows_VD, freeze=False, padding_idx=whole.padding_idx))
         return model
 
     @torch.no_grad()

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from influence.encoding import FloatArray, IntArray
 from influence.training import TrainingSettings
 
 
@@ -42,10 +43,10 @@ class LazyRows:
         self.velocities = torch.zeros_like(rows_VD)
         self.updated_V = np.zeros(rows_VD.shape[-2], dtype=np.int64)
         self._settings = settings
-        self._powers_S4 = torch.from_numpy(_powers(settings, steps)).to(rows_VD.device)
+        self._powers_S4 = torch.from_numpy(_powers(settings, steps)).to(rows_VD)
         self._read: Any = None
 
-    def read(self, used_U: np.ndarray[Any, Any], step: int) -> torch.Tensor:
+    def read(self, used_U: IntArray, step: int) -> torch.Tensor:
         """Some rows as they stand before a step (counted from 1)."""
         at_U = torch.from_numpy(used_U).to(self.rows.device)
         rows, velocities = self.rows.index_select(-2, at_U), self.velocities.index_select(-2, at_U)
@@ -70,11 +71,11 @@ class LazyRows:
         self.updated_V[used_U] = step
 
 
-def _powers(settings: TrainingSettings, steps: int) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _powers(settings: TrainingSettings, steps: int) -> FloatArray:
     """A^s for s = 0..steps as (p from p, p from v, v from p, v from v): s steps of SGD with a gradient of zero."""
     rate, momentum, decay = settings.learning_rate, settings.momentum, settings.weight_decay
     one = np.array([[1 - rate * decay, -rate * momentum], [decay, momentum]])
     powers = [np.eye(2)]
     for _ in range(steps):
         powers.append(one @ powers[-1])
-    return np.stack(powers).reshape(-1, 4).astype(np.float32)
+    return np.stack(powers).reshape(-1, 4)

@@ -63,7 +63,7 @@ class Trainees:
         found, losses = self._gradients(wanted, given, inputs, labels, counts)
         with torch.no_grad():
             for weight, name in zip(self._trained, self._names, strict=False):
-                weight.grad = found[name]
+                weight.grad = found[name].contiguous()  # the fused optimizer reads memory as it lies
             self._optimizer.step()
             if self._rows is not None:
                 self._rows.update(weights[self._words].detach(), found[self._words], self._step)
