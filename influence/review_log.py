@@ -169,6 +169,14 @@ def open_log(folder: Path) -> ReviewLog:
         return _OPEN[folder]
 
 
+def close_log(folder: Path) -> None:
+    """Close the process's log of a workspace, if it has it open: its folder is about to move or to go."""
+    with _OPENING:
+        log = _OPEN.pop(folder.resolve(), None)
+    if log is not None:
+        log.close()
+
+
 def open_log_for_reading(folder: Path) -> ReviewLog:
     """The log of a workspace as it is now, in memory, mended first if nobody has it open; it keeps nobody from writing.
 

@@ -1,38 +1,40 @@
-"""Long commands on a workspace, one at a time and the others queued, each a process of its own.
+"""Long commands, one at a time in a queue's folder and the others waiting, each a process of its own.
 
-    WORKSPACE/jobs/ID/job.json    the command and what to call it; with `process.json` it has been started
-    WORKSPACE/jobs/ID/said        what it says on stderr: its progress, and in the end its complaint
-    WORKSPACE/jobs/ID/code        its exit code, where it has failed
+    QUEUE/jobs/ID/job.json    the command and what to call it; with `process.json` it has been started
+    QUEUE/jobs/ID/said        what it says on stderr: its progress, and in the end its complaint
+    QUEUE/jobs/ID/ended       its exit code, written as it ends, whether or not a server is there
+    QUEUE/jobs/ID/code        the same, where it has failed
 
-What a command finds out it keeps in the workspace itself, so the folder goes when it has ended well or was cancelled. All
-of this is on disk, so that a job outlives the page that started it, and the server too.
+A workspace is the queue of the commands on it; see `builds` for two others. What a command finds out it keeps elsewhere,
+so its folder goes when it has ended well or was cancelled. All of this is on disk, so that a job outlives the page that
+started it, and the server too.
 """
 
 import fcntl
 import json
-import os
 import re
 import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import influence
 from influence.files import write_json
+from pages.shared import processes
+from pages.shared.processes import KILLED, PROCESS, SAID
 
-ROOT = Path(__file__).parents[2]
 JOBS, LOCK = "jobs", "jobs.lock"
-JOB, PROCESS, SAID, CODE, CANCELLED = "job.json", "process.json", "said", "code", "cancelled"
+JOB, CODE, CANCELLED = "job.json", "code", "cancelled"
+BAD_INPUT = 2  # exit code
 POLL, PATIENCE = 0.1, 5.0  # seconds; a cancelled process that is still there after the second is killed
-TAIL_BYTES, LAST_LINES = 20_000, 6
-NICER = 5  # than the server, so that pages stay quick
+LAST_LINES = 6
 PROGRESS = re.compile(r"^(?P<stage>.+): (?P<done>[\d,]+) of (?P<total>[\d,]+) \(\d+%\)(?:, (?P<left>.+) left)?$")
 
 
@@ -55,11 +57,20 @@ class Job:
     key: str  # equal for the same question
     made_at: float
     started_at: float | None
+    about: dict[str, Any] = field(default_factory=dict)  # whatever its page wants to know of it
 
     @property
     def failed(self) -> bool:
         """Whether it has ended badly."""
         return (self.folder / CODE).is_file()
+
+    @property
+    def code(self) -> int:
+        """The exit code of one that has failed; `KILLED` where it was stopped from outside before it could say one."""
+        try:
+            return int((self.folder / CODE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return KILLED
 
     @property
     def stopping(self) -> bool:
@@ -73,12 +84,7 @@ class Job:
 
     def tail(self) -> list[str]:
         """The last lines it has said."""
-        try:
-            text = (self.folder / SAID).read_bytes()[-TAIL_BYTES:].decode("utf-8", "replace")
-        except OSError:
-            return []
-        lines = [line.rsplit("\r", 1)[-1].strip() for line in text.splitlines()]
-        return [line for line in lines if line][-LAST_LINES:]
+        return processes.lines(self.folder)[-LAST_LINES:]
 
     def progress(self) -> Progress | None:
         """How far it is; None before it has said so."""
@@ -92,10 +98,10 @@ class Job:
         """Stop it, with whatever it has started; nothing of it stays."""
         with _lock, suppress(FileNotFoundError):
             (self.folder / CANCELLED).touch()
-            if self.started_at is None and _process(self.folder) is None:
+            if self.started_at is None and processes.process(self.folder) is None:
                 shutil.rmtree(self.folder, ignore_errors=True)
             else:
-                _signal(self.folder, signal.SIGTERM)
+                processes.send(self.folder, signal.SIGTERM)
 
     def dismiss(self) -> None:
         """Forget one that has failed."""
@@ -104,7 +110,7 @@ class Job:
 
 
 _lock = threading.RLock()
-_pumping: set[Path] = set()  # workspaces whose jobs this process is starting
+_pumping: set[Path] = set()  # queues whose jobs this process is starting
 
 
 def enqueue(workspace: influence.Workspace, command: str, *options: str, title: str, key: str) -> None:
@@ -112,72 +118,89 @@ def enqueue(workspace: influence.Workspace, command: str, *options: str, title: 
 
     Raises `WorkspaceError` where the workspace cannot be written.
     """
+    queue = workspace.path.resolve()
+    enqueue_in(queue, command, "--workspace", str(queue), *options, title=title, key=key)
+
+
+def enqueue_in(
+    queue: Path, command: str, *options: str, title: str, key: str, makes: Path | None = None, about: dict[str, Any] | None = None
+) -> None:
+    """The same in any queue's folder. `makes`: the workspace that the command builds.
+
+    Where it was cancelled or its input was bad, what there is of that workspace goes, unless it has been published.
+    """
     with _lock:
-        for job in jobs(workspace):
+        for job in jobs_in(queue):
             if job.key == key and not job.failed and not job.stopping:
                 return
             if job.key == key:
                 job.dismiss()
-        folder = workspace.path.resolve() / JOBS / f"{time.time_ns():020}-{secrets.token_hex(4)}"
+        folder = queue / JOBS / f"{time.time_ns():020}-{secrets.token_hex(4)}"
         content = {"command": command, "options": list(options), "title": title, "key": key, "made_at": time.time()}
+        content |= {"makes": None if makes is None else str(makes), "about": about or {}}
         try:
             folder.mkdir(parents=True)
             write_json(folder / JOB, content)
         except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
             raise influence.WorkspaceError(
                 f"nothing can be started: {str(folder.parent)!r}: {error.strerror or error}"
             ) from error
-    _pump(workspace.path.resolve())
+    _pump(queue)
 
 
 def jobs(workspace: influence.Workspace) -> list[Job]:
     """The workspace's jobs, those that run first, then those that wait, then those that have failed."""
-    folder = workspace.path.resolve()
-    found = [job for path in sorted((folder / JOBS).glob(f"*/{JOB}")) if (job := _read(path.parent)) is not None]
+    return jobs_in(workspace.path.resolve())
+
+
+def jobs_in(queue: Path) -> list[Job]:
+    """The same of any queue's folder."""
+    found = [job for path in sorted((queue / JOBS).glob(f"*/{JOB}")) if (job := _read(path.parent)) is not None]
     if any(not job.failed for job in found):
-        _pump(folder)  # another server may have left them
+        _pump(queue)  # another server may have left them
     return sorted(found, key=lambda job: (job.failed, job.started_at is None))
 
 
 def _read(folder: Path) -> Job | None:
     try:
         content = json.loads((folder / JOB).read_text(encoding="utf-8"))
-        started = _process(folder)
-        known = {name: content[name] for name in ("command", "title", "key", "made_at")}
+        started = processes.process(folder)
+        known = {name: content[name] for name in ("command", "title", "key", "made_at", "about")}
         return Job(folder=folder, started_at=started["at"] if started else None, **known)
     except (OSError, ValueError, KeyError):
         return None  # it has just gone
 
 
-def _pump(workspace: Path) -> None:
-    """See to it that somebody starts the workspace's jobs one after the other."""
+def _pump(queue: Path) -> None:
+    """See to it that somebody starts the queue's jobs one after the other."""
     with _lock:
-        if workspace in _pumping:
+        if queue in _pumping:
             return
-        _pumping.add(workspace)
-    threading.Thread(target=_work_off, args=(workspace,), daemon=True, name="wordtrace-jobs").start()
+        _pumping.add(queue)
+    threading.Thread(target=_work_off, args=(queue,), daemon=True, name="wordtrace-jobs").start()
 
 
-def _work_off(workspace: Path) -> None:
+def _work_off(queue: Path) -> None:
     try:
         while True:
-            with _turn(workspace) as mine:
-                while mine and (folder := _next(workspace)) is not None:
-                    _see_through(workspace, folder)
+            with _turn(queue) as mine:
+                while mine and (folder := _next(queue)) is not None:
+                    _see_through(folder)
             with _lock:
-                if not mine or _next(workspace) is None:
-                    _pumping.discard(workspace)
+                if not mine or _next(queue) is None:
+                    _pumping.discard(queue)
                     return
     except BaseException:
         with _lock:
-            _pumping.discard(workspace)
+            _pumping.discard(queue)
         raise
 
 
 @contextmanager
-def _turn(workspace: Path) -> Iterator[bool]:
-    """Whether this process is the one that starts the workspace's jobs, until the block ends."""
-    with (workspace / LOCK).open("a") as file:
+def _turn(queue: Path) -> Iterator[bool]:
+    """Whether this process is the one that starts the queue's jobs, until the block ends."""
+    with (queue / LOCK).open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -186,84 +209,58 @@ def _turn(workspace: Path) -> Iterator[bool]:
         yield True
 
 
-def _next(workspace: Path) -> Path | None:
+def _next(queue: Path) -> Path | None:
     """The job that runs, else the one that has waited longest."""
-    found = [path.parent for path in sorted((workspace / JOBS).glob(f"*/{JOB}")) if not (path.parent / CODE).is_file()]
+    found = [path.parent for path in sorted((queue / JOBS).glob(f"*/{JOB}")) if not (path.parent / CODE).is_file()]
     return min(found, key=lambda folder: (not (folder / PROCESS).is_file(), folder.name), default=None)
 
 
-def _see_through(workspace: Path, folder: Path) -> None:
+def _see_through(folder: Path) -> None:
     """Start a job, unless it runs already, wait for its end, and tidy up."""
     with _lock:
-        process = None if (folder / PROCESS).is_file() else _start(workspace, folder)
-    while _is_alive(folder) if process is None else process.poll() is None:
+        process = None if (folder / PROCESS).is_file() else _start(folder)
+    while processes.is_alive(folder) if process is None else process.poll() is None:
         marker = folder / CANCELLED
         with suppress(FileNotFoundError):
             if time.time() - marker.stat().st_mtime > PATIENCE:
-                _signal(folder, signal.SIGKILL)
+                processes.send(folder, signal.SIGKILL)
         time.sleep(POLL)
-    code = process.returncode if process is not None else _code_of(folder)
-    if code == 0 or (folder / CANCELLED).is_file():
+    code, cancelled = processes.code(folder) if process is None else process.returncode, (folder / CANCELLED).is_file()
+    if cancelled or code == BAD_INPUT:
+        _remove_half(folder)
+    if code == 0 or cancelled:
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        with suppress(FileNotFoundError):
-            (folder / CODE).write_text(str(code), encoding="utf-8")
+        with suppress(FileNotFoundError):  # it was dismissed
+            _note_failure(folder, code)
 
 
-def _start(workspace: Path, folder: Path) -> subprocess.Popen[bytes] | None:
-    """Start a job's process; None where it was cancelled a moment ago."""
+def _note_failure(folder: Path, code: int) -> None:
+    try:
+        (folder / CODE).write_text(str(code), encoding="utf-8")
+    except FileNotFoundError:
+        raise
+    except OSError:  # the disk is full; a name for a file that is there takes no room
+        (folder / CODE).unlink(missing_ok=True)
+        (folder / CODE).hardlink_to(folder / JOB)
+
+
+def _remove_half(folder: Path) -> None:
+    """Remove what a build that came to nothing has left of the workspace it was to make."""
+    try:
+        makes = json.loads((folder / JOB).read_text(encoding="utf-8"))["makes"]
+    except (OSError, ValueError, KeyError):
+        return
+    if makes is not None and not (Path(makes) / "workspace.json").exists():
+        shutil.rmtree(makes, ignore_errors=True)
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes] | None:
+    """Start a job's process; None where it was cancelled a moment ago, or cannot be started."""
     try:
         content = json.loads((folder / JOB).read_text(encoding="utf-8"))
-    except OSError:
+        return processes.start(folder, [content["command"], *content["options"]])
+    except OSError as error:
+        with suppress(OSError):
+            (folder / SAID).write_text(f"wordtrace: it cannot be started: {error.strerror or error}\n", encoding="utf-8")
         return None
-    arguments = [sys.executable, "-m", "influence", content["command"], "--workspace", str(workspace), *content["options"]]
-    with (folder / SAID).open("wb") as said:
-        process = subprocess.Popen(
-            arguments, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True
-        )
-    with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICER)
-    write_json(folder / PROCESS, {"pid": process.pid, "born": _born(process.pid), "at": time.time()})
-    return process
-
-
-def _code_of(folder: Path) -> int:
-    """The exit code of a process that another server started, as far as its last words tell: 0 or 1."""
-    try:
-        last = (folder / SAID).read_bytes()[-TAIL_BYTES:]
-    except OSError:
-        return 0
-    return int(b"Traceback (most recent call last)" in last or b"\nwordtrace: " in b"\n" + last)
-
-
-def _process(folder: Path) -> dict[str, float] | None:
-    try:
-        return dict(json.loads((folder / PROCESS).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return None
-
-
-def _is_alive(folder: Path) -> bool:
-    found = _process(folder)
-    return found is not None and _born(int(found["pid"])) == found["born"]
-
-
-def _born(pid: int) -> float:
-    """When a process started, so that another one with its number is not taken for it; -1 where there is none."""
-    try:
-        return float(Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19])
-    except FileNotFoundError:
-        if Path("/proc/self/stat").is_file():
-            return -1.0
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return -1.0
-    return 0.0
-
-
-def _signal(folder: Path, which: signal.Signals) -> None:
-    found = _process(folder)
-    if found is not None and _is_alive(folder):
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(int(found["pid"]), which)

@@ -43,7 +43,7 @@ def _show(found: list[Job], commands: Collection[str]) -> None:
 def _failed(job: Job) -> None:
     with st.container(border=True, key=f"wt-job-{job.folder.name}"):
         render.heading(job.title, "ended without a result")
-        render.command("\n".join(job.tail()) or f"exit code {(job.folder / background.CODE).read_text()}")
+        render.command("\n".join(job.tail()) or f"exit code {job.code}")
         st.button("Dismiss", key=f"job_dismiss_{job.folder.name}", on_click=job.dismiss)
 
 

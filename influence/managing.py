@@ -1,0 +1,118 @@
+"""Workspaces as folders beside each other: what one may be called, renaming, deleting and backing up.
+
+None of it happens while a build runs in the workspace, and each is either done whole or not at all.
+"""
+
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from influence.encoding import Progress, silent
+from influence.errors import SettingsError, WorkspaceError
+from influence.files import is_disk_full, sync_folder
+from influence.review_log import close_log
+from influence.workspace import BUILDS, POINTER, build_lock, list_workspaces, read_pointer
+
+DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are none
+_NAME = re.compile(r"\w[\w .-]{0,63}")
+_NOT_BACKED_UP = re.compile(r"reviews\.duckdb.*|.*\.lock|.*\.tmp")
+
+
+def check_name(root: Path, name: str) -> str:
+    """A name for a new workspace under `root`, without spaces around it. Raises `SettingsError` for one that cannot be had."""
+    name = name.strip()
+    if not _NAME.fullmatch(name):
+        raise SettingsError(
+            f"{name[:80]!r} cannot be a workspace's name: use up to 64 letters, digits, spaces, dots, hyphens and underscores, "
+            "a letter or a digit first"
+        )
+    if name.casefold() in (DATA_FOLDER, BACKUPS):
+        raise SettingsError(f"{name!r} is the name of a folder of the server's own; choose another")
+    taken = {child.name.casefold() for child in root.iterdir()} if root.is_dir() else set()
+    if name.casefold() in taken:
+        raise SettingsError(f"there is already something called {name!r}; choose another name")
+    return name
+
+
+def rename_workspace(root: Path, old: str, new: str) -> str:
+    """Give a workspace another name; returns it. Its reviews are closed first and opened again under the new name.
+
+    Raises `SettingsError` for a name that cannot be had and `WorkspaceBusy` while a build runs in it.
+    """
+    path = _listed(root, old)
+    new = check_name(root, new)
+    with build_lock(path):
+        close_log(path)
+        try:
+            path.rename(root / new)
+        except OSError as error:
+            raise WorkspaceError(f"workspace {old!r} cannot be renamed: {error.strerror or error}") from error
+    sync_folder(root)
+    return new
+
+
+def delete_workspace(root: Path, name: str) -> None:
+    """Delete a workspace with its decisions. Raises `WorkspaceBusy` while a build runs in it."""
+    path = _listed(root, name)
+    with build_lock(path):
+        close_log(path)
+        gone = root / f".deleted-{os.urandom(6).hex()}"
+        try:
+            path.rename(gone)  # from here on it is no workspace, however far the deleting comes
+        except OSError as error:
+            raise WorkspaceError(f"workspace {name!r} cannot be deleted: {error.strerror or error}") from error
+    shutil.rmtree(gone, ignore_errors=True)
+    sync_folder(root)
+
+
+def back_up(path: Path, target: Path, *, progress: Progress = silent) -> int:
+    """Write a workspace into a zip file, whole or not at all; returns its size in bytes.
+
+    The published build, the data prepared for it and the decisions, these as their journal, from which the database is made
+    again. Unzip it into a folder of workspaces to have it back. Raises `WorkspaceError` where it cannot be written.
+    """
+    build = str(read_pointer(path)["build"])
+    files = sorted(_backed_up(path, build))
+    total = sum(file.stat().st_size for file in files)
+    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
+    done = 0
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Gradients hardly shrink, and compressing them takes minutes.
+        with zipfile.ZipFile(temporary, "x", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+            for file in files:
+                archive.write(file, f"{path.resolve().name}/{file.relative_to(path)}")
+                done += file.stat().st_size
+                progress("backup", done, total)
+        temporary.replace(target)
+        sync_folder(target.parent)
+    except OSError as error:
+        reason = "disk full" if is_disk_full(error) else str(error.strerror or error)
+        raise WorkspaceError(f"the backup {str(target)!r} cannot be written: {reason}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return target.stat().st_size
+
+
+def _backed_up(path: Path, build: str) -> Iterator[Path]:
+    for file in path.rglob("*"):
+        parts = file.relative_to(path).parts
+        if not file.is_file() or file.is_symlink() or any(_NOT_BACKED_UP.fullmatch(part) for part in parts):
+            continue
+        if parts[0] == "jobs" or (parts[0] == BUILDS and parts[1] != build):
+            continue
+        yield file
+
+
+def _listed(root: Path, name: str) -> Path:
+    """The folder of a workspace that is there. A name that is not in the listing never becomes a path."""
+    if name not in list_workspaces(root):
+        raise SettingsError(f"there is no workspace named {name[:80]!r} in {str(root)!r}")
+    if not (root / name / POINTER).is_file():
+        raise WorkspaceError(f"workspace {name!r} has gone")
+    return root / name
