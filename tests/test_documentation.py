@@ -1,0 +1,94 @@
+"""README and docs/ say what is so: their Python runs, their commands exist with those options, and most are run."""
+
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tiny import rows, write_csv
+
+from influence.__main__ import _parser as parser
+from influence.__main__ import main
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+# Run here; the others need a network, a server's address, hours, or a model that is not at hand.
+RUN = {"query", "scores", "suspects", "clusters", "export", "apply"}
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return [body for kind, body in BLOCK.findall(document.read_text(encoding="utf-8")) if kind == language]
+
+
+def commands(document: Path) -> Iterator[list[str]]:
+    """The arguments of every `python -m influence …` in a document's shell blocks."""
+    for block in blocks(document, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words[:3] == ["python", "-m", "influence"]:
+                yield words[3:]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
+    """A folder as the documents think of it: train.csv, test.csv, workspaces/mine and workspaces/demo."""
+    folder = tmp_path_factory.mktemp("reader")
+    for split, n, seed in (("train", 80, 1), ("test", 16, 2)):
+        write_csv(folder / f"{split}.csv", rows(n, seed=seed, prefix="rt-000" if split == "test" else "e"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        main(["build", "--train", "train.csv", "--test", "test.csv", "--id", "id", "--workspace", "workspaces/mine", "--epochs", "1"])
+        decide("workspaces/mine")
+    shutil.copytree(folder / "workspaces" / "mine", folder / "workspaces" / "demo")
+    return folder
+
+
+def decide(path: str) -> None:
+    """One decision, so that there is a fix list to export."""
+    from influence.events import Reviewer
+    from influence.review import open_reviews
+    from influence.workspace import open_workspace
+
+    opened = open_workspace(path)
+    reviews = open_reviews(opened)
+    reviews.decide(Reviewer(name="Ada"), "e1", "remove")
+    reviews.close()
+    opened.close()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_its_python_runs_from_top_to_bottom(document: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    names: dict[str, object] = {}
+    for block in blocks(document, "python"):
+        exec(compile(block, document.name, "exec"), names)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_its_commands_are_ours(
+    document: Path, place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(place)
+    for arguments in commands(document):
+        parser().parse_args(arguments)  # exits with code 2 at an option that we do not have
+        if arguments[0] in RUN:
+            assert main(arguments) in (None, 0), arguments
+            assert capsys.readouterr().out, arguments
+
+
+def test_the_documents_name_files_that_are_there() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text(encoding="utf-8")):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_command_is_in_a_document() -> None:
+    import argparse
+
+    (group,) = (action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
+    said = {arguments[0] for document in DOCUMENTS for arguments in commands(document)}
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert {name for name in group.choices if name not in said and f"influence {name}" not in makefile} == set()
