@@ -58,9 +58,8 @@ def _as_text(found: Comparison) -> str:
         f"{len(found.changed):,} predictions changed: {found.count('fixed'):,} fixed, {found.count('broken'):,} broken",
     ]
     for row in found.changed.head(LISTED).to_dict("records"):
-        lines.append(
-            f"  {row['kind']}: {row['id']} [{row['label']}] {row['predicted']} → {row['predicted_2']}  {' '.join(row['text'].split())[:80]}"
-        )
+        text = " ".join(row["text"].split())[:80]
+        lines.append(f"  {row['kind']}: {row['id']} [{row['label']}] {row['predicted']} → {row['predicted_2']}  {text}")
     if found.suspects_came is not None and found.suspects_went is not None:
         lines.append(f"suspects: {len(found.suspects_came):,} came, {len(found.suspects_went):,} went")
     lines.append(

@@ -10,7 +10,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,9 +80,7 @@ def estimate_build(
     scale = _Scale(len(train) / len(parts["train"]), len(test) / len(parts["test"]), epochs)
     stages = {name: stage.scaled(0, scale.time(name)) for name, stage in clock.stages.items()}
     alone = sum(stage.scaled(1, scale.time(name)) for name, stage in clock.stages.items()) / torch.get_num_threads()
-    disk = sum(size * scale.size(file) for file, size in files.items())
-    spool = sum(size * scale.rows for file, size in files.items() if file.startswith("index/train/0/"))
-    optimizer = 2 * sum(size for file, size in files.items() if file.endswith(".safetensors"))
+    disk, peak = _disk(files, scale)
     return Estimate(
         rows=len(train),
         test_rows=len(test),
@@ -94,13 +92,21 @@ def estimate_build(
         high=HIGH * sum(stages.values()),
         stages=stages,
         memory=_memory(train, test),
-        disk=int(disk),
-        disk_peak=int(disk + max(spool, optimizer)),
+        disk=disk,
+        disk_peak=peak,
         tokens=tokens,
         max_length=request.max_length,
         truncated=truncated,
         device=processor.type,
     )
+
+
+def _disk(files: Mapping[str, int], scale: "_Scale") -> tuple[int, int]:
+    """Bytes that stay and bytes at most: beside them, one checkpoint's unsorted gradients or an optimizer's state."""
+    disk = sum(size * scale.size(file) for file, size in files.items())
+    spool = sum(size * scale.rows for file, size in files.items() if file.startswith("index/train/0/"))
+    optimizer = 2 * sum(size for file, size in files.items() if file.endswith(".safetensors"))
+    return int(disk), int(disk + max(spool, optimizer))
 
 
 @dataclass(frozen=True)
