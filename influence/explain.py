@@ -9,19 +9,21 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from influence.encoding import FloatArray, IntArray
+from influence.encoding import FloatArray, IntArray, Progress, silent
 from influence.errors import QueryError
 from influence.explanation import Explanation, Influence, Match, Sentence, as_sentence, sentences
 from influence.methods import (
     DEFAULT_METHOD,
     Method,
+    MethodSettings,
     Query,
     SpecialTokens,
-    WordSelection,
     extremes,
     get_method,
 )
 from influence.results import STORED_TOP
+from influence.scoring import sources
+from influence.sources import TrainingSources
 from influence.store import StoredExample
 from influence.words import SPECIAL_SIDE
 from influence.workspace import Workspace
@@ -38,17 +40,21 @@ def explain(
     method: str = DEFAULT_METHOD,
     top: int = 10,
     special_tokens: SpecialTokens = "include",
+    settings: MethodSettings | None = None,
+    progress: Progress = silent,
 ) -> Explanation:
     """Explain the loss of a test example, of a training example, or of any text, on a label.
 
     The label is by default the example's own, for a typed text the predicted one. A training example is explained by
-    the others, by word methods only, and on its own label. Raises `QueryError` for an unknown id, label or method, and
-    for a text that does not fit the workspace.
+    the others, by word methods only, and on its own label. `settings` are of the methods that work on a layer. Raises
+    `QueryError` for an unknown id, label or method, for a method that the model cannot serve, and for a text that does
+    not fit the workspace.
     """
     _check_characters(test_id, train_id, text, text_pair)
     if top < 1:
         raise QueryError(f"--top {top}: must be 1 or more")
     chosen = _with_special_tokens(get_method(method), special_tokens)
+    chosen = chosen.with_settings(settings or chosen.settings)
     if sum(which is not None for which in (test_id, train_id, text)) != 1:
         raise QueryError("give either a test id, a training id or a text")
     if test_id is not None:
@@ -60,15 +66,23 @@ def explain(
     if asked.stored is not None and method == DEFAULT_METHOD and special_tokens == "include" and top <= STORED_TOP:
         proponents, opponents = _stored(workspace, asked.stored, top)
     else:
-        proponents, opponents = _computed(workspace, asked, chosen, top)
+        proponents, opponents = _computed(workspace, asked, chosen, top, sources(workspace, progress))
     return Explanation(asked.sentence, asked.label, method, proponents, opponents)
 
 
-def all_scores(workspace: Workspace, *, test_id: str, method: str = DEFAULT_METHOD) -> pd.DataFrame:
+def all_scores(
+    workspace: Workspace,
+    *,
+    test_id: str,
+    method: str = DEFAULT_METHOD,
+    settings: MethodSettings | None = None,
+    progress: Progress = silent,
+) -> pd.DataFrame:
     """The score of every training example for a test example: columns train_id, score, in the data's order."""
     _check_characters(test_id)
     query = _of_test(workspace, test_id, None).query()
-    scores_N = get_method(method).score(workspace.index, query).sum(axis=0)
+    chosen = get_method(method)
+    scores_N = chosen.with_settings(settings or chosen.settings).score(sources(workspace, progress), query).sum(axis=0)
     return pd.DataFrame({"train_id": workspace.train_ids(), "score": scores_N})
 
 
@@ -83,6 +97,9 @@ class _Asked:
     train: int | None = None  # its position when it is a training example
 
     def query(self) -> Query:
+        return replace(self._gradients(), text="\n".join(filter(None, (self.sentence.text, self.sentence.text_pair))))
+
+    def _gradients(self) -> Query:
         if self.train is not None:
             return self.workspace.train_queries[self.train]
         if self.stored is not None:
@@ -184,31 +201,33 @@ def _stored(workspace: Workspace, position: int, top: int) -> tuple[list[Influen
     return [i for i in found if i.score > 0], [i for i in found if i.score < 0]
 
 
-def _computed(workspace: Workspace, asked: _Asked, method: Method, top: int) -> tuple[list[Influence], list[Influence]]:
+def _computed(
+    workspace: Workspace, asked: _Asked, method: Method, top: int, training: TrainingSources
+) -> tuple[list[Influence], list[Influence]]:
     query = asked.query()
-    scores_CN = method.score(workspace.index, query)
+    scores_CN = method.score(training, query)
     if asked.train is not None:
         scores_CN[:, asked.train] = 0  # its influence on itself explains nothing
     proponents, opponents = extremes(scores_CN.sum(axis=0), workspace.tie_ranks_N, top)
     found = sentences(workspace, "train", [*proponents.tolist(), *opponents.tolist()])
     return (
-        _influences(workspace, query, method.selection, proponents, scores_CN, found),
-        _influences(workspace, query, method.selection, opponents, scores_CN, found),
+        _influences(training, query, method, proponents, scores_CN, found),
+        _influences(training, query, method, opponents, scores_CN, found),
     )
 
 
 def _influences(
-    workspace: Workspace,
+    training: TrainingSources,
     query: Query,
-    selection: WordSelection | None,
+    method: Method,
     examples_E: IntArray,
     scores_CN: FloatArray,
     trains: dict[int, Sentence],
 ) -> list[Influence]:
     matches: list[list[Match]] = [[] for _ in examples_E]
     special_E = np.zeros(len(examples_E))
-    if selection is not None and len(examples_E):
-        found = workspace.index.matches(query, examples_E, selection)
+    if method.selection is not None and len(examples_E):
+        found = training.matches(query, examples_E, method.selection)
         for example, test_word, train_word, score, special in zip(*(column.tolist() for column in found[:5]), strict=True):
             matches[example].append(Match(test_word, train_word, score))
             special_E[example] += score if special else 0.0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from transformers import PreTrainedModel
 
 from influence.encoding import Encoding, FloatArray, encode, pad
 from influence.gradients import GradientSettings, WordGradients
@@ -32,8 +33,7 @@ class LiveModel:
 
     @cached_property
     def _models(self) -> list[WordGradients]:
-        settings = GradientSettings(device=self._device, pad_token=self.tokenizer.pad_token_id)
-        return [WordGradients(load_classifier(str(self._folder / str(c))), settings) for c in range(self._count)]
+        return [WordGradients(self.model(checkpoint), self.settings) for checkpoint in range(self._count)]
 
     def predict(self, text: str, text_pair: str | None) -> Prediction:
         """Tokens and label probabilities of a text."""
@@ -60,4 +60,13 @@ class LiveModel:
                 checkpoints.append(
                     QueryCheckpoint(found.gradients_BLD[0].cpu().numpy(), kept_BL[0], features_H, found.deltas_BY[0])
                 )
-        return Query(key, label, encoding.tokens_R, encoding.words_R, encoding.special_R, checkpoints)
+        return Query(key, label, encoding.tokens_R, encoding.words_R, encoding.special_R, checkpoints, types_L=encoding.types_R)
+
+    @property
+    def settings(self) -> GradientSettings:
+        """How gradients are computed here."""
+        return GradientSettings(device=self._device, pad_token=self.tokenizer.pad_token_id)
+
+    def model(self, checkpoint: int) -> PreTrainedModel:
+        """One checkpoint, read anew: for passes that put hooks of their own on it, beside the questions answered here."""
+        return load_classifier(str(self._folder / str(checkpoint)))

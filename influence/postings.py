@@ -17,7 +17,7 @@ import numpy as np
 from influence.encoding import BoolArray, Encoding, FloatArray, IntArray
 from influence.errors import QueryError, WorkspaceError
 from influence.files import load_array
-from influence.methods import Query, TokenKind, WordSelection
+from influence.question import Query, TokenKind, WordSelection
 
 TOP, REST = "top", "rest"  # the positions kept by top-k, and all others
 
@@ -110,7 +110,7 @@ class WordIndex:
             "uncommon": ~common_V,
             "start-end": special_V,
         }
-        self._special_V = special_V
+        self.special_V = special_V
         self._folders = [folder / str(number) for number in range(len(learning_rates_C))]
         self._parts = [
             {part: Postings.load(at / part, encoding) for part in (TOP, REST) if (at / part).is_dir()} for at in self._folders
@@ -127,19 +127,21 @@ class WordIndex:
         """One part of the index, `TOP` or `REST`, at every checkpoint."""
         return [parts[name] for parts in self._parts]
 
-    def last_layer(self, checkpoint: int) -> tuple[FloatArray, FloatArray]:
-        """Inputs (N, H) of the last linear layer and loss gradients (N, Y) at its output."""
+    def last_layer(self, checkpoint: int) -> tuple[FloatArray, FloatArray] | None:
+        """Inputs (N, H) of the last linear layer and loss gradients (N, Y) at its output; None: a model without one."""
         path = self._folders[checkpoint] / "features.npy"
-        if not path.is_file():
-            raise QueryError("method 'tracin-last': this model has no last linear layer with one input per example")
-        return load_array(path), load_array(self._folders[checkpoint] / "deltas.npy")
+        return (load_array(path), self.deltas(checkpoint)) if path.is_file() else None
+
+    def deltas(self, checkpoint: int) -> FloatArray:
+        """Loss gradients (N, Y) at the logits."""
+        return load_array(self._folders[checkpoint] / "deltas.npy")
 
     def word_scores(self, query: Query, selection: WordSelection) -> FloatArray:
         """Σ_w η_c ⟨Σ g_w, Σ g'_w⟩ over shared selected words, for every checkpoint and example, shape (C, N) (eqs. 3–6)."""
         scores_CN = np.zeros((len(self.learning_rates_C), len(self.encoding)))
         for number, rate in enumerate(self.learning_rates_C):
-            positions_L = self._selected(query, number, selection)
-            words = _sum_by_key(query.tokens_L[positions_L], query.checkpoints[number].gradients_LD[positions_L])
+            positions_L = self.selected(query, number, selection)
+            words = sum_by_key(query.tokens_L[positions_L], query.checkpoints[number].gradients_LD[positions_L])
             scores_N = np.zeros(len(self.encoding), dtype=np.float32)
             for token, gradient_D in zip(*words, strict=True):
                 for part in self._selected_parts(number, selection):
@@ -169,7 +171,7 @@ class WordIndex:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""
         found: list[tuple[IntArray | BoolArray | FloatArray, ...]] = []
         for number, rate in enumerate(self.learning_rates_C):
-            positions_K = self._selected(query, number, selection)
+            positions_K = self.selected(query, number, selection)
             tokens_K, words_K = query.tokens_L[positions_K], query.words_L[positions_K]
             gradients_KD = query.checkpoints[number].gradients_LD[positions_K]
             for part in self._selected_parts(number, selection):
@@ -185,15 +187,16 @@ class WordIndex:
                         self.encoding.words_R[rows_X[at]],
                         rate * products.astype(np.float64),
                         np.full(len(at), number),
-                        self._special_V[tokens_K[same]],
+                        self.special_V[tokens_K[same]],
                     )
                 )
-        return _merge(found, len(examples_E), len(self.learning_rates_C))
+        return merge_matches(found, len(examples_E), len(self.learning_rates_C))
 
-    def _selected(self, query: Query, checkpoint: int, selection: WordSelection) -> IntArray:
+    def selected(self, query: Query, checkpoint: int, selection: WordSelection) -> IntArray:
+        """The positions of the query that count at a checkpoint."""
         chosen_L = self._kinds[selection.tokens][query.tokens_L]
         if selection.special_tokens != "include":
-            chosen_L = chosen_L & (self._special_V[query.tokens_L] == (selection.special_tokens == "only"))
+            chosen_L = chosen_L & (self.special_V[query.tokens_L] == (selection.special_tokens == "only"))
         if selection.top_k:
             chosen_L = chosen_L & query.checkpoints[checkpoint].kept_L
         return np.flatnonzero(chosen_L)
@@ -210,7 +213,7 @@ class WordIndex:
         self, queries: Sequence[Query], checkpoint: int, selection: WordSelection
     ) -> Iterator[tuple[int, IntArray, FloatArray]]:
         """For each token: the queries that hold it and their gradients for it."""
-        chosen = [self._selected(query, checkpoint, selection) for query in queries]
+        chosen = [self.selected(query, checkpoint, selection) for query in queries]
         keys_K = np.concatenate(
             [
                 query.tokens_L[at].astype(np.int64) * len(queries) + n
@@ -220,7 +223,7 @@ class WordIndex:
         gradients_KD = np.concatenate(
             [query.checkpoints[checkpoint].gradients_LD[at] for query, at in zip(queries, chosen, strict=True)]
         )
-        keys_U, gradients_UD = _sum_by_key(keys_K, gradients_KD)
+        keys_U, gradients_UD = sum_by_key(keys_K, gradients_KD)
         tokens_U, queries_U = np.divmod(keys_U, len(queries))
         edges = [0, *(np.flatnonzero(np.diff(tokens_U)) + 1).tolist(), len(tokens_U)]
         for start, stop in pairwise(edges):
@@ -232,7 +235,7 @@ def _within(values_P: IntArray, size: int) -> bool:
     return bool(values_P.min() >= 0 and values_P.max() < size)
 
 
-def _sum_by_key(keys_K: IntArray, gradients_KD: FloatArray) -> tuple[IntArray, FloatArray]:
+def sum_by_key(keys_K: IntArray, gradients_KD: FloatArray) -> tuple[IntArray, FloatArray]:
     """Position gradients of a word that occurs more than once, summed before any product is taken (eq. 3)."""
     order_K = np.argsort(keys_K, kind="stable")
     sorted_K = keys_K[order_K]
@@ -242,7 +245,7 @@ def _sum_by_key(keys_K: IntArray, gradients_KD: FloatArray) -> tuple[IntArray, F
     return sorted_K[starts_U], np.add.reduceat(gradients_KD[order_K], starts_U, axis=0)
 
 
-def _merge(found: list[tuple[Any, ...]], n_examples: int, n_checkpoints: int) -> Matches:
+def merge_matches(found: list[tuple[Any, ...]], n_examples: int, n_checkpoints: int) -> Matches:
     """Sum the contributions of each pair of words over positions and checkpoints."""
     examples, query_words, train_words, scores, checkpoints, special = (np.concatenate(c) for c in zip(*found, strict=True))
     checkpoint_scores_EC = np.zeros((n_examples, n_checkpoints))

@@ -7,7 +7,7 @@ import numpy as np
 
 from influence.encoding import Encoding, FloatArray, IntArray
 from influence.files import load_array
-from influence.methods import Query, QueryCheckpoint
+from influence.question import Query, QueryCheckpoint
 
 
 class StoredQueries:
@@ -31,6 +31,7 @@ class StoredQueries:
             words_L=self.encoding.words_R[rows],
             special_L=self.encoding.special_R[rows],
             checkpoints=[checkpoint.query(position, rows) for checkpoint in self._checkpoints],
+            types_L=self.encoding.types_R[rows],
         )
 
     def in_batches(self, size: int) -> Iterator[tuple[IntArray, list[Query]]]:

@@ -1,19 +1,36 @@
-"""Scores of every training example for many test examples at once, by any method of the table.
+"""Scores of every training example for test examples of a workspace, one or many at once, by any method of the table.
 
 Sign: above 0 is a proponent (training on it lowered the loss on the test example's own label), below 0 an opponent.
-Axes: N training examples, M test examples asked about.
+Axes: N training examples, M test examples asked about, C checkpoints.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from influence.encoding import FloatArray, Progress, silent
 from influence.errors import QueryError
-from influence.methods import get_method
+from influence.methods import Method, MethodSettings, Query, WordSelection, get_method
+from influence.sources import Parts, TrainingSources
 from influence.workspace import Workspace
 
 BLOCK_BYTES = 128 << 20  # of the block of word scores held at once, besides the answer
+_opened: WeakKeyDictionary[Workspace, TrainingSources] = WeakKeyDictionary()
+
+
+def sources(workspace: Workspace, progress: Progress = silent) -> TrainingSources:
+    """The training side of every method; what it has read or computed once stays with the opened workspace."""
+    if workspace not in _opened:
+        parts = Parts(
+            texts=lambda: workspace.store.joined_texts("train"),
+            model=lambda checkpoint: workspace.live.model(checkpoint),
+            settings=lambda: workspace.live.settings,
+            folder=workspace.build / "signals" / "tfidf",
+        )
+        _opened[workspace] = TrainingSources(workspace.index, parts)
+    return _opened[workspace].telling(progress)
 
 
 def scores_of(
@@ -22,25 +39,51 @@ def scores_of(
     test_rows: Sequence[int],
     *,
     with_bias: bool = False,
+    damping: float = MethodSettings.damping,
+    l2: float = MethodSettings.l2,
     progress: Progress | None = None,
 ) -> FloatArray:
     """The score of every training example for each of some test examples, float64 of shape (M, N).
 
     `test_rows` are positions in the test split, in any order; each is explained on its own label. `with_bias` puts the
-    biases in, where a method is about a layer that has them. Raises `QueryError` for an unknown method or row.
+    biases in where a method is about a layer that has them, and means nothing to the others; `damping` is that of
+    `influence-last`, `l2` that of `representer` (see `MethodSettings`). Raises `QueryError` for an unknown method or
+    row, and for a method that the model cannot serve.
     """
     method, told = get_method(method_id), progress or silent
+    settings = MethodSettings(with_bias=with_bias and method.has_biases, damping=damping, l2=l2)
+    method = method.with_settings(settings)
     rows = [int(row) for row in test_rows]
     for row in rows:
         if not 0 <= row < workspace.info.n_test:
             raise QueryError(f"test row {row}: workspace {workspace.name!r} has rows 0 to {workspace.info.n_test - 1}")
     scores_MN = np.zeros((len(rows), workspace.info.n_train))
-    size = 1 if method.selection is None else int(np.clip(BLOCK_BYTES // (4 * workspace.info.n_train), 1, 256))
+    size = 1 if not _in_blocks(method) else int(np.clip(BLOCK_BYTES // (4 * workspace.info.n_train), 1, 256))
     for start in range(0, len(rows), size):
-        queries = [workspace.queries[row] for row in rows[start : start + size]]
-        if method.selection is not None:
-            scores_MN[start : start + size] = workspace.index.word_scores_many(queries, method.selection)
-        else:
-            scores_MN[start] = method.score(workspace.index, queries[0]).sum(axis=0)
+        queries = [_query(workspace, row, method) for row in rows[start : start + size]]
+        _add(sources(workspace, told), method, queries, scores_MN[start : start + size])
         told(f"scores by {method.id}", min(start + size, len(rows)), len(rows))
     return scores_MN
+
+
+def _in_blocks(method: Method) -> bool:
+    return method.selection is not None or method.needs == "pass"
+
+
+def _query(workspace: Workspace, row: int, method: Method) -> Query:
+    query = workspace.queries[row]
+    return replace(query, text=workspace.store.joined_texts("test", row)[0]) if method.needs == "texts" else query
+
+
+def _add(training: TrainingSources, method: Method, queries: list[Query], scores_MN: FloatArray) -> None:
+    """Add the scores of some queries, in place."""
+    if method.selection is not None:
+        scores_MN += training.word_scores_many(queries, method.selection)
+    elif method.layer is not None and method.needs == "pass":
+        for part_MN in training.layer_scores_many(queries, method):
+            scores_MN += part_MN
+        if method.layer == "all":
+            scores_MN += training.word_scores_many(queries, WordSelection())
+    else:
+        for scores_N, query in zip(scores_MN, queries, strict=True):
+            scores_N += method.score(training, query).sum(axis=0)

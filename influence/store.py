@@ -224,6 +224,15 @@ class ResultStore(Database):
             where split = 'train' and checkpoint = (select max(checkpoint) from checkpoints) order by position
         """)
 
+    def joined_texts(self, split: str, position: int | None = None) -> list[str]:
+        """The texts of a split in the data's order, both of a pair with a line break between; or one example's alone."""
+        found = self.rows(
+            """select concat_ws(chr(10), text, text_pair) from examples
+            where split = $split and ($position is null or position = $position) order by position""",
+            {"split": split, "position": position},
+        )
+        return [text for (text,) in found]
+
     def influences(self, test: int, method: str, top: int) -> list[tuple[Any, ...]]:
         """Stored (train, score, special_score, checkpoint_scores) of a test example: `top` from either end."""
         return self.rows(

@@ -1,6 +1,7 @@
 """What must hold whatever the numbers are: symmetry, invariances, additivity, exact zeros, sums."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,9 @@ def test_scores_add_over_checkpoints(kind: str, engine: Bench, tmp_path: Path, m
         for c, rate in enumerate(engine.learning_rates)
     ]
     assert relative_error(engine.scores(method), sum((one.scores(method) for one in alone), np.zeros(()))) < TOLERANCE
-    parts_CN = METHODS[method].score(engine.index, engine.queries[0])
+    parts_CN = METHODS[method].score(engine.sources, engine.queries[0])
     for part_N, one in zip(parts_CN, alone, strict=True):
-        assert relative_error(part_N, METHODS[method].score(one.index, one.queries[0]).sum(axis=0)) < TOLERANCE
+        assert relative_error(part_N, METHODS[method].score(one.sources, one.queries[0]).sum(axis=0)) < TOLERANCE
 
 
 @pytest.mark.parametrize("method", TRACIN)
@@ -144,13 +145,14 @@ def test_word_contributions_sum_to_the_score(engine: Bench, method: str, special
     """Σ over pairs of words = the score; the share of start and end tokens is what --special-tokens only would give."""
     base = METHODS[method].selection
     assert base is not None
-    selection = WordSelection(base.top_k, base.tokens, special_tokens)
+    selection = replace(base, special_tokens=special_tokens)
     everyone = np.arange(len(engine.index.labels_N))
     scores = engine.scores(METHODS[method].with_selection(selection))
-    only = engine.scores(METHODS[method].with_selection(WordSelection(base.top_k, base.tokens, "only")))
+    only = engine.scores(METHODS[method].with_selection(replace(base, special_tokens="only")))
+    index = engine.sources.words(selection)
     scale = max(np.abs(scores).max(), 1e-30)
     for position, query in enumerate(engine.query_list()):
-        found = engine.index.matches(query, everyone, selection)
+        found = index.matches(query, everyone, selection)
         totals = np.bincount(found.examples_X, weights=found.scores_X, minlength=len(everyone))
         assert np.abs(totals - scores[position]).max() <= TOLERANCE * scale
         assert np.abs(found.checkpoint_scores_EC.sum(axis=1) - scores[position]).max() <= TOLERANCE * scale
@@ -163,9 +165,7 @@ def test_word_contributions_sum_to_the_score(engine: Bench, method: str, special
 def test_including_start_and_end_tokens_is_excluding_them_plus_only_them(engine: Bench, method: str) -> None:
     base = METHODS[method].selection
     assert base is not None
-    parts = [
-        engine.scores(METHODS[method].with_selection(WordSelection(base.top_k, base.tokens, how))) for how in ("exclude", "only")
-    ]
+    parts = [engine.scores(METHODS[method].with_selection(replace(base, special_tokens=how))) for how in ("exclude", "only")]
     assert np.abs(parts[0] + parts[1] - engine.scores(method)).max() <= TOLERANCE * np.abs(engine.scores(method)).max()
 
 
@@ -206,7 +206,8 @@ def test_a_smaller_k_keeps_fewer_positions_and_no_padding(engine: Bench) -> None
 def test_many_queries_at_once_give_the_scores_of_one_at_a_time(engine: Bench, method: str) -> None:
     selection = METHODS[method].selection
     assert selection is not None
-    assert relative_error(engine.index.word_scores_many(engine.query_list(), selection), engine.scores(method)) < TOLERANCE
+    many = engine.sources.word_scores_many(engine.query_list(), selection)
+    assert relative_error(many, engine.scores(method)) < TOLERANCE
 
 
 @pytest.mark.parametrize("method", ["random", "random-same-label"])

@@ -306,9 +306,17 @@ def test_every_method_names_its_place_in_the_paper() -> None:
     assert {id: method.source for id, method in METHODS.items()} == {
         "tracin-we-topk": "eqs. 5, 6",
         "tracin-we": "eqs. 3, 4",
+        "tracin-we-syn": "app. H, eq. 8",
         "tracin-we-noc": "section 5",
         "tracin-common": "section 5",
+        "tracin-tfidf": "eq. 7",
         "tracin-last": "section 2, app. G",
+        "influence-last": "section 2",
+        "representer": "eq. 1",
+        "tracin-first": "section 3.3, table 1",
+        "tracin-second": "section 3.3, table 1",
+        "tracin-third": "section 3.3, table 1",
+        "tracin-all": "section 3.3, table 1",
         "random": "control",
         "random-same-label": "control",
     }

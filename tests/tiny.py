@@ -19,6 +19,7 @@ from influence.methods import METHODS, Method, Query
 from influence.model import train_word_pieces
 from influence.postings import WordIndex
 from influence.queries import StoredQueries
+from influence.sources import Parts, TrainingSources
 
 GOOD, BAD = ("good", "great", "fine", "lovely"), ("bad", "awful", "poor", "dull")
 PLAIN = ("film", "plot", "actor", "scene", "story", "music", "the", "a", "of", "and", "is", "was", "very", "so")
@@ -160,7 +161,13 @@ class Bench:
     def scores(self, method: str | Method) -> np.ndarray:
         """Scores of every test example with every training example, shape (M, N), by single queries."""
         chosen = METHODS[method] if isinstance(method, str) else method
-        return np.stack([chosen.score(self.index, query).sum(axis=0) for query in self.query_list()])
+        return np.stack([chosen.score(self.sources, query).sum(axis=0) for query in self.query_list()])
+
+    @property
+    def sources(self) -> TrainingSources:
+        """The index with the models behind it; it knows no texts."""
+        settings = GradientSettings(device=torch.device("cpu"), pad_token=self.tokenizer.pad_token_id)
+        return TrainingSources(self.index, Parts(lambda: [], lambda number: self.models[number], lambda: settings))
 
 
 def bench(

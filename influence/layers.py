@@ -1,0 +1,204 @@
+"""Gradients of each example's own loss by the weights of a layer, made batch by batch and never all held.
+
+What a layer is (section 3.3: "the first layer is the token embedding, the second layer is the convolution layer, and the
+last layer is a fully connected layer"):
+
+    first    the word embedding; its gradients are in the index, so this module leaves it out
+    second   the first of the model's row of blocks: the CNN's first convolution, a transformer's first encoder block
+             (all linear layers in it: attention and feed-forward)
+    third    the second of those blocks
+    last     the linear layer that makes the logits
+    all      the word embedding and every convolution and linear layer, also a pooler
+
+Gains of layer norms and position embeddings are no weights of a layer here.
+
+The gradient of a linear layer is Σ_l δ_l a_lᵀ over the positions l, with a the layer's input and δ the loss gradient at
+its output; a convolution is the same over the stretches of input that it sees. So one forward and backward a batch
+gives what is needed, and the gradients themselves (B·P numbers) are made from it a few examples at a time.
+
+Axes: B a batch, L positions, I inputs and O outputs of a layer, P = O·I its weights, N training examples, M queries.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from influence.encoding import Batch, Encoding, IntArray, length_buckets, pad
+from influence.errors import ModelError, QueryError
+from influence.gradients import BATCH_TOKENS, GradientSettings, check_tokens, last_linear, model_inputs
+
+WEIGHTED = (nn.Linear, nn.Conv1d, Conv1D)
+ORDINALS = {"second": 0, "third": 1}  # of the blocks
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One or several modules with weights that count as one layer; `role` is second, third, last or empty."""
+
+    name: str
+    role: str
+    modules: tuple[nn.Module, ...]
+
+    @property
+    def weights(self) -> int:
+        """How many weights it has, biases left out."""
+        return sum(weight_of(module).numel() for module in self.modules)
+
+
+def layers_of(model: PreTrainedModel) -> list[Layer]:
+    """The layers of a classifier in its own order, the word embedding left out."""
+    row, last = _blocks(model), last_linear(model)
+    inside = {module for _, block in row for module in _weighted(block)}
+    roles = {name: role for role, at in ORDINALS.items() for name, _ in row[at : at + 1]}
+    blocks, found = dict(row), []
+    for name, module in model.named_modules():
+        if name in blocks:
+            found.append(Layer(name, roles.get(name, ""), tuple(_weighted(module))))
+        elif isinstance(module, WEIGHTED) and module not in inside:
+            found.append(Layer(name, "last" if module is last else "", (module,)))
+    return found
+
+
+def chosen_layers(model: PreTrainedModel, which: str, method: str) -> list[Layer]:
+    """The layers that second, third, last or all names. Raises `QueryError` where the model has no such layer."""
+    layers = layers_of(model)
+    chosen = layers if which == "all" else [layer for layer in layers if layer.role == which]
+    if not chosen:
+        have = len(_blocks(model))
+        raise QueryError(
+            f"method {method!r}: {type(model).__name__} has no {which} layer; it has {have} "
+            f"block{'' if have == 1 else 's'} between its word embedding and its last layer"
+        )
+    return chosen
+
+
+def _blocks(model: PreTrainedModel) -> list[tuple[str, nn.Module]]:
+    """The longest row of modules that all have weights, by name: convolutions or encoder blocks."""
+    best: list[tuple[str, nn.Module]] = []
+    for name, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and len(module) > len(best) and all(_weighted(child) for child in module):
+            best = [(f"{name}.{number}", child) for number, child in enumerate(module)]
+    return best
+
+
+def _weighted(module: nn.Module) -> list[nn.Module]:
+    return [found for found in module.modules() if isinstance(found, WEIGHTED)]
+
+
+def weight_of(module: nn.Module) -> torch.Tensor:
+    """The weight of a layer's module."""
+    weight: torch.Tensor = module.weight  # type: ignore[assignment]  # one of WEIGHTED
+    return weight
+
+
+class Trace(NamedTuple):
+    """One module in one batch; all its calls one after the other along L."""
+
+    inputs_BLI: torch.Tensor
+    deltas_BLO: torch.Tensor
+
+
+class SharedInputError(Exception):
+    """A layer is given something that the examples of a batch share, so their gradients must be made one by one."""
+
+
+class TracedModel:
+    """A classifier in eval mode whose layers' inputs and output gradients are kept, batch by batch; a context manager."""
+
+    def __init__(self, model: PreTrainedModel, layers: Sequence[Layer], settings: GradientSettings) -> None:
+        self.model = model.eval().requires_grad_(False).to(settings.device)
+        self.layers, self.settings = list(layers), settings
+        self._calls: dict[nn.Module, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        modules = [module for layer in layers for module in layer.modules]
+        self._handles = [module.register_forward_hook(self._keep) for module in modules]
+
+    def __enter__(self) -> "TracedModel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._handles:
+            handle.remove()
+
+    def _keep(self, module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+        if not output.requires_grad:  # the first layer on the way: what lies before it needs no gradient
+            output = output.detach().requires_grad_(True)
+        self._calls.setdefault(module, []).append((inputs[0].detach(), output))
+        return output
+
+    def batches(self, encoding: Encoding, labels_N: IntArray) -> Iterator[tuple[IntArray, dict[nn.Module, Trace]]]:
+        """Example numbers and traces for every example's loss on its label, length-bucketed, in no particular order."""
+        tokens = self.settings.batch_tokens or BATCH_TOKENS[self.settings.device.type]
+        for examples_B in length_buckets(encoding.lengths_N, batch_tokens=tokens):
+            yield from self.of_batch(pad(encoding, examples_B, self.settings.pad_token), labels_N[examples_B])
+
+    def of_batch(self, batch: Batch, labels_B: IntArray) -> Iterator[tuple[IntArray, dict[nn.Module, Trace]]]:
+        """The traces of one padded batch, or of its examples one by one where a layer does not keep them apart."""
+        try:
+            yield batch.examples_B, self._trace(batch, labels_B)
+        except SharedInputError:
+            for at in range(len(labels_B)):
+                one = slice(at, at + 1)
+                length = int(batch.real_BL[at].sum())
+                alone = Batch(
+                    batch.examples_B[one],
+                    batch.tokens_BL[one, :length],
+                    batch.real_BL[one, :length],
+                    batch.types_BL[one, :length],
+                )
+                yield alone.examples_B, self._trace(alone, labels_B[one])
+
+    def _trace(self, batch: Batch, labels_B: IntArray) -> dict[nn.Module, Trace]:
+        check_tokens(self.model, batch.tokens_BL)
+        self._calls.clear()
+        device = self.settings.device
+        labels = torch.from_numpy(np.asarray(labels_B, dtype=np.int64)).to(device)
+        logits_BY = self.model(**model_inputs(self.model, batch, device)).logits
+        loss = F.cross_entropy(logits_BY.float(), labels, reduction="sum")
+        calls = [(module, *call) for module, made in self._calls.items() for call in made]
+        if not all(inputs.shape[0] == len(labels_B) for _, inputs, _ in calls) and len(labels_B) > 1:
+            raise SharedInputError
+        deltas = torch.autograd.grad(loss, [output for _, _, output in calls], allow_unused=True)
+        traces: dict[nn.Module, list[Trace]] = {}
+        for (module, inputs, _), delta in zip(calls, deltas, strict=True):
+            if delta is not None:
+                traces.setdefault(module, []).append(_unfolded(module, inputs, delta, len(labels_B)))
+        self._calls.clear()
+        return {
+            module: made[0] if len(made) == 1 else Trace(*(torch.cat(parts, dim=1) for parts in zip(*made, strict=True)))
+            for module, made in traces.items()
+        }
+
+
+def _unfolded(module: Any, inputs: torch.Tensor, delta: torch.Tensor, size: int) -> Trace:
+    """A call as a linear layer sees it: positions along L, and for a convolution the stretch of input before each."""
+    if not isinstance(module, nn.Conv1d):
+        return Trace(inputs.reshape(size, -1, inputs.shape[-1]), delta.reshape(size, -1, delta.shape[-1]))
+    if module.groups != 1 or module.padding_mode != "zeros":
+        raise ModelError(f"a convolution in groups, or not padded by zeros ({module}): its gradients cannot be made here")
+    (width,), (step,), (stride,) = module.kernel_size, module.dilation, module.stride
+    total = {"same": step * (width - 1), "valid": 0}[module.padding] if isinstance(module.padding, str) else 2 * module.padding[0]
+    padded = F.pad(inputs, (total // 2, total - total // 2)).unsqueeze(2)
+    stretches_BIL = F.unfold(padded, (1, width), dilation=(1, step), stride=(1, stride))
+    return Trace(stretches_BIL.transpose(1, 2), delta.transpose(1, 2))
+
+
+def weight_gradients(trace: Trace) -> torch.Tensor:
+    """∂ℓ/∂W of every example of a batch, shape (B, O·I); (B, I·O) where a module keeps its weights the other way round."""
+    return torch.bmm(trace.deltas_BLO.transpose(1, 2), trace.inputs_BLI).flatten(1)
+
+
+def bias_gradients(trace: Trace) -> torch.Tensor:
+    """∂ℓ/∂b of every example of a batch, shape (B, O)."""
+    return trace.deltas_BLO.sum(dim=1)
+
+
+def has_bias(module: nn.Module) -> bool:
+    """Whether a layer's module has a bias."""
+    return getattr(module, "bias", None) is not None

@@ -1,0 +1,128 @@
+"""TracIn on the weights of a layer: one pass of a checkpoint over the training set for many queries at once.
+
+Score = η ⟨∂ℓ/∂W, ∂ℓ'/∂W⟩ over the weights of the chosen layers, with or without their biases (eq. 2, sections 3.2, 3.3);
+above 0 for a proponent. As many queries are held at a time as their gradients (M·P numbers) would fit; those of training
+examples are made a few at a time, if at all. Cost for each training example and checkpoint: one forward and backward, and
+per layer the smaller of 2·P·(L + M) and 2·M·L²·(I + O) operations.
+
+Axes as in `layers`; C checkpoints.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from influence.encoding import Batch, Encoding, FloatArray, IntArray, Progress, silent
+from influence.gradients import GradientSettings
+from influence.layers import Trace, TracedModel, bias_gradients, chosen_layers, has_bias, weight_gradients
+from influence.question import Method, Query
+
+HELD_BYTES = 512 << 20  # gradients of the queries
+CHUNK_BYTES = 64 << 20  # gradients of training examples made at a time
+
+
+def layer_scores(
+    model: Callable[[int], PreTrainedModel],
+    settings: GradientSettings,
+    encoding: Encoding,
+    labels_N: IntArray,
+    queries: Sequence[Query],
+    method: Method,
+    *,
+    learning_rates_C: FloatArray,
+    progress: Progress = silent,
+) -> Iterator[FloatArray]:
+    """Scores of every training example for every query, one checkpoint after the other, shape (M, N) each.
+
+    `model` loads a checkpoint. Raises `QueryError` where the model has no such layer.
+    """
+    assert method.layer is not None
+    stage = f"{method.id}: the training set through every checkpoint"
+    for number, rate in enumerate(learning_rates_C.tolist()):
+        loaded = model(number)
+        layers = chosen_layers(loaded, method.layer, method.id)
+        size = max(1, HELD_BYTES // (4 * sum(layer.weights for layer in layers)))
+        blocks = [queries[start : start + size] for start in range(0, len(queries), size)]
+        scores_MN = np.zeros((len(queries), len(encoding)))
+        with TracedModel(loaded, layers, settings) as traced:
+            for at, block in enumerate(blocks):
+                before, total = (number * len(blocks) + at) * len(encoding), len(learning_rates_C) * len(blocks) * len(encoding)
+                rows = slice(at * size, at * size + len(block))
+                held = _Held(traced, block, with_bias=method.settings.with_bias)
+                done = 0
+                for examples_B, traces in traced.batches(encoding, labels_N):
+                    scores_MN[rows, examples_B] = rate * held.products(traces).cpu().numpy().T
+                    done += len(examples_B)
+                    progress(stage, before + done, total)
+        yield scores_MN
+
+
+class _Held:
+    """The layers' inputs and output gradients of some queries, ready to be multiplied with those of training examples.
+
+    Either way gives the same number: ⟨Σ_l δ_l a_lᵀ, Σ_m δ'_m a'_mᵀ⟩ = Σ_lm (a_l·a'_m)(δ_l·δ'_m). For few positions the
+    right-hand side is cheaper, and makes no gradient at all; for many queries the left-hand side is.
+    """
+
+    def __init__(self, traced: TracedModel, queries: Sequence[Query], *, with_bias: bool) -> None:
+        found = [traces for query in queries for _, traces in traced.of_batch(batch_of(query), np.array([query.label]))]
+        self.modules = [module for layer in traced.layers for module in layer.modules if any(module in one for one in found)]
+        self.count, self.with_bias = len(queries), with_bias
+        self.traces = {module: [one.get(module) for one in found] for module in self.modules}
+        self.positions = {module: _positions(traces) for module, traces in self.traces.items()}
+        self.weights: dict[nn.Module, torch.Tensor] = {}  # made where the left-hand side is cheaper
+
+    def products(self, traces: dict[nn.Module, Trace]) -> torch.Tensor:
+        """⟨∂ℓ/∂W, ∂ℓ'/∂W⟩ of a batch of training examples with the queries, shape (B, M)."""
+        total = torch.zeros(())
+        for module in self.modules:
+            if module in traces:
+                total = total.to(traces[module].inputs_BLI.device) + self._of_module(module, traces[module])
+        return total
+
+    def _of_module(self, module: nn.Module, trace: Trace) -> torch.Tensor:
+        inputs_TI, deltas_TO, owners_T = self.positions[module]
+        length, inputs, outputs = trace.inputs_BLI.shape[1], inputs_TI.shape[1], deltas_TO.shape[1]
+        if length * len(owners_T) * (inputs + outputs) < inputs * outputs * (length + self.count):
+            pairs_BLT = (trace.inputs_BLI @ inputs_TI.T) * (trace.deltas_BLO @ deltas_TO.T)
+            products_BM = _by_owner(pairs_BLT.sum(dim=1), owners_T, self.count)
+        else:
+            if module not in self.weights:
+                self.weights[module] = _stacked(self.traces[module], weight_gradients)
+            step = max(1, CHUNK_BYTES // (4 * inputs * outputs))
+            chunks = [
+                weight_gradients(Trace(*(values[at : at + step] for values in trace))) @ self.weights[module].T
+                for at in range(0, len(trace.inputs_BLI), step)
+            ]
+            products_BM = torch.cat(chunks)
+        if self.with_bias and has_bias(module):
+            products_BM = products_BM + _by_owner(bias_gradients(trace) @ deltas_TO.T, owners_T, self.count)
+        return products_BM
+
+
+def _positions(traces: Sequence[Trace | None]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The positions of some queries one after the other: inputs (T, I), output gradients (T, O), whose each is (T,)."""
+    there = [(number, trace) for number, trace in enumerate(traces) if trace is not None]
+    owners = [torch.full((trace.inputs_BLI.shape[1],), number, device=trace.inputs_BLI.device) for number, trace in there]
+    inputs, deltas = ([trace[side][0] for _, trace in there] for side in (0, 1))
+    return torch.cat(inputs), torch.cat(deltas), torch.cat(owners)
+
+
+def _by_owner(values_BT: torch.Tensor, owners_T: torch.Tensor, count: int) -> torch.Tensor:
+    return torch.zeros(len(values_BT), count, device=values_BT.device).index_add_(1, owners_T, values_BT)
+
+
+def _stacked(traces: Sequence[Trace | None], gradients: Callable[[Trace], torch.Tensor]) -> torch.Tensor:
+    rows = [None if trace is None else gradients(trace) for trace in traces]
+    empty = next(torch.zeros_like(row) for row in rows if row is not None)
+    return torch.cat([empty if row is None else row for row in rows])
+
+
+def batch_of(query: Query) -> Batch:
+    """A query as a batch of one."""
+    tokens_1L = query.tokens_L[None].astype(np.int64)
+    types_1L = np.zeros_like(tokens_1L) if query.types_L is None else query.types_L[None].astype(np.int64)
+    return Batch(np.array([0]), tokens_1L, np.ones(tokens_1L.shape, dtype=np.bool_), types_1L)

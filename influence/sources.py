@@ -1,0 +1,129 @@
+"""Everything that a method may ask about a training set, behind one door; what not every method needs is made when asked for.
+
+Axes: N training examples, M queries, C checkpoints, H inputs of the last linear layer, Y labels, E chosen examples.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import numpy as np
+
+from influence.encoding import FloatArray, IntArray, Progress, silent
+from influence.formulas import hessian_solver, with_bias_input
+from influence.postings import Matches, WordIndex
+from influence.question import Method, MethodSettings, Query, WordSelection
+from influence.synonyms import SynonymIndex
+from influence.textsimilarity import TextSimilarity, text_similarity
+
+if TYPE_CHECKING:  # most methods read the index and should not wait for PyTorch to be imported
+    from transformers import PreTrainedModel
+
+    from influence.gradients import GradientSettings
+
+Made = TypeVar("Made")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Where the parts come from that are not in the index; each is called when it is first needed."""
+
+    texts: Callable[[], list[str]]  # of the training examples; both texts of a pair, one a line
+    model: Callable[[int], "PreTrainedModel"]  # a checkpoint, read anew
+    settings: Callable[[], "GradientSettings"]
+    folder: Path | None = None  # where the texts' vectors are kept
+
+
+class TrainingSources:
+    """The training side of every method."""
+
+    def __init__(self, index: WordIndex, parts: Parts) -> None:
+        self.index, self.parts = index, parts
+        self.learning_rates_C, self.labels_N = index.learning_rates_C, index.labels_N
+        self.progress: Progress = silent
+        self._kept: dict[Any, Any] = {}
+
+    def telling(self, progress: Progress) -> Self:
+        """The same sources, with what they keep, that tell how far a slow answer is."""
+        told = copy.copy(self)
+        told.progress = progress
+        return told
+
+    def _once(self, key: Any, make: Callable[[], Made]) -> Made:
+        if key not in self._kept:
+            self._kept[key] = make()
+        found: Made = self._kept[key]
+        return found
+
+    def words(self, selection: WordSelection) -> WordIndex | SynonymIndex:
+        """The index that a word method reads."""
+        return self._once("synonyms", self._synonyms) if selection.synonyms else self.index
+
+    def _synonyms(self) -> SynonymIndex:
+        def embedding(checkpoint: int) -> FloatArray:
+            weight: FloatArray = self.parts.model(checkpoint).get_input_embeddings().weight.detach().numpy()
+            return weight
+
+        return SynonymIndex(self.index, embedding)
+
+    def word_scores(self, query: Query, selection: WordSelection) -> FloatArray:
+        """Scores over words, shape (C, N)."""
+        return self.words(selection).word_scores(query, selection)
+
+    def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
+        """`word_scores` of many queries at once, summed over checkpoints, shape (M, N)."""
+        return self.words(selection).word_scores_many(queries, selection)
+
+    def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
+        """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""
+        return self.words(selection).matches(query, examples_E, selection)
+
+    def last_layer(self, checkpoint: int) -> tuple[FloatArray, FloatArray] | None:
+        """Inputs (N, H) of the last linear layer and loss gradients (N, Y) at its output; None: a model without one."""
+        return self.index.last_layer(self._number(checkpoint))
+
+    def deltas(self, checkpoint: int) -> FloatArray:
+        """Loss gradients (N, Y) at the logits."""
+        return self.index.deltas(self._number(checkpoint))
+
+    def _number(self, checkpoint: int) -> int:
+        return checkpoint % len(self.learning_rates_C)  # -1 is the last
+
+    def inverse_hessian(self, gradient_YH: FloatArray, settings: MethodSettings) -> FloatArray:
+        """(H + damping)⁻¹ gradient for the last layer at the last checkpoint."""
+        solve = self._once(("hessian", settings.with_bias, settings.damping), lambda: self._solver(settings))
+        return solve(gradient_YH)
+
+    def _solver(self, settings: MethodSettings) -> Callable[[FloatArray], FloatArray]:
+        found = self.last_layer(-1)
+        assert found is not None  # the method has looked
+        features_NH = with_bias_input(found[0]) if settings.with_bias else np.asarray(found[0])
+        probabilities_NY = found[1].astype(np.float64)  # the loss gradient at the logits is p − one-hot label
+        probabilities_NY[np.arange(len(self.labels_N)), self.labels_N] += 1
+        return hessian_solver(features_NH, probabilities_NY, damping=settings.damping)
+
+    def text_similarities(self, query: Query) -> FloatArray:
+        """tf-idf cosine of the query's text with every training text, shape (N,)."""
+        found: TextSimilarity = self._once("texts", lambda: text_similarity(self.parts.texts, self.parts.folder))
+        return found.to(query.text)
+
+    def layer_scores(self, query: Query, method: Method) -> FloatArray:
+        """η_c ⟨∂ℓ/∂W, ∂ℓ'/∂W⟩ over the weights of the method's layers but the word embedding, shape (C, N)."""
+        return np.concatenate(list(self.layer_scores_many([query], method)))
+
+    def layer_scores_many(self, queries: Sequence[Query], method: Method) -> Iterator[FloatArray]:
+        """`layer_scores` of many queries with one pass of each checkpoint over the training set, shape (M, N) each."""
+        from influence.layerscores import layer_scores
+
+        return layer_scores(
+            self.parts.model,
+            self.parts.settings(),
+            self.index.encoding,
+            np.asarray(self.labels_N),
+            queries,
+            method,
+            learning_rates_C=self.learning_rates_C,
+            progress=self.progress,
+        )

@@ -1,0 +1,191 @@
+"""TracIn-WE-Syn: words matched one to one with words of similar embedding, so that the most influence is matched (app. H).
+
+At each checkpoint a kept word w of the query may meet a kept word w' of a training example if they are the same or the
+cosine of their embeddings is above 0.7; a start or end token meets only itself. Each word meets at most one, and the
+pairs are chosen to make the sum of |⟨∂ℓ/∂Θ_w, ∂ℓ'/∂Θ_w'⟩| as large as possible (eq. 8). The score is the signed sum over
+the chosen pairs. Position gradients of a word that occurs twice are summed first, so without synonyms this is
+TracIn-WE-Topk exactly.
+
+Only examples that hold such a word are looked at. A word that meets just one other, and that one just it, needs no
+choice; most of the rest is a word with several candidates that have no other match, where the largest wins. What is
+left is solved example by example.
+
+Axes as in `postings`; U distinct tokens of the query, T tokens, X pairs of tokens in examples.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from influence.encoding import BoolArray, FloatArray, IntArray
+from influence.postings import TOP, Matches, WordIndex, merge_matches, sum_by_key
+from influence.question import Query, WordSelection
+
+SYNONYM_COSINE = 0.7
+
+
+class Pairs(NamedTuple):
+    """Words of the query that may meet words of an example; one entry a pair and example."""
+
+    examples_X: IntArray
+    query_X: IntArray  # which of the query's distinct tokens
+    tokens_X: IntArray
+    products_X: FloatArray  # inner product of the two words' gradients, without learning rate
+
+
+class SynonymIndex:
+    """Word scores with synonyms over a `WordIndex`; `embedding` gives a checkpoint's word embeddings (V, D)."""
+
+    def __init__(self, index: WordIndex, embedding: Callable[[int], FloatArray], threshold: float = SYNONYM_COSINE) -> None:
+        self.index, self.threshold = index, threshold
+        self._embedding = embedding
+        self._units: dict[int, FloatArray] = {}
+
+    def word_scores(self, query: Query, selection: WordSelection) -> FloatArray:
+        """Σ η_c ⟨∂ℓ/∂Θ_w, ∂ℓ'/∂Θ_w'⟩ over the matched words, for every checkpoint and example, shape (C, N) (eq. 8)."""
+        index = self.index
+        scores_CN = np.zeros((len(index.learning_rates_C), len(index.encoding)))
+        for number, rate in enumerate(index.learning_rates_C):
+            tokens_U, gradients_UD = self._query_words(query, number, selection)
+            if not len(tokens_U):
+                continue
+            query_X, tokens_X = np.nonzero(self._alike(number, tokens_U, None, selection))
+            pairs = self._in_blocks(number, gradients_UD, query_X, tokens_X)
+            chosen = one_to_one(pairs)
+            products_X = pairs.products_X[chosen]
+            scores_CN[number] = rate * np.bincount(pairs.examples_X[chosen], products_X, minlength=len(index.encoding))
+        return scores_CN
+
+    def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
+        """`word_scores` of many queries, summed over checkpoints, shape (Q, N)."""
+        return np.stack([self.word_scores(query, selection).sum(axis=0) for query in queries])
+
+    def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
+        """Contributions of the matched words of the query and each of the chosen examples; they sum to the scores."""
+        index, found = self.index, []
+        for number, rate in enumerate(index.learning_rates_C):
+            part = index.parts(TOP)[number]
+            tokens_U, gradients_UD = self._query_words(query, number, selection)
+            positions_K = index.selected(query, number, selection)
+            entries_R, chosen_R = part.by_example.entries(examples_E)
+            rows_R, gradients_RD = part.by_example.rows_P[entries_R], part.gradients_PD[part.by_example.postings_P[entries_R]]
+            tokens_T, place_R = np.unique(index.encoding.tokens_R[rows_R], return_inverse=True)
+            at, of = np.nonzero(self._alike(number, tokens_U, tokens_T, selection)[:, place_R].T)
+            pairs = _summed(chosen_R[at], of, tokens_T[place_R[at]], np.vecdot(gradients_RD[at], gradients_UD[of]))
+            keys = _keys(pairs, one_to_one(pairs), len(tokens_U))
+            # The matched words again, now position by position.
+            own_K = np.searchsorted(tokens_U, query.tokens_L[positions_K])
+            row, position = np.nonzero(
+                np.isin((chosen_R[:, None] * len(tokens_U) + own_K) << 32 | tokens_T[place_R][:, None], keys)
+            )
+            products = np.vecdot(gradients_RD[row], query.checkpoints[number].gradients_LD[positions_K[position]])
+            found.append(
+                (
+                    chosen_R[row],
+                    query.words_L[positions_K[position]],
+                    index.encoding.words_R[rows_R[row]],
+                    rate * products.astype(np.float64),
+                    np.full(len(row), number),
+                    index.special_V[query.tokens_L[positions_K[position]]],
+                )
+            )
+        return merge_matches(found, len(examples_E), len(index.learning_rates_C))
+
+    def _query_words(self, query: Query, number: int, selection: WordSelection) -> tuple[IntArray, FloatArray]:
+        positions_K = self.index.selected(query, number, selection)
+        return sum_by_key(query.tokens_L[positions_K], query.checkpoints[number].gradients_LD[positions_K])
+
+    def _alike(self, number: int, tokens_U: IntArray, tokens_T: IntArray | None, selection: WordSelection) -> BoolArray:
+        """Whether tokens of the query may meet tokens of an example (None: all there are), shape (U, T)."""
+        if number not in self._units:
+            embedding_VD = self._embedding(number)
+            norms_V = np.linalg.norm(embedding_VD, axis=1, keepdims=True)
+            self._units[number] = embedding_VD / np.where(norms_V > 0, norms_V, 1)
+        units_VD = self._units[number]
+        others_T = np.arange(len(units_VD)) if tokens_T is None else tokens_T
+        alike_UT = units_VD[tokens_U] @ (units_VD if tokens_T is None else units_VD[tokens_T]).T > self.threshold
+        special_V = self.index.special_V
+        alike_UT &= ~(special_V[tokens_U][:, None] | special_V[others_T])  # start and end tokens are like nothing else
+        alike_UT |= tokens_U[:, None] == others_T
+        if selection.special_tokens != "include":
+            alike_UT &= special_V[others_T] == (selection.special_tokens == "only")
+        return np.asarray(alike_UT)
+
+    def _in_blocks(self, number: int, gradients_UD: FloatArray, query_X: IntArray, tokens_X: IntArray) -> Pairs:
+        part = self.index.parts(TOP)[number]
+        found = []
+        for of, token in zip(query_X.tolist(), tokens_X.tolist(), strict=True):
+            block = part.block(token)
+            if block.start < block.stop:
+                examples_P = part.examples_P[block]
+                same_P = np.full(len(examples_P), of)
+                products_P = np.vecdot(part.gradients_PD[block], gradients_UD[of])
+                found.append(_summed(examples_P, same_P, np.full(len(examples_P), token), products_P))
+        if not found:
+            return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
+        return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def one_to_one(pairs: Pairs) -> BoolArray:
+    """Which pairs to take, so that no word of either side is in two and the sum of |product| is largest (eq. 8)."""
+    words = int(pairs.query_X.max(initial=0)) + 1
+    left_X = _count(pairs.examples_X.astype(np.int64) * words + pairs.query_X)
+    right_X = _count((pairs.examples_X.astype(np.int64) << 32) | pairs.tokens_X)
+    sizes_X = np.abs(pairs.products_X)
+    chosen: BoolArray = (left_X.counts_X == 1) & (right_X.counts_X == 1)
+    settled = chosen.copy()
+    for own, other in ((left_X, right_X), (right_X, left_X)):
+        # A word whose candidates all have no other: the largest wins.
+        star_G = np.ones(own.groups, dtype=np.bool_)
+        star_G[own.group_X[other.counts_X > 1]] = False
+        star_X = star_G[own.group_X] & ~settled
+        at = np.flatnonzero(star_X)
+        order = at[np.lexsort((-sizes_X[at], own.group_X[at]))]
+        chosen[order[np.flatnonzero(np.diff(own.group_X[order], prepend=-1))]] = True
+        settled |= star_X
+    rest = np.flatnonzero(~settled)
+    rest = rest[np.argsort(pairs.examples_X[rest], kind="stable")]
+    edges = np.flatnonzero(np.diff(pairs.examples_X[rest])) + 1
+    for group in np.split(rest, edges) if len(rest) else ():
+        chosen[group[_assigned(left_X.group_X[group], right_X.group_X[group], sizes_X[group])]] = True
+    return chosen
+
+
+class _Counted(NamedTuple):
+    group_X: IntArray
+    counts_X: IntArray
+    groups: int
+
+
+def _count(keys_X: IntArray) -> _Counted:
+    _, group_X, counts_G = np.unique(keys_X, return_inverse=True, return_counts=True)
+    return _Counted(group_X, counts_G[group_X] if len(keys_X) else np.zeros(0, np.int64), len(counts_G))
+
+
+def _assigned(left_X: IntArray, right_X: IntArray, sizes_X: FloatArray) -> BoolArray:
+    from scipy.optimize import linear_sum_assignment
+
+    _, rows_X = np.unique(left_X, return_inverse=True)
+    _, columns_X = np.unique(right_X, return_inverse=True)
+    sizes = np.zeros((rows_X.max() + 1, columns_X.max() + 1))
+    sizes[rows_X, columns_X] = sizes_X
+    taken = np.zeros_like(sizes, dtype=np.bool_)
+    taken[linear_sum_assignment(sizes, maximize=True)] = True
+    return np.asarray(taken[rows_X, columns_X])
+
+
+def _summed(examples_X: IntArray, query_X: IntArray, tokens_X: IntArray, products_X: FloatArray) -> Pairs:
+    """Products of a word's positions summed, in order of example, word and token."""
+    order = np.lexsort((tokens_X, query_X, examples_X))
+    examples_X, query_X, tokens_X = examples_X[order], query_X[order], tokens_X[order]
+    new = np.ones(len(order), dtype=np.bool_)
+    new[1:] = (np.diff(examples_X) != 0) | (np.diff(query_X) != 0) | (np.diff(tokens_X) != 0)
+    first = np.flatnonzero(new)
+    summed = np.add.reduceat(products_X[order].astype(np.float64), first) if len(first) else np.zeros(0)
+    return Pairs(examples_X[first], query_X[first], tokens_X[first], summed)
+
+
+def _keys(pairs: Pairs, chosen: BoolArray, words: int) -> IntArray:
+    keys: IntArray = (pairs.examples_X[chosen].astype(np.int64) * words + pairs.query_X[chosen]) << 32 | pairs.tokens_X[chosen]
+    return keys
