@@ -163,7 +163,7 @@ def masking_step(corpus: Corpus, opponent: Influence) -> Step | None:
     if not ranked or ranked[0][0] >= 0:
         return None
     word = " ".join(sentence.words[ranked[0][1]].text.split())
-    return Step(str(sentence.id), "mask", None, (word,)) if _can_mask(corpus[str(sentence.id)], (word,)) else None
+    return Step(str(sentence.id), "mask", None, (word,)) if can_mask(corpus[str(sentence.id)], (word,)) else None
 
 
 def _opponents(workspace: Workspace, test_id: str, k: int) -> list[Influence]:
@@ -235,7 +235,7 @@ def _check_fit(corpus: Corpus, fixes: list[Fix], source: str) -> None:
         ("has another text for", [fix for fix in known if corpus[fix.example_id].text_sha256 != fix.text_sha256]),
         ("has another label for", [fix for fix in known if corpus[fix.example_id].label != fix.old_label]),
         ("never has the new label of", [fix for fix in known if fix.new_label not in (None, *corpus.labels)]),
-        ("cannot mask the words of", [fix for fix in known if fix.words and not _can_mask(corpus[fix.example_id], fix.words)]),
+        ("cannot mask the words of", [fix for fix in known if fix.words and not can_mask(corpus[fix.example_id], fix.words)]),
         ("is not changed by", [fix for fix in known if fix.action != "keep" and not _changes(corpus, fix)]),
     )
     for complaint, misfits in complaints:
@@ -251,7 +251,8 @@ def _changes(corpus: Corpus, fix: Fix) -> bool:
     return changes(corpus[fix.example_id], fix.action, fix.new_label, fix.words)
 
 
-def _can_mask(example: TrainExample, words: tuple[str, ...]) -> bool:
+def can_mask(example: TrainExample, words: tuple[str, ...]) -> bool:
+    """Whether every word occurs in an example, and masking them leaves some of each of its texts."""
     texts = [text for text in (example.text, example.text_pair) if text is not None]
     found = all(any(find_to_mask(text, word) for text in texts) for word in words)
     return found and all(mask(text, words).strip() for text in texts)
@@ -264,4 +265,4 @@ _MAKERS: dict[str, Callable[[Workspace, str], Proposal]] = {
     "opponents": _of_opponents,
     "words": _of_words,
 }
-__all__ = ["DECIDED", "Proposal", "Step", "masking_step", "of_decisions", "of_fixes", "propose", "spec_of_rule"]
+__all__ = ["DECIDED", "Proposal", "Step", "can_mask", "masking_step", "of_decisions", "of_fixes", "propose", "spec_of_rule"]

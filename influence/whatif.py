@@ -8,7 +8,6 @@ Axes: S seeds, M test examples, Y labels.
 
 import json
 import secrets
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -22,13 +21,16 @@ from influence.errors import QueryError, SettingsError
 from influence.files import load_array
 from influence.paired import Paired
 from influence.proposals import Proposal
+from influence.retraining import retrain, seeds_of
 from influence.retraining_changes import Change, Run
+from influence.retraining_store import RunKey, open_store
 from influence.whatif_store import WhatIfStore, opened
 from influence.workspace import Workspace
 
 DEFAULT_SEEDS, MOST_SEEDS = 3, 50
 MOVED = 5  # test sentences shown at either end, of those that a change moves most
 MOST_TESTS = 50
+LATEST = 10  # retrainings whose time is taken for that of the next
 
 
 @dataclass(frozen=True)
@@ -88,9 +90,8 @@ def try_out(
     be retrained. Nothing is kept of an interrupted what-if but the models that were finished.
     """
     rows = test_rows(workspace, [*proposal.test_ids, *test_ids])
-    chosen = seeds_of(workspace, seeds)
-    started = time.monotonic()
-    without, with_change, trained = _retrained(workspace, proposal, chosen, device, progress, cancelled)
+    chosen = seeds_for(workspace, seeds)
+    without, with_change, trained, seconds = _retrained(workspace, proposal, chosen, device, progress, cancelled)
     labels_M = np.asarray(load_array(workspace.build / "index" / "test" / "labels.npy"))
     measures = measured(workspace, without, with_change, labels_M, rows)
     fixed, broken, flips = flips_of(without, with_change, labels_M)
@@ -106,7 +107,7 @@ def try_out(
         notes=list(proposal.notes),
         seeds=chosen,
         trained=trained,
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         fixed=fixed,
         broken=broken,
         control_flips=flips,
@@ -116,16 +117,11 @@ def try_out(
     return outcome
 
 
-def seeds_of(workspace: Workspace, count: int) -> list[int]:
-    """The seeds of a what-if: those after the workspace's own.
-
-    The workspace's own model is the one whose mistakes are being looked at, so with its seed they would be mistakes by
-    choice, and any other training would seem to mend them.
-    """
+def seeds_for(workspace: Workspace, count: int) -> list[int]:
+    """The seeds of a what-if, see `retraining.seeds_of`. Raises `SettingsError` for an impossible number."""
     if not 1 <= count <= MOST_SEEDS:
         raise SettingsError(f"--seeds {count}: must be from 1 to {MOST_SEEDS}")
-    own = int((workspace.info.settings.get("training") or {}).get("seed", 0))
-    return [own + 1 + number for number in range(count)]
+    return seeds_of(workspace, count)
 
 
 def test_rows(workspace: Workspace, test_ids: Iterable[str]) -> dict[str, int]:
@@ -202,15 +198,25 @@ def outcomes(workspace: Workspace) -> list[Outcome]:
         if store is None:
             return []
         found = store.outcomes(workspace.build.name)
-        return [Outcome(*head, **facts, measures=_measures(store.measures(head[0]))) for *head, facts in found]
+        return [
+            Outcome(id=id, spec=spec, change=change, made_at=made_at, measures=_measures(store.measures(id)), **facts)
+            for id, spec, change, made_at, facts in found
+        ]
 
 
-def seconds_a_model(workspace: Workspace) -> float:
-    """How long training one model of this workspace takes: as measured by earlier what-ifs, else by the build."""
-    known = [(one.seconds, one.trained) for one in outcomes(workspace) if one.trained]
-    if known:
-        return sum(seconds for seconds, _ in known) / sum(trained for _, trained in known)
-    return workspace.info.seconds  # training was only a part of it
+def to_train(workspace: Workspace, change: Change, seeds: int) -> tuple[int, float, bool]:
+    """How many models a what-if has to train, how many seconds one takes, and whether that was measured by retraining.
+
+    Where nothing was retrained yet it is the time of the whole build, of which training was a part.
+    """
+    runs = {RunKey(seed, which.key, False) for seed in seeds_for(workspace, seeds) for which in (Change(), change)}
+    store = open_store(workspace)
+    there = store.find(dict.fromkeys(runs), len(workspace.info.labels))
+    known: list[float] = []
+    if store.exists:
+        with store.opened() as file:
+            known = file.seconds_of_runs(store.build)[:LATEST]
+    return len(runs) - len(there), float(np.mean(known)) if known else workspace.info.seconds, bool(known)
 
 
 def _measures(rows: Iterable[tuple[Any, ...]]) -> list[Measure]:
@@ -231,20 +237,19 @@ def _retrained(
     device: str,
     progress: Progress,
     cancelled: Callable[[], bool],
-) -> tuple[FloatArray, FloatArray, int]:
-    """Test probabilities (S, M, Y) without and with the change, and how many models had to be trained."""
-    from influence.retraining import retrain  # which needs PyTorch
-
+) -> tuple[FloatArray, FloatArray, int, float]:
+    """Test probabilities (S, M, Y) without and with the change, how many models had to be trained, and for how long."""
     control, change = Change(), proposal.change
     runs = [Run(seed, which) for seed in seeds for which in (control, change)]
-    found, trained = {}, 0
+    found, trained, seconds = {}, 0, 0.0
     for result in retrain(workspace, runs, device=device, progress=progress, cancelled=cancelled):
         found[result.run.seed, result.run.change.key] = result.probabilities_MY
         trained += not result.reused
+        seconds += 0.0 if result.reused else result.seconds
     if len(found) < len(runs):
         raise KeyboardInterrupt
     before, after = (np.stack([found[seed, which.key] for seed in seeds]) for which in (control, change))
-    return before, after, trained
+    return before, after, trained, seconds
 
 
 def _question(outcome: Outcome) -> list[object]:
@@ -252,11 +257,11 @@ def _question(outcome: Outcome) -> list[object]:
     return [outcome.spec, outcome.change, outcome.seeds, sorted({m.name for m in outcome.of("test")})]
 
 
-def _questions(store: WhatIfStore, workspace: Workspace) -> list[list[object]]:
-    return [
-        [id, spec, change, facts["seeds"], sorted({row[1] for row in store.measures(id) if row[0] == "test"})]
+def _questions(store: WhatIfStore, workspace: Workspace) -> dict[str, list[object]]:
+    return {
+        id: [spec, change, facts["seeds"], sorted({row[1] for row in store.measures(id) if row[0] == "test"})]
         for id, spec, change, _, facts in store.outcomes(workspace.build.name)
-    ]
+    }
 
 
 def _keep(workspace: Workspace, outcome: Outcome) -> None:
@@ -271,7 +276,7 @@ def _keep(workspace: Workspace, outcome: Outcome) -> None:
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     with opened(workspace.path, write=True) as store:
         assert store is not None
-        same = [id for id, *question in _questions(store, workspace) if question == _question(outcome)]
+        same = [id for id, question in _questions(store, workspace).items() if question == _question(outcome)]
         first = {"build": workspace.build.name, **head, "facts": json.dumps(facts)}
         store.add(
             {"outcomes": pa.table({name: [value] for name, value in first.items()}), "measures": pa.table(columns)},

@@ -8,7 +8,7 @@ import streamlit as st
 
 import influence
 from influence.proposals import DECIDED, Proposal
-from influence.whatif import Outcome, seconds_a_model, seeds_of
+from influence.whatif import to_train
 from pages.shared import background, desk, numbers, render
 from pages.shared.desk import Desk
 from pages.shared.places import go
@@ -19,7 +19,7 @@ MOST_LISTED = 100
 VERBS = {"remove": "removes", "relabel": "relabels", "mask": "masks words in"}
 
 
-def draw(mine: Desk, place: WhatIfPlace, proposal: Proposal, known: list[Outcome]) -> None:
+def draw(mine: Desk, place: WhatIfPlace, proposal: Proposal) -> None:
     """The whole part."""
     render.heading("It would change", f"{sum(proposal.counts.values()):,} of {sum(proposal.before.values()):,} examples")
     render.facts(_facts(proposal))
@@ -32,7 +32,7 @@ def draw(mine: Desk, place: WhatIfPlace, proposal: Proposal, known: list[Outcome
         help="Each trains one model without the change and one with it. More seeds make small effects visible",
     )  # fmt: skip
     try:
-        render.hint(estimate(mine.workspace, place.seeds, proposal, known))
+        render.hint(estimate(mine.workspace, place.seeds, proposal))
     except influence.WordtraceError as error:
         render.hint(str(error))
         return
@@ -81,19 +81,15 @@ def _to_seeds(place: WhatIfPlace) -> None:
     go(place.at(seeds=st.session_state["whatif_seeds"]))
 
 
-def estimate(workspace: influence.Workspace, seeds: int, proposal: Proposal, known: list[Outcome]) -> str:
+def estimate(workspace: influence.Workspace, seeds: int, proposal: Proposal) -> str:
     """How many models have to be trained, and about how long that takes."""
-    wanted = seeds_of(workspace, seeds)
-    controls = {seed for one in known for seed in one.seeds}
-    changed = {seed for one in known if one.change == proposal.change.key for seed in one.seeds}
-    models = sum(seed not in controls for seed in wanted) + sum(seed not in changed for seed in wanted)
-    there = 2 * len(wanted) - models
+    models, seconds, measured = to_train(workspace, proposal.change, seeds)
     if not models:
         return "All models of this question are trained already: the answer takes seconds."
-    time = numbers.duration(models * seconds_a_model(workspace))
-    measured = "about" if any(one.trained for one in known) else "at most about"
+    there = 2 * seeds - models
+    time = f"{'about' if measured else 'at most about'} {numbers.duration(models * seconds)}"
     reused = f"; {there} more are there already" if there else ""
-    return f"Trains {models} model{'s' if models != 1 else ''}{reused}: {measured} {time}. The app stays usable meanwhile."
+    return f"Trains {models} model{'s' if models != 1 else ''}{reused}: {time}. The app stays usable meanwhile."
 
 
 def options_of(place: WhatIfPlace, proposal: Proposal) -> list[str]:

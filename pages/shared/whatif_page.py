@@ -53,7 +53,7 @@ def _page(mine: Desk) -> None:
     with left:
         whatif_choice.draw(mine, place)
         if asked.proposal is not None:
-            whatif_ask.draw(mine, place, asked.proposal, asked.known)
+            whatif_ask.draw(mine, place, asked.proposal)
         elif asked.problem:
             st.error(md(asked.problem, 600))
     with right:

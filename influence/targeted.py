@@ -1,0 +1,245 @@
+"""Targeted fixing (appendix L): does changing what a method blames for a mistake mend that mistake?
+
+For misclassified test sentences whose true label is not hopeless (probability 0.3 to 0.7): (a) remove the k strongest
+opponents, (b) mask the most negative word of each, retrain, and count how often the mistake is gone. Beside the methods
+stand random examples (words) and no change at all: another seed alone mends many such mistakes.
+
+Axes: M test examples, N training examples, Y labels.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from influence.corpus import Corpus
+from influence.deletion import bootstrap_weights, interval
+from influence.encoding import IntArray, Progress, silent
+from influence.errors import SettingsError
+from influence.explain import explain
+from influence.explanation import sentences
+from influence.files import load_array
+from influence.methods import DEFAULT_METHOD, METHODS, extremes, get_method
+from influence.proposals import can_mask, masking_step
+from influence.retraining import check_change, check_trained_here, retrain, seeds_of
+from influence.retraining_changes import Change, Run
+from influence.scoring import scores_of
+from influence.whatif_store import opened
+from influence.workspace import Workspace
+
+LEAST, MOST = 0.3, 0.7  # probability of the true label
+REMOVE, MASK = "remove", "mask"
+NO_CHANGE, RANDOM = "no change", "random"
+MOST_RETRAINS = 1_000
+USUAL_METHODS = tuple(id for id in (DEFAULT_METHOD, "influence-last") if id in METHODS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixingSettings:
+    """What is tried, on how many mistakes, and how surely; random examples are always tried besides."""
+
+    methods: tuple[str, ...] = USUAL_METHODS
+    ks: tuple[int, ...] = (10, 20, 50)
+    test_points: int = 10
+    retrains: int = 3
+    ways: tuple[str, ...] = (REMOVE, MASK)
+    seed: int = 0  # of the choice of mistakes and of the random examples
+
+    def __post_init__(self) -> None:
+        for method in self.methods:
+            get_method(method)
+        object.__setattr__(self, "methods", tuple(dict.fromkeys((*self.methods, RANDOM))))
+        object.__setattr__(self, "ks", tuple(sorted(set(self.ks))))
+        if not self.ks or self.ks[0] < 1:
+            raise SettingsError(f"--k {','.join(map(str, self.ks)) or 'of nothing'}: give whole numbers of 1 or more")
+        if self.test_points < 1:
+            raise SettingsError(f"--test-points {self.test_points}: must be 1 or more")
+        if not 1 <= self.retrains <= MOST_RETRAINS:
+            raise SettingsError(f"--retrains {self.retrains}: must be from 1 to {MOST_RETRAINS:,}")
+        if not self.ways or set(self.ways) - {REMOVE, MASK}:
+            raise SettingsError(f"--ways {','.join(self.ways)}: one or both of {REMOVE},{MASK}")
+        if self.seed < 0:
+            raise SettingsError(f"--seed {self.seed}: must be 0 or more")
+
+
+@dataclass(frozen=True)
+class Fixing:
+    """What was tried and what came of it.
+
+    `runs`: method, way, k, test_id, seed, fixed (is the true label predicted now?), probability (of the true label),
+    accuracy (of the retrained model on all test examples). Method "no change", k = 0: the control.
+    """
+
+    id: str
+    made_at: str  # ISO 8601, UTC
+    settings: dict[str, Any]
+    runs: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Try:
+    method: str
+    way: str
+    k: int
+    test: int
+    change: Change
+
+
+def mistakes(workspace: Workspace) -> IntArray:
+    """Positions of the misclassified test examples whose true label has a probability from 0.3 to 0.7, in order."""
+    last = len(workspace.info.checkpoints) - 1
+    probabilities_MY = load_array(workspace.build / "index" / "test" / str(last) / "probabilities.npy")
+    labels_M = load_array(workspace.build / "index" / "test" / "labels.npy")
+    true_M = probabilities_MY[np.arange(len(labels_M)), labels_M]
+    return np.flatnonzero((probabilities_MY.argmax(axis=1) != labels_M) & (true_M >= LEAST) & (true_M <= MOST))
+
+
+def fix_mistakes(
+    workspace: Workspace,
+    settings: FixingSettings,
+    *,
+    device: str = "auto",
+    progress: Progress | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Fixing | None:
+    """Try every way on every mistake, and keep what came of it. None where `cancelled` said to stop.
+
+    Raises `SettingsError` for settings that do not fit the workspace, before anything is trained.
+    """
+    told = progress or silent
+    check_trained_here(workspace)
+    tests = _chosen(workspace, settings)
+    if settings.ks[-1] >= workspace.info.n_train:
+        raise SettingsError(f"--k {settings.ks[-1]}: must be less than the {workspace.info.n_train:,} training examples")
+    seeds = seeds_of(workspace, settings.retrains)
+    tries = list(_tries(workspace, settings, tests, told))
+    labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
+    for change in {one.change for one in tries}:
+        check_change(workspace, change, labels_N)
+    tries = [_Try(NO_CHANGE, "", 0, test, Change()) for test in tests.tolist()] + tries
+    rows = _outcomes(workspace, tries, seeds, device, told, cancelled)
+    return None if rows is None else _kept(workspace, settings, seeds, rows)
+
+
+def _chosen(workspace: Workspace, settings: FixingSettings) -> IntArray:
+    found = mistakes(workspace)
+    if settings.test_points > len(found):
+        raise SettingsError(
+            f"--test-points {settings.test_points}: only {len(found):,} test examples are misclassified with a probability of "
+            f"{LEAST} to {MOST} for their own label"
+        )
+    return np.sort(np.random.default_rng([settings.seed, len(found)]).permutation(found)[: settings.test_points])
+
+
+def _tries(workspace: Workspace, settings: FixingSettings, tests: IntArray, progress: Progress) -> Iterator[_Try]:
+    corpus = Corpus(workspace)
+    rows = {id: row for row, id in enumerate(corpus.examples)}
+    ids = {row: example.id for row, example in workspace.store.examples("test", tests.tolist()).items()}
+    for method in settings.methods:
+        if REMOVE in settings.ways:
+            scores_MN = scores_of(workspace, method, tests.tolist(), progress=progress)
+            for test, scores_N in zip(tests.tolist(), scores_MN, strict=True):
+                _, opponents = extremes(scores_N, workspace.tie_ranks_N, settings.ks[-1])
+                for k in settings.ks:
+                    yield _Try(method, REMOVE, k, test, Change(removed=tuple(opponents[:k].tolist())))
+        if MASK not in settings.ways or not (METHODS[method].words or method == RANDOM):
+            continue
+        for test in tests.tolist():
+            if method == RANDOM:
+                masked = _random_words(workspace, corpus, settings, test)
+            else:
+                found = explain(workspace, test_id=ids[test], method=method, top=settings.ks[-1]).opponents
+                steps = [masking_step(corpus, one) for one in found]
+                masked = [None if step is None else (rows[step.example_id], step.words) for step in steps]
+            for k in settings.ks:
+                yield _Try(method, MASK, k, test, Change(masked=tuple(one for one in masked[:k] if one is not None)))
+
+
+def _random_words(
+    workspace: Workspace, corpus: Corpus, settings: FixingSettings, test: int
+) -> list[tuple[int, tuple[str, ...]] | None]:
+    """A random word of each of k random training examples; None where it cannot be masked."""
+    generator = np.random.default_rng([settings.seed, test])
+    chosen = generator.permutation(workspace.info.n_train)[: settings.ks[-1]].tolist()
+    found = sentences(workspace, "train", chosen)
+    masked: list[tuple[int, tuple[str, ...]] | None] = []
+    for row in chosen:
+        words = [" ".join(word.text.split()) for word in found[row].words if word.side >= 0]
+        word = words[int(generator.integers(len(words)))] if words else ""
+        fits = bool(word) and can_mask(corpus[str(found[row].id)], (word,))
+        masked.append((row, (word,)) if fits else None)
+    return masked
+
+
+def _outcomes(
+    workspace: Workspace,
+    tries: list[_Try],
+    seeds: list[int],
+    device: str,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+) -> list[tuple[Any, ...]] | None:
+    labels_M = np.asarray(load_array(workspace.build / "index" / "test" / "labels.npy"))
+    ids = {row: example.id for row, example in workspace.store.examples("test", {one.test for one in tries}).items()}
+    runs = list(dict.fromkeys(Run(seed, one.change) for seed in seeds for one in tries))
+    of_change: dict[Change, list[_Try]] = {}
+    for one in tries:
+        of_change.setdefault(one.change, []).append(one)
+    rows, done = [], 0
+    for result in retrain(workspace, runs, device=device, progress=progress, cancelled=cancelled):
+        predicted_M = result.probabilities_MY.argmax(axis=1)
+        accuracy = float((predicted_M == labels_M).mean())
+        done += 1
+        for one in of_change[result.run.change]:
+            label = int(labels_M[one.test])
+            found = (bool(predicted_M[one.test] == label), float(result.probabilities_MY[one.test, label]), accuracy)
+            rows.append((one.method, one.way, one.k, ids[one.test], result.run.seed, *found))
+    return rows if done == len(runs) else None
+
+
+def _kept(workspace: Workspace, settings: FixingSettings, seeds: list[int], rows: list[tuple[Any, ...]]) -> Fixing:
+    names = ("method", "way", "k", "test_id", "seed", "fixed", "probability", "accuracy")
+    id, made_at = secrets.token_hex(8), datetime.now(UTC).isoformat(timespec="milliseconds")
+    about = json.loads(json.dumps({**asdict(settings), "seeds": seeds}))
+    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    head = {"id": id, "build": workspace.build.name, "made_at": made_at, "settings": json.dumps(about)}
+    with opened(workspace.path, write=True) as store:
+        assert store is not None
+        store.add(
+            {
+                "fixings": pa.table({name: [value] for name, value in head.items()}),
+                "fixed": pa.table({"fixing": [id] * len(rows), **columns}),
+            }
+        )
+        return Fixing(id, made_at, about, store.fixed(id))
+
+
+def fixings(workspace: Workspace) -> list[Fixing]:
+    """The targeted fixings of the workspace's build, the latest first; needs no PyTorch."""
+    with opened(workspace.path) as store:
+        if store is None:
+            return []
+        return [Fixing(id, at, settings, store.fixed(id)) for id, at, settings in store.fixings(workspace.build.name)]
+
+
+def fixing_curves(runs: pd.DataFrame) -> pd.DataFrame:
+    """Probability that a mistake is fixed, for every method, way and k: columns method, way, k, fixed, low, high, accuracy.
+
+    `fixed` is the mean over mistakes of the share of retrainings that mend them, with a 95 % bootstrap interval over the
+    mistakes; `accuracy` the mean difference in test accuracy to the retraining of the same seed without any change. The
+    control has k = 0.
+    """
+    weights_BM = bootstrap_weights(runs["test_id"].nunique())
+    control = runs[runs["method"] == NO_CHANGE].groupby("seed")["accuracy"].first()
+    rows = []
+    for (method, way, k), some in runs.groupby(["method", "way", "k"], sort=True):
+        shares_M = some.groupby("test_id", sort=True)["fixed"].mean().to_numpy(dtype=np.float64)
+        change = float((some["accuracy"] - some["seed"].map(control)).mean())
+        rows.append((method, way, int(k), *interval(shares_M, weights_BM), change))
+    return pd.DataFrame(rows, columns=["method", "way", "k", "fixed", "low", "high", "accuracy"])
