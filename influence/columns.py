@@ -29,6 +29,7 @@ LABELS = (
 )  # fmt: skip
 IDS = ("id", "uid", "uuid", "guid", "key", "rowid", "exampleid", "textid", "reviewid", "commentid", "tweetid", "documentid")
 MOST_LABELS = 500
+SHOWN = 300  # characters of a value
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,9 @@ def guess_columns(table: Table) -> Guess:
 
 
 def head(table: Table, rows: int) -> list[dict[str, Any]]:
-    """The first rows, each a mapping of column to value as text."""
+    """The first rows, each a mapping of column to value as text, long ones cut."""
     shown = min(rows, len(table))
-    return [{name: as_text(column[row]) for name, column in table.columns.items()} for row in range(shown)]
+    return [{name: as_text(column[row])[:SHOWN] for name, column in table.columns.items()} for row in range(shown)]
 
 
 def _named(plain: dict[str, str], names: Sequence[str], without: Sequence[str | None] = ()) -> str | None:

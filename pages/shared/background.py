@@ -88,11 +88,7 @@ class Job:
 
     def progress(self) -> Progress | None:
         """How far it is; None before it has said so."""
-        for line in reversed(self.tail()):
-            if found := PROGRESS.match(line):
-                done, total = (int(found[name].replace(",", "")) for name in ("done", "total"))
-                return Progress(found["stage"], done / total if total else 0.0, found["left"] or "")
-        return None
+        return next((found for line in reversed(self.tail()) if (found := read_progress(line)) is not None), None)
 
     def cancel(self) -> None:
         """Stop it, with whatever it has started; nothing of it stays."""
@@ -107,6 +103,14 @@ class Job:
         """Forget one that has failed."""
         if self.failed:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def read_progress(line: str) -> Progress | None:
+    """What a line of `influence.progress` says of a stage that has not ended; None for any other line."""
+    if (found := PROGRESS.match(line)) is None:
+        return None
+    done, total = (int(found[name].replace(",", "")) for name in ("done", "total"))
+    return Progress(found["stage"], done / total if total else 0.0, found["left"] or "")
 
 
 _lock = threading.RLock()

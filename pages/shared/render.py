@@ -137,3 +137,48 @@ def rule(text: str, *, revoked: bool) -> None:
     """A rule in words; a revoked one is struck through."""
     tag = "s" if revoked else "b"
     st.html(f'<p class="wt-rule-text"><{tag}>{html.escape(text)}</{tag}></p>')
+
+
+def step(number: int, title: str, detail: str = "") -> None:
+    """The head of one of a page's steps."""
+    remark = f'<span class="wt-hint">{html.escape(detail)}</span>' if detail else ""
+    st.html(f'<div class="wt-step"><i>{number}</i><h2>{html.escape(title)}</h2>{remark}</div>')
+
+
+def quote(text: str, remark: str) -> None:
+    """A text of the data, with a remark below it."""
+    st.html(f'<blockquote class="wt-quote">{html.escape(text)}<span>{html.escape(remark)}</span></blockquote>')
+
+
+MARKS = {"stop": ("✕", "stops a build"), "mend": ("!", "can be mended"), "look": ("?", "worth a look"), "fine": ("✓", "fine")}
+
+
+def findings(remarks: Iterable[tuple[str, str, str]]) -> None:
+    """Remarks on a data file: level, what was found, what to do about it."""
+    items = []
+    for level, what, advice in remarks:
+        mark, meaning = MARKS[level]
+        head = f'<i class="wt-mark" title="{meaning}" aria-label="{meaning}">{mark}</i><b>{html.escape(what)}</b>'
+        items.append(f'<li class="wt-{level}">{head} <span>{html.escape(advice)}</span></li>')
+    st.html(f'<ul class="wt-findings">{"".join(items)}</ul>')
+
+
+def counts(rows: Iterable[tuple[str, int, str]], *, most: int) -> None:
+    """Names with a bar each and a remark: how many rows a label has."""
+    lines = []
+    for name, count, remark in rows:
+        width = max(count / most, 0.004) if most and count else 0.0
+        lines.append(
+            f'<div class="wt-count"><span title="{html.escape(name)}">{html.escape(name)}</span>'
+            f'<span class="wt-bar"><i style="width:{width:.1%}"></i></span><b>{html.escape(remark)}</b></div>'
+        )
+    st.html(f'<div class="wt-counts">{"".join(lines)}</div>')
+
+
+def steps(rows: Iterable[tuple[str, str, bool]]) -> None:
+    """Stages, one a line: its name, a remark, and whether it is done."""
+    items = "".join(
+        f'<li class="{"wt-done" if done else "wt-now"}"><span>{html.escape(name)}</span><span>{html.escape(remark)}</span></li>'
+        for name, remark, done in rows
+    )
+    st.html(f'<ol class="wt-steps">{items}</ol>')

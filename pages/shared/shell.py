@@ -41,23 +41,15 @@ PAGES = {
     ),
     "what_if": Page("pages/what_if.py", "What-if", ":material/science:", "What a change would do, found out by retraining"),
     "evidence": Page("pages/evidence.py", "Evidence", ":material/query_stats:", "Whether the scores mean anything on this data"),
+    "data_and_runs": Page(
+        "pages/data_and_runs.py", "Data and runs", ":material/database:", "From a file of yours to a workspace; several of them"
+    ),
 }
 
 
 def begin(key: str) -> influence.Workspace:
     """Draw the frame of a page and return its workspace; where there is none to show, say so and stop the page."""
-    page = PAGES[key]
-    st.set_page_config(
-        page_title=f"{page.title} · Wordtrace",
-        page_icon=str(render.ASSETS / "icon.svg"),
-        layout="wide",
-        initial_sidebar_state=220,
-    )
-    render.style()
-    names = workspaces.names()
-    asked = st.query_params.get(PARAMETER, "")
-    chosen = asked or (names[0] if names else "")
-    _sidebar(key, names, chosen if chosen in names else "")
+    chosen, names = _frame(key)
     if not names:
         _nothing_yet()
     if chosen not in names:
@@ -70,6 +62,31 @@ def begin(key: str) -> influence.Workspace:
         _stop("This workspace has gone", str(error))
     except influence.WorkspaceError as error:
         _stop("This workspace cannot be opened", str(error))
+
+
+def begin_without(key: str) -> str:
+    """Draw the frame of a page that needs no workspace; returns the name of the one that the others show, or ""."""
+    chosen, names = _frame(key)
+    root = workspaces.root()
+    if not root.is_dir():
+        _stop("There is no workspace folder", f"{root} is not a folder. Make it, or serve another one:", f"mkdir {root}")
+    return chosen if chosen in names else ""
+
+
+def _frame(key: str) -> tuple[str, list[str]]:
+    page = PAGES[key]
+    st.set_page_config(
+        page_title=f"{page.title} · Wordtrace",
+        page_icon=str(render.ASSETS / "icon.svg"),
+        layout="wide",
+        initial_sidebar_state=220,
+    )
+    render.style()
+    names = workspaces.names()
+    asked = st.query_params.get(PARAMETER, "")
+    chosen = asked or (names[0] if names else "")
+    _sidebar(key, names, chosen if chosen in names else "")
+    return chosen, names
 
 
 def link(key: str, text: str, /, *, workspace: str, icon: str | None = None, **parameters: str) -> None:
@@ -127,6 +144,8 @@ def _nothing_yet() -> NoReturn:
             f"The build of {unfinished[0]} is not finished",
             f"The folder {root / unfinished[0]} is half built: a build is running, or was interrupted. Wait for it, or run "
             "the same build command again with --resume; then reload this page.",
+            onward="See how far it is",
+            part="runs",
         )
     if not root.is_dir():
         _stop(
@@ -134,7 +153,13 @@ def _nothing_yet() -> NoReturn:
             f"{root} is not a folder. Build the demo workspace, then reload this page:",
             _demo(),
         )
-    _stop("No workspace yet", f"{root} holds no workspace. Build the demo, then reload this page:", _demo())
+    _stop(
+        "No workspace yet",
+        f"{root} holds no workspace. Make one from a file of yours: texts with a label each. Or build the demo, then reload "
+        "this page:",
+        _demo(),
+        onward="Bring your own data",
+    )
 
 
 def _unknown(name: str) -> NoReturn:
@@ -142,6 +167,8 @@ def _unknown(name: str) -> NoReturn:
         _stop(
             f"The build of {name} is not finished",
             "A build is running, or was interrupted. Wait for it, or run the same build command again with --resume.",
+            onward="See how far it is",
+            part="runs",
         )
     _stop("There is no such workspace", f"This server has no workspace named {name[:100]!r}. Choose one at the left.")
 
@@ -150,6 +177,10 @@ def _demo() -> str:
     return DEMO_COMMAND.format(root=workspaces.root())
 
 
-def _stop(title: str, message: str, command: str = "") -> NoReturn:
+def _stop(title: str, message: str, command: str = "", *, onward: str = "", **parameters: str) -> NoReturn:
     render.page_state(title, message, command)
+    if onward:
+        page = PAGES["data_and_runs"]
+        with st.container(key="wt-onward"):
+            st.page_link(page.file, label=onward, icon=page.icon, query_params=parameters)
     st.stop()

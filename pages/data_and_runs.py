@@ -1,0 +1,5 @@
+"""Data and runs: from a file to a workspace, and the workspaces there are."""
+
+from pages.shared import data_page, shell
+
+data_page.draw(shell.begin_without("data_and_runs"))

@@ -1,0 +1,184 @@
+"""Builds of new workspaces, and looks at data before one: two queues beside the workspaces, one job at a time in each.
+
+ROOT/.wordtrace/runs/jobs/…        builds; see `background`
+ROOT/.wordtrace/checks/jobs/…      reports and estimates, which need not wait for a build
+ROOT/.wordtrace/checks/KEY.json    what they found
+"""
+
+import json
+import re
+import shlex
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import influence
+from influence.managing import check_name
+from pages.shared import background, processes, workspaces
+from pages.shared.background import Job
+from pages.shared.data_place import DataPlace
+
+RUNS, CHECKS = ".wordtrace/runs", ".wordtrace/checks"
+KEPT = 60  # reports and estimates
+# A build's stages in order, with the share of the whole that each usually takes; several of a kind divide it.
+WEIGHTS = {"tokenizer": 2, "tokenize": 4, "train": 45, "gradients": 40, "influences": 6, "opposition": 1, "neighbours": 2}
+DONE = re.compile(r"^(?P<stage>.+): done in (?P<time>.+)$")
+EPOCH, CHECKPOINT = re.compile(r"^train epoch (\d+)$"), re.compile(r"^gradients (\d+)/(\d+) (\w+)$")
+
+
+def runs_queue() -> Path:
+    """The folder of the builds' queue."""
+    return workspaces.root().resolve() / RUNS
+
+
+def checks_queue() -> Path:
+    """The folder of the reports' and estimates' queue."""
+    return workspaces.root().resolve() / CHECKS
+
+
+# Reports and estimates --------------------------------------------------------------------------------------------------
+
+
+def ask(key: str, options: list[str], title: str) -> None:
+    """Have a report or an estimate made, unless it is there or being made. Raises `WorkspaceError` where it cannot."""
+    answer = checks_queue() / f"{key}.json"
+    if answer.is_file() and not _unfinished(answer):
+        return
+    for old in sorted(checks_queue().glob("*.json"), key=lambda file: file.stat().st_mtime)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    background.enqueue_in(checks_queue(), "check", *options, "--output", str(answer), title=title, key=key)
+
+
+def answer(key: str) -> dict[str, Any] | None:
+    """What is known by now; None before the first rows are."""
+    try:
+        return dict(json.loads((checks_queue() / f"{key}.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError):
+        return None
+
+
+def asked(key: str) -> Job | None:
+    """The job that makes it, or has failed to."""
+    return next((job for job in background.jobs_in(checks_queue()) if job.key == key), None)
+
+
+def _unfinished(answer: Path) -> bool:
+    found = json.loads(answer.read_text(encoding="utf-8"))
+    return found["report"] is None and found["estimate"] is None
+
+
+def complaint(job: Job) -> str:
+    """Why a job has failed, in one line."""
+    lines = [line.removeprefix("wordtrace: ") for line in processes.lines(job.folder) if line.startswith("wordtrace: ")]
+    if lines:
+        return lines[-1]
+    if job.code in (processes.KILLED, -9):
+        return "it was stopped from outside: the machine was short of memory, or was restarted"
+    return (job.tail() or [f"it ended with exit code {job.code}"])[-1]
+
+
+# Builds -----------------------------------------------------------------------------------------------------------------
+
+
+def command(place: DataPlace, folder: Path) -> list[str]:
+    """The options of the build that a place describes. Raises a `WordtraceError` for what cannot be had."""
+    options = ["--workspace", str(folder), *place.data_options(), *place.model_options(), "--seed", str(place.seed)]
+    if place.mend:
+        options += ["--drop-unusable", "--merge-labels"]
+    return options if place.test else [*options, "--test-share", f"{place.share / 100:g}"]
+
+
+def start(place: DataPlace, columns: dict[str, str | None], epochs: int | None) -> str:
+    """Queue the build; returns the workspace's name. Raises a `WordtraceError` for what cannot be had."""
+    root = workspaces.root().resolve()
+    name = check_name(root, place.name)
+    if any(job.about.get("name") == name for job in runs()):
+        raise influence.SettingsError(f"a build of {name!r} is waiting or running; choose another name")
+    chosen = {role: value or "" for role, value in columns.items()}
+    place = place.at(text=chosen["text"], pair=chosen["text_pair"], label=chosen["label"], id=chosen["id"])
+    about = {"name": name, "address": place.parameters(), "epochs": place.epochs or epochs}
+    options = command(place, root / name)
+    background.enqueue_in(runs_queue(), "build", *options, title=name, key=name, makes=root / name, about=about)
+    return name
+
+
+def runs() -> list[Job]:
+    """The builds that run, wait, or have failed, in this order."""
+    return background.jobs_in(runs_queue())
+
+
+def resume(job: Job) -> None:
+    """Go on with a build that was interrupted."""
+    content = json.loads((job.folder / background.JOB).read_text(encoding="utf-8"))
+    options = [option for option in content["options"] if option != "--resume"]
+    makes = Path(content["makes"])
+    background.enqueue_in(runs_queue(), "build", *options, "--resume", title=job.title, key=job.key, makes=makes, about=job.about)
+
+
+def discard(job: Job) -> None:
+    """Forget a build that has failed, and what there is of its workspace, unless it has been published."""
+    with suppress(OSError, ValueError, KeyError):
+        makes = Path(json.loads((job.folder / background.JOB).read_text(encoding="utf-8"))["makes"])
+        if job.failed and not (makes / "workspace.json").exists():
+            shutil.rmtree(makes, ignore_errors=True)
+    job.dismiss()
+
+
+def is_building(name: str) -> bool:
+    """Whether a build of this name waits or runs here."""
+    return any(job.about.get("name") == name and not job.failed for job in runs())
+
+
+def shown_command(place: DataPlace, name: str) -> str:
+    """The command that does the same."""
+    return shlex.join(["python", "-m", "influence", "build", *command(place, workspaces.root() / name)])
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a build, as far as it has come."""
+
+    name: str
+    share: float  # 0 to 1
+    time: str  # how long it took, or has left
+
+
+def stages(job: Job) -> list[Stage]:
+    """The stages that a build has begun, in order."""
+    found: dict[str, Stage] = {}
+    for line in processes.lines(job.folder):
+        if done := DONE.match(line):
+            found[done["stage"]] = Stage(done["stage"], 1.0, done["time"])
+        elif (progress := background.read_progress(line)) is not None:
+            found[progress.stage] = Stage(progress.stage, progress.share, f"{progress.left} left" if progress.left else "")
+    return list(found.values())
+
+
+def overall(found: list[Stage], epochs: int | None) -> float:
+    """About how much of the whole is done, 0 to 1, by what the stages usually take."""
+    total = epochs or max((int(m[2]) for stage in found if (m := CHECKPOINT.match(stage.name))), default=10)
+    parts = {"tokenize": 2, "train": total, "gradients": 2 * total}
+    done = 0.0
+    for stage in found:
+        kind = stage.name.split()[0]
+        if kind in WEIGHTS:
+            done += WEIGHTS[kind] / parts.get(kind, 1) * stage.share
+    return min(done / sum(WEIGHTS.values()), 0.99)
+
+
+def in_words(stage: str) -> str:
+    """A stage's name as people say it."""
+    if found := EPOCH.match(stage):
+        return f"training, epoch {found[1]}"
+    if found := CHECKPOINT.match(stage):
+        return f"gradients of the {'training' if found[3] == 'train' else 'test'} texts, checkpoint {found[1]} of {found[2]}"
+    return {
+        "tokenizer": "learning the word pieces",
+        "tokenize train": "cutting the training texts into tokens",
+        "tokenize test": "cutting the test texts into tokens",
+        "influences": "explaining every test prediction",
+        "opposition": "ranking suspects: whom they oppose",
+        "neighbours": "ranking suspects: what their neighbours say",
+    }.get(stage, stage)

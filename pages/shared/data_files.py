@@ -1,0 +1,98 @@
+"""The data files that this server may build from: those under its data folder, and uploads, which go there too.
+
+Names from a browser are looked up in the listing; none ever becomes a path.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import influence
+from influence.files import is_disk_full, write_whole
+from influence.managing import DATA_FOLDER
+from pages.shared import numbers, workspaces
+
+VARIABLE = "WORDTRACE_DATA"
+SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+UPLOADS = "uploads"
+MOST_LISTED = 2_000
+UPLOAD_LIMIT = 200  # megabytes, the same as server.maxUploadSize: a file that is larger is put into the data folder by hand
+SNIFFED = 1 << 16
+PARQUET = b"PAR1"
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file: its name below the data folder, and what a listing says of it."""
+
+    name: str
+    size: int
+    changed: float
+
+    @property
+    def about(self) -> str:
+        """Its name, size and date."""
+        day = datetime.fromtimestamp(self.changed, UTC)
+        return f"{self.name}  ({numbers.size(self.size)}, {day.day} {day:%b %Y})"
+
+
+def folder() -> Path:
+    """The data folder: WORDTRACE_DATA, else `data` beside the workspaces."""
+    return Path(os.environ.get(VARIABLE) or workspaces.root() / DATA_FOLDER)
+
+
+def listing() -> dict[str, DataFile]:
+    """The data files by name, the latest first."""
+    base = folder()
+    found = []
+    for path in base.rglob("*") if base.is_dir() else ():
+        if path.suffix.lower() in SUFFIXES and path.is_file() and path.resolve().is_relative_to(base.resolve()):
+            stat = path.stat()
+            found.append(DataFile(path.relative_to(base).as_posix(), stat.st_size, stat.st_mtime))
+    found.sort(key=lambda file: -file.changed)
+    return {file.name: file for file in found[:MOST_LISTED]}
+
+
+def model_folders() -> list[str]:
+    """Folders under the data folder that hold a model, by name."""
+    base = folder()
+    found = base.rglob("config.json") if base.is_dir() else ()
+    inside = (path.parent for path in found if path.resolve().is_relative_to(base.resolve()))
+    return sorted(path.relative_to(base).as_posix() for path in inside if any(path.glob("*.safetensors")))[:MOST_LISTED]
+
+
+def keep_upload(name: str, content: bytes) -> str:
+    """Put an uploaded file into the data folder; returns its name there.
+
+    Raises `DataError` for one that is too large or not what its name says, `WorkspaceError` where it cannot be kept.
+    """
+    suffix = Path(name).suffix.lower()
+    shown = name[:100]
+    if suffix not in SUFFIXES:
+        raise influence.DataError(f"{shown!r} is not a data file: upload a {', '.join(SUFFIXES)} file")
+    if len(content) > UPLOAD_LIMIT * 1_000_000 * 1.05:
+        raise influence.DataError(
+            f"{shown!r} is larger than {UPLOAD_LIMIT} MB; put it into {str(folder())!r} on the server and choose it there"
+        )
+    if not content:
+        raise influence.DataError(f"{shown!r} is empty")
+    if suffix == ".parquet" and not content.startswith(PARQUET):
+        raise influence.DataError(f"{shown!r} is not a Parquet file, whatever its name says")
+    if suffix != ".parquet" and b"\0" in content[:SNIFFED]:
+        raise influence.DataError(f"{shown!r} is not a text file, whatever its name says: it holds binary data")
+    safe = re.sub(r"[^\w.-]+", "_", Path(name).stem)[:60].strip("._") or "data"
+    kept = f"{UPLOADS}/{datetime.now(UTC):%Y%m%d-%H%M%S%f}-{safe}{suffix}"
+    try:
+        (folder() / UPLOADS).mkdir(parents=True, exist_ok=True)
+        write_whole(folder() / kept, content)
+    except OSError as error:
+        reason = "the server's disk is full" if is_disk_full(error) else f"the server cannot keep it: {error.strerror or error}"
+        raise influence.WorkspaceError(f"{shown!r} was not uploaded: {reason}") from error
+    return kept
+
+
+def plain_name(name: str) -> str:
+    """A file's name without its folder, its ending and the stamp of an upload."""
+    return re.sub(r"^\d{8}-\d{12}-", "", Path(name).stem)

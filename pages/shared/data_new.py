@@ -1,0 +1,54 @@
+"""A new workspace: the data, what is in it, the model, and the start. Each step is there once the one before is done."""
+
+import streamlit as st
+
+import influence
+from pages.shared import builds, data_choice, data_report_part, data_start, render
+from pages.shared.data_place import HUB, DataPlace
+from pages.shared.render import md
+
+EVERY = 0.7  # seconds between looks at a report that is being made
+
+
+def draw(place: DataPlace) -> None:
+    """The whole part."""
+    data_choice.draw(place)
+    if not place.train:
+        return
+    try:
+        options = place.data_options()
+        key = place.stamp(options)
+        builds.ask(key, options, "report")
+    except influence.WordtraceError as error:
+        st.error(md(error, 600))
+        return
+    answer, job = builds.answer(key), builds.asked(key)
+    if job is not None and not job.failed:
+        _wait(key, shown=answer is not None)
+    if answer is not None:
+        data_report_part.columns(place, answer)
+    if job is not None and job.failed:
+        _failed(place, job, has_columns=answer is not None)
+    if answer is not None and answer["report"] is not None:
+        data_report_part.report(answer)
+        data_start.draw(place, answer)
+
+
+@st.fragment(run_every=EVERY)
+def _wait(key: str, *, shown: bool) -> None:
+    job, answer = builds.asked(key), builds.answer(key)
+    if job is None or job.failed or (answer is not None and not shown) or (answer is not None and answer["report"]):
+        st.rerun()
+    with st.container(key="wt-reading"):
+        doing = "Looking for repeats and contradictions…" if shown else "Reading the data…"
+        render.progress(doing, [], None, "waits for another report" if job is not None and job.started_at is None else "")
+        st.skeleton(height=120)
+
+
+def _failed(place: DataPlace, job: builds.Job, *, has_columns: bool) -> None:
+    st.error(md(builds.complaint(job), 600))
+    if has_columns:
+        render.hint("Choose other columns above, or another file.")
+    elif place.source == HUB:
+        render.hint("The Hub needs a network. A file that is on this machine, or uploaded, does not.")
+    st.button("Try again", key="data_again", icon=":material/refresh:", on_click=job.dismiss)

@@ -1,0 +1,51 @@
+"""The Data and runs page: a new workspace step by step, the builds, the workspaces, and two of them compared."""
+
+import streamlit as st
+
+from pages.shared import (
+    builds,
+    data_new,
+    data_place,
+    desk,
+    render,
+    runs_part,
+    workspaces,
+    workspaces_compare,
+    workspaces_part,
+)
+from pages.shared.data_place import PARTS, DataPlace
+from pages.shared.places import go
+
+DRAW = {
+    "new": data_new.draw,
+    "runs": runs_part.draw,
+    "workspaces": workspaces_part.draw,
+    "compare": workspaces_compare.draw,
+}
+
+
+def draw(workspace: str) -> None:
+    """The page below the frame."""
+    place, ignored = data_place.read(st.query_params.to_dict(), workspace, workspaces.names())
+    if ignored:
+        st.warning(f"Left out of the address, because this server knows no such value: {', '.join(ignored)}.")
+    unfinished = sum(not job.failed for job in builds.runs())
+    st.session_state["data_part"] = place.part
+    with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
+        render.title("Data and runs")
+        st.segmented_control(
+            "Part", list(PARTS), format_func=lambda part: _name(part, unfinished), key="data_part", required=True,
+            label_visibility="collapsed", on_change=_to_part, args=(place,),
+        )  # fmt: skip
+    message, failed = desk.said()
+    if message:
+        render.said(message, failed=failed)
+    DRAW[place.part](place)
+
+
+def _name(part: str, unfinished: int) -> str:
+    return f"{PARTS[part]} ({unfinished})" if part == "runs" and unfinished else PARTS[part]
+
+
+def _to_part(place: DataPlace) -> None:
+    go(place.at(part=st.session_state["data_part"]))

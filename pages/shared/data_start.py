@@ -1,0 +1,224 @@
+"""The last two steps of a new workspace: the model with what it will take, and the name under which the build starts."""
+
+from typing import Any
+
+import streamlit as st
+
+import influence
+from influence.packaged import demo_model
+from pages.shared import builds, data_files, data_report_part, desk, numbers, render, workspaces
+from pages.shared.data_place import LENGTHS, MODELS, DataPlace
+from pages.shared.places import go
+from pages.shared.render import md
+
+EVERY = 0.7  # seconds between looks at an estimate that is being made
+ABOUT = {
+    "cnn": "The paper's network, trained from scratch on your data. Small, quick, no network; best from a few thousand rows.",
+    "demo": "Pretrained on English sentences, its first two layers fine-tuned. Installed with the demo; needs no network.",
+    "hub": "Any sequence classifier with safetensors weights and a fast tokenizer. Needs a network where the server runs.",
+    "folder": "A folder with config.json, model.safetensors and a fast tokenizer under the server's data folder.",
+}
+
+
+def draw(place: DataPlace, answer: dict[str, Any]) -> None:
+    """Both steps."""
+    if any(one["level"] == "stop" for one in answer["findings"]):
+        render.hint("A build cannot start before what stops it is put right: choose other columns above, or another file.")
+        return
+    render.step(3, "The model", "whose predictions you will see explained")
+    ready = _model(place)
+    options = _options(place) if ready else None
+    render.step(4, "Build", "it runs by itself: you may close this page")
+    _preparation(place, answer)
+    _start(place, answer, options)
+
+
+def _model(place: DataPlace) -> bool:
+    """The choice of a model; whether it is complete."""
+    kinds = [kind for kind in MODELS if kind != "demo" or demo_model() is not None]
+    if not data_files.model_folders():
+        kinds.remove("folder")
+    st.session_state["data_model"] = place.model if place.model in kinds else "cnn"
+    st.segmented_control(
+        "Model", kinds, format_func=MODELS.get, key="data_model", required=True, label_visibility="collapsed",
+        on_change=_change, args=(place, "model", "data_model"),
+    )  # fmt: skip
+    render.hint(ABOUT[place.model])
+    if place.model == "hub":
+        st.session_state["data_weights"] = place.weights
+        st.text_input(
+            "Hub id", key="data_weights", placeholder="google/bert_uncased_L-2_H-128_A-2", max_chars=200, width=420,
+            on_change=_change, args=(place, "weights", "data_weights"),
+        )  # fmt: skip
+    elif place.model == "folder":
+        st.session_state["data_folder"] = place.weights or None
+        st.selectbox(
+            "Folder", data_files.model_folders(), key="data_folder", placeholder="choose one", width=420,
+            on_change=_change, args=(place, "weights", "data_folder"),
+        )  # fmt: skip
+    with st.expander("Settings"), st.container(horizontal=True, vertical_alignment="bottom"):
+        _settings(place)
+    return place.model in ("cnn", "demo") or bool(place.weights)
+
+
+def _settings(place: DataPlace) -> None:
+    numbers_of = {
+        "epochs": ("Epochs", 0, 99, "0: as many as suit the model and the data"),
+        "seed": ("Seed", 0, 10**6, "Of the weights, the order of training and the test part"),
+        "share": ("Test part, per cent", 5, 50, "Where there is no test file; at most 5,000 rows"),
+    }
+    if place.model in ("hub", "folder"):
+        numbers_of["layers"] = ("Layers", 0, 99, "0: all of the model's; fewer are faster")
+    for field, (label, low, high, about) in numbers_of.items():
+        key = f"data_{field}"
+        st.session_state[key] = getattr(place, field)
+        st.number_input(label, low, high, key=key, width=150, help=about, on_change=_change, args=(place, field, key))
+    st.session_state["data_length"] = place.length
+    st.selectbox(
+        "Cut texts at, tokens", sorted({*LENGTHS, place.length}), key="data_length", width=170,
+        on_change=_change, args=(place, "length", "data_length"),
+    )  # fmt: skip
+
+
+def _change(place: DataPlace, field: str, key: str) -> None:
+    value = st.session_state[key]
+    changes: dict[str, Any] = {field: "" if value is None else value.strip() if isinstance(value, str) else value}
+    if field == "model":
+        changes["weights"] = ""
+    go(place.at(**changes))
+
+
+def _options(place: DataPlace) -> list[str] | None:
+    """The options of the estimate, and what it says, or the button that has it made."""
+    try:
+        options = [*place.data_options(), *_estimated(place), "--only-estimate"]
+        if not place.test:
+            options += ["--test-share", f"{place.share / 100:g}"]
+        key = place.stamp(options)
+    except influence.WordtraceError as error:
+        st.error(md(error, 600))
+        return None
+    answer, job = builds.answer(key), builds.asked(key)
+    if answer is not None and answer["estimate"] is not None:
+        _estimate(answer["estimate"])
+    elif job is not None and not job.failed:
+        _measuring(key)
+    else:
+        if job is not None:
+            st.error(md(builds.complaint(job), 600))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button("How long will it take?", key="data_measure", icon=":material/timer:", on_click=_ask, args=(key, options))
+            render.hint("Measures time, memory and disk by building from a small part of your data: half a minute or so.")
+    return options
+
+
+def _estimated(place: DataPlace) -> list[str]:
+    """The model's options without the learning rate, which changes no time."""
+    found = place.model_options()
+    if "--learning-rate" in found:
+        at = found.index("--learning-rate")
+        del found[at : at + 2]
+    return found
+
+
+def _ask(key: str, options: list[str]) -> None:
+    try:
+        if (job := builds.asked(key)) is not None:
+            job.dismiss()
+        builds.ask(key, options, "estimate")
+    except influence.WordtraceError as error:
+        desk.say(str(error), failed=True)
+
+
+@st.fragment(run_every=EVERY)
+def _measuring(key: str) -> None:
+    job, answer = builds.asked(key), builds.answer(key)
+    if job is None or job.failed or (answer is not None and answer["estimate"]):
+        st.rerun()
+    assert job is not None
+    progress = job.progress()
+    render.progress("Building from a small part of your data…", [], progress.share if progress else 0.0, "")
+    st.button("Stop", key="data_measure_stop", on_click=job.cancel)
+
+
+def _estimate(found: dict[str, Any]) -> None:
+    low, high = numbers.duration(found["low"]), numbers.duration(found["high"])
+    tokens, cut = found["tokens"], found["truncated"]
+    figures = (
+        ("Time", high if low == high else f"{low} – {high}", "from an idle machine to one as busy as now"),
+        ("Memory", numbers.size(found["memory"]), "at most"),
+        ("Disk", numbers.size(found["disk"]), f"{numbers.size(found['disk_peak'])} while it runs"),
+        ("Tokens a text", f"{tokens['median']:,}", f"median; {numbers.probability(cut)} are cut at {found['max_length']:,}"),
+    )
+    with st.container(border=True, key="wt-estimate"):
+        for column, (name, value, detail) in zip(st.columns(4), figures, strict=True):
+            with column:
+                render.figure(name, value, detail)
+        render.hint(
+            f"Measured: {found['sample_rows']:,} training and {found['sample_test_rows']:,} test rows went through every stage "
+            f"in {numbers.duration(found['sample_seconds'])} on {found['device'].upper()}; scaled to {found['rows']:,} and "
+            f"{found['test_rows']:,} rows and {found['epochs']} epochs."
+        )
+
+
+def _preparation(place: DataPlace, answer: dict[str, Any]) -> None:
+    mends = [one for one in answer["findings"] if one["level"] == "mend"]
+    if not mends:
+        return
+    st.session_state["data_mend"] = bool(place.mend)
+    st.checkbox(
+        "Leave out rows that cannot be used, and make spellings of a label one", key="data_mend", on_change=_mend, args=(place,),
+        help="In the workspace's own copy: your file stays as it is",
+    )  # fmt: skip
+    if not place.mend:
+        render.hint("Without it the build will refuse this file, and say which rows.")
+
+
+def _mend(place: DataPlace) -> None:
+    go(place.at(mend=int(st.session_state["data_mend"])))
+
+
+def _start(place: DataPlace, answer: dict[str, Any], options: list[str] | None) -> None:
+    name = place.name or _free_name(place)
+    estimate = None if options is None else builds.answer(place.stamp(options))
+    epochs = estimate["estimate"]["epochs"] if estimate and estimate["estimate"] else None
+    roles = data_report_part.chosen(place, answer)
+    columns = {"text": roles["text"], "text_pair": roles["pair"], "label": roles["label"], "id": roles["id"]}
+    st.session_state["data_name"] = name
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.text_input(
+            "Name of the workspace",
+            key="data_name",
+            max_chars=64,
+            width=300,
+            on_change=_change,
+            args=(place, "name", "data_name"),
+        )
+        st.button(
+            "Start the build", key="data_start", type="primary", icon=":material/play_arrow:", disabled=options is None,
+            on_click=_begin, args=(place.at(name=name), columns, epochs),
+        )  # fmt: skip
+    waiting = sum(not job.failed for job in builds.runs())
+    if waiting:
+        render.hint(f"{waiting} build{'s are' if waiting > 1 else ' is'} before it: one runs at a time.")
+    if options is not None:
+        with st.expander("The same on the command line"):
+            chosen = place.at(**{role: value or "" for role, value in roles.items()})
+            render.command(builds.shown_command(chosen, name))
+
+
+def _free_name(place: DataPlace) -> str:
+    base = data_files.plain_name(place.train.rpartition("/")[2])[:50].strip(" .-") or "mine"
+    taken = {child.name.casefold() for child in workspaces.root().iterdir()}
+    taken |= {str(job.about.get("name")).casefold() for job in builds.runs()} | {data_files.DATA_FOLDER}
+    return next(name for n in range(1, 10_000) if (name := base if n == 1 else f"{base}-{n}").casefold() not in taken)
+
+
+def _begin(place: DataPlace, columns: dict[str, str | None], epochs: int | None) -> None:
+    try:
+        name = builds.start(place, columns, epochs)
+    except influence.WordtraceError as error:
+        desk.say(f"Not started: {error}", failed=True)
+        return
+    desk.say(f"The build of {name} has been started.")
+    go(DataPlace(workspace=place.workspace, part="runs"))

@@ -1,0 +1,130 @@
+"""The builds: which one runs, how far it is, which wait, and those that came to nothing."""
+
+import time
+
+import streamlit as st
+
+import influence
+from pages.shared import builds, data_place, desk, numbers, processes, render, shell, workspaces
+from pages.shared.background import BAD_INPUT, Job
+from pages.shared.data_place import DataPlace
+from pages.shared.places import go
+
+EVERY = 1.0  # seconds between looks
+WATCHED = "wt_watched_builds"
+RECENT = 5  # workspaces listed as built lately
+
+
+def draw(place: DataPlace) -> None:
+    """The whole part."""
+    found = builds.runs()
+    if any(not job.failed for job in found):
+        _watch(place)
+    else:
+        st.session_state.pop(WATCHED, None)
+        _show(place, found)
+    _interrupted(found)
+    _recent(place)
+
+
+@st.fragment(run_every=EVERY)
+def _watch(place: DataPlace) -> None:
+    found = builds.runs()
+    unfinished = [job.folder.name for job in found if not job.failed]
+    before = st.session_state.get(WATCHED, {})
+    ended = {name: title for name, title in before.items() if name not in unfinished}
+    st.session_state[WATCHED] = {job.folder.name: job.title for job in found if not job.failed}
+    if ended:
+        for title in ended.values():
+            if title in workspaces.names():
+                desk.say(f"{title} is ready.")
+        st.rerun()
+    _show(place, found)
+
+
+def _show(place: DataPlace, found: list[Job]) -> None:
+    if not found:
+        render.hint("No build runs or waits.")
+        st.button("New workspace", key="runs_new", icon=":material/add:", on_click=go, args=(place.at(part="new"),))
+    for number, job in enumerate(found):
+        with st.container(border=True, key=f"wt-run-{job.folder.name}"):
+            if job.failed:
+                _failed(place, job)
+            else:
+                _unfinished(job, number)
+
+
+def _unfinished(job: Job, place: int) -> None:
+    stages = builds.stages(job)
+    share = builds.overall(stages, job.about.get("epochs"))
+    if job.stopping:
+        render.progress(job.title, [], None, "stopping…")
+    elif job.started_at is None:
+        render.progress(job.title, ["waits"], None, f"{place} before it" if place else "starting…")
+    else:
+        render.progress(job.title, ["running"], share, f"{share:.0%} · {_time(job, share)}")
+        lines = [(builds.in_words(stage.name), stage.time or f"{stage.share:.0%}", stage.share >= 1) for stage in stages[-6:]]
+        render.steps(lines or [("reading the data, loading the model", "", False)])
+        with st.expander("Log"):
+            render.command("\n".join(processes.lines(job.folder)[-200:]) or "nothing yet")
+    st.button("Cancel", key=f"run_cancel_{job.folder.name}", disabled=job.stopping, on_click=job.cancel)
+
+
+def _time(job: Job, share: float) -> str:
+    """How long it has run and about how long it still will, once that can be told."""
+    so_far = f"{numbers.duration(job.seconds)} so far"
+    if share < 0.08 or job.seconds < 10:
+        return so_far
+    return f"about {numbers.duration(job.seconds * (1 - share) / share)} left · {so_far}"
+
+
+def _failed(place: DataPlace, job: Job) -> None:
+    name = job.folder.name
+    render.heading(job.title, "ended without a workspace" if job.code == BAD_INPUT else "was interrupted")
+    st.error(render.md(builds.complaint(job), 600))
+    with st.expander("Log"):
+        render.command("\n".join(processes.lines(job.folder)[-200:]) or "nothing")
+    with st.container(horizontal=True):
+        if job.code != BAD_INPUT:
+            st.button(
+                "Resume", key=f"run_resume_{name}", icon=":material/play_arrow:", type="primary", on_click=_resume, args=(job,)
+            )
+        address, _ = data_place.read(job.about.get("address", {}), place.workspace, workspaces.names())
+        st.button("Change the settings", key=f"run_again_{name}", on_click=go, args=(address.at(part="new"),))
+        st.button("Discard", key=f"run_discard_{name}", on_click=builds.discard, args=(job,))
+
+
+def _resume(job: Job) -> None:
+    try:
+        builds.resume(job)
+    except influence.WordtraceError as error:
+        desk.say(f"Not resumed: {error}", failed=True)
+
+
+def _interrupted(found: list[Job]) -> None:
+    """Half-built workspaces that no job here knows of: someone builds on the command line, or did."""
+    known = {str(job.about.get("name")) for job in found}
+    others = [name for name in workspaces.half_built() if name not in known]
+    if others:
+        render.heading("Half built elsewhere")
+        render.notes(
+            f"{name}: a build on the command line runs, or was interrupted; the same command with --resume goes on"
+            for name in others
+        )
+
+
+def _recent(place: DataPlace) -> None:
+    """The workspaces that were built last, to be opened."""
+    latest = []
+    for name in workspaces.names():
+        try:
+            latest.append(((workspaces.root() / name / "workspace.json").stat().st_mtime, name))
+        except OSError:
+            continue
+    if not latest:
+        return
+    render.heading("Built lately")
+    for built, name in sorted(latest, reverse=True)[:RECENT]:
+        ago = time.time() - built
+        when = numbers.duration(ago) if ago < 86_400 else f"{ago // 86_400:.0f} days"
+        shell.link("home", f"{render.md(name)}, {when} ago", workspace=name, icon=":material/arrow_forward:")

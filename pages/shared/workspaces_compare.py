@@ -1,0 +1,161 @@
+"""Two workspaces beside each other: accuracy, predictions that changed, suspects that came or went, and influences."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+import influence
+from influence.comparison import TOP, Comparison, compare
+from pages.shared import numbers, render, shell, workspaces
+from pages.shared.data_place import DataPlace
+from pages.shared.places import go
+from pages.shared.render import md
+
+KINDS = {"fixed": "now right", "broken": "now wrong", "otherwise wrong": "wrong otherwise", "both right": "label changed, too"}
+LISTED = 200
+
+
+def draw(place: DataPlace) -> None:
+    """The choice of two, and what is different."""
+    names = workspaces.names()
+    if len(names) < 2:
+        render.hint("Two workspaces are compared here; this server has fewer.")
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for field, label in (("one", "Before"), ("two", "After")):
+            st.session_state[f"compare_{field}"] = getattr(place, field) or None
+            st.selectbox(
+                label, names, key=f"compare_{field}", placeholder="choose one", width=300, on_change=_change, args=(place, field)
+            )
+        st.button(
+            "Swap", key="compare_swap", icon=":material/swap_horiz:", on_click=go, args=(place.at(one=place.two, two=place.one),)
+        )
+    if not (place.one and place.two):
+        return
+    if place.one == place.two:
+        render.hint("Choose two different workspaces.")
+        return
+    try:
+        first, second = workspaces.open_named(place.one), workspaces.open_named(place.two)
+        found = _compared(first, second, (str(first.build.resolve()), str(second.build.resolve()), _suspects_of(first, second)))
+    except influence.WordtraceError as error:
+        st.error(md(error, 600))
+        return
+    _draw(place, first, second, found)
+
+
+def _change(place: DataPlace, field: str) -> None:
+    go(place.at(**{field: st.session_state[f"compare_{field}"] or ""}))
+
+
+def _suspects_of(*both: influence.Workspace) -> tuple[str, ...]:
+    """What the suspects were made from: they may be ranked anew while the build stays."""
+    return tuple(
+        (one.build / "suspects.json").read_text("utf-8") if (one.build / "suspects.json").is_file() else "" for one in both
+    )
+
+
+@st.cache_resource(max_entries=4, show_spinner="Comparing…")
+def _compared(_first: influence.Workspace, _second: influence.Workspace, identity: tuple[Any, ...]) -> Comparison:
+    return compare(_first, _second)
+
+
+def _draw(place: DataPlace, first: influence.Workspace, second: influence.Workspace, found: Comparison) -> None:
+    if not found.shared_tests:
+        st.warning("The two have no test text in common, so their predictions cannot be compared.")
+    before, after = found.accuracies
+    sign = numbers.MINUS if after < before else "+"
+    points = f"{sign}{abs(after - before) * 100:.1f} points, on {found.shared_tests:,} test texts in both"
+    changed = f"{found.count('fixed'):,} now right, {found.count('broken'):,} now wrong"
+    same = f"of the {TOP} strongest proponents / opponents"
+    figures = (
+        ("Accuracy", f"{before:.1%} → {after:.1%}", points),
+        ("Predictions changed", f"{len(found.changed):,}", changed),
+        ("Suspects", *_suspect_counts(found)),
+        ("Same influences", f"{found.overlaps[0]:.0%} / {found.overlaps[1]:.0%}", same),
+    )
+    for column, (name, value, detail) in zip(st.columns(4), figures, strict=True):
+        with column:
+            render.figure(name, value, detail)
+    _differences(first, second, found)
+    render.heading("Predictions that changed", "the texts are matched by what they say, whatever their ids")
+    if found.changed.empty:
+        render.hint("None.")
+    else:
+        _predictions(found.changed)
+        shell.link("explore", f"Look them up in {md(second.name)}", workspace=second.name, show="all")
+    for title, rows, other in (
+        (f"In doubt in {second.name} only", found.suspects_came, first.name),
+        (f"In doubt in {first.name} only", found.suspects_went, second.name),
+    ):
+        if rows is not None:
+            render.heading(title, f"{len(rows):,}")
+            if not rows.empty:
+                _suspect_rows(rows, other)
+
+
+def _suspect_counts(found: Comparison) -> tuple[str, str]:
+    if found.suspects_came is None or found.suspects_went is None:
+        return "–", "not ranked in both"
+    return (
+        f"+{len(found.suspects_came):,} / {numbers.MINUS}{len(found.suspects_went):,}",
+        "whose label came into doubt / is no longer",
+    )
+
+
+def _differences(first: influence.Workspace, second: influence.Workspace, found: Comparison) -> None:
+    """What the two were built from, where it differs."""
+    one, two = first.info, second.info
+    rows = [
+        ("Training examples", f"{one.n_train:,}", f"{two.n_train:,}"),
+        ("Test examples", f"{one.n_test:,}", f"{two.n_test:,}"),
+        ("Labels", f"{len(one.labels):,}", f"{len(two.labels):,}"),
+        ("Model", one.model.rpartition("/")[2], two.model.rpartition("/")[2]),
+        ("Training", _training(one), _training(two)),
+        ("Training data", one.train_sha256[:12], two.train_sha256[:12]),
+        ("Test labels changed", "", f"{found.relabelled_tests:,}" if found.relabelled_tests else ""),
+    ]
+    different = [(name, f"{before} → {after}" if before else after) for name, before, after in rows if before != after]
+    render.heading("What they were built from", "" if different else "the same, as far as was recorded")
+    if different:
+        render.facts(different)
+
+
+def _training(info: influence.WorkspaceInfo) -> str:
+    training = info.settings.get("training") or {}
+    return ", ".join(
+        f"{name.replace('_', ' ')} {training[name]}" for name in ("epochs", "learning_rate", "seed") if name in training
+    )
+
+
+def _predictions(changed: pd.DataFrame) -> None:
+    order = {kind: number for number, kind in enumerate(KINDS)}
+    rows = changed.assign(kind_order=changed["kind"].map(order)).sort_values("kind_order", kind="stable").head(LISTED)
+    shown = pd.DataFrame(
+        {
+            "": rows["kind"].map(KINDS),
+            "text": rows["text"].str.slice(0, 300),
+            "label": rows["label_2"],
+            "before": rows["predicted"],
+            "after": rows["predicted_2"],
+            "id": rows["id"],
+        }
+    )
+    st.dataframe(shown, hide_index=True, height=min(38 * (len(shown) + 1), 420), column_config={"text": {"width": "large"}})
+    if len(changed) > LISTED:
+        render.hint(f"the first {LISTED} of {len(changed):,}")
+
+
+def _suspect_rows(rows: pd.DataFrame, other: str) -> None:
+    shown = pd.DataFrame(
+        {
+            "text": rows["text"].str.slice(0, 300),
+            "label": rows["label"],
+            "suggested": rows["suggested_label"],
+            "suspicion": rows["suspicion"].round(3),
+            f"label in {other}": rows["other_label"].fillna("not in training"),
+            "id": rows["id"],
+        }
+    ).head(LISTED)
+    st.dataframe(shown, hide_index=True, height=min(38 * (len(shown) + 1), 300), column_config={"text": {"width": "large"}})

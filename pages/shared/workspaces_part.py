@@ -1,0 +1,162 @@
+"""The workspaces of this server: open one, rename it, back it up, delete it."""
+
+import streamlit as st
+
+import influence
+from influence.managing import BACKUPS, delete_workspace, rename_workspace
+from influence.review_log import JOURNAL
+from pages.shared import background, builds, desk, numbers, render, shell, waiting, workspaces
+from pages.shared.background import Job
+from pages.shared.data_place import DataPlace
+from pages.shared.places import go
+from pages.shared.render import md
+
+
+def draw(place: DataPlace) -> None:
+    """One box a workspace."""
+    names = workspaces.names()
+    if not names:
+        render.hint("There is no workspace yet.")
+        st.button("New workspace", key="workspaces_new", icon=":material/add:", on_click=go, args=(place.at(part="new"),))
+        return
+    with st.container(horizontal=True):
+        st.button("New workspace", key="workspaces_new", icon=":material/add:", on_click=go, args=(place.at(part="new"),))
+        if len(names) > 1:
+            st.button(
+                "Compare two", key="workspaces_compare", icon=":material/compare_arrows:", on_click=go,
+                args=(place.at(part="compare", one=names[0], two=names[1]),),
+            )  # fmt: skip
+    for name in names:
+        with st.container(border=True, key=f"wt-workspace-{names.index(name)}"):
+            _workspace(place, name)
+
+
+def _workspace(place: DataPlace, name: str) -> None:
+    try:
+        workspace = workspaces.open_named(name)
+    except influence.WorkspaceError as error:
+        render.heading(name, "cannot be opened")
+        st.error(md(error, 600))
+        with st.container(horizontal=True):
+            _delete_button(place, name)
+        return
+    info = workspace.info
+    render.heading(name, "shown on the other pages" if name == place.workspace else "")
+    decided = _decisions(name)
+    render.facts(
+        [
+            ("Built", f"{numbers.moment(info.built_at)}, in {numbers.duration(info.seconds)}"),
+            ("Data", f"{info.n_train:,} training and {info.n_test:,} test examples, {len(info.labels):,} labels"),
+            ("Test accuracy", f"{info.accuracy:.1%}"),
+            ("On disk", numbers.size(info.bytes)),
+            ("Review log", f"{decided:,} lines" if decided else "nothing decided"),
+        ]
+    )
+    waiting.draw(workspace, "backup")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        shell.link("home", "Open", workspace=name, icon=":material/arrow_forward:")
+        st.button("Rename", key=f"ws_rename_{name}", icon=":material/edit:", on_click=_ask, args=("rename", name))
+        st.button("Back up", key=f"ws_backup_{name}", icon=":material/archive:", on_click=_back_up, args=(workspace,))
+        _delete_button(place, name)
+    _backups(name)
+    if st.session_state.get("ws_asked") == ("rename", name):
+        _rename(place, name)
+
+
+def _decisions(name: str) -> int:
+    try:
+        return (workspaces.root() / name / JOURNAL).read_bytes().count(b"\n")
+    except OSError:
+        return 0
+
+
+def _backups(name: str) -> None:
+    folder = workspaces.root() / BACKUPS
+    found = sorted(folder.glob(f"{name}-2*.zip"), reverse=True)
+    if found:
+        latest = found[0]
+        more = f"; {len(found) - 1} older" if len(found) > 1 else ""
+        render.hint(f"Latest backup: {latest} ({numbers.size(latest.stat().st_size)}){more}. Unzip it beside the workspaces.")
+
+
+def _ask(what: str, name: str) -> None:
+    st.session_state["ws_asked"] = (what, name)
+
+
+def _forget() -> None:
+    st.session_state.pop("ws_asked", None)
+
+
+def _rename(place: DataPlace, name: str) -> None:
+    with st.form(f"ws_rename_form_{name}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        key = f"ws_new_name_{name}"
+        st.text_input("New name", value=name, key=key, max_chars=64, width=300)
+        st.form_submit_button("Rename", type="primary", on_click=_take_name, args=(place, name, key))
+        st.form_submit_button("Leave it", on_click=_forget)
+
+
+def _busy(name: str) -> str:
+    """Why nothing may be done to a workspace just now; empty where nothing is going on."""
+    if builds.is_building(name):
+        return f"a build of {name} waits or runs; cancel it first"
+    folder = workspaces.root().resolve() / name
+    unfinished: list[Job] = [job for job in background.jobs_in(folder) if not job.failed]
+    return f"{unfinished[0].title} waits or runs in {name}; cancel it first" if unfinished else ""
+
+
+def _take_name(place: DataPlace, old: str, key: str) -> None:
+    new = st.session_state[key]
+    _forget()
+    if reason := _busy(old):
+        desk.say(f"Not renamed: {reason}", failed=True)
+        return
+    try:
+        new = rename_workspace(workspaces.root(), old, new)
+    except influence.WordtraceError as error:
+        desk.say(f"Not renamed: {error}", failed=True)
+        return
+    desk.say(f"{old} is now called {new}.")
+    if place.workspace == old:
+        go(place.at(workspace=new))
+
+
+def _back_up(workspace: influence.Workspace) -> None:
+    stamp = workspaces.stamp()
+    target = workspaces.root().resolve() / BACKUPS / f"{workspace.name}-{stamp}.zip"
+    try:
+        background.enqueue(workspace, "backup", "--output", str(target), title=f"Backup of {workspace.name}", key="backup")
+        desk.say(f"{workspace.name} is being written to {target}.")
+    except influence.WordtraceError as error:
+        desk.say(f"Not backed up: {error}", failed=True)
+
+
+def _delete_button(place: DataPlace, name: str) -> None:
+    if st.button("Delete", key=f"ws_delete_{name}", icon=":material/delete:"):
+        _confirm(place, name)
+
+
+@st.dialog("Delete this workspace?")
+def _confirm(place: DataPlace, name: str) -> None:
+    decided = _decisions(name)
+    lost = f" and {decided:,} lines of review log" if decided else ""
+    render.state_text(name, f"Its model, its index{lost} go for good. A backup keeps them.")
+    with st.container(horizontal=True):
+        if st.button("Delete it", key="ws_delete_yes", type="primary"):
+            _delete(place, name)
+            st.rerun()
+        if st.button("Keep it", key="ws_delete_no"):
+            st.rerun()
+
+
+def _delete(place: DataPlace, name: str) -> None:
+    if reason := _busy(name):
+        desk.say(f"Not deleted: {reason}", failed=True)
+        return
+    try:
+        delete_workspace(workspaces.root(), name)
+    except influence.WordtraceError as error:
+        desk.say(f"Not deleted: {error}", failed=True)
+        return
+    desk.say(f"{name} has been deleted.")
+    if place.workspace == name:
+        go(place.at(workspace=""))
