@@ -108,9 +108,7 @@ def evaluate(
     tests = _test_examples(workspace, settings)
     _check_ks(workspace, settings)
     removals = list(_removals(workspace, settings, tests, told))
-    labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
-    for removal in removals:
-        check_change(workspace, removal.change, labels_N)
+    _check_classes(workspace, removals)
     seeds = seeds_of(workspace, settings.retrains)
     found: dict[tuple[Run, int], FloatArray] = {}  # label probabilities of a test example, by run
     for stage, wanted in _stages(removals, seeds, tests.tolist()):
@@ -179,6 +177,15 @@ def _check_ks(workspace: Workspace, settings: EvaluationSettings) -> None:
     if settings.ks[-1] >= most:
         what = "training examples without word overlap are considered" if settings.no_overlap else "training examples there are"
         raise SettingsError(f"--k {settings.ks[-1]}: must be less than {most:,}, as many {what}")
+
+
+def _check_classes(workspace: Workspace, removals: list[_Removal]) -> None:
+    labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
+    for removal in removals:
+        try:
+            check_change(workspace, removal.change, labels_N)
+        except SettingsError as error:
+            raise SettingsError(f"--k {removal.k}: {error} ({removal.method}); give smaller numbers") from error
 
 
 def _candidates(workspace: Workspace) -> int:

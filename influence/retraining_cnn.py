@@ -28,14 +28,15 @@ def cnn_logits(weights: Parameters, places_BL: torch.Tensor, real_BL: torch.Tens
 def _first(weights: Parameters, places_BL: torch.Tensor, real_BL1: torch.Tensor) -> torch.Tensor:
     weight_FDK = weights["convolutions.0.weight"]
     filters, width, taps = weight_FDK.shape
-    tapped_UX = weights["embedding.weight"] @ weight_FDK.permute(1, 2, 0).reshape(width, taps * filters)
-    tapped_BLX = F.embedding(places_BL, tapped_UX) * real_BL1
-    before, length = (taps - 1) // 2, places_BL.shape[1]  # the taps before a position; as padding="same"
-    tapped_BLX = F.pad(tapped_BLX, (0, 0, before, taps - 1 - before))
-    hidden_BLF = weights["convolutions.0.bias"]
-    for tap in range(taps):
-        hidden_BLF = hidden_BLF + tapped_BLX[:, tap : tap + length, tap * filters : (tap + 1) * filters]
-    return torch.relu(hidden_BLF) * real_BL1
+    rows_UD = weights["embedding.weight"]
+    tapped_UX = rows_UD @ weight_FDK.permute(1, 2, 0).reshape(width, taps * filters)
+    tapped_WF = F.pad(tapped_UX, (0, 0, 0, 1)).reshape(-1, filters)  # behind the words a row of zeros, for padding
+    places_BL = torch.where(real_BL1[..., 0] > 0, places_BL, len(rows_UD))
+    before = (taps - 1) // 2  # the taps before a position, as padding="same" has them
+    around_BLK = F.pad(places_BL, (before, taps - 1 - before), value=len(rows_UD)).unfold(-1, taps, 1)
+    around_BLK = around_BLK * taps + torch.arange(taps, device=places_BL.device)
+    hidden_BLF = F.embedding(around_BLK, tapped_WF).sum(dim=2)
+    return torch.relu(hidden_BLF + weights["convolutions.0.bias"]) * real_BL1
 
 
 def _convolved(hidden_BLD: torch.Tensor, weight_FDK: torch.Tensor, bias_F: torch.Tensor) -> torch.Tensor:

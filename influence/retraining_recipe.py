@@ -157,7 +157,7 @@ class Recipe:
         whole = model.get_input_embeddings()
         if len(self.used_V) < len(whole.weight):
             rows_VD = whole.weight.data[torch.from_numpy(self.used_V)]
-            model.set_input_embeddings(nn.Embedding.from_pretrained(rows_VD, freeze=False, padding_idx=whole.padding_idx))
+            model.set_input_embeddings(nn.Embedding.from_pretrained(rows_VD, freeze=False, padding_idx=whole.padding_idx))  # type: ignore[no-untyped-call]
         return model
 
     @torch.no_grad()

@@ -1,0 +1,328 @@
+"""Deletion curves: the arithmetic by hand, what is removed, what is retrained and kept, and what is refused."""
+
+import itertools
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from influence.__main__ import main
+from influence.deletion import (
+    areas,
+    balanced,
+    bootstrap_weights,
+    curves,
+    deletion,
+    interval,
+    least_similar,
+    probability_and_margin,
+)
+from influence.errors import QueryError, SettingsError
+from influence.evaluation import EvaluationSettings, evaluate, evaluation_tables
+from influence.files import load_array
+from influence.retraining import Change, Run, retrain
+from influence.retraining_store import FILE
+from influence.scoring import scores_of
+from influence.workspace import Workspace, open_workspace
+
+SMALL = EvaluationSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=4, retrains=2)
+
+
+@pytest.fixture
+def opened(copied: Callable[[], Path]) -> Iterator[Workspace]:
+    workspace = open_workspace(copied())
+    yield workspace
+    workspace.close()
+
+
+@pytest.fixture(scope="module")
+def evaluated(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    import shutil
+
+    copy = open_workspace(shutil.copytree(workspace, tmp_path_factory.mktemp("evaluated") / "tiny"))
+    evaluate(copy, SMALL)
+    yield copy
+    copy.close()
+
+
+def test_margin_is_the_difference_of_logits_to_the_strongest_other_label() -> None:
+    logits = np.array([2.0, -1.0, 0.5])
+    probabilities = np.exp(logits) / np.exp(logits).sum()
+    for label, margin in ((0, 1.5), (1, -3.0), (2, -1.5)):
+        assert probability_and_margin(probabilities, label) == pytest.approx((probabilities[label], margin))
+    assert probability_and_margin(np.array([1.0, 0.0], dtype=np.float32), 0)[1] == pytest.approx(87.3, abs=0.1)
+
+
+def test_deletion_is_the_mean_over_paired_retrainings() -> None:
+    removed, controls = np.array([[0.5, 0.5], [0.2, 0.8]]), np.array([[0.6, 0.4], [0.5, 0.5]])
+    probability, margin = deletion(removed, controls, 0)
+    assert probability == pytest.approx((0.5 - 0.6 + 0.2 - 0.5) / 2)
+    assert margin == pytest.approx((0 - math.log(1.5) + math.log(0.25) - 0) / 2)
+
+
+def table(n: int, seed: int, ks: tuple[int, ...] = (1, 2, 4)) -> pd.DataFrame:
+    generator = np.random.default_rng(seed)
+    rows = [
+        (method, direction, k, f"t{test}", *generator.normal(size=2))
+        for method, direction, k, test in itertools.product(("a", "random"), "+-", ks, range(n))
+    ]
+    return pd.DataFrame(rows, columns=["method", "direction", "k", "test_id", "probability", "margin"]).sample(
+        frac=1, random_state=seed
+    )
+
+
+def test_curves_and_areas_are_plain_means() -> None:
+    points = table(7, seed=1)
+    found, total = curves(points), areas(points)
+    assert len(found) == 2 * 2 * 3 * 2
+    assert len(total) == 2 * 2 * 2
+    for row in total.to_dict("records"):
+        sums, randoms = 0.0, 0.0
+        for k in (1, 2, 4):
+            here = [r for r in points.to_dict("records") if (r["direction"], r["k"]) == (row["direction"], k)]
+            own = [r[row["measure"]] for r in here if r["method"] == row["method"]]
+            curve = found[(found.method == row["method"]) & (found.direction == row["direction"]) & (found.k == k)]
+            assert float(curve[curve.measure == row["measure"]]["mean"].iloc[0]) == pytest.approx(sum(own) / 7)
+            sums += sum(own) / 7
+            randoms += sum(r[row["measure"]] for r in here if r["method"] == "random") / 7
+        assert row["mean"] == pytest.approx(sums / 3)
+        assert row["over_random"] == pytest.approx(sums / 3 - randoms / 3)
+        assert row["low"] <= row["mean"] <= row["high"]
+        assert row["over_random_low"] <= row["over_random"] <= row["over_random_high"]
+    own = total[total.method == "random"]
+    assert (own[["over_random", "over_random_low", "over_random_high"]] == 0).all().all()
+
+
+def test_bootstrap_of_two_points_is_exact() -> None:
+    """Of two values the resampled mean is one, the middle or the other with 1/4, 1/2, 1/4: the interval is both ends."""
+    mean, low, high = interval(np.array([1.0, 3.0]), bootstrap_weights(2))
+    assert (mean, low, high) == (2, 1, 3)
+    means, counts = np.unique(bootstrap_weights(2, samples=20_000) @ np.array([1.0, 3.0]), return_counts=True)
+    assert means.tolist() == [1, 2, 3]
+    np.testing.assert_allclose(counts / 20_000, [0.25, 0.5, 0.25], atol=0.01)
+
+
+def test_bootstrap_of_many_points_is_the_normal_interval() -> None:
+    values = np.random.default_rng(3).normal(size=400)
+    mean, low, high = interval(values, bootstrap_weights(400, samples=20_000))
+    reach = 1.96 * values.std() / math.sqrt(400)
+    assert mean == pytest.approx(values.mean())
+    assert (mean - low, high - mean) == (pytest.approx(reach, rel=0.05), pytest.approx(reach, rel=0.05))
+
+
+def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+    generator, weights, covered = np.random.default_rng(4), bootstrap_weights(40, samples=500), 0
+    for _ in range(400):
+        _, low, high = interval(generator.normal(size=40), weights)
+        covered += low <= 0 <= high
+    assert 0.90 < covered / 400 < 0.97
+
+
+def test_test_examples_are_balanced_seeded_and_nested() -> None:
+    labels = np.array([0] * 50 + [1] * 7 + [2] * 30)
+    chosen = balanced(labels, 12, seed=3)
+    assert np.bincount(labels[chosen]).tolist() == [4, 4, 4]
+    assert len(set(chosen.tolist())) == 12
+    assert balanced(labels, 5, seed=3).tolist() == chosen[:5].tolist()
+    assert balanced(labels, 12, seed=4).tolist() != chosen.tolist()
+    assert sorted(np.bincount(labels[balanced(labels, 11, seed=3)])) == [3, 4, 4]
+    with pytest.raises(ValueError, match="1"):
+        balanced(labels, 24, seed=3)
+
+
+def test_least_similar_takes_the_lowest_and_breaks_ties_by_id() -> None:
+    similarities, ranks = np.array([0.5, 0.0, 0.2, 0.0, 0.0]), np.array([0, 4, 1, 2, 3])
+    assert least_similar(similarities, ranks, 2).tolist() == [3, 4]
+    assert least_similar(similarities, ranks, 4).tolist() == [3, 4, 1, 2]
+
+
+def test_an_evaluation_is_what_removing_and_retraining_by_hand_gives(evaluated: Workspace) -> None:
+    (found,) = evaluation_tables(evaluated)
+    assert found.settings["methods"] == ["tracin-we-topk", "random", "random-same-label"]
+    assert found.settings["seeds"] == [1, 2]
+    points = found.points
+    assert len(points) == 3 * 2 * 2 * 4
+    ids = {id: row for row, id in enumerate(evaluated.store.rows("select id from examples where split='test' order by position"))}
+    for point in points[points.method != "random"].to_dict("records"):
+        test = ids[(point["test_id"],)]
+        sign = 1 if point["direction"] == "+" else -1
+        scores = sign * scores_of(evaluated, point["method"], [test])[0]
+        ranked = sorted(range(len(scores)), key=lambda n: (-scores[n], evaluated.tie_ranks_N[n]))
+        removed = [n for n in ranked[: point["k"]] if scores[n] > 0]
+        assert point["removed"] == len(removed)
+        label = evaluated.info.labels.index(point["label"])
+        runs = [Run(seed, change) for seed in (1, 2) for change in (Change(), Change(removed=tuple(removed)))]
+        results = {r.run: r for r in retrain(evaluated, runs, tests=[test])}
+        assert all(r.reused for r in results.values())  # the same runs, so they are kept
+        values = [results[run].probabilities_MY[0, label] for run in runs]
+        assert point["probability"] == pytest.approx((values[1] - values[0] + values[3] - values[2]) / 2, abs=1e-6)
+        assert point["control"] == pytest.approx((values[0] + values[2]) / 2, abs=1e-6)
+
+
+def test_proponents_lower_and_opponents_raise_the_probability(evaluated: Workspace) -> None:
+    total = evaluation_tables(evaluated)[0].areas.set_index(["method", "direction", "measure"])
+    for measure in ("probability", "margin"):
+        assert total.loc["tracin-we-topk", "+", measure]["high"] < 0 < total.loc["tracin-we-topk", "-", measure]["low"]
+
+
+def test_asking_again_trains_nothing_and_asking_for_more_trains_the_rest(evaluated: Workspace) -> None:
+    def steps(settings: EvaluationSettings) -> int:
+        told: list[tuple[str, int]] = []
+        evaluate(evaluated, settings, progress=lambda stage, _done, total: told.append((stage, total)))
+        return sum({stage: total for stage, total in told if stage.startswith("retrain")}.values())
+
+    assert steps(SMALL) == 0
+    (before,) = evaluation_tables(evaluated)
+    # Two more test examples, a method more: the old ones' removals and the controls are there.
+    assert steps(replace(SMALL, methods=("tracin-we-topk",), test_points=6)) == 2 * 3 * 2 * 2 * 2 * 15
+    after = {e.name: e for e in evaluation_tables(evaluated)}
+    assert len(after) == 2
+    pd.testing.assert_frame_equal(after[before.name].curves, before.curves)
+
+
+def test_an_interrupted_evaluation_goes_on(opened: Workspace) -> None:
+    asked = 0
+
+    def cancelled() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 400
+
+    assert evaluate(opened, SMALL, cancelled=cancelled) is None
+    assert evaluation_tables(opened) == []
+    told: list[int] = []
+    found = evaluate(opened, SMALL, progress=lambda stage, _d, total: told.append(total) if stage == "retrain" else None)
+    assert found is not None
+    assert 0 < told[0] < 2 * 3 * 2 * 2 * 4 * 15 - 300
+    assert [e.name for e in evaluation_tables(opened)] == [found.name]
+
+
+def test_without_overlap_only_the_least_similar_are_removed(opened: Workspace) -> None:
+    settings = replace(SMALL, ks=(1, 3), no_overlap=True, freeze_embedding=True)
+    found = evaluate(opened, settings)
+    assert found is not None
+    assert found.settings["no_overlap"]
+    # 8 of 80 are considered; top-k of them by score, all of which lie among the 8 of least tf-idf similarity
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = [e.text for _, e in sorted(opened.store.examples("train", range(80)).items())]
+    tests = {e.id: (row, e.text) for row, e in opened.store.examples("test", range(16)).items()}
+    vectorizer = TfidfVectorizer().fit(texts)
+    for point in found.points[found.points.method == "tracin-we-topk"].to_dict("records"):
+        row, text = tests[point["test_id"]]
+        similarity = (vectorizer.transform(texts) @ vectorizer.transform([text]).T).toarray().ravel()
+        considered = sorted(range(80), key=lambda n: (round(similarity[n], 12), opened.tie_ranks_N[n]))[:8]
+        scores = scores_of(opened, "tracin-we-topk", [row])[0]
+        sign = 1 if point["direction"] == "+" else -1
+        removed = [n for n in sorted(considered, key=lambda n: -sign * scores[n])[: point["k"]] if sign * scores[n] > 0]
+        assert point["removed"] == len(removed)
+        change = Change(removed=tuple(removed))
+        assert next(retrain(opened, [Run(1, change)], tests=[row], freeze_embedding=True)).reused
+
+
+def test_evaluations_are_read_without_pytorch(evaluated: Workspace) -> None:
+    code = f"""
+import sys
+from influence.evaluation import evaluation_tables
+from influence.workspace import open_workspace
+print(len(evaluation_tables(open_workspace({str(evaluated.path)!r}))), {{'torch', 'streamlit'}} & set(sys.modules))
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split(maxsplit=1)[1] == "set()\n"
+    assert int(said.split()[0]) >= 1
+
+
+def test_no_evaluation_yet(opened: Workspace) -> None:
+    assert evaluation_tables(opened) == []
+    assert not (opened.path / FILE).exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"ks": (80,)}, "--k 80: must be less than 80"),
+        ({"ks": (500,)}, "--k 500: must be less than 80"),
+        ({"ks": (8,), "no_overlap": True}, "--k 8: must be less than 8, as many training examples without word overlap"),
+        ({"ks": (79,)}, "--k 79: no training example of '(neg|pos)' would be left"),
+        ({"test_points": 40}, "--test-points 40: .* only 7 test examples are labelled 'pos'; give at most 14"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused_before_anything_is_trained(
+    opened: Workspace, options: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(SettingsError, match=says):
+        evaluate(opened, replace(SMALL, **options))
+    assert not (opened.path / FILE).exists()
+
+
+def test_the_class_that_runs_out_is_named(opened: Workspace) -> None:
+    labels = load_array(opened.build / "index" / "test" / "labels.npy")
+    assert np.bincount(labels).tolist() == [9, 7]  # as the message above says
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"ks": ()}, "--k of nothing"),
+        ({"ks": (0, 10)}, "--k 0,10: give whole numbers of 1 or more"),
+        ({"test_points": 0}, "--test-points 0"),
+        ({"retrains": 0}, "--retrains 0: must be from 1"),
+        ({"seed": -1}, "--seed -1"),
+    ],
+)
+def test_impossible_settings(options: dict[str, Any], says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        EvaluationSettings(**options)
+
+
+def test_an_unknown_method_names_those_there_are() -> None:
+    with pytest.raises(QueryError, match="unknown method 'tracing'; choose one of tracin-we-topk"):
+        EvaluationSettings(methods=("tracing",))
+    assert EvaluationSettings(methods=("random", "tracin-last", "random")).methods == (
+        "random",
+        "tracin-last",
+        "random-same-label",
+    )
+
+
+def command(workspace: Workspace, *more: str) -> list[str]:
+    given = ["--methods", "tracin-we-topk", "--k", "2,5", "--test-points", "4", "--retrains", "2"]
+    return ["evaluate", "--workspace", str(workspace.path), *given, *more]
+
+
+def test_the_command(evaluated: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command(evaluated)) == 0
+    told = capsys.readouterr()
+    assert "tracin-we-topk " in told.out
+    assert "random-same-label" in told.out
+    assert main(command(evaluated, "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"settings", "areas", "curves", "points"}
+    stored = next(e for e in evaluation_tables(evaluated) if e.settings == found["settings"])
+    assert found["areas"] == stored.areas.to_dict("records")
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--k", "ten"], "--k 'ten': give whole numbers"),
+        (["--k", ""], "--k of nothing"),
+        (["--k", "80"], "--k 80: must be less than 80"),
+        (["--methods", "tracin-we-topk,nothing"], "unknown method 'nothing'"),
+        (["--retrains", "0"], "--retrains 0"),
+    ],
+)
+def test_the_command_on_bad_input_says_one_line(
+    evaluated: Workspace, capsys: pytest.CaptureFixture[str], more: list[str], says: str
+) -> None:
+    assert main(command(evaluated, *more)) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("wordtrace: ")]
+    assert says in line
