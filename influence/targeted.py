@@ -37,7 +37,7 @@ LEAST, MOST = 0.3, 0.7  # probability of the true label
 REMOVE, MASK = "remove", "mask"
 NO_CHANGE, RANDOM = "no change", "random"
 MOST_RETRAINS = 1_000
-USUAL_METHODS = tuple(id for id in (DEFAULT_METHOD, "influence-last") if id in METHODS)
+USUAL_METHODS = (DEFAULT_METHOD, "influence-last")
 
 
 @dataclass(frozen=True, kw_only=True)

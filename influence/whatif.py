@@ -30,7 +30,6 @@ from influence.workspace import Workspace
 DEFAULT_SEEDS, MOST_SEEDS = 3, 50
 MOVED = 5  # test sentences shown at either end, of those that a change moves most
 MOST_TESTS = 50
-LATEST = 10  # retrainings whose time is taken for that of the next
 
 
 @dataclass(frozen=True)
@@ -204,19 +203,19 @@ def outcomes(workspace: Workspace) -> list[Outcome]:
         ]
 
 
-def to_train(workspace: Workspace, change: Change, seeds: int) -> tuple[int, float, bool]:
-    """How many models a what-if has to train, how many seconds one takes, and whether that was measured by retraining.
+def to_train(workspace: Workspace, change: Change, seeds: int) -> int:
+    """How many models a what-if has to train: those that no retraining has left behind."""
+    runs = {RunKey(seed, which.key, False) for seed in seeds_for(workspace, seeds) for which in (Change(), change)}
+    return len(runs) - len(open_store(workspace).find(dict.fromkeys(runs), len(workspace.info.labels)))
+
+
+def seconds_a_model(workspace: Workspace) -> tuple[float, bool]:
+    """How many seconds training one model takes, and whether that was measured by retraining.
 
     Where nothing was retrained yet it is the time of the whole build, of which training was a part.
     """
-    runs = {RunKey(seed, which.key, False) for seed in seeds_for(workspace, seeds) for which in (Change(), change)}
-    store = open_store(workspace)
-    there = store.find(dict.fromkeys(runs), len(workspace.info.labels))
-    known: list[float] = []
-    if store.exists:
-        with store.opened() as file:
-            known = file.seconds_of_runs(store.build)[:LATEST]
-    return len(runs) - len(there), float(np.mean(known)) if known else workspace.info.seconds, bool(known)
+    known = open_store(workspace).latest_seconds()
+    return (workspace.info.seconds, False) if known is None else (known, True)
 
 
 def _measures(rows: Iterable[tuple[Any, ...]]) -> list[Measure]:

@@ -1,9 +1,35 @@
-"""The Evidence page."""
+"""The Evidence page: do the scores mean anything on this data? Each part a proof by retraining, or by the gradients."""
+
+import streamlit as st
 
 import influence
-from pages.shared import render
+from pages.shared import desk, places, proof_cancellation, proof_deletion, proof_fixing, proof_place, render
+from pages.shared.places import go
+from pages.shared.proof_place import PARTS, ProofPlace
+
+DRAW = {"deletion": proof_deletion.draw, "cancellation": proof_cancellation.draw, "fixing": proof_fixing.draw}
 
 
+@st.fragment
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    render.title("Evidence")
+    place, ignored = proof_place.read(st.query_params.to_dict(), workspace)
+    places.warn(ignored)
+    st.session_state["proof_part"] = place.part
+    with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
+        render.title("Evidence")
+        st.segmented_control(
+            "Part", list(PARTS), format_func=PARTS.get, key="proof_part", required=True, label_visibility="collapsed",
+            on_change=_to_part, args=(place,),
+        )  # fmt: skip
+    message, failed = desk.said()
+    if message:
+        render.said(message, failed=failed)
+    try:
+        DRAW[place.part](workspace, place)
+    except influence.WordtraceError as error:
+        st.error(render.md(error, 600))
+
+
+def _to_part(place: ProofPlace) -> None:
+    go(ProofPlace(workspace=place.workspace, part=st.session_state["proof_part"]))

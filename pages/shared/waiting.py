@@ -5,6 +5,7 @@ from collections.abc import Collection
 import streamlit as st
 
 import influence
+from influence.whatif import seconds_a_model
 from pages.shared import background, numbers, render
 from pages.shared.background import Job
 
@@ -30,6 +31,12 @@ def _watch(workspace: influence.Workspace, commands: Collection[str]) -> None:
         st.rerun()  # one has ended, and its result is there
     st.session_state[key] = unfinished
     _show(found, commands)
+
+
+def time_for(workspace: influence.Workspace, models: int) -> str:
+    """About how long it takes to train that many models."""
+    seconds, measured = seconds_a_model(workspace)
+    return f"{'about' if measured else 'at most about'} {numbers.duration(models * seconds)}"
 
 
 def _show(found: list[Job], commands: Collection[str]) -> None:

@@ -9,7 +9,7 @@ import streamlit as st
 import influence
 from influence.proposals import DECIDED, Proposal
 from influence.whatif import to_train
-from pages.shared import background, desk, numbers, render
+from pages.shared import background, desk, render, waiting
 from pages.shared.desk import Desk
 from pages.shared.places import go
 from pages.shared.whatif_place import SEEDS, WhatIfPlace
@@ -83,13 +83,12 @@ def _to_seeds(place: WhatIfPlace) -> None:
 
 def estimate(workspace: influence.Workspace, seeds: int, proposal: Proposal) -> str:
     """How many models have to be trained, and about how long that takes."""
-    models, seconds, measured = to_train(workspace, proposal.change, seeds)
+    models = to_train(workspace, proposal.change, seeds)
     if not models:
         return "All models of this question are trained already: the answer takes seconds."
     there = 2 * seeds - models
-    time = f"{'about' if measured else 'at most about'} {numbers.duration(models * seconds)}"
     reused = f"; {there} more are there already" if there else ""
-    return f"Trains {models} model{'s' if models != 1 else ''}{reused}: {time}. The app stays usable meanwhile."
+    return f"Trains {models} model{'s' if models != 1 else ''}{reused}: {waiting.time_for(workspace, models)}."
 
 
 def options_of(place: WhatIfPlace, proposal: Proposal) -> list[str]:

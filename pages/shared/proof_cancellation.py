@@ -1,0 +1,58 @@
+"""Evidence's cancellation: in which layer the training examples' gradients add up, and where they cancel."""
+
+import pandas as pd
+import streamlit as st
+
+import influence
+from influence.cancellation import cancellation_table
+from pages.shared import numbers, proof_charts, proof_run, proof_words, render, waiting
+from pages.shared.charts import STILL
+from pages.shared.proof_place import ProofPlace
+
+COMMAND, TITLE = "cancellation", "Cancellation by layer"
+EMPTY = (
+    "Where many examples pull the weights to and fro, their gradients cancel, and a gradient says little about what an example "
+    "changed. The paper's case for the word embedding is that they cancel least there. Measured from the gradients of the "
+    "checkpoints, without any training."
+)
+
+
+def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
+    """The whole part."""
+    waiting.draw(workspace, COMMAND)
+    table = cancellation_table(workspace)
+    if table is None:
+        render.state_text("Cancellation was not measured yet", EMPTY)
+        if len(workspace.info.checkpoints) < 2:
+            render.hint("This workspace has a single checkpoint; it takes two to see how the weights have changed.")
+            return
+        st.button(
+            "Measure it", type="primary", icon=":material/play_arrow:", key="proof_run_cancellation",
+            on_click=proof_run.start, args=(workspace, COMMAND, TITLE, []),
+        )  # fmt: skip
+        proof_run.command(workspace, COMMAND)
+        return
+    said, sure = proof_words.cancellation(table)
+    render.verdict(said, sure=sure)
+    st.plotly_chart(proof_charts.cancellation(table), key="proof_cancellation", config=STILL)
+    render.hint("Further right: more cancels out. Only ratios between layers mean anything.")
+    st.dataframe(_rows(table), hide_index=True, key="proof_cancellation_table", width="stretch")
+
+
+def _rows(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "layer": table["layer"],
+            "called": table["role"],
+            "part": table["part"],
+            "parameters": [f"{count:,}" for count in table["parameters"]],
+            "C = G / ΔW": [_short(ratio) for ratio in table["ratio"]],
+            "G": [_short(value) for value in table["gradient"]],
+            "ΔW": [_short(value) for value in table["change"]],
+            "mean cosine": ["–" if pd.isna(value) else f"{value:+.3f}".replace("-", numbers.MINUS) for value in table["cosine"]],
+        }
+    )
+
+
+def _short(value: float) -> str:
+    return "–" if pd.isna(value) else f"{value:.3g}"

@@ -1,0 +1,137 @@
+"""Figures of the Evidence page. Layers' names are escaped, because Plotly reads a little HTML in labels."""
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from influence import METHODS
+from influence.targeted import MASK, NO_CHANGE, REMOVE
+from pages.shared.charts import MINUS, PLUS, TRAIN, label
+from pages.shared.review_charts import COLOURS, SYMBOLS
+
+HEIGHT = 380
+CONTROLS = {"random": ("#8a94a3", "dot", "x"), "random-same-label": ("#8a94a3", "dash", "cross")}
+LEGEND = {"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0}
+ROW = 44
+
+
+def deletion(curves: pd.DataFrame, measure: str) -> go.Figure:
+    """DEL+ and DEL− over k, every method a line with its band; the controls grey."""
+    scale, unit = (100, "points of probability") if measure == "probability" else (1, "nats of margin")
+    figure = make_subplots(
+        rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04,
+        subplot_titles=["Proponents removed: it should fall", "Opponents removed: it should rise"],
+    )  # fmt: skip
+    here = curves[curves["measure"] == measure]
+    for column, direction in enumerate("+-", start=1):
+        for number, method in enumerate(_methods(here)):
+            some = here[(here["direction"] == direction) & (here["method"] == method)].sort_values("k")
+            rows = {"k": some["k"], **{name: scale * some[name] for name in ("mean", "low", "high")}}
+            _line(figure, column, method, number, pd.DataFrame(rows), legend=column == 1, unit=unit)
+    figure.add_hline(y=0, line={"color": TRAIN, "width": 1})
+    figure.update_yaxes(title=f"change, {unit}", col=1)
+    return _finished(figure, "examples removed (k)")
+
+
+def fixing(curves: pd.DataFrame) -> go.Figure:
+    """The share of mistakes that are mended over k, from the control at k = 0; removing at the left, masking at the right."""
+    ways = [way for way in (REMOVE, MASK) if (curves["way"] == way).any()]
+    titles = {REMOVE: "Opponents removed", MASK: "Their most negative word masked"}
+    figure = make_subplots(
+        rows=1, cols=len(ways), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=[titles[way] for way in ways]
+    )
+    control = curves[curves["method"] == NO_CHANGE].iloc[0]
+    everybody = _methods(curves[curves["method"] != NO_CHANGE])
+    for column, way in enumerate(ways, start=1):
+        for number, method in enumerate(everybody):
+            some = curves[(curves["way"] == way) & (curves["method"] == method)].sort_values("k")
+            if some.empty:
+                continue
+            rows = pd.concat([control.to_frame().T, some])[["k", "fixed", "low", "high"]].astype(float)
+            rows = rows.rename(columns={"fixed": "mean"})
+            _line(figure, column, method, number, rows, legend=column == 1, unit="of the mistakes mended", share=True)
+    figure.add_hline(
+        y=float(control["fixed"]), line={"color": TRAIN, "width": 1, "dash": "dot"},
+        annotation={"text": "no change", "font": {"size": 11}}, annotation_position="top right",
+    )  # fmt: skip
+    figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
+    figure.update_yaxes(title="mistakes mended", col=1)
+    return _finished(figure, "opponents changed (k)")
+
+
+def cancellation(table: pd.DataFrame) -> go.Figure:
+    """C of every layer's weights and biases, on a logarithmic axis: only ratios between layers mean anything."""
+    shown = table[table["ratio"].notna()]
+    layers = list(dict.fromkeys(shown["layer"]))
+    figure = go.Figure()
+    for part, title, colour, symbol in (("weight", "weights", PLUS, "circle"), ("bias", "biases", MINUS, "diamond")):
+        some = shown[shown["part"] == part]
+        figure.add_scatter(
+            x=some["ratio"], y=[layers.index(layer) for layer in some["layer"]], mode="markers", name=title,
+            marker={"color": colour, "symbol": symbol, "size": 11},
+            hovertext=[
+                f"{label(row['layer'], 60)}, {part}<br>C = {row['ratio']:.3g}, mean cosine {row['cosine']:.2f}"
+                for row in some.to_dict("records")
+            ],
+            hoverinfo="text",
+        )  # fmt: skip
+    names = [_layer_name(layer, shown) for layer in layers]
+    figure.update_yaxes(
+        tickvals=list(range(len(layers))),
+        ticktext=names,
+        range=[len(layers) - 0.5, -0.5],
+        automargin=True,
+        fixedrange=True,
+        zeroline=False,
+    )
+    figure.update_xaxes(type="log", title="cancellation C = G / ΔW", fixedrange=True, automargin=True)
+    figure.update_layout(
+        height=110 + ROW * len(layers), margin={"l": 4, "r": 8, "t": 8, "b": 8},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+    )  # fmt: skip
+    return figure
+
+
+def _layer_name(layer: str, table: pd.DataFrame) -> str:
+    role = str(table[table["layer"] == layer]["role"].iloc[0] or "")
+    return label(layer, 40) + (f" ({role})" if role and role != layer else "")
+
+
+def _methods(curves: pd.DataFrame) -> list[str]:
+    """The methods, controls last."""
+    return sorted(curves["method"].unique(), key=lambda method: (method in CONTROLS, list(METHODS).index(method)))
+
+
+def _line(
+    figure: go.Figure, column: int, method: str, number: int, rows: pd.DataFrame, *, legend: bool, unit: str, share: bool = False
+) -> None:
+    colour, dash, symbol = CONTROLS.get(method, (COLOURS[number % len(COLOURS)], "solid", SYMBOLS[number % len(SYMBOLS)]))
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    title = METHODS[method].title if method in METHODS else method
+    ks = list(rows["k"])
+    figure.add_scatter(
+        row=1, col=column, x=[*ks, *ks[::-1]], y=[*rows["high"], *list(rows["low"])[::-1]], fill="toself", mode="none",
+        fillcolor=f"rgba({red},{green},{blue},{0.08 if method in CONTROLS else 0.15})", hoverinfo="skip", showlegend=False,
+        legendgroup=method,
+    )  # fmt: skip
+    figure.add_scatter(
+        row=1, col=column, x=ks, y=rows["mean"], mode="lines+markers", name=title, legendgroup=method, showlegend=legend,
+        line={"color": colour, "dash": dash, "width": 2}, marker={"symbol": symbol, "size": 8},
+        hovertext=[_hover(title, row, unit, share) for row in rows.to_dict("records")], hoverinfo="text",
+    )  # fmt: skip
+
+
+def _hover(title: str, row: dict[Any, Any], unit: str, share: bool) -> str:
+    form = "{:.0%}" if share else "{:+.3g}"
+    mean, low, high = (form.format(row[name]) for name in ("mean", "low", "high"))
+    return f"{title}, k = {row['k']:.0f}<br>{mean} [{low} to {high}] {unit}"
+
+
+def _finished(figure: go.Figure, title: str) -> go.Figure:
+    figure.update_xaxes(title=title, fixedrange=True, rangemode="tozero", automargin=True, zeroline=False)
+    figure.update_yaxes(fixedrange=True, automargin=True, zeroline=False)
+    figure.update_annotations(font={"size": 13})
+    figure.update_layout(height=HEIGHT, margin={"l": 4, "r": 8, "t": 30, "b": 8}, legend=LEGEND)
+    return figure

@@ -1,0 +1,89 @@
+"""Evidence's deletion curves: remove what a method names, retrain, and see whether the prediction gives way."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+import influence
+from influence.evaluation import Evaluation, EvaluationSettings, evaluation_tables
+from pages.shared import proof_charts, proof_run, proof_words, render, waiting
+from pages.shared.charts import STILL
+from pages.shared.places import go
+from pages.shared.proof_place import MEASURES, ProofPlace
+from pages.shared.proof_run import Form
+
+COMMAND, KEY = "evaluate", "proof_run_deletion"
+EMPTY = (
+    "For a few test sentences, the training sentences that a method names as proponents, or as opponents, are removed, and the "
+    "model is trained again. If the method is right about this data, the true label loses without its proponents and gains "
+    "without its opponents, by more than when as many are removed at random."
+)
+
+
+def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
+    """The whole part."""
+    found = evaluation_tables(workspace)
+    usual = EvaluationSettings()
+    form = Form(
+        command=COMMAND,
+        title="Deletion curves",
+        methods=usual.methods[:2],
+        ks=(10, 50),
+        points=6,
+        retrains=3,
+        models=lambda methods, ks, points, retrains: retrains * (1 + 2 * (methods + 2) * ks * points),
+        most_points=workspace.info.n_test,
+        points_name="Test sentences",
+    )
+    waiting.draw(workspace, COMMAND)
+    if not found:
+        render.state_text("No deletion curves yet", EMPTY)
+        proof_run.draw(workspace, form, expanded=True)
+        return
+    chosen = next((one for one in found if one.name == place.run), found[0])
+    _result(place, found, chosen)
+    proof_run.draw(workspace, form, expanded=False)
+
+
+def _result(place: ProofPlace, found: list[Evaluation], chosen: Evaluation) -> None:
+    names = {one.name: proof_run.about(one.settings, one.finished_at, "test sentences") for one in found}
+    said, sure = proof_words.deletion(chosen, place.measure)
+    render.verdict(said, sure=sure)
+    st.session_state["proof_measure"] = place.measure
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.segmented_control(
+            "Measured by", list(MEASURES), format_func=MEASURES.get, key="proof_measure", required=True,
+            on_change=_to_measure, args=(place,),
+            help="The margin, the log-odds of the true label against the strongest other, still moves near certainty",
+        )  # fmt: skip
+        proof_run.choice(names, chosen.name, partial(_to_run, place), KEY)
+    if len(names) == 1:
+        render.hint(names[chosen.name])
+    st.plotly_chart(proof_charts.deletion(chosen.curves, place.measure), key=f"proof_deletion_{place.measure}", config=STILL)
+    render.hint("Bands: 95% bootstrap intervals over the test sentences. Each retraining is compared with its seed's control.")
+    render.heading("Area under the curves", "AUC-DEL, the mean over k, with 95% intervals")
+    st.dataframe(_areas(chosen.areas, place.measure), hide_index=True, key="proof_areas", width="stretch")
+
+
+def _areas(areas: pd.DataFrame, measure: str) -> pd.DataFrame:
+    here = areas[areas["measure"] == measure]
+    rows = []
+    for method in here["method"].unique():
+        row = {"method": proof_words.title(method)}
+        for direction, title in (("+", "proponents removed (DEL+)"), ("-", "opponents removed (DEL−)")):
+            for one in here[(here["method"] == method) & (here["direction"] == direction)].to_dict("records"):
+                row[title] = proof_words.value(one, ("mean", "low", "high"), measure)
+                if method != "random":
+                    row[f"{title[:10].strip()}: beyond random"] = proof_words.value(one, proof_words.OVER_RANDOM, measure)
+        rows.append(row)
+    frame = pd.DataFrame(rows).fillna("–")
+    return frame.rename(columns={"proponents: beyond random": "DEL+ less random", "opponents: beyond random": "DEL− less random"})
+
+
+def _to_measure(place: ProofPlace) -> None:
+    go(place.at(measure=st.session_state["proof_measure"]))
+
+
+def _to_run(place: ProofPlace) -> None:
+    go(place.at(run=st.session_state[KEY] or ""))

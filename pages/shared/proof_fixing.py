@@ -1,0 +1,82 @@
+"""Evidence's targeted fixing: how often changing what a method blames for a mistake mends it."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+import influence
+from influence import METHODS
+from influence.targeted import Fixing, FixingSettings, fixing_curves, fixings, mistakes
+from pages.shared import proof_charts, proof_run, proof_words, render, shell, waiting
+from pages.shared.charts import STILL
+from pages.shared.places import go
+from pages.shared.proof_place import ProofPlace
+from pages.shared.proof_run import Form
+
+COMMAND, KEY = "fixing", "proof_run_fixing"
+WAYS = {"remove": "removed", "mask": "word masked", "": ""}
+EMPTY = (
+    "For mistakes that are not hopeless (the true label has a probability of 30% to 70%), the strongest opponents are removed, "
+    "or their most negative word is masked, and the model is trained again. Beside that stand random choices, and no change at "
+    "all: another seed alone mends many such mistakes."
+)
+
+
+def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
+    """The whole part."""
+    found, there, usual = fixings(workspace), len(mistakes(workspace)), FixingSettings()
+    form = Form(
+        command=COMMAND,
+        title="Targeted fixing",
+        methods=usual.methods[:2],
+        ks=(10, 50),
+        points=6,
+        retrains=usual.retrains,
+        models=lambda methods, ks, points, retrains: retrains * (1 + (2 * methods + 2) * ks * points),
+        most_points=there,
+        points_name="Mistakes",
+    )
+    waiting.draw(workspace, COMMAND)
+    if not found:
+        render.state_text("Nothing was fixed yet", EMPTY)
+    else:
+        _result(place, found, next((one for one in found if one.id == place.run), found[0]))
+    if there:
+        render.hint(f"This workspace has {there:,} such mistakes.")
+        proof_run.draw(workspace, form, expanded=not found)
+    else:
+        render.hint("This workspace has no such mistake: every wrong prediction is nearly certain.")
+    shell.link("explore", "Read the mistakes in Explore, and try single ones out", workspace=workspace.name, show="wrong")
+
+
+def _result(place: ProofPlace, found: list[Fixing], chosen: Fixing) -> None:
+    names = {one.id: proof_run.about(one.settings, one.made_at, "mistakes") for one in found}
+    curves = fixing_curves(chosen.runs)
+    said, sure = proof_words.fixing(curves, chosen.settings["test_points"])
+    render.verdict(said, sure=sure)
+    proof_run.choice(names, chosen.id, partial(_to_run, place), KEY)
+    if len(names) == 1:
+        render.hint(names[chosen.id])
+    st.plotly_chart(proof_charts.fixing(curves), key="proof_fixing", config=STILL)
+    render.hint("Bands: 95% bootstrap intervals over the mistakes.")
+    with st.expander("As a table"):
+        st.dataframe(_table(curves), hide_index=True, key="proof_fixing_table", width="stretch")
+
+
+def _table(curves: pd.DataFrame) -> pd.DataFrame:
+    rows = curves.sort_values(["k", "way", "fixed"], ascending=[True, False, False]).to_dict("records")
+    return pd.DataFrame(
+        {
+            "k": [row["k"] for row in rows],
+            "opponents": [WAYS[row["way"]] for row in rows],
+            "method": [METHODS[row["method"]].title if row["method"] in METHODS else row["method"] for row in rows],
+            "mended": [f"{row['fixed']:.0%}" for row in rows],
+            "95% interval": [f"{row['low']:.0%} to {row['high']:.0%}" for row in rows],
+            "test accuracy, points": [proof_words.number(row["accuracy"], "probability") for row in rows],
+        }
+    )
+
+
+def _to_run(place: ProofPlace) -> None:
+    go(place.at(run=st.session_state[KEY] or ""))

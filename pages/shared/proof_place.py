@@ -1,0 +1,24 @@
+"""What the address of the Evidence page says: which proof, and which run of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import influence
+from pages.shared.places import Place
+
+PARTS = {"deletion": "Deletion curves", "cancellation": "Cancellation", "fixing": "Targeted fixing"}
+MEASURES = {"probability": "Probability", "margin": "Logit margin"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProofPlace(Place):
+    """Every field is one parameter of the address."""
+
+    part: str = "deletion"
+    run: str = ""  # an earlier one; empty: the latest
+    measure: str = "probability"
+
+
+def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[ProofPlace, list[str]]:
+    """The place an address names; a run is looked up where it is used."""
+    return ProofPlace.read(parameters, workspace=workspace.name, allowed={"part": PARTS, "measure": MEASURES}, ranges={})

@@ -1,0 +1,106 @@
+"""What the proofs say about a workspace, in plain sentences: the text, and whether it is more than chance."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from influence import DEFAULT_METHOD, METHODS
+from influence.evaluation import Evaluation
+from influence.targeted import NO_CHANGE, RANDOM
+from pages.shared.numbers import MINUS
+
+WORD_LAYER = "word embedding"
+OVER_RANDOM = ("over_random", "over_random_low", "over_random_high")
+Said = tuple[str, bool]
+
+
+def number(value: float, measure: str) -> str:
+    """A difference with its sign: points of probability, or nats of margin."""
+    text = f"{100 * value:+.1f}" if measure == "probability" else f"{value:+.3f}"
+    return text.replace("-", MINUS)
+
+
+def value(row: Mapping[str, Any], names: Sequence[str], measure: str) -> str:
+    """A mean with its interval."""
+    mean, low, high = (number(row[name], measure) for name in names)
+    return f"{mean} [{low} to {high}]"
+
+
+def deletion(found: Evaluation, measure: str) -> Said:
+    """Whether removing what a method names does more than removing at random.
+
+    About the default method where it was tried: of several, the best one on few sentences is partly lucky.
+    """
+    method = DEFAULT_METHOD if DEFAULT_METHOD in found.settings["methods"] else found.settings["methods"][0]
+    here = found.areas[(found.areas["measure"] == measure) & (found.areas["method"] == method)]
+    up, down = (here[here["direction"] == direction].iloc[0] for direction in "-+")
+    unit = "points of probability" if measure == "probability" else "nats of margin"
+    sure_up, sure_down = bool(up["over_random_low"] > 0), bool(down["over_random_high"] < 0)
+    gains, loses = (value(row, OVER_RANDOM, measure) for row in (up, down))
+    chance = ", which may be chance"
+    parts = [
+        f"Without the opponents that {title(method)} names, the true label gains {gains} {unit} more than without as many "
+        f"random examples{'' if sure_up else chance}.",
+        f"Without the proponents, it changes by {loses} beside random{'' if sure_down else chance}.",
+    ]
+    if sure_up and sure_down:
+        parts.append("Its scores mean something on this data.")
+    elif sure_up or sure_down:
+        parts.append("One side is proven on this data; for the other take more test sentences.")
+    else:
+        parts.append(f"With {found.settings['test_points']} test sentences nothing is proven: take more of them, or a larger k.")
+    return " ".join(parts), sure_up or sure_down
+
+
+def fixing(curves: pd.DataFrame, points: int) -> Said:
+    """Whether changing what a method blames mends more mistakes than chance does; about the default method, as above."""
+    control = curves[curves["method"] == NO_CHANGE].iloc[0]
+    said = [f"Training again without any change mends {control['fixed']:.0%} of {points} mistakes by itself."]
+    tried = curves[~curves["method"].isin([NO_CHANGE, RANDOM])]
+    if tried.empty:
+        return said[0], False
+    method = DEFAULT_METHOD if (tried["method"] == DEFAULT_METHOD).any() else tried["method"].iloc[0]
+    # "remove" sorts after "mask": the larger change, at the largest k.
+    row = tried[tried["method"] == method].sort_values(["way", "k"]).iloc[-1]
+    rival = curves[(curves["method"] == RANDOM) & (curves["way"] == row["way"]) & (curves["k"] == row["k"])]
+    verb = "Removing" if row["way"] == "remove" else "Masking the most negative word of"
+    said.append(
+        f"{verb} the {int(row['k'])} strongest opponents by {title(method)} mends {row['fixed']:.0%} "
+        f"[{row['low']:.0%} to {row['high']:.0%}]{f', random ones {rival.iloc[0].fixed:.0%}' if len(rival) else ''}; "
+        f"test accuracy changes by {number(row['accuracy'], 'probability')} points."
+    )
+    sure = bool(row["low"] > max([control["fixed"], *rival["fixed"]]))
+    if not sure:
+        said.append("That may be chance: its interval does not leave no change and random choices behind.")
+    return " ".join(said), sure
+
+
+def cancellation(table: pd.DataFrame) -> Said:
+    """Where the examples' gradients cancel least, and what follows for the choice of a method."""
+    weights = table[(table["part"] == "weight") & table["ratio"].notna()]
+    single = weights[~weights["layer"].isin(["all", "all but the word embedding"])]
+    if single.empty:
+        return "No layer has changed between checkpoints, so nothing can be said about cancellation.", False
+    word = single[single["layer"] == WORD_LAYER]
+    last = single[single["role"] == "last"]
+    least = single.sort_values("ratio").iloc[0]
+    if word.empty or last.empty:
+        return f"Gradients cancel least in {least['layer']}.", True
+    times = float(last["ratio"].iloc[0] / word["ratio"].iloc[0])
+    if times > 1:
+        said = (
+            f"In the last layer the examples' gradients cancel {times:.1f} times as much as in the word embedding: what a single "
+            "example did shows better in the word embedding, which is where the word methods look."
+        )
+    else:
+        said = (
+            f"In the word embedding the examples' gradients cancel {1 / times:.1f} times as much as in the last layer, unlike in "
+            "the paper: here the last layer's methods deserve a look too."
+        )
+    return f"{said} They cancel least in {least['layer']}.", True
+
+
+def title(method: str) -> str:
+    """A method's name on screen."""
+    return METHODS[method].title if method in METHODS else method
