@@ -52,6 +52,7 @@ def _files(mine: Desk, place: FixPlace, found: FixList) -> None:
                 )  # fmt: skip
         render.hint("CSV is safe to open in a spreadsheet; JSONL and Parquet hold every letter as it is.")
         render.command(downloads.apply_command(mine.workspace))
+        shell.link("what_if", "Does it help? Try it in What-if", workspace=place.workspace, change="decided")
 
 
 def _balance(found: FixList) -> None:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from influence.clusters import Cluster, Member, cluster_members
 from influence.events import Decision
-from pages.shared import bulk_bar, bulk_words, case, clusters_page, numbers, render, rows, suspects_list, verdicts
+from pages.shared import bulk_bar, bulk_words, case, clusters_page, numbers, render, rows, shell, suspects_list, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.clusters_place import ClustersPlace
 from pages.shared.desk import Desk
@@ -28,6 +28,8 @@ def draw(mine: Desk, place: ClustersPlace, found: Cluster) -> None:
         ]
     )
     bulk_bar.draw(mine, [_scope(mine, place, found)], key="cluster")
+    change = f"cluster:{found.number}:{'remove' if found.suggestions == found.labels else 'relabel'}"
+    shell.link("what_if", "Would it help? Try it in What-if", workspace=place.workspace, change=change)
     pages = max(1, -(-found.size // PAGE))
     page = min(place.page, pages)
     members = cluster_members(mine.workspace, found.number, limit=PAGE, offset=(page - 1) * PAGE)

@@ -12,6 +12,7 @@ from pages.shared import answers, charts, numbers, render, shell
 from pages.shared import board as boards
 from pages.shared.address import FIRST, MOST, STEP, TOKENS, Address, go
 from pages.shared.render import md
+from pages.shared.whatif_place import DEFAULT_STRONGEST
 
 BOARD = "explore_board"
 
@@ -33,6 +34,9 @@ def draw(workspace: influence.Workspace, address: Address) -> None:
             _variation(address, found)
             if found.query.predicted != found.query.label:
                 shell.link("suspects", "Suspects behind it", workspace=workspace.name, test=address.id)
+                if workspace.info.settings.get("training") is not None:
+                    change = f"opponents:{address.id}:{DEFAULT_STRONGEST}"
+                    shell.link("what_if", "What would fix this?", workspace=workspace.name, change=change)
     _question(workspace, address, found)
     with st.container(key="wt-split-reading"):
         results, side = st.columns([2.1, 1], gap="medium")

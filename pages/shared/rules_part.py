@@ -7,8 +7,9 @@ import streamlit as st
 import influence
 from influence.events import Action
 from influence.masking import find
+from influence.proposals import spec_of_rule
 from influence.rules import AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
-from pages.shared import bulk_words, desk, numbers, render, review_charts, reviewer, rows
+from pages.shared import bulk_words, desk, numbers, render, review_charts, reviewer, rows, shell
 from pages.shared.board import SHOWN, Piece
 from pages.shared.charts import STILL
 from pages.shared.desk import Desk
@@ -96,6 +97,9 @@ def _look(mine: Desk, place: FixPlace) -> None:
         f"Apply to {len(found.example_ids):,} examples", key="rule_apply", type="primary", disabled=not found.example_ids,
         on_click=_apply, args=(mine, place, rule),
     )  # fmt: skip
+    if rule.action != "keep":
+        spec = spec_of_rule(rule)
+        shell.link("what_if", "Would it help? Try it in What-if", workspace=place.workspace, change=spec)
     if rule.action in ("relabel", "remove"):
         st.plotly_chart(review_charts.balance(found.before, found.after), key="rule_balance", config=STILL)
     render.heading("The first of them" if len(found.example_ids) > SAMPLES else "All of them")
