@@ -45,6 +45,7 @@ def retrain(
     freeze_embedding: bool = False,
     device: str = "auto",
     together: int | None = None,
+    processes: int | None = None,
     stage: str = "retrain",
     progress: Progress | None = None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -52,11 +53,11 @@ def retrain(
     """Train the runs that are not kept yet, and yield every distinct run once: first the kept ones, then as they finish.
 
     `tests` are the positions of the test examples whose probabilities are wanted, the same for every run or each its own
-    (None: the whole split); `together` how many runs of a seed are one batched model at most (None: what is fastest on
-    the device). Progress counts optimizer steps of the runs that are trained. When `cancelled` says so (asked before
-    every step) no more runs are yielded; finished ones are kept and nothing of the unfinished. Raises `SettingsError`
-    for a change that does not fit or a workspace that cannot be retrained, `DataError` for words that cannot be masked,
-    and `ModelError` when training diverges.
+    (None: the whole split). `together` is how many runs of a seed are one batched model at most, `processes` how many
+    processes train on a CPU (None: what is soonest on the device). Progress counts optimizer steps of the runs that are
+    trained. When `cancelled` says so (asked a few times a second at least) no more runs are yielded; finished ones are
+    kept and nothing of the unfinished. Raises `SettingsError` for a change that does not fit or a workspace that cannot
+    be retrained, `DataError` for words that cannot be masked, and `ModelError` when training diverges.
     """
     wanted = {run: _positions(tests, run) for run in runs}
     check_trained_here(workspace)
@@ -68,7 +69,7 @@ def retrain(
     kept = store.find({keys[run]: positions for run, positions in wanted.items()}, len(workspace.info.labels))
     left = {run: positions for run, positions in wanted.items() if keys[run] not in kept}
     return _results(
-        _Job(workspace, store, freeze_embedding, device, together, stage, progress or silent, cancelled),
+        _Job(workspace, store, freeze_embedding, device, together, processes, stage, progress or silent, cancelled),
         [(run, kept[keys[run]]) for run in wanted if keys[run] in kept],
         left,
     )
@@ -86,6 +87,7 @@ class _Job:
     frozen: bool
     device: str
     together: int | None
+    processes: int | None
     stage: str
     progress: Progress
     cancelled: Callable[[], bool]
@@ -96,37 +98,56 @@ def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: dict[Run, list[in
         yield RunResult(run, *outcome, reused=True)
     if not left or job.cancelled():
         return
-    from influence.model import resolve_device
-    from influence.retraining_plan import groups_of
-    from influence.retraining_recipe import Recipe
-
-    recipe = Recipe(job.workspace, [run.change for run in left], resolve_device(job.device))
     tests = _union(left.values(), job.workspace.info.n_test)
     places = {test: row for row, test in enumerate(tests)}
-    meter = _Meter(job, recipe.steps, len(left))
-    keeper = _Keeper(job, None if len(tests) == job.workspace.info.n_test else tests, recipe.device.type)
+    keeper = _Keeper(job, None if len(tests) == job.workspace.info.n_test else tests)
     try:
-        for runs, found_TMY, seconds in groups_of(
-            recipe, list(left), tests, frozen=job.frozen, together=job.together, step=meter.step
-        ):
-            for run, found_MY in zip(runs, found_TMY, strict=True):
-                keeper.add(run, Outcome(found_MY, seconds / len(runs)))
-            for run, found_MY in zip(runs, found_TMY, strict=True):
-                positions = left[run]
-                own_MY = found_MY if positions is None else found_MY[[places[test] for test in positions]]
-                yield RunResult(run, own_MY, seconds / len(runs), reused=False)
-        meter.end()
+        for run, found_MY, seconds in _trained(job, list(left), tests):
+            keeper.add(run, Outcome(found_MY, seconds))
+            positions = left[run]
+            own_MY = found_MY if positions is None else found_MY[[places[test] for test in positions]]
+            yield RunResult(run, own_MY, seconds, reused=False)
     except _Stopped:
         return
     finally:
         keeper.save()
 
 
+def _trained(job: _Job, runs: list[Run], tests: list[int]) -> Iterator[tuple[Run, FloatArray, float]]:
+    """The runs as they finish: batched on a GPU; on a CPU one by one, in several processes where that is sooner."""
+    from influence.model import resolve_device
+    from influence.retraining_plan import cores, groups_of
+    from influence.retraining_processes import in_processes, worth_processes
+
+    device, recipe = resolve_device(job.device), None
+    meter = _Meter(job, len(runs))
+    side_by_side = device.type == "cpu" and job.together is None
+    known = job.store.latest_seconds() if side_by_side else None
+    while runs:
+        processes = worth_processes(len(runs), known, cores()) if known is not None else 0
+        if job.processes is not None:
+            processes = job.processes if job.processes > 1 else 0
+        if side_by_side and processes:
+            yield from in_processes(job.workspace, runs, tests, frozen=job.frozen, processes=processes, step=meter.step)
+            break
+        if recipe is None:
+            from influence.retraining_recipe import Recipe
+
+            recipe = Recipe(job.workspace, [run.change for run in runs], device)
+        now = runs[:1] if side_by_side and known is None else runs  # how long one takes decides about the others
+        for group, found_TMY, seconds in groups_of(recipe, now, tests, frozen=job.frozen, together=job.together, step=meter.step):
+            known = seconds / len(group)
+            for run, found_MY in zip(group, found_TMY, strict=True):
+                yield run, found_MY, known
+        runs = runs[len(now) :]
+    meter.end()
+
+
 class _Keeper:
     """Saves finished runs, every few seconds: opening the file takes longer than a tiny model's training."""
 
-    def __init__(self, job: _Job, tests: list[int] | None, device: str) -> None:
-        self._job, self._tests, self._device = job, tests, device
+    def __init__(self, job: _Job, tests: list[int] | None) -> None:
+        self._job, self._tests = job, tests
         self._waiting: dict[RunKey, Outcome] = {}
         self._saved = time.monotonic()
 
@@ -137,7 +158,7 @@ class _Keeper:
 
     def save(self) -> None:
         if self._waiting:
-            self._job.store.save(self._waiting, self._tests, self._device)
+            self._job.store.save(self._waiting, self._tests)
             self._waiting = {}
         self._saved = time.monotonic()
 
@@ -153,8 +174,8 @@ def _union(positions: Iterable[list[int] | None], n_test: int) -> list[int]:
 class _Meter:
     """Counts optimizer steps of all runs, and asks whether to go on."""
 
-    def __init__(self, job: _Job, steps: int, runs: int) -> None:
-        self._job, self._done, self._total = job, 0, steps * runs
+    def __init__(self, job: _Job, runs: int) -> None:
+        self._job, self._done, self._total = job, 0, steps_of_run(job.workspace) * runs
 
     def step(self, runs: int) -> None:
         if self._job.cancelled():
@@ -164,6 +185,12 @@ class _Meter:
 
     def end(self) -> None:
         self._job.progress(self._job.stage, self._total, self._total)
+
+
+def steps_of_run(workspace: Workspace) -> int:
+    """Optimizer steps of one retraining."""
+    training = workspace.info.settings["training"]
+    return int(training["epochs"]) * -(-workspace.info.n_train // int(training["batch_size"]))
 
 
 def check_trained_here(workspace: Workspace) -> None:

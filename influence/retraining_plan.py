@@ -4,9 +4,9 @@ On a GPU as many runs of a seed as fit are one batched model. On a CPU runs are 
 """
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -15,6 +15,7 @@ from influence.encoding import FloatArray
 from influence.errors import ModelError
 from influence.retraining_changes import Run
 from influence.retraining_recipe import Recipe
+from influence.retraining_threads import ThreadChoice
 from influence.retraining_training import fine_tune
 
 # Two cores, the AG News CNN: batched runs reach 0.6 to 0.9 of the speed of runs one at a time (tests/benchmarks/retraining.py).
@@ -57,15 +58,7 @@ def groups_of(
             continue
         started = time.monotonic()
         try:
-            found_TMY = fine_tune(
-                recipe,
-                group[0].seed,
-                [run.change for run in group],
-                tests=tests,
-                together=len(group) > 1,
-                frozen=frozen,
-                step=partial(step, len(group)),
-            )
+            found_TMY = _fine_tuned(recipe, group, tests, frozen, step)
         except torch.OutOfMemoryError as error:
             size = len(group) // 2
             if size < 1:
@@ -77,6 +70,25 @@ def groups_of(
                 torch.cuda.empty_cache()
             continue
         yield Finished(group, found_TMY, time.monotonic() - started)
+
+
+def cores() -> int:
+    """How many cores this process may use, as the system and OMP_NUM_THREADS say."""
+    return min(torch.get_num_threads(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+
+
+def _fine_tuned(
+    recipe: Recipe, group: Sequence[Run], tests: Sequence[int], frozen: bool, step: Callable[[int], None]
+) -> FloatArray:
+    with ThreadChoice() as threads:
+
+        def before_step() -> None:
+            step(len(group))
+            threads.step()
+
+        changes = [run.change for run in group]
+        together = len(group) > 1
+        return fine_tune(recipe, group[0].seed, changes, tests=tests, together=together, frozen=frozen, step=before_step)
 
 
 def _can_be_batched(recipe: Recipe, group: Sequence[Run]) -> bool:

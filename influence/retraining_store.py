@@ -35,7 +35,7 @@ def m001_runs(cursor: duckdb.DuckDBPyConnection) -> None:
     # probabilities are kept, null for all of them. Rows are only added.
     cursor.execute("""
         create table runs (build varchar, seed bigint, change varchar, frozen boolean, tests integer[],
-            probabilities float[], seconds double, device varchar, finished_at varchar);
+            probabilities float[], seconds double, finished_at varchar);
         create table evaluations (evaluation varchar, build varchar, settings json, finished_at varchar);
         create table deletion_points (evaluation varchar, method varchar, direction varchar, k integer, test_id varchar,
             label varchar, removed integer, control double, probability double, margin double);
@@ -91,10 +91,10 @@ class RetrainingFile(Database):
                 [build],
             ).fetchall()
 
-    def seconds_of_runs(self, build: str) -> list[float]:
-        """How long the finished runs of a build took each, the latest first."""
-        rows = self.rows("select seconds from runs where build = ? order by finished_at desc", [build])
-        return [seconds for (seconds,) in rows]
+    def latest_seconds(self, build: str) -> float | None:
+        """How long the run of a build that finished last took; None where there is none."""
+        found = self.rows("select arg_max(seconds, finished_at) from runs where build = ?", [build])[0][0]
+        return None if found is None else float(found)
 
     def evaluations(self, build: str) -> list[tuple[str, str, str]]:
         """(evaluation, settings as JSON, finished_at) of a build's evaluations, the latest first."""
@@ -131,7 +131,14 @@ class RetrainingStore:
                 found[key] = Outcome(cut_MY, seconds)
         return found
 
-    def save(self, outcomes: Mapping[RunKey, Outcome], tests: Sequence[int] | None, device: str) -> None:
+    def latest_seconds(self) -> float | None:
+        """How long the run that finished last took; None where there is none."""
+        if not self.exists:
+            return None
+        with self.opened() as file:
+            return file.latest_seconds(self.build)
+
+    def save(self, outcomes: Mapping[RunKey, Outcome], tests: Sequence[int] | None) -> None:
         """Keep finished runs, all or none."""
         found = list(outcomes.values())
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -141,7 +148,6 @@ class RetrainingStore:
             "tests": pa.array([None if tests is None else list(tests)] * len(found), pa.list_(pa.int32())),
             "probabilities": pa.array([o.probabilities_MY.ravel().tolist() for o in found], pa.list_(pa.float32())),
             "seconds": [outcome.seconds for outcome in found],
-            "device": [device] * len(found),
             "finished_at": [now] * len(found),
         }
         with self.opened() as file:

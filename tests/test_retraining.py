@@ -229,6 +229,68 @@ for number, result in enumerate(retrain(open_workspace({str(opened.path)!r}), co
     assert sum(r.reused for r in retrain(opened, controls(range(1, 6)))) == 4
 
 
+def test_runs_in_processes_are_the_same_to_the_bit(opened: Workspace) -> None:
+    runs = [Run(1, Change(masked=((6, (first_word(opened, 6),)),))), Run(2, CHANGES[3]), Run(2)]
+    here = results(opened, runs)
+    (opened.path / FILE).unlink()
+    told: list[tuple[str, int, int]] = []
+    there = results(opened, runs, processes=2, progress=lambda *s: told.append(s))
+    assert told[-1] == ("retrain", 45, 45)
+    for run in runs:
+        np.testing.assert_array_equal(there[run].probabilities_MY, here[run].probabilities_MY)
+    assert all(r.reused for r in results(opened, runs).values())
+
+
+def test_cancelled_processes_are_gone_and_a_killed_one_is_told(opened: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    import influence.retraining_processes as processes
+
+    started: list[Any] = []
+    real = subprocess.Popen
+
+    def popen(*args: Any, **options: Any) -> Any:
+        started.append(real(*args, **options))
+        return started[-1]
+
+    monkeypatch.setattr(processes.subprocess, "Popen", popen)
+    assert list(retrain(opened, controls([1, 2]), processes=2, cancelled=lambda: bool(started))) == []
+    assert [process.poll() for process in started] == [-9, -9]
+    assert not (opened.path / FILE).exists()
+
+    def killing(_stage: str, _done: int, _total: int) -> None:
+        started[-1].kill()
+
+    with pytest.raises(ModelError, match=r"ended unexpectedly \(exit code -9; it may have run out of memory\)"):
+        list(retrain(opened, controls([1, 2]), processes=2, progress=killing))
+    assert all(process.poll() is not None for process in started)
+
+
+@pytest.mark.parametrize(
+    ("runs", "seconds", "cores", "processes"),
+    [(100, 5.0, 2, 2), (100, 5.0, 16, 16), (3, 40.0, 2, 2), (3, 40.0, 8, 3), (3, 1.0, 8, 0), (1, 99.0, 8, 0), (9, 9.0, 1, 0)],
+)
+def test_processes_are_started_where_they_are_sooner(runs: int, seconds: float, cores: int, processes: int) -> None:
+    from influence.retraining_processes import worth_processes
+
+    assert worth_processes(runs, seconds, cores) == processes
+
+
+def test_the_faster_number_of_threads_stays_and_the_old_one_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    import influence.retraining_threads as threads
+
+    used, clock = [4], [0.0]
+    monkeypatch.setattr(threads.torch, "get_num_threads", lambda: used[-1])
+    monkeypatch.setattr(threads.torch, "set_num_threads", used.append)
+    monkeypatch.setattr(threads.time, "perf_counter", lambda: clock[0])
+    for cost, best in (({4: 1.0, 1: 0.4}, 1), ({4: 0.3, 1: 0.4}, 4)):
+        used[:] = [4]
+        with threads.ThreadChoice() as choice:
+            for _ in range(20):
+                choice.step()
+                clock[0] += cost[used[-1]]
+            assert used[-1] == best
+        assert used[-1] == 4
+
+
 def test_progress_counts_the_steps_of_what_is_trained(opened: Workspace) -> None:
     list(retrain(opened, [Run(1)]))
     told: list[tuple[str, int, int]] = []

@@ -1,0 +1,142 @@
+"""Retraining in several processes of one thread each: what a CPU with several cores is best at.
+
+A run's steps are too small to be split over threads: on two cores two threads made the AG News CNN no faster, and several
+times slower where other programs wanted the cores too. Two runs side by side share nothing and take a core each.
+"""
+
+import base64
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from influence.encoding import FloatArray
+from influence.errors import ModelError
+from influence.retraining_changes import Run
+from influence.retraining_worker import as_json
+from influence.workspace import Workspace
+
+START_SECONDS = 6.0  # for a process to import PyTorch and read the data
+POLL_SECONDS = 0.2
+
+
+class FromProcess(NamedTuple):
+    """A run that a process has finished."""
+
+    run: Run
+    found_MY: FloatArray
+    seconds: float
+
+
+def worth_processes(runs: int, seconds: float, cores: int) -> int:
+    """How many processes finish so many runs of so many seconds soonest; 0: none, one run after another in this one."""
+    processes = min(runs, cores)
+    rounds = -(-runs // max(processes, 1))
+    return processes if processes > 1 and START_SECONDS + rounds * seconds < runs * seconds else 0
+
+
+def in_processes(
+    workspace: Workspace,
+    runs: Sequence[Run],
+    tests: Sequence[int],
+    *,
+    frozen: bool,
+    processes: int,
+    step: Callable[[int], None],
+) -> Iterator[FromProcess]:
+    """Train the runs in that many processes and yield them as they finish.
+
+    `step` is called a few times a second with the number of steps taken, and may raise to stop: the processes are gone
+    when this ends, however it ends. Raises `ModelError` where a run fails or a process dies.
+    """
+    messages: queue.Queue[tuple[_Worker, dict[str, Any] | None]] = queue.Queue()
+    waiting, workers = list(runs), []
+    prepare = {
+        "workspace": str(workspace.path),
+        "masking": [as_json(change) for change in {run.change for run in runs if run.change.masked}],
+        "tests": list(tests),
+        "frozen": frozen,
+    }
+    try:
+        for _ in range(min(processes, len(runs))):
+            workers.append(_Worker(prepare, messages))
+            workers[-1].ask(waiting.pop(0))
+        left = len(runs)
+        while left:
+            try:
+                worker, message = messages.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                step(0)
+                continue
+            if message is None or "error" in message:
+                raise ModelError(worker.last_words() if message is None else message["error"])
+            step(message.get("steps", 0))
+            if "found" in message:
+                run, left = worker.run, left - 1
+                if waiting:
+                    worker.ask(waiting.pop(0))
+                flat = np.frombuffer(base64.b64decode(message["found"]), dtype=np.float32)
+                yield FromProcess(run, flat.reshape(len(tests), -1), message["seconds"])
+    finally:
+        for worker in workers:
+            worker.end()
+
+
+class _Worker:
+    """A process, and the thread that passes on what it says; None when it says no more."""
+
+    def __init__(self, prepare: dict[str, Any], messages: "queue.Queue[Any]") -> None:
+        # A session of its own: an interrupt from the terminal is for the process that asked, which then ends this one.
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "influence.retraining_worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                "OMP_NUM_THREADS": "1",
+                "MKL_NUM_THREADS": "1",
+                "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+            },
+            start_new_session=True,
+        )
+        self._say(prepare)
+        self._reader = threading.Thread(target=self._pass_on, args=(messages,), daemon=True)
+        self._reader.start()
+
+    def _pass_on(self, messages: "queue.Queue[Any]") -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            messages.put((self, json.loads(line)))
+        messages.put((self, None))
+
+    def ask(self, run: Run) -> None:
+        self.run = run
+        self._say({"seed": run.seed, "change": as_json(run.change)})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # it has died then, and the reader says so
+            self._process.stdin.write(json.dumps(message) + "\n")
+            self._process.stdin.flush()
+
+    def last_words(self) -> str:
+        code = self._process.wait()
+        why = "it may have run out of memory" if code < 0 else "see above"
+        return f"a process that was retraining ended unexpectedly (exit code {code}; {why}); run the same command again"
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()

@@ -1,0 +1,91 @@
+"""A process that retrains one run after another with one thread: `python -m influence.retraining_worker`.
+
+It reads one JSON line that says what to prepare, then one line a run, and answers in JSON lines: steps taken, a run's
+label probabilities, or an error. It ends when nobody reads or asks any more, so no run outlives who asked for it.
+"""
+
+import base64
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from influence.errors import WordtraceError
+from influence.retraining_changes import Change
+
+SAY_SECONDS = 0.5
+
+
+class _Said:
+    """Tells how many steps were taken, twice a second; raises `BrokenPipeError` where nobody listens any more."""
+
+    def __init__(self) -> None:
+        self._steps, self._at = 0, time.monotonic()
+
+    def step(self) -> None:
+        self._steps += 1
+        if time.monotonic() - self._at > SAY_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        say({"steps": self._steps})
+        self._steps, self._at = 0, time.monotonic()
+
+
+def say(message: Mapping[str, Any]) -> None:
+    """Write one line to whoever asked."""
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+def as_json(change: Change) -> dict[str, Any]:
+    """A change as JSON can hold it."""
+    return {"removed": change.removed, "relabelled": change.relabelled, "masked": change.masked}
+
+
+def from_json(given: Mapping[str, Any]) -> Change:
+    """The change that `as_json` wrote."""
+    masked = tuple((row, tuple(words)) for row, words in given["masked"])
+    return Change(tuple(given["removed"]), tuple((row, label) for row, label in given["relabelled"]), masked)
+
+
+def main() -> None:
+    """Serve the process that holds the other ends of standard input and output."""
+    first = json.loads(sys.stdin.readline())
+    try:
+        _serve(first)
+    except WordtraceError as error:
+        say({"error": str(error)})
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python does not complain at exit
+
+
+def _serve(first: Mapping[str, Any]) -> None:
+    import torch
+
+    from influence.retraining_recipe import Recipe
+    from influence.retraining_training import fine_tune
+    from influence.workspace import open_workspace
+
+    torch.set_num_threads(1)
+    workspace = open_workspace(first["workspace"])
+    recipe = Recipe(workspace, [from_json(change) for change in first["masking"]], torch.device("cpu"))
+    for line in sys.stdin:
+        asked, said, started = json.loads(line), _Said(), time.monotonic()
+        (found_MY,) = fine_tune(
+            recipe,
+            asked["seed"],
+            [from_json(asked["change"])],
+            tests=first["tests"],
+            together=False,
+            frozen=first["frozen"],
+            step=said.step,
+        )
+        said.flush()
+        say({"seconds": time.monotonic() - started, "found": base64.b64encode(found_MY.tobytes()).decode()})
+
+
+if __name__ == "__main__":
+    main()
