@@ -36,7 +36,7 @@ def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
     render.verdict(said, sure=sure)
     st.plotly_chart(proof_charts.cancellation(table), key="proof_cancellation", config=STILL)
     render.hint("Further right: more cancels out. Only ratios between layers mean anything.")
-    st.dataframe(_rows(table), hide_index=True, key="proof_cancellation_table", width="stretch")
+    st.dataframe(_rows(table), hide_index=True, key="proof_cancellation_table", width="stretch", height="content")
 
 
 def _rows(table: pd.DataFrame) -> pd.DataFrame:

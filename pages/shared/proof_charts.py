@@ -1,5 +1,6 @@
 """Figures of the Evidence page. Layers' names are escaped, because Plotly reads a little HTML in labels."""
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -8,6 +9,7 @@ from plotly.subplots import make_subplots
 
 from influence import METHODS
 from influence.targeted import MASK, NO_CHANGE, REMOVE
+from pages.shared import proof_words
 from pages.shared.charts import MINUS, PLUS, TRAIN, label
 from pages.shared.review_charts import COLOURS, SYMBOLS
 
@@ -15,10 +17,11 @@ HEIGHT = 380
 CONTROLS = {"random": ("#8a94a3", "dot", "x"), "random-same-label": ("#8a94a3", "dash", "cross")}
 LEGEND = {"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0}
 ROW = 44
+ASIDE = 0.012  # of the largest k
 
 
 def deletion(curves: pd.DataFrame, measure: str) -> go.Figure:
-    """DEL+ and DEL− over k, every method a line with its band; the controls grey."""
+    """DEL+ and DEL− over k, every method a line with its intervals; the controls grey."""
     scale, unit = (100, "points of probability") if measure == "probability" else (1, "nats of margin")
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04,
@@ -54,7 +57,7 @@ def fixing(curves: pd.DataFrame) -> go.Figure:
             _line(figure, column, method, number, rows, legend=column == 1, unit="of the mistakes mended", share=True)
     figure.add_hline(
         y=float(control["fixed"]), line={"color": TRAIN, "width": 1, "dash": "dot"},
-        annotation={"text": "no change", "font": {"size": 11}}, annotation_position="top right",
+        annotation={"text": "no change", "font": {"size": 11}}, annotation_position="bottom right",
     )  # fmt: skip
     figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
     figure.update_yaxes(title="mistakes mended", col=1)
@@ -86,12 +89,22 @@ def cancellation(table: pd.DataFrame) -> go.Figure:
         fixedrange=True,
         zeroline=False,
     )
-    figure.update_xaxes(type="log", title="cancellation C = G / ΔW", fixedrange=True, automargin=True)
+    ticks = _round_numbers(shown["ratio"].min(), shown["ratio"].max())
+    figure.update_xaxes(
+        type="log", title="cancellation C = G / ΔW", fixedrange=True, automargin=True,
+        tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks],
+    )  # fmt: skip
     figure.update_layout(
         height=110 + ROW * len(layers), margin={"l": 4, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
     )  # fmt: skip
     return figure
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """1, 2 and 5 with every number of noughts, around a range."""
+    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
+    return [digit * 10.0**power for power in powers for digit in (1, 2, 5) if low / 2 <= digit * 10.0**power <= high * 2]
 
 
 def _layer_name(layer: str, table: pd.DataFrame) -> str:
@@ -107,19 +120,16 @@ def _methods(curves: pd.DataFrame) -> list[str]:
 def _line(
     figure: go.Figure, column: int, method: str, number: int, rows: pd.DataFrame, *, legend: bool, unit: str, share: bool = False
 ) -> None:
+    """One method's means with their intervals, set a little aside from the other methods' so that all can be seen."""
     colour, dash, symbol = CONTROLS.get(method, (COLOURS[number % len(COLOURS)], "solid", SYMBOLS[number % len(SYMBOLS)]))
-    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
-    title = METHODS[method].title if method in METHODS else method
-    ks = list(rows["k"])
+    aside = ASIDE * number * float(rows["k"].max())
+    error = {"type": "data", "symmetric": False, "thickness": 1.3, "width": 3, "color": colour}
     figure.add_scatter(
-        row=1, col=column, x=[*ks, *ks[::-1]], y=[*rows["high"], *list(rows["low"])[::-1]], fill="toself", mode="none",
-        fillcolor=f"rgba({red},{green},{blue},{0.08 if method in CONTROLS else 0.15})", hoverinfo="skip", showlegend=False,
-        legendgroup=method,
-    )  # fmt: skip
-    figure.add_scatter(
-        row=1, col=column, x=ks, y=rows["mean"], mode="lines+markers", name=title, legendgroup=method, showlegend=legend,
-        line={"color": colour, "dash": dash, "width": 2}, marker={"symbol": symbol, "size": 8},
-        hovertext=[_hover(title, row, unit, share) for row in rows.to_dict("records")], hoverinfo="text",
+        row=1, col=column, x=rows["k"] + aside, y=rows["mean"], mode="lines+markers", name=proof_words.title(method),
+        legendgroup=method, showlegend=legend, line={"color": colour, "dash": dash, "width": 2},
+        marker={"symbol": symbol, "size": 8},
+        error_y={**error, "array": rows["high"] - rows["mean"], "arrayminus": rows["mean"] - rows["low"]},
+        hovertext=[_hover(proof_words.title(method), row, unit, share) for row in rows.to_dict("records")], hoverinfo="text",
     )  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def _result(place: ProofPlace, found: list[Evaluation], chosen: Evaluation) -> N
     if len(names) == 1:
         render.hint(names[chosen.name])
     st.plotly_chart(proof_charts.deletion(chosen.curves, place.measure), key=f"proof_deletion_{place.measure}", config=STILL)
-    render.hint("Bands: 95% bootstrap intervals over the test sentences. Each retraining is compared with its seed's control.")
+    render.hint("Strokes: 95% bootstrap intervals over the test sentences. Each retraining is compared with its seed's control.")
     render.heading("Area under the curves", "AUC-DEL, the mean over k, with 95% intervals")
     st.dataframe(_areas(chosen.areas, place.measure), hide_index=True, key="proof_areas", width="stretch")
 

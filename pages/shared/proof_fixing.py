@@ -59,7 +59,7 @@ def _result(place: ProofPlace, found: list[Fixing], chosen: Fixing) -> None:
     if len(names) == 1:
         render.hint(names[chosen.id])
     st.plotly_chart(proof_charts.fixing(curves), key="proof_fixing", config=STILL)
-    render.hint("Bands: 95% bootstrap intervals over the mistakes.")
+    render.hint("Strokes: 95% bootstrap intervals over the mistakes.")
     with st.expander("As a table"):
         st.dataframe(_table(curves), hide_index=True, key="proof_fixing_table", width="stretch")
 

@@ -50,7 +50,7 @@ def draw(workspace: influence.Workspace, form: Form, *, expanded: bool) -> None:
                 form.points_name, 1, max(form.most_points, 1), min(form.points, max(form.most_points, 1)),
                 key=f"proof_points_{form.command}", width=150,
             )  # fmt: skip
-            retrains = st.number_input("Seeds", 1, 50, form.retrains, key=f"proof_seeds_{form.command}", width=110)
+            retrains = st.number_input("Seeds", 1, 50, form.retrains, key=f"proof_seeds_{form.command}", width=150)
         if not (methods and ks):
             render.hint("Choose at least one method and one number of examples.")
             return

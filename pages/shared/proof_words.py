@@ -21,10 +21,10 @@ def number(value: float, measure: str) -> str:
     return text.replace("-", MINUS)
 
 
-def value(row: Mapping[str, Any], names: Sequence[str], measure: str) -> str:
+def value(row: Mapping[str, Any], names: Sequence[str], measure: str, unit: str = "") -> str:
     """A mean with its interval."""
     mean, low, high = (number(row[name], measure) for name in names)
-    return f"{mean} [{low} to {high}]"
+    return f"{mean}{' ' if unit else ''}{unit} [{low} to {high}]"
 
 
 def deletion(found: Evaluation, measure: str) -> Said:
@@ -35,22 +35,21 @@ def deletion(found: Evaluation, measure: str) -> Said:
     method = DEFAULT_METHOD if DEFAULT_METHOD in found.settings["methods"] else found.settings["methods"][0]
     here = found.areas[(found.areas["measure"] == measure) & (found.areas["method"] == method)]
     up, down = (here[here["direction"] == direction].iloc[0] for direction in "-+")
-    unit = "points of probability" if measure == "probability" else "nats of margin"
+    what = "probability of the true label" if measure == "probability" else "true label's margin"
+    unit = "points" if measure == "probability" else "nats"
     sure_up, sure_down = bool(up["over_random_low"] > 0), bool(down["over_random_high"] < 0)
-    gains, loses = (value(row, OVER_RANDOM, measure) for row in (up, down))
-    chance = ", which may be chance"
-    parts = [
-        f"Without the opponents that {title(method)} names, the true label gains {gains} {unit} more than without as many "
-        f"random examples{'' if sure_up else chance}.",
-        f"Without the proponents, it changes by {loses} beside random{'' if sure_down else chance}.",
-    ]
+    gains, loses = (value(row, OVER_RANDOM, measure, unit) for row in (up, down))
+    said = (
+        f"Beside removing as many examples at random, removing the opponents named by {title(method)} changes the {what} by "
+        f"{gains}, and removing the proponents by {loses}."
+    )
     if sure_up and sure_down:
-        parts.append("Its scores mean something on this data.")
-    elif sure_up or sure_down:
-        parts.append("One side is proven on this data; for the other take more test sentences.")
-    else:
-        parts.append(f"With {found.settings['test_points']} test sentences nothing is proven: take more of them, or a larger k.")
-    return " ".join(parts), sure_up or sure_down
+        return f"{said} Both are more than chance: its scores mean something on this data.", True
+    if sure_up or sure_down:
+        first, second = ("first", "second") if sure_up else ("second", "first")
+        return f"{said} The {first} is more than chance; for the {second} take more test sentences.", True
+    points = found.settings["test_points"]
+    return f"{said} With {points} test sentences neither is more than chance: take more of them, or a larger k.", False
 
 
 def fixing(curves: pd.DataFrame, points: int) -> Said:
@@ -98,7 +97,7 @@ def cancellation(table: pd.DataFrame) -> Said:
             f"In the word embedding the examples' gradients cancel {1 / times:.1f} times as much as in the last layer, unlike in "
             "the paper: here the last layer's methods deserve a look too."
         )
-    return f"{said} They cancel least in {least['layer']}.", True
+    return said if least["layer"] == WORD_LAYER else f"{said} They cancel least in {least['layer']}.", True
 
 
 def title(method: str) -> str:
