@@ -1,15 +1,21 @@
-"""The commands that ask a workspace something: query and scores."""
+"""The commands that ask a workspace something: query, scores and cancellation."""
 
 import argparse
 import json
+import math
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any, get_args
 
+import pandas as pd
+
+from influence.cancellation import cancellation_table, write_cancellation
 from influence.errors import SettingsError
 from influence.explain import all_scores, explain
 from influence.explanation import Explanation, Influence, Sentence
-from influence.methods import DEFAULT_METHOD, METHODS, SpecialTokens
+from influence.methods import DEFAULT_METHOD, METHODS, MethodSettings, SpecialTokens
+from influence.progress import ProgressLine
 from influence.workspace import open_workspace
 
 SHOWN_WORDS = 5
@@ -37,23 +43,42 @@ def add(commands: Any) -> None:
     scores.add_argument("--output", required=True, metavar="FILE.parquet")
     scores.set_defaults(run=_scores)
 
+    cancellation = commands.add_parser("cancellation", help="how much training gradients cancel out, layer by layer")
+    cancellation.add_argument("--workspace", required=True, metavar="DIR")
+    cancellation.add_argument("--json", action="store_true", help="print JSON")
+    cancellation.set_defaults(run=_cancellation)
+
 
 def _add_method(parser: argparse.ArgumentParser) -> None:
+    usual = MethodSettings()
     about = f"one of {', '.join(METHODS)} (default {DEFAULT_METHOD})"
     parser.add_argument("--method", default=DEFAULT_METHOD, metavar="M", help=about)
+    about = "put the biases in, for methods on layers (left out as in the paper)"
+    parser.add_argument("--with-bias", action="store_true", help=about)
+    about = f"of influence-last: weight of the penalty damping/2 |W|^2 on the mean loss (default {usual.damping})"
+    parser.add_argument("--damping", type=float, default=usual.damping, metavar="X", help=about)
+    about = f"of representer: weight of the penalty l2 |W|^2 on the mean loss, which scales the values (default {usual.l2})"
+    parser.add_argument("--l2", type=float, default=usual.l2, metavar="X", help=about)
+
+
+def _settings(options: argparse.Namespace) -> MethodSettings:
+    return MethodSettings(with_bias=options.with_bias, damping=options.damping, l2=options.l2)
 
 
 def _query(options: argparse.Namespace) -> None:
-    found = explain(
-        open_workspace(options.workspace),
-        test_id=options.test_id,
-        text=options.text,
-        text_pair=options.text_pair,
-        label=options.label,
-        method=options.method,
-        top=options.top,
-        special_tokens=options.special_tokens,
-    )
+    with ProgressLine(sys.stderr) as progress:
+        found = explain(
+            open_workspace(options.workspace),
+            test_id=options.test_id,
+            text=options.text,
+            text_pair=options.text_pair,
+            label=options.label,
+            method=options.method,
+            top=options.top,
+            special_tokens=options.special_tokens,
+            settings=_settings(options),
+            progress=progress,
+        )
     print(json.dumps(_as_json(found), ensure_ascii=False) if options.json else _as_text(found))
 
 
@@ -121,7 +146,14 @@ def _scores(options: argparse.Namespace) -> None:
         raise SettingsError(f"--output {options.output!r}: the file's name must end in .parquet")
     if not output.parent.is_dir():
         raise SettingsError(f"--output {options.output!r}: there is no folder {str(output.parent)!r}")
-    scores = all_scores(open_workspace(options.workspace), test_id=options.test_id, method=options.method)
+    with ProgressLine(sys.stderr) as progress:
+        scores = all_scores(
+            open_workspace(options.workspace),
+            test_id=options.test_id,
+            method=options.method,
+            settings=_settings(options),
+            progress=progress,
+        )
     # Written beside the target and renamed, so that a full disk or a kill leaves no half a file under that name.
     try:
         with tempfile.TemporaryDirectory(dir=output.parent) as folder:
@@ -130,3 +162,28 @@ def _scores(options: argparse.Namespace) -> None:
     except OSError as error:
         raise SettingsError(f"--output {options.output!r} cannot be written: {error.strerror or error}") from error
     print(f"{output}: {len(scores):,} scores")
+
+
+def _cancellation(options: argparse.Namespace) -> None:
+    with ProgressLine(sys.stderr) as progress:
+        write_cancellation(options.workspace, progress=progress)
+    table = cancellation_table(open_workspace(options.workspace))
+    assert table is not None
+    if options.json:
+        rows = [{name: None if _missing(value) else value for name, value in row.items()} for row in table.to_dict("records")]
+        print(json.dumps(rows, ensure_ascii=False))
+        return
+    print(f"{'layer':<28}{'role':<8}{'part':<8}{'parameters':>12}{'G':>12}{'change':>12}{'ratio':>10}{'cosine':>9}")
+    for row in table.to_dict("records"):
+        print(
+            f"{row['layer']:<28}{row['role']:<8}{row['part']:<8}{row['parameters']:>12,}{row['gradient']:>12.4g}"
+            f"{row['change']:>12.4g}{_number(row['ratio'], '.4g'):>10}{_number(row['cosine'], '+.3f'):>9}"
+        )
+
+
+def _missing(value: Any) -> bool:
+    return value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def _number(value: Any, format: str) -> str:
+    return "-" if _missing(value) else f"{value:{format}}"

@@ -53,7 +53,7 @@ class Layer:
 
 
 def layers_of(model: PreTrainedModel) -> list[Layer]:
-    """The layers of a classifier in its own order, the word embedding left out."""
+    """The layers of a classifier in its own order, the last one last, the word embedding left out."""
     row, last = _blocks(model), last_linear(model)
     inside = {module for _, block in row for module in _weighted(block)}
     roles = {name: role for role, at in ORDINALS.items() for name, _ in row[at : at + 1]}
@@ -63,7 +63,7 @@ def layers_of(model: PreTrainedModel) -> list[Layer]:
             found.append(Layer(name, roles.get(name, ""), tuple(_weighted(module))))
         elif isinstance(module, WEIGHTED) and module not in inside:
             found.append(Layer(name, "last" if module is last else "", (module,)))
-    return found
+    return sorted(found, key=lambda layer: layer.role == "last")
 
 
 def chosen_layers(model: PreTrainedModel, which: str, method: str) -> list[Layer]:
@@ -199,6 +199,7 @@ def bias_gradients(trace: Trace) -> torch.Tensor:
     return trace.deltas_BLO.sum(dim=1)
 
 
-def has_bias(module: nn.Module) -> bool:
-    """Whether a layer's module has a bias."""
-    return getattr(module, "bias", None) is not None
+def bias_of(module: nn.Module) -> torch.Tensor | None:
+    """The bias of a layer's module; None where it has none."""
+    found = getattr(module, "bias", None)
+    return found if isinstance(found, torch.Tensor) else None

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from influence.encoding import Batch, Encoding, FloatArray, IntArray, Progress, silent
 from influence.gradients import GradientSettings
-from influence.layers import Trace, TracedModel, bias_gradients, chosen_layers, has_bias, weight_gradients
+from influence.layers import Trace, TracedModel, bias_gradients, bias_of, chosen_layers, weight_gradients
 from influence.question import Method, Query
 
 HELD_BYTES = 512 << 20  # gradients of the queries
@@ -98,7 +98,7 @@ class _Held:
                 for at in range(0, len(trace.inputs_BLI), step)
             ]
             products_BM = torch.cat(chunks)
-        if self.with_bias and has_bias(module):
+        if self.with_bias and bias_of(module) is not None:
             products_BM = products_BM + _by_owner(bias_gradients(trace) @ deltas_TO.T, owners_T, self.count)
         return products_BM
 

@@ -34,6 +34,10 @@ class StoredQueries:
             types_L=self.encoding.types_R[rows],
         )
 
+    def gradients(self, checkpoint: int) -> FloatArray:
+        """Gradients at every position of every example at one checkpoint, shape (R, D), in order of the encoding's rows."""
+        return self._checkpoints[checkpoint].gradients_RD
+
     def in_batches(self, size: int) -> Iterator[tuple[IntArray, list[Query]]]:
         """All queries in order, `size` at a time, with their positions."""
         for start in range(0, len(self), size):
