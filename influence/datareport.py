@@ -8,7 +8,7 @@ Row numbers count from 0, the header aside, as everywhere. `findings` says in wo
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -105,9 +105,20 @@ class DataReport:
     repeated_ids: Rows
 
     @property
+    def train_counts(self) -> dict[str, int]:
+        """Training rows by label, spellings of one label counted together under the one that occurs most."""
+        spellings = {name: group[0] for group in self.variants for name in group}
+        counts: dict[str, int] = {}
+        for label in self.labels:
+            if label.train:
+                name = spellings.get(label.label, label.label)
+                counts[name] = counts.get(name, 0) + label.train
+        return counts
+
+    @property
     def imbalance(self) -> float:
         """Rows of the most frequent training label over those of the rarest; 1 is balanced."""
-        counts = [label.train for label in self.labels if label.train]
+        counts = self.train_counts.values()
         return max(counts) / min(counts) if counts else 1.0
 
 
@@ -235,7 +246,5 @@ def _shown(text: str) -> str:
 
 
 def as_json(report: DataReport) -> dict[str, Any]:
-    """The report as plain values, `imbalance` with it."""
-    from dataclasses import asdict
-
-    return {**asdict(report), "imbalance": report.imbalance}
+    """The report as plain values, `imbalance` with it, and `n_labels`, which counts the spellings of a label once."""
+    return {**asdict(report), "imbalance": report.imbalance, "n_labels": len(report.train_counts)}

@@ -92,12 +92,7 @@ def _overlap(report: DataReport) -> Iterator[Finding]:
 
 
 def _classes(report: DataReport) -> Iterator[Finding]:
-    spellings = {name: group[0] for group in report.variants for name in group}
-    counts: dict[str, int] = {}
-    for label in report.labels:
-        name = spellings.get(label.label, label.label)
-        counts[name] = counts.get(name, 0) + label.train
-    counts = {name: count for name, count in counts.items() if count}
+    counts = report.train_counts
     if len(counts) < 2:
         return
     most, rarest = max(counts, key=lambda name: counts[name]), min(counts, key=lambda name: counts[name])

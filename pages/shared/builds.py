@@ -42,9 +42,12 @@ def checks_queue() -> Path:
 
 
 def ask(key: str, options: list[str], title: str) -> None:
-    """Have a report or an estimate made, unless it is there or being made. Raises `WorkspaceError` where it cannot."""
+    """Have a report or an estimate made, unless it is there, being made, or has failed and was not dismissed.
+
+    Raises `WorkspaceError` where it cannot be asked for.
+    """
     answer = checks_queue() / f"{key}.json"
-    if answer.is_file() and not _unfinished(answer):
+    if (answer.is_file() and not _unfinished(answer)) or asked(key) is not None:
         return
     for old in sorted(checks_queue().glob("*.json"), key=lambda file: file.stat().st_mtime)[:-KEPT]:
         old.unlink(missing_ok=True)

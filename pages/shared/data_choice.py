@@ -21,10 +21,9 @@ def draw(place: DataPlace) -> None:
         _chosen(place)
         return
     files = data_files.listing()
-    default = "server" if files else "upload"
     with st.container(border=True, key="wt-choice"):
         way = st.segmented_control(
-            "Where is it?", list(WAYS), format_func=WAYS.get, default=default, required=True, key=WAY,
+            "Where is it?", list(WAYS), format_func=WAYS.get, default="upload", required=True, key=WAY,
             label_visibility="collapsed",
         )  # fmt: skip
         if way == "upload":

@@ -23,10 +23,10 @@ def draw(place: DataPlace) -> None:
         st.error(md(error, 600))
         return
     answer, job = builds.answer(key), builds.asked(key)
-    if job is not None and not job.failed:
-        _wait(key, shown=answer is not None)
     if answer is not None:
         data_report_part.columns(place, answer)
+    if job is not None and not job.failed:
+        _wait(key, shown=answer is not None)
     if job is not None and job.failed:
         _failed(place, job, has_columns=answer is not None)
     if answer is not None and answer["report"] is not None:

@@ -67,11 +67,10 @@ def report(answer: dict[str, Any]) -> None:
     """The report: figures, remarks, and the labels."""
     found = answer["report"]
     words, near = found["words"], found["near"]
-    trained = [label for label in found["labels"] if label["train"]]
     repeated = found["repeats"]["count"]
     figures = (
         ("Rows", f"{found['rows']:,}", f"{found['test_rows']:,} more to test on" if found["test_rows"] is not None else "in all"),
-        ("Labels", f"{len(trained):,}", _balance(found["imbalance"])),
+        ("Labels", f"{found['n_labels']:,}", _balance(found["imbalance"])),
         ("Words a text", f"{words['median']:,}", f"median; 95 % have up to {words['p95']:,}, the longest {words['most']:,}"),
         ("Repeated", f"{repeated:,}", f"exactly; {near['texts']:,} nearly"),
     )

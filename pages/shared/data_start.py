@@ -11,6 +11,7 @@ from pages.shared.data_place import LENGTHS, MODELS, DataPlace
 from pages.shared.places import go
 from pages.shared.render import md
 
+FEW_ROWS = 2_000  # a network that knows no word yet learns little from fewer
 EVERY = 0.7  # seconds between looks at an estimate that is being made
 ABOUT = {
     "cnn": "The paper's network, trained from scratch on your data. Small, quick, no network; best from a few thousand rows.",
@@ -26,14 +27,14 @@ def draw(place: DataPlace, answer: dict[str, Any]) -> None:
         render.hint("A build cannot start before what stops it is put right: choose other columns above, or another file.")
         return
     render.step(3, "The model", "whose predictions you will see explained")
-    ready = _model(place)
+    ready = _model(place, answer["report"]["rows"])
     options = _options(place) if ready else None
     render.step(4, "Build", "it runs by itself: you may close this page")
     _preparation(place, answer)
     _start(place, answer, options)
 
 
-def _model(place: DataPlace) -> bool:
+def _model(place: DataPlace, rows: int) -> bool:
     """The choice of a model; whether it is complete."""
     kinds = [kind for kind in MODELS if kind != "demo" or demo_model() is not None]
     if not data_files.model_folders():
@@ -43,7 +44,8 @@ def _model(place: DataPlace) -> bool:
         "Model", kinds, format_func=MODELS.get, key="data_model", required=True, label_visibility="collapsed",
         on_change=_change, args=(place, "model", "data_model"),
     )  # fmt: skip
-    render.hint(ABOUT[place.model])
+    few = f" You have {rows:,}: if they are English, MiniLM will learn more of them."
+    render.hint(ABOUT[place.model] + (few if place.model == "cnn" and rows < FEW_ROWS and "demo" in kinds else ""))
     if place.model == "hub":
         st.session_state["data_weights"] = place.weights
         st.text_input(
