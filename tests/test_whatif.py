@@ -1,0 +1,320 @@
+"""What-ifs: what a proposal takes, that it is what `apply` would do, and the arithmetic of before and after."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import write_csv
+
+from influence import open_workspace
+from influence.__main__ import main
+from influence.apply import apply_fixes
+from influence.corpus import Corpus
+from influence.errors import DataError, QueryError, SettingsError, WorkspaceError
+from influence.events import Reviewer
+from influence.explain import explain
+from influence.files import load_array
+from influence.fixfile import write_fixes
+from influence.fixlist import fix_list
+from influence.masking import mask
+from influence.proposals import of_fixes, propose, spec_of_rule
+from influence.retraining import retrain
+from influence.retraining_changes import Change, Run
+from influence.review import Reviews
+from influence.review_log import ReviewLog
+from influence.rules import Rule
+from influence.tables import read_table
+from influence.whatif import flips_of, measured, outcomes, seconds_a_model, to_train, try_out
+from influence.whatif_store import FILE
+from influence.whatif_words import as_text, verdict
+
+ROOT = Path(__file__).parent.parent
+ANN = Reviewer(name="Ann")
+
+
+@pytest.fixture
+def own(copied):
+    """A copy of the tiny workspace, opened."""
+    return open_workspace(copied())
+
+
+@pytest.fixture
+def reviews(own):
+    opened = Reviews(own, ReviewLog(own.path, wait=0))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def tried(workspace, tmp_path_factory):
+    """A workspace with one what-if: three seeds, two sentences."""
+    import shutil
+
+    path = Path(shutil.copytree(workspace, tmp_path_factory.mktemp("tried") / "tiny"))
+    opened = open_workspace(path)
+    outcome = try_out(opened, propose(opened, "opponents:te1:5"), test_ids=["te3"], seeds=3)
+    return opened, outcome
+
+
+# Proposals
+
+
+def test_opponents_are_those_that_explore_shows(own):
+    rows = {id: row for row, id in enumerate(own.train_ids())}
+    expected = [rows[one.train.id] for one in explain(own, test_id="te1", top=5).opponents]
+    found = propose(own, "opponents:te1:5")
+    assert found.change == Change(removed=tuple(expected))
+    assert found.counts == {"removed": 5, "relabelled": 0, "masked": 0}
+    assert found.test_ids == ("te1",)
+    assert sum(found.before.values()) - sum(found.after.values()) == 5
+
+
+def test_words_are_the_most_negative_of_each_opponent(own):
+    rows = {id: row for row, id in enumerate(own.train_ids())}
+    found = dict(propose(own, "words:te1:5").change.masked)
+    assert found
+    for one in explain(own, test_id="te1", top=5).opponents:
+        sums = {word: score for word, score in one.train_words().items() if one.train.words[word].side >= 0}
+        worst = min(sums, key=sums.__getitem__)
+        if sums[worst] < 0 and mask(one.train.text, [one.train.words[worst].text]).strip():
+            assert found[rows[one.train.id]] == (one.train.words[worst].text,)
+        else:
+            assert rows[one.train.id] not in found
+
+
+def test_decided_is_what_apply_does(own, reviews, data, tmp_path):
+    corpus = Corpus(own)
+    ids = list(corpus.examples)
+    other = {"neg": "pos", "pos": "neg"}
+    reviews.decide(ANN, ids[3], "remove")
+    reviews.decide(ANN, ids[7], "relabel", new_label=other[corpus[ids[7]].label])
+    word = corpus[ids[9]].text.split()[0]
+    reviews.decide(ANN, ids[9], "mask", words=[word])
+    reviews.decide(ANN, ids[11], "keep")
+    found = propose(own, "decided", reviews=reviews)
+    file = tmp_path / "fixes.jsonl"
+    write_fixes(fix_list(reviews).fixes, file)
+    assert of_fixes(own, str(file)).change == found.change
+
+    apply_fixes(str(file), data["train"], str(tmp_path / "out.csv"))
+    before, after = (read_table(str(path), split="train").columns for path in (data["train"], tmp_path / "out.csv"))
+    expected = []
+    for row, (id, text, label) in enumerate(zip(before["id"], before["text"], before["label"], strict=True)):
+        if row in found.change.removed:
+            continue
+        label = own.info.labels[dict(found.change.relabelled)[row]] if row in dict(found.change.relabelled) else label
+        expected.append((id, mask(text, dict(found.change.masked).get(row, ())), label))
+    assert list(zip(after["id"], after["text"], after["label"], strict=True)) == expected
+
+
+def test_a_rule_proposes_every_example_that_it_would_change(own):
+    rule = Rule(by="words", pattern="awful", action="relabel", new_label="pos", only_label="neg")
+    found = propose(own, spec_of_rule(rule))
+    rows = [
+        row
+        for row, example in enumerate(Corpus(own).examples.values())
+        if "awful" in example.text.split() and example.label == "neg"
+    ]
+    assert [row for row, _ in found.change.relabelled] == rows
+    assert {label for _, label in found.change.relabelled} == {own.info.labels.index("pos")}
+    assert propose(own, found.spec).change == found.change
+
+
+@pytest.mark.parametrize(
+    ("spec", "error", "says"),
+    [
+        ("decided", WorkspaceError, "no decisions yet"),
+        ("all", SettingsError, "begins with one of"),
+        ("opponents:te1", SettingsError, "spell it opponents:TEST_ID:K"),
+        ("opponents:te1:0", SettingsError, "spell it"),
+        ("opponents:nobody:5", QueryError, "unknown test id 'nobody'"),
+        ("cluster:x:remove", SettingsError, "spell it cluster:NUMBER:remove"),
+        ("cluster:1:remove", WorkspaceError, "no clusters yet"),
+        ("rule:{", SettingsError, "JSON"),
+        ('rule:{"by":"words","pattern":"film","action":"keep"}', SettingsError, "changes nothing"),
+        ('rule:{"by":"sql","pattern":"label = \'neg\'","action":"remove"}', SettingsError, "no example of 'neg' would be left"),
+        ("rule:" + "x" * 3_000, SettingsError, "begins with one of"),
+    ],
+)
+def test_what_cannot_be_proposed(own, spec, error, says):
+    with pytest.raises(error, match=says.replace("(", r"\(")):
+        propose(own, spec)
+
+
+def test_keeping_everything_is_no_change(own, reviews):
+    reviews.decide(ANN, own.train_ids()[0], "keep")
+    with pytest.raises(SettingsError, match="nothing is decided that changes the data: 1 examples are kept"):
+        propose(own, "decided", reviews=reviews)
+
+
+def test_a_fix_list_of_other_data_is_refused(own, reviews, tmp_path):
+    reviews.decide(ANN, own.train_ids()[3], "remove")
+    file = tmp_path / "fixes.jsonl"
+    write_fixes(fix_list(reviews).fixes, file)
+    row = json.loads(file.read_text())
+    for name, value, says in (("example_id", "gone", "no example with the id"), ("old_label", "neutral", "another label")):
+        file.write_text(json.dumps({**row, name: value}) + "\n")
+        with pytest.raises(DataError, match=says):
+            of_fixes(own, str(file))
+
+
+# Before and after
+
+
+def test_measures_by_hand(tried):
+    """Two seeds, the whole split, counted with loops."""
+    workspace, _ = tried
+    generator = np.random.default_rng(5)
+    before_SMY, after_SMY = (generator.dirichlet([1, 1], size=(2, workspace.info.n_test)).astype(np.float32) for _ in range(2))
+    labels_M = load_array(workspace.build / "index" / "test" / "labels.npy")
+    found = measured(workspace, before_SMY, after_SMY, labels_M, {"te4": 4})
+    by_kind = {(m.kind, m.name, m.label): m.paired for m in found}
+    own = workspace.info.labels[labels_M[4]]
+    assert by_kind["test", "te4", own].before_S == tuple(float(before_SMY[s, 4, labels_M[4]]) for s in range(2))
+    for index, label in [(None, ""), *enumerate(workspace.info.labels)]:
+        kind = "accuracy" if index is None else "class"
+        for side, probabilities_SMY in (("before_S", before_SMY), ("after_S", after_SMY)):
+            expected = []
+            for seed in range(2):
+                chosen = [m for m in range(len(labels_M)) if index in (None, labels_M[m])]
+                right = [m for m in chosen if probabilities_SMY[seed, m, labels_M[m]] > 0.5]
+                expected.append(len(right) / len(chosen))
+            assert getattr(by_kind[kind, "", label], side) == pytest.approx(expected)
+    gains = {}
+    for m in range(len(labels_M)):
+        gains[f"te{m}"] = np.mean([after_SMY[s, m, labels_M[m]] - before_SMY[s, m, labels_M[m]] for s in range(2)])
+    del gains["te4"]  # shown anyway
+    ranked = sorted(gains, key=lambda id: -gains[id])
+    moved = [m.name for m in found if m.kind == "moved"]
+    assert moved == [*(id for id in ranked[:5] if gains[id] > 0), *(id for id in ranked[::-1][:5] if gains[id] < 0)]
+
+
+def test_flips_by_hand():
+    labels_M = np.array([0, 1, 1])
+    before = np.eye(2)[[[0, 0, 1], [1, 1, 1]]]  # right, wrong, right; wrong, right, right
+    after = np.eye(2)[[[1, 1, 1], [1, 1, 0]]]
+    assert flips_of(before, after, labels_M) == (0.5, 1.0, 2.0)  # one of two seeds mends; each breaks one; controls differ on two
+
+
+def test_the_outcome_is_that_of_the_retrainings(tried):
+    workspace, outcome = tried
+    change = propose(workspace, "opponents:te1:5").change
+    labels_M = load_array(workspace.build / "index" / "test" / "labels.npy")
+    [row] = [row for row in range(len(labels_M)) if row == 1]
+    for side, which in (("before_S", Change()), ("after_S", change)):
+        runs = {result.run.seed: result for result in retrain(workspace, [Run(seed, which) for seed in outcome.seeds])}
+        assert all(result.reused for result in runs.values())
+        expected = [float(runs[seed].probabilities_MY[row, labels_M[row]]) for seed in outcome.seeds]
+        assert getattr(outcome.of("test")[0].paired, side) == pytest.approx(expected)
+    assert (outcome.trained, len(outcome.seeds)) == (6, 3)
+    assert [m.name for m in outcome.of("test")] == ["te1", "te3"]
+
+
+def test_it_is_kept_and_found_again(tried):
+    workspace, outcome = tried
+    assert outcomes(workspace) == [outcome]
+
+
+def test_the_workspace_s_own_seed_is_left_out(tried):
+    workspace, outcome = tried
+    assert workspace.info.settings["training"]["seed"] not in outcome.seeds
+
+
+def test_the_same_question_again_trains_nothing_and_takes_its_place(tried):
+    workspace, outcome = tried
+    change = propose(workspace, "opponents:te1:5").change
+    assert to_train(workspace, change, 3) == 0
+    assert to_train(workspace, Change(removed=(1,)), 4) == 5  # one more control, four with the change
+    assert seconds_a_model(workspace)[1]
+    again = try_out(workspace, propose(workspace, "opponents:te1:5"), test_ids=["te3"], seeds=3)
+    assert (again.trained, again.measures) == (0, outcome.measures)
+    assert outcomes(workspace) == [again]
+
+
+def test_words_for_it(tried):
+    _, outcome = tried
+    text = as_text(outcome)
+    assert text.splitlines()[0] == "Remove the 5 strongest opponents of te1: 5 removed; 3 seeds, without and with the change"
+    first = outcome.of("test")[0]
+    assert verdict(first) in text
+    assert ("more than the choice of a seed explains" in verdict(first)) == first.paired.told_apart
+
+
+# The command
+
+
+def run(capsys, *arguments):
+    code = main(["retrain", *map(str, arguments)])
+    return code, *capsys.readouterr()
+
+
+def test_the_command_prints_json(tried, capsys):
+    workspace, outcome = tried
+    code, out, _ = run(capsys, "--workspace", workspace.path, "--change", "opponents:te1:5", "--test-id", "te3", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["seeds"] == outcome.seeds
+    [first, *_] = found["measures"]
+    assert (first["kind"], first["test_id"]) == ("test", "te1")
+    assert first["difference"] == pytest.approx(outcome.of("test")[0].paired.difference)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--decided"], "no decisions yet"),
+        (["--change", "opponents:te1:5", "--test-id", "te99"], "unknown test id 'te99'"),
+        (["--change", "opponents:te1:5", "--seeds", "0"], "--seeds 0"),
+        (["--change", "opponents:te1:5", "--seeds", "51"], "--seeds 51"),
+        (["--change", 'rule:{"by":"sql","pattern":"label = \'pos\'","action":"remove"}'], "no example of 'pos' would be left"),
+        (["--fixes", "nowhere.csv"], "no such file"),
+    ],
+)
+def test_bad_input_is_one_line(own, capsys, options, says):
+    code, out, err = run(capsys, "--workspace", own.path, *options)
+    assert (code, out) == (2, "")
+    assert says in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (own.path / FILE).exists()
+
+
+def test_a_fix_list_whose_hashes_do_not_match_is_refused(own, reviews, capsys, tmp_path):
+    reviews.decide(ANN, own.train_ids()[3], "remove")
+    file = tmp_path / "fixes.jsonl"
+    write_fixes(fix_list(reviews).fixes, file)
+    row = json.loads(file.read_text())
+    file.write_text(json.dumps({**row, "text": row["text"] + "!"}) + "\n")
+    code, _, err = run(capsys, "--workspace", own.path, "--fixes", file)
+    assert code == 2
+    assert "does not fit its hash" in err
+
+
+def test_a_killed_command_leaves_no_answer(data, tmp_path):
+    """Killed while it trains: no what-if, no half a retraining; the next one goes on from what was finished."""
+    from tiny import request, rows
+
+    from influence.build import build_workspace, training_settings
+
+    train = write_csv(tmp_path / "train.csv", rows(800, seed=3))
+    training = training_settings("cnn", epochs=4, learning_rate=0.02, batch_size=8)
+    build_workspace(tmp_path / "w", request(data, train=train, training=training))
+    command = [sys.executable, "-m", "influence", "retrain", "--workspace", str(tmp_path / "w"), "--change", "opponents:te1:5"]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    for line in process.stderr:
+        if " of " in line and not line.startswith("retrain: 0 of"):
+            break
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait(timeout=20)
+    process.stderr.close()
+    opened = open_workspace(tmp_path / "w")
+    assert outcomes(opened) == []
+    assert to_train(opened, propose(opened, "opponents:te1:5").change, 3) > 0
+    assert try_out(opened, propose(opened, "opponents:te1:5"), seeds=1).trained <= 2
+    assert len(outcomes(opened)) == 1
