@@ -14,6 +14,7 @@ that raise the loss, against its section 2.2 and table 3.
 """
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,19 @@ from transformers import PreTrainedTokenizerFast
 from influence.cnn import CnnConfig, CnnForSequenceClassification
 from influence.dendrogram import influence_distances
 from influence.encoding import encode
-from influence.methods import METHODS, WordSelection, extremes, get_method, top_k_positions, word_contributions
+from influence.layernorms import Group, mean_cosines, squared_norms
+from influence.layers import TracedModel, layers_of
+from influence.methods import (
+    METHODS,
+    MethodSettings,
+    WordSelection,
+    extremes,
+    get_method,
+    top_k_positions,
+    word_contributions,
+)
 from influence.model import train_word_pieces
+from influence.sources import TrainingSources
 
 LN3 = math.log(3)
 VOCABULARY = {
@@ -299,6 +311,65 @@ def test_start_and_end_tokens_of_a_trained_vocabulary_are_seen_as_such(tmp_path:
     """TR-common on a real tokenizer reads the two tokens it adds, and all of a text that shares nothing else."""
     engine = bench(tmp_path, kind, train=[("good film", 0)], test=[("dull music", 1)])
     assert (engine.scores("tracin-common") == engine.scores("tracin-we")).all()
+
+
+def test_equation_1_representer_points_are_excitatory_for_their_own_class(tmp_path: Path) -> None:
+    """Rep(x, x') = −(1/2λn) ∂ℓ/∂f_j · a·a′, positive = it raises logit j of x'.
+
+    All texts are "sun rain": a = (1, 1 + ln 3). For j = 1 the example of label 1 has ∂ℓ/∂f_1 = −¼, that of label 0 has ¾. With
+    λ = ¼ and n = 2, 2λn = 1: the values are a·a/4 and −3 a·a/4.
+    """
+    engine = by_hand(tmp_path, [("sun rain", 1), ("sun rain", 0)], [("sun rain", 1)])
+    square = 1 + (1 + LN3) ** 2
+    method = METHODS["representer"].with_settings(MethodSettings(l2=0.25))
+    assert engine.scores(method)[0] == pytest.approx([square / 4, -3 * square / 4], rel=1e-6)
+    # The bias is one more input, which is always 1.
+    biased = method.with_settings(MethodSettings(l2=0.25, with_bias=True))
+    assert engine.scores(biased)[0] == pytest.approx([(square + 1) / 4, -3 * (square + 1) / 4], rel=1e-6)
+
+
+def test_equation_7_tf_idf_takes_the_place_of_the_last_layer_s_similarity(tmp_path: Path) -> None:
+    """TR-TFIDF(x, x') = + cos(tf-idf, tf-idf′) · δ·δ′.
+
+    The same words in another order have cosine 1, so label 1 scores (¼)² + (¼)² = 1/8 and label 0 −3/8; no common word, 0.
+    """
+    engine = by_hand(tmp_path, [("rain sun", 1), ("sun rain", 0), ("fog the", 1)], [("sun rain", 1)])
+    sources = TrainingSources(engine.index, replace(engine.sources.parts, texts=lambda: ["rain sun", "sun rain", "fog the"]))
+    query = replace(engine.queries[0], text="sun rain")
+    assert METHODS["tracin-tfidf"].score(sources, query) == exactly("1/8", "-3/8", 0)
+
+
+def test_equation_8_synonyms_are_matched_one_to_one(tmp_path: Path) -> None:
+    """TracIn-WE-Syn: the assignment of largest Σ|WGS| among words whose embeddings have a cosine above 0.7.
+
+    rain and the have cosine .98, sun and fog .94, sun and rain .64. "sun rain" with "fog the" shares no word, yet sun meets
+    fog and rain meets the: 1/16 + 1/16, or with label 0 −3/16 − 3/16. In "sun fog the" the first coordinate is sun's and
+    fog's in equal parts, ⅛ each, and the query's sun may meet one of them only: 1/32 + 1/16, where many to many
+    would give 1/8.
+    """
+    engine = by_hand(tmp_path, [("fog the", 1), ("fog the", 0), ("sun fog the", 1)], [("sun rain", 1)])
+    assert engine.scores("tracin-we-topk") == exactly(0, 0, "1/32")
+    assert engine.scores("tracin-we-syn") == exactly("1/8", "-3/8", "3/32")
+    matches = engine.sources.matches(engine.queries[0], np.array([0]), METHODS["tracin-we-syn"].selection)  # type: ignore[arg-type]
+    assert list(zip(*(column.tolist() for column in matches[:4]), strict=True)) == [(0, 0, 0, 1 / 16), (0, 1, 1, 1 / 16)]
+
+
+def test_section_3_gradients_of_the_bias_add_up_though_they_cancel(tmp_path: Path) -> None:
+    """G(b) = Σ_i η ‖∂ℓ_i/∂b‖, with ∂ℓ/∂b = δ: (¼, −¼) for label 1 and (−¾, ¾) for label 0, the same direction reversed.
+
+    Squared norms 1/8 and 9/8, and the cosine between the two is −1. The weights of the last layer have δ aᵀ, so the same
+    cosine, and norms times ‖a‖ = √(1 + (1 + ln 3)²).
+    """
+    engine = by_hand(tmp_path, [("sun rain", 1)], [("sun rain", 1), ("sun rain", 0)])
+    model, labels = engine.models[0], engine.labels["test"]
+    layers = [layer for layer in layers_of(model) if layer.role == "last"]
+    with TracedModel(model, layers, engine.sources.parts.settings()) as traced:
+        squares = squared_norms(traced, engine.encodings["test"], labels, stage="norms")
+        group, gradients = Group("last", "last", (0,)), engine.queries.gradients(0)
+        cosines = mean_cosines(traced, [group], engine.encodings["test"], labels, np.zeros(2), gradients, stage="directions")
+    assert squares[:, 0, 1] == pytest.approx([1 / 8, 9 / 8])
+    assert squares[:, 0, 0] == pytest.approx(squares[:, 0, 1] * (1 + (1 + LN3) ** 2))
+    assert cosines[0] == pytest.approx([-1, -1])
 
 
 def test_every_method_names_its_place_in_the_paper() -> None:

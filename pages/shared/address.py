@@ -37,6 +37,7 @@ class Address:
     pair: str = ""
     target: str = ""  # the label whose loss is explained; empty: the given, else the predicted one
     method: str = DEFAULT_METHOD
+    versus: str = ""  # a second method to stand beside it
     tokens: str = "include"
     top: int = FIRST
     pin: str = ""  # the training example whose pair is shown
@@ -79,6 +80,7 @@ def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple
         "show": SHOW,
         "tokens": TOKENS,
         "method": METHODS,
+        "versus": METHODS,
         "label": labels,
         "predicted": labels,
         "target": labels,
@@ -98,6 +100,8 @@ def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple
             ignored.append(field.name)
         else:
             found[field.name] = value
+    if found.get("versus") == found.get("method", DEFAULT_METHOD):
+        found.pop("versus", None)
     address = Address(**found)
     if address.low > address.high:
         address, ignored = address.at(low=0, high=100), [*ignored, "low", "high"]

@@ -17,6 +17,13 @@ SHOWN, FOLDED, UNREAD = 0, 1, 2
 FOLD_FROM = 320  # characters of a text, from which what lies far from any lit word is folded away
 MARGIN = 70  # characters kept beside a lit word
 Piece = tuple[str, int, int]  # text, index of its word or -1, kind
+OTHER_MEANINGS = {  # of the methods whose scores are not about a training step
+    "influence-last": (
+        "left out, and the last layer fitted again, the loss on “{label}” here would rise by about so many nats.",
+        "left out, and the last layer fitted again, the loss on “{label}” here would fall by about so many nats.",
+    ),
+    "representer": ("it raises the logit of “{label}” here.", "it lowers the logit of “{label}” here."),
+}
 
 _component = st.components.v2.component(
     "wordtrace_board",
@@ -63,15 +70,25 @@ def word_sums(influences: Iterable[Influence]) -> dict[int, float]:
     return sums
 
 
+def sides(sentence: Sentence, lit: set[int]) -> list[list[Piece]]:
+    """The texts of a sentence in pieces, some of its words lit."""
+    found: list[list[Piece]] = _texts(sentence, lit)["sides"]
+    return found
+
+
 def _lowered(found: Explanation) -> str:
     if _is_control(found):
         return "Above 0. A control: drawn at random, it says nothing about this sentence."
+    if found.method in OTHER_MEANINGS:
+        return f"Above 0: {OTHER_MEANINGS[found.method][0].format(label=found.label)}"
     return f"Above 0: a training step on it lowered the loss on “{found.label}” here."
 
 
 def _raised(found: Explanation) -> str:
     if _is_control(found):
         return "Below 0. A control: drawn at random, it says nothing about this sentence."
+    if found.method in OTHER_MEANINGS:
+        return f"Below 0: {OTHER_MEANINGS[found.method][1].format(label=found.label)}"
     meaning = f"Below 0: a training step on it raised the loss on “{found.label}” here."
     if found.label == found.query.label != found.query.predicted:
         meaning += f" What taught the model “{found.query.predicted}” stands here."

@@ -1,14 +1,13 @@
 """Explore's reading view: one sentence, its prediction, and the training sentences behind it."""
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from urllib.parse import urlencode
 
 import streamlit as st
 
 import influence
-from influence import METHODS, Explanation, Influence
-from pages.shared import answers, charts, numbers, render, shell
+from influence import DEFAULT_METHOD, METHODS, Explanation, Influence
+from pages.shared import answers, asking, charts, numbers, render, shell, versus
 from pages.shared import board as boards
 from pages.shared.address import FIRST, MOST, STEP, TOKENS, Address, go
 from pages.shared.render import md
@@ -24,44 +23,50 @@ def draw(workspace: influence.Workspace, address: Address) -> None:
         with head:
             _walk(workspace, address)
     try:
-        with st.spinner("Loading the checkpoints…", show_time=True) if _needs_model(address) else nullcontext():
-            found = _ask(workspace, address)
+        found, waits, problem = _found(workspace, address)
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return
     if not address.own:
         with head:
-            _variation(address, found)
-            if found.query.predicted != found.query.label:
-                shell.link("suspects", "Suspects behind it", workspace=workspace.name, test=address.id)
-                if workspace.info.settings.get("training") is not None:
-                    change = f"opponents:{address.id}:{DEFAULT_STRONGEST}"
-                    shell.link("what_if", "What would fix this?", workspace=workspace.name, change=change)
+            _ways_on(workspace, address, found)
     _question(workspace, address, found)
     with st.container(key="wt-split-reading"):
         results, side = st.columns([2.1, 1], gap="medium")
     with results:
-        _results(workspace, address, found)
+        if problem:
+            st.error(md(problem, 600))
+        elif address.versus:
+            versus.draw(workspace, address)
+        elif waits:
+            asking.offer(workspace, address, address.method)
+        else:
+            _results(workspace, address, found)
     with side, st.container(key="wt-side"):
         render.prediction(found.query.probabilities, predicted=found.query.predicted, given=found.query.label)
-        _pair(workspace, address, found)
+        if not (waits or problem):
+            _pair(workspace, address, found)
 
 
-def _ask(workspace: influence.Workspace, address: Address) -> Explanation:
-    which = {"text": address.text, "text_pair": address.pair or None} if address.own else {"test_id": address.id}
-    words = METHODS[address.method].words
-    return answers.explanation(
-        workspace,
-        **which,
-        label=address.target or None,
-        method=address.method,
-        top=address.top,
-        special_tokens=address.tokens if words else "include",
-    )
+def _found(workspace: influence.Workspace, address: Address) -> tuple[Explanation, bool, str]:
+    """What is known of the sentence, whether the method waits for the reader's leave, and what is wrong with the method."""
+    if asking.waits(workspace, address, address.method):
+        return asking.simple(workspace, address), True, ""
+    try:
+        return asking.ask(workspace, address, address.method, top=address.top), False, ""
+    except influence.QueryError as error:
+        if address.method == DEFAULT_METHOD:
+            raise
+        return asking.simple(workspace, address), False, str(error)
 
 
-def _needs_model(address: Address) -> bool:
-    return bool(address.own or address.target)
+def _ways_on(workspace: influence.Workspace, address: Address, found: Explanation) -> None:
+    _variation(address, found)
+    if found.query.predicted != found.query.label:
+        shell.link("suspects", "Suspects behind it", workspace=workspace.name, test=address.id)
+        if workspace.info.settings.get("training") is not None:
+            change = f"opponents:{address.id}:{DEFAULT_STRONGEST}"
+            shell.link("what_if", "What would fix this?", workspace=workspace.name, change=change)
 
 
 def _walk(workspace: influence.Workspace, address: Address) -> None:
@@ -125,13 +130,22 @@ def _question(workspace: influence.Workspace, address: Address, found: Explanati
             width=240,
             help=_methods_help(),
         )
+        _choice(
+            "Compare with",
+            ["", *(id for id in METHODS if id != method.id)],
+            address.versus,
+            address,
+            "versus",
+            format=lambda id: METHODS[id].title if id else "no other method",
+            width=200,
+        )
         key = f"explore_tokens_{address.tokens}"
         st.session_state[key] = address.tokens
         st.segmented_control(
             "Start/end tokens", list(TOKENS), format_func=TOKENS.get, key=key, required=True, disabled=not method.words,
             on_change=_change, args=(address, "tokens", key),
         )  # fmt: skip
-    render.hint(f"{method.about} ({method.source})")
+    render.hint(f"{method.about} ({method.source})" + (f" {method.cost}" if method.slow else ""))
 
 
 def _choice(
@@ -160,11 +174,12 @@ def _label_name(label: str, found: Explanation) -> str:
 
 
 def _change(address: Address, field: str, key: str) -> None:
-    go(address.at(**{field: st.session_state[key]}, pin=""))
+    changed = address.at(**{field: st.session_state[key]}, pin="")
+    go(changed.at(versus="") if changed.versus == changed.method else changed)
 
 
 def _methods_help() -> str:
-    return "\n\n".join(f"**{md(method.title)}**: {md(method.about, 400)}" for method in METHODS.values())
+    return "\n\n".join(f"**{md(method.title)}**: {md(method.about, 400)} {md(method.cost)}" for method in METHODS.values())
 
 
 def _results(workspace: influence.Workspace, address: Address, found: Explanation) -> None:

@@ -101,11 +101,95 @@ def test_the_board_is_the_engine_s_explanation(open_page, tiny, test_id):
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method(open_page, method):
     app = open_page("explore", id="test-3", method=method)
-    board = board_of(app)
     assert METHODS[method].about in html.unescape(shown(app))
+    if METHODS[method].slow:  # says what it costs, and waits
+        assert not any("columns" in data for data in components(app))
+        assert "every training example goes through every checkpoint" in shown(app)
+        app.button(key=f"explore_compute_{method}").click().run()
+    board = board_of(app)
     for column in board["columns"]:
         assert column["cards"] or column["empty"]
         assert METHODS[method].words or not any(card["matches"] for card in column["cards"])
+
+
+def test_a_slow_answer_is_kept_and_shown_at_once(open_page, tiny):
+    app = open_page("explore", id="test-4", method="tracin-third")
+    app.button(key="explore_compute_tracin-third").click().run()
+    app.button(key="explore_more_10").click().run()
+    again = open_page("explore", id="test-4", method="tracin-third")  # another reader
+    found = influence.explain(tiny, test_id="test-4", method="tracin-third")
+    assert [card["id"] for card in board_of(again)["columns"][0]["cards"]] == [one.train.id for one in found.proponents]
+
+
+def test_scores_that_mean_something_else_say_so(open_page):
+    means = [column["meaning"] for column in board_of(open_page("explore", id="test-3", method="representer"))["columns"]]
+    assert means[0].startswith("Above 0: it raises the logit of “")
+    means = [column["meaning"] for column in board_of(open_page("explore", id="test-3", method="influence-last"))["columns"]]
+    assert means[1].startswith("Below 0: left out, and the last layer fitted again, the loss on “")
+
+
+def test_a_method_that_the_model_cannot_serve_says_so_and_can_be_left(open_page, monkeypatch):
+    explain = influence.explain
+
+    def refuse(*args, **options):
+        if options["method"] == "tracin-third":
+            raise influence.QueryError("method 'tracin-third': this model has no third layer")
+        return explain(*args, **options)
+
+    monkeypatch.setattr(influence, "explain", refuse)
+    app = open_page("explore", id="test-5", method="tracin-third", tokens="exclude")
+    app.button(key="explore_compute_tracin-third").click().run()
+    assert not app.exception
+    assert app.selectbox(key="explore_method_tracin-third").value == "tracin-third"
+    assert any("has no third layer" in error.value.replace("\\", "") for error in app.error)
+
+
+# Two methods side by side
+
+
+def lists_of(app):
+    assert not app.exception, app.exception
+    return [data["rows"] for data in components(app) if "rows" in data and "choosable" in data]
+
+
+def test_two_methods_stand_side_by_side(open_page, tiny):
+    app = open_page("explore", id="test-3", versus="tracin-last")
+    found = [influence.explain(tiny, test_id="test-3", method=method) for method in ("tracin-we-topk", "tracin-last")]
+    expected = [[one.train.id for one in getattr(one_of, side)] for side in ("proponents", "opponents") for one_of in found]
+    lists = lists_of(app)
+    assert [[row["id"] for row in rows] for rows in lists] == expected
+    for at in (0, 2):
+        common = len(set(expected[at]) & set(expected[at + 1]))
+        assert f"{common} of the first {max(map(len, expected[at : at + 2]))} are the same" in shown(app)
+    first = influence.explain(tiny, test_id="test-3", method="tracin-last", top=100).proponents
+    ranks = {one.train.id: rank for rank, one in enumerate(first, start=1)}
+    for row in lists[0]:
+        place = f"number {ranks[row['id']]}" if row["id"] in ranks else "not among the first 100"
+        assert row["foot"] == f"TracIn on the last layer: {place}"
+    assert [joined(row["sides"]) for row in lists[0]] == [[one.train.text] for one in found[0].proponents]
+
+
+def test_the_choice_of_a_second_method_is_in_the_address(open_page):
+    app = open_page("explore", id="test-3")
+    app.selectbox(key="explore_versus_").select("tracin-tfidf").run()
+    assert parameters_of(app)["versus"] == "tracin-tfidf"
+    assert len(lists_of(app)) == 4
+    app.selectbox(key="explore_method_tracin-we-topk").select("tracin-tfidf").run()  # the same twice is one
+    assert parameters_of(app)["method"] == "tracin-tfidf"
+    assert "versus" not in parameters_of(app)
+    assert board_of(app)
+
+
+def test_a_slow_second_method_waits_too(open_page):
+    app = open_page("explore", id="test-6", versus="tracin-second")
+    assert lists_of(app) == []
+    app.button(key="explore_compute_tracin-second").click().run()
+    assert len(lists_of(app)) == 4
+
+
+@pytest.mark.parametrize("versus", ["magic", "tracin-we-topk", "<script>"])
+def test_a_second_method_that_makes_no_sense_is_left_out(open_page, versus):
+    assert board_of(open_page("explore", id="test-3", versus=versus))
 
 
 @pytest.mark.parametrize("tokens", ["exclude", "only"])

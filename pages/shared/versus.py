@@ -1,0 +1,71 @@
+"""Two methods side by side: whom each puts first for one sentence, and where the other puts the same."""
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+import influence
+from influence import METHODS, Explanation, Influence
+from pages.shared import asking, numbers, render, rows
+from pages.shared import board as boards
+from pages.shared.address import Address
+from pages.shared.render import md
+
+RANKED = 100  # how far down the other method's list a sentence is looked for
+
+
+def draw(workspace: influence.Workspace, address: Address) -> None:
+    """The first proponents and opponents by both methods, and how many they have in common."""
+    ids = (address.method, address.versus)
+    for method in ids:
+        if asking.waits(workspace, address, method):
+            asking.offer(workspace, address, method)
+            return
+    found = []
+    for method in ids:
+        try:
+            found.append(asking.ask(workspace, address, method, top=max(RANKED, address.top)))
+        except influence.WordtraceError as error:
+            st.error(md(error, 600))
+            return
+    one, other = found
+    for title, mine, theirs in (
+        ("Proponents", one.proponents, other.proponents),
+        ("Opponents", one.opponents, other.opponents),
+    ):
+        _side(workspace, address, title, (one, other), (mine, theirs))
+
+
+def _side(
+    workspace: influence.Workspace,
+    address: Address,
+    title: str,
+    both: tuple[Explanation, Explanation],
+    lists: tuple[list[Influence], list[Influence]],
+) -> None:
+    shown = [ones[: address.top] for ones in lists]
+    common = {one.train.id for one in shown[0]} & {one.train.id for one in shown[1]}
+    most = max(map(len, shown))
+    render.heading(title, f"{len(common)} of the first {most} are the same" if most else "none by either method")
+    ranks = [{one.train.id: rank for rank, one in enumerate(ones, start=1)} for ones in lists]
+    for number, column in enumerate(st.columns(2, gap="medium")):
+        with column:
+            name, beside = METHODS[both[number].method].title, METHODS[both[1 - number].method].title
+            render.hint(f"by {name}")
+            lines = [_row(workspace, rank, one, ranks[1 - number], beside) for rank, one in enumerate(shown[number], start=1)]
+            rows.draw(lines, key=f"versus_{title}_{number}")
+
+
+def _row(workspace: influence.Workspace, rank: int, one: Influence, others: dict[str, int], beside: str) -> dict[str, object]:
+    train, there = one.train, others.get(one.train.id)
+    sums = one.train_words()
+    place = f"{beside}: number {there}" if there else f"{beside}: not among the first {RANKED}"
+    return rows.row(
+        train.id,
+        labels=[(f"{rank}.", "quiet"), (train.label, "label"), (numbers.score(one.score), "quiet")],
+        sides=boards.sides(train, set(sums)),
+        sums=sums,
+        foot=place,
+        state="in both" if there and there <= RANKED else "",
+        links=[("Review", f"review?{urlencode({'workspace': workspace.name, 'id': train.id})}")],
+    )
