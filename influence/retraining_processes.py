@@ -36,10 +36,13 @@ class FromProcess(NamedTuple):
 
 
 def worth_processes(runs: int, seconds: float, cores: int) -> int:
-    """How many processes finish so many runs of so many seconds soonest; 0: none, one run after another in this one."""
-    processes = min(runs, cores)
-    rounds = -(-runs // max(processes, 1))
-    return processes if processes > 1 and START_SECONDS + rounds * seconds < runs * seconds else 0
+    """How many processes finish so many runs of so many seconds soonest; 0: none, one run after another in this one.
+
+    Less than two runs a core start all at once and share the cores, for else some cores would stand idle in the end.
+    """
+    processes = runs if runs < 2 * cores else cores
+    soonest = START_SECONDS + runs * seconds / max(min(runs, cores), 1)
+    return processes if min(runs, cores) > 1 and soonest < runs * seconds else 0
 
 
 def in_processes(

@@ -19,6 +19,7 @@ from influence.encoding import BoolArray, Encoding, FloatArray, IntArray, length
 from influence.files import load_array
 from influence.gradients import BATCH_TOKENS, check_tokens
 from influence.model import CNN, load_tokenizer, new_classifier
+from influence.retraining_bert import read_first_token_only, says_the_same
 from influence.retraining_changes import Change
 from influence.retraining_texts import TokenRows, masked_rows
 from influence.training import TrainingSettings
@@ -103,6 +104,7 @@ class Recipe:
             self.used_V = np.arange(len(model.get_input_embeddings().weight))
             self._small_V = self.used_V
             self.train, self.test = self._tokens(train), self._tokens(test)
+        self.first_token_only = device.type == "cpu" and self._first_token_is_enough(model)  # a GPU draws other dropout
         self._initial: tuple[int, PreTrainedModel] | None = None
         self.is_cnn = self._model == CNN
         self.bytes = sum(4 * weight.numel() for weight in self._with_small_table(model).parameters())  # of one run's weights
@@ -137,7 +139,10 @@ class Recipe:
         """The classifier with the initial weights of a seed and the small word table; a copy of its own."""
         if self._initial is None or self._initial[0] != seed:
             self._initial = (seed, self._with_small_table(self._new_model(seed)))
-        return copy.deepcopy(self._initial[1]).to(self.device)
+        model = copy.deepcopy(self._initial[1])
+        if self.first_token_only:
+            read_first_token_only(model)
+        return model.to(self.device)
 
     @property
     def steps(self) -> int:
@@ -160,15 +165,24 @@ class Recipe:
             model.set_input_embeddings(nn.Embedding.from_pretrained(rows_VD, freeze=False, padding_idx=whole.padding_idx))  # type: ignore[no-untyped-call]
         return model
 
+    def _few_inputs(self) -> Inputs:
+        few_B = np.argsort(self.train.lengths_N, kind="stable")[:: max(1, len(self.labels_N) // 8)][:8]
+        return self.train.inputs(few_B, torch.device("cpu"))
+
     @torch.no_grad()
     def _small_table_agrees(self, model: PreTrainedModel) -> bool:
         """Whether the model says the same of a few texts with the small table."""
-        few_B = np.argsort(self.train.lengths_N, kind="stable")[:: max(1, len(self.labels_N) // 8)][:8]
-        inputs = self.train.inputs(few_B, torch.device("cpu"))
+        inputs = self._few_inputs()
         whole = inputs._replace(tokens_BL=torch.from_numpy(self.used_V)[inputs.tokens_BL])
         expected = model.eval()(**named_inputs(model, whole)).logits
         found = self._with_small_table(copy.deepcopy(model)).eval()(**named_inputs(model, inputs)).logits
         return torch.allclose(expected, found, rtol=1e-5, atol=1e-5)
+
+    def _first_token_is_enough(self, model: PreTrainedModel) -> bool:
+        """Whether the model is one of which the last layer's first token is all that is read, and says the same so."""
+        whole = self._with_small_table(copy.deepcopy(model))
+        changed = copy.deepcopy(whole)
+        return read_first_token_only(changed) and says_the_same(whole, changed, named_inputs(model, self._few_inputs()))
 
 
 def named_inputs(model: PreTrainedModel, inputs: Inputs) -> dict[str, torch.Tensor]:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch.func import functional_call, grad_and_value, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from influence.cnn import CnnForSequenceClassification
 from influence.encoding import FloatArray
@@ -90,7 +91,8 @@ class Trainees:
             return dict(zip(wanted, torch.autograd.grad(mean, list(wanted.values())), strict=True)), total
         shared = 0 if inputs.tokens_BL.ndim == 3 else None
         together = vmap(grad_and_value(loss, has_aux=True), in_dims=(0, 0, shared, 0, 0), randomness="same")
-        found, (_, totals) = together(wanted, given, inputs, labels, counts)
+        with sdpa_kernel(SDPBackend.MATH):  # the fused kernels cannot have an axis of runs
+            found, (_, totals) = together(wanted, given, inputs, labels, counts)
         return found, totals
 
     def _logits(self, weights: Weights, inputs: Inputs) -> torch.Tensor:
@@ -114,7 +116,8 @@ class Trainees:
             if self.runs is None:
                 logits = self._logits(weights, inputs)
             else:
-                logits = vmap(lambda own, inputs=inputs: self._logits(own, inputs))(weights)
+                with sdpa_kernel(SDPBackend.MATH):
+                    logits = vmap(lambda own, inputs=inputs: self._logits(own, inputs))(weights)
             found[..., rows_B, :] = logits.float().softmax(dim=-1).cpu().numpy()
         return found
 

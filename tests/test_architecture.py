@@ -35,7 +35,15 @@ FLOORS = [
     *("events", "journal", "review_store", "queue_store", "review_log", "review_state"),
     *("corpus", "deciding", "rule_store", "review", "bulk", "queues", "rules", "agreement"),
     *("rewrite", "fixlist", "fixfile", "train_file", "apply", "bundle"),
-    *("retraining_changes", "retraining_store", "retraining_texts", "retraining_recipe", "retraining_cnn", "retraining_rows"),
+    *(
+        "retraining_changes",
+        "retraining_store",
+        "retraining_texts",
+        "retraining_bert",
+        "retraining_recipe",
+        "retraining_cnn",
+        "retraining_rows",
+    ),
     *(
         "retraining_training",
         "retraining_threads",

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 import pytest
 import torch
-from tiny import request
+from tiny import bert, request, word_pieces
 
 import influence.retraining_plan as plan
 from influence.build import build_workspace, training_settings
@@ -160,6 +160,59 @@ def test_a_batch_of_removed_examples_only_is_a_step_without_gradient(opened: Wor
     np.testing.assert_allclose(together, alone, atol=EXACT)
 
 
+@pytest.fixture(scope="module")
+def bert_workspace(data: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace of a small BERT with dropout, trained by AdamW."""
+    folder = tmp_path_factory.mktemp("bert")
+    tokenizer = word_pieces()
+    model = bert(len(tokenizer), 2, seed=1)
+    model.config.hidden_dropout_prob = model.config.attention_probs_dropout_prob = 0.2
+    model.save_pretrained(folder / "model")
+    tokenizer.save_pretrained(folder / "model")
+    training = training_settings("bert", epochs=2, learning_rate=0.003, batch_size=16)
+    build_workspace(folder / "ws", request(data, model=str(folder / "model"), num_hidden_layers=2, training=training))
+    return folder / "ws"
+
+
+@pytest.fixture
+def opened_bert(bert_workspace: Path, tmp_path: Path) -> Iterator[Workspace]:
+    workspace = open_workspace(shutil.copytree(bert_workspace, tmp_path / "ws"))
+    yield workspace
+    workspace.close()
+
+
+def test_a_transformers_dropout_is_that_of_its_own_training(opened_bert: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the last layer computed for the first token only, as on a CPU, and with the model as it is."""
+    own = load_array(opened_bert.build / "index" / "test" / "1" / "probabilities.npy")
+    recipe = Recipe(opened_bert, [], torch.device("cpu"))
+    assert recipe.first_token_only
+    assert len(recipe.used_V) < recipe.vocabulary
+    np.testing.assert_allclose(next(retrain(opened_bert, [Run(0)])).probabilities_MY, own, atol=1e-4)
+    monkeypatch.setattr(Recipe, "_first_token_is_enough", lambda *_: False)
+    (opened_bert.path / FILE).unlink()
+    np.testing.assert_allclose(next(retrain(opened_bert, [Run(0)])).probabilities_MY, own, atol=1e-4)
+
+
+def test_transformers_together_share_their_dropout_and_come_to_the_same(opened_bert: Workspace) -> None:
+    """Only the linear algebra differs: one shared draw of dropout is the draw of a run trained alone."""
+    masked = Change(masked=((6, (first_word(opened_bert, 6),)),))
+    runs = [Run(1, change) for change in [*CHANGES, masked]]
+    alone = results(opened_bert, runs, together=1)
+    (opened_bert.path / FILE).unlink()
+    batched = results(opened_bert, runs, together=8)
+    for run in runs:
+        np.testing.assert_allclose(batched[run].probabilities_MY, alone[run].probabilities_MY, atol=1e-4)
+    assert len({r.probabilities_MY.tobytes() for r in alone.values()}) == len(runs)
+
+
+def test_masking_does_not_change_the_dropout_of_other_examples(opened_bert: Workspace) -> None:
+    """A masked example keeps its place and its batch's shape, so no later draw moves."""
+    row = int(np.argmax(Encoding.load(opened_bert.build / "index" / "train" / "encoding").lengths_N))
+    recipe = Recipe(opened_bert, [change := Change(masked=((row, (first_word(opened_bert, row),)),))], torch.device("cpu"))
+    assert recipe.train_tokens(change).lengths_N.tolist() == recipe.train.lengths_N.tolist()
+    assert recipe.train_tokens(change).real_R.sum() < recipe.train.real_R.sum()
+
+
 def test_finished_runs_are_reused_and_cut_to_the_tests_asked_for(opened: Workspace) -> None:
     first = results(opened, controls([1, 2]))
     steps: list[tuple[str, int, int]] = []
@@ -266,7 +319,7 @@ def test_cancelled_processes_are_gone_and_a_killed_one_is_told(opened: Workspace
 
 @pytest.mark.parametrize(
     ("runs", "seconds", "cores", "processes"),
-    [(100, 5.0, 2, 2), (100, 5.0, 16, 16), (3, 40.0, 2, 2), (3, 40.0, 8, 3), (3, 1.0, 8, 0), (1, 99.0, 8, 0), (9, 9.0, 1, 0)],
+    [(100, 5.0, 2, 2), (100, 5.0, 16, 16), (3, 40.0, 2, 3), (3, 40.0, 8, 3), (3, 1.0, 8, 0), (1, 99.0, 8, 0), (9, 9.0, 1, 0)],
 )
 def test_processes_are_started_where_they_are_sooner(runs: int, seconds: float, cores: int, processes: int) -> None:
     from influence.retraining_processes import worth_processes
