@@ -9,7 +9,7 @@ from conftest import parameters_of, shown
 
 from pages.shared import shell
 
-PAGES = tuple(shell.PAGES)
+PAGES = tuple(page for page in shell.PAGES if page != "data_and_runs")  # which needs no workspace
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,0 +1,145 @@
+"""Workspaces as wholes: names, renaming, deleting, backing up, and two of them compared with plain loops."""
+
+import shutil
+import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny import request
+
+from influence.__main__ import main
+from influence.build import build_workspace, training_settings
+from influence.comparison import TOP, compare
+from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
+from influence.events import Reviewer
+from influence.explain import explain
+from influence.heldout import HeldOutSettings
+from influence.managing import back_up, check_name, delete_workspace, rename_workspace
+from influence.mislabels import SuspectFilter, suspects
+from influence.review import open_reviews
+from influence.review_log import close_log
+from influence.suspecting import write_suspects
+from influence.workspace import build_lock, list_workspaces, open_workspace
+
+ANN = Reviewer(name="Ann")
+
+
+@pytest.fixture
+def root(workspace, tmp_path) -> Path:
+    shutil.copytree(workspace, tmp_path / "root" / "one")
+    return tmp_path / "root"
+
+
+def decide(path: Path) -> str:
+    opened = open_workspace(path)
+    id = opened.train_ids()[0]
+    open_reviews(opened).decide(ANN, id, "remove")
+    return id
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "../x", "a/b", ".hidden", "-x", "a\0b", "a\nb", "x" * 65, "data", "Backups", "ONE", "one"]
+)
+def test_names_that_cannot_be_had(root, name):
+    with pytest.raises(SettingsError):
+        check_name(root, name)
+    with pytest.raises(SettingsError):
+        rename_workspace(root, "one", name)
+    assert list_workspaces(root) == ["one"]
+
+
+def test_renaming_keeps_the_decisions(root):
+    id = decide(root / "one")
+    assert rename_workspace(root, "one", " Zwei 2.0 ") == "Zwei 2.0"
+    assert list_workspaces(root) == ["Zwei 2.0"]
+    reviews = open_reviews(open_workspace(root / "Zwei 2.0"))
+    assert [decision.example_id for decision in reviews.decisions()] == [id]
+    reviews.decide(ANN, id, "keep")
+    close_log(root / "Zwei 2.0")
+
+
+def test_nothing_while_a_build_runs(root):
+    with build_lock(root / "one"):
+        with pytest.raises(WorkspaceBusy):
+            delete_workspace(root, "one")
+        with pytest.raises(WorkspaceBusy):
+            rename_workspace(root, "one", "two")
+    assert list_workspaces(root) == ["one"]
+
+
+@pytest.mark.parametrize("name", ["nope", "../one", "", ".", "one/", "/etc"])
+def test_only_listed_workspaces_are_deleted(root, name):
+    with pytest.raises(SettingsError, match="no workspace named"):
+        delete_workspace(root, name)
+    assert list_workspaces(root) == ["one"]
+
+
+def test_a_deleted_one_is_gone_and_its_name_free(root):
+    decide(root / "one")
+    delete_workspace(root, "one")
+    assert list(root.iterdir()) == []
+    assert check_name(root, "one") == "one"
+
+
+def test_a_backup_is_the_workspace_again(root, tmp_path, capsys):
+    id = decide(root / "one")
+    (root / "one" / "builds" / "29990101T000000000000Z").mkdir()  # an unfinished build
+    (root / "one" / "builds" / "29990101T000000000000Z" / "junk").write_text("x")
+    target = tmp_path / "backups" / "one.zip"
+    assert main(["backup", "--workspace", str(root / "one"), "--output", str(target)]) == 0
+    assert str(target) in capsys.readouterr().out
+    decide(root / "one")  # the app has it open all the while
+    close_log(root / "one")
+    names = zipfile.ZipFile(target).namelist()
+    assert not [name for name in names if "junk" in name or name.endswith((".lock", ".duckdb.wal", "reviews.duckdb"))]
+    delete_workspace(root, "one")
+    with zipfile.ZipFile(target) as archive:
+        archive.extractall(root)
+    back = open_workspace(root / "one")
+    assert [decision.example_id for decision in open_reviews(back).decisions()] == [id]
+    assert explain(back, test_id=back.store.first_id("test")).proponents
+    close_log(root / "one")
+
+
+def test_a_backup_that_cannot_be_written_leaves_nothing(root, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkspaceError, match="cannot be written"):
+        back_up(root / "one", tmp_path / "file" / "one.zip")
+    assert sorted(child.name for child in tmp_path.iterdir()) == ["file", "root"]
+
+
+def test_a_comparison_agrees_with_plain_loops(root, data, capsys):
+    build_workspace(root / "two", request(data, training=training_settings("cnn", epochs=1, learning_rate=0.05, batch_size=16)))
+    for name in ("one", "two"):
+        write_suspects(root / name, HeldOutSettings(models=0))
+    first, second = open_workspace(root / "one"), open_workspace(root / "two")
+    found = compare(first, second)
+    ids = [f"te{n}" for n in range(16)]
+    one, two = ({id: explain(workspace, test_id=id, top=TOP) for id in ids} for workspace in (first, second))
+    texts = {one[id].query.text for id in ids}
+    assert found.shared_tests == len(texts)
+    changed = {id for id in ids if one[id].query.predicted != two[id].query.predicted}
+    assert set(found.changed["id"]) <= changed
+    assert {one[id].query.text for id in changed} == set(found.changed["text"])
+    for row in found.changed.itertuples():
+        right = (one[row.id].query.predicted == row.label, two[row.id].query.predicted == row.label)
+        assert row.kind == {(True, False): "broken", (False, True): "fixed", (False, False): "otherwise wrong"}[right]
+    in_doubt = [set(suspects(workspace, SuspectFilter(changed=True), limit=1000)[1]["text"]) for workspace in (first, second)]
+    assert set(found.suspects_came["text"]) == in_doubt[1] - in_doubt[0]
+    assert set(found.suspects_went["text"]) == in_doubt[0] - in_doubt[1]
+    shares = []
+    for id in {one[id].query.text: id for id in reversed(ids)}.values():
+        before = {match.train.text for match in one[id].opponents}
+        after = {match.train.text for match in two[id].opponents}
+        if before:
+            shares.append(len(before & after) / len(before))
+    assert np.isclose(found.overlaps[1], np.mean(shares))
+    same = compare(first, first)
+    assert same.changed.empty
+    assert same.overlaps == (1.0, 1.0)
+    assert (len(same.suspects_came), len(same.suspects_went)) == (0, 0)
+    assert main(["compare", "--workspace", str(root / "one"), "--with", str(root / "two")]) == 0
+    assert f"{len(found.changed)} predictions changed" in capsys.readouterr().out
+    assert datetime.fromisoformat(first.info.built_at).astimezone(UTC) <= datetime.now(UTC)
