@@ -1,0 +1,142 @@
+"""Jobs beside the server: one at a time, the others queued, cancelled without a trace, failures told. Real processes."""
+
+import json
+import os
+import shutil
+import signal
+import time
+
+import pytest
+
+import influence
+from influence.whatif import outcomes
+from pages.shared import background, processes
+
+CHANGE = "opponents:test-3:5"
+
+
+@pytest.fixture
+def workspace(workspaces, tmp_path):
+    shutil.copytree(workspaces / "tiny", tmp_path / "tiny")
+    opened = influence.open_workspace(tmp_path / "tiny")
+    yield opened
+    for job in background.jobs(opened):
+        job.cancel()
+    until(lambda: all(job.failed for job in background.jobs(opened)))
+
+
+def until(check, seconds=180):
+    end = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def start(workspace, seeds, *, change=CHANGE):
+    options = ["--change", change, "--seeds", str(seeds), "--device", "cpu"]
+    background.enqueue(workspace, "retrain", *options, title=f"{seeds} seeds", key=json.dumps(options))
+
+
+def folders(workspace):
+    return list((workspace.path / background.JOBS).glob("*"))
+
+
+def running(workspace):
+    return [job for job in background.jobs(workspace) if job.started_at is not None and not job.failed]
+
+
+def test_one_runs_the_other_waits_and_both_leave_only_their_answers(workspace):
+    start(workspace, 1)
+    start(workspace, 2)
+    start(workspace, 2)  # pressed twice
+    assert len(background.jobs(workspace)) == 2
+    until(lambda: running(workspace))
+    most = 0
+    while background.jobs(workspace):
+        most = max(most, len(running(workspace)))
+        time.sleep(0.02)
+    assert most == 1
+    assert sorted(len(outcome.seeds) for outcome in outcomes(workspace)) == [1, 2]
+    assert folders(workspace) == []
+
+
+def test_cancelled_while_it_waits_or_runs_nothing_stays(workspace):
+    before = {path.name for path in workspace.path.iterdir()}
+    start(workspace, 50)
+    start(workspace, 49)
+    until(lambda: running(workspace))
+    first, second = background.jobs(workspace)
+    pid = json.loads((first.folder / processes.PROCESS).read_text())["pid"]
+    second.cancel()
+    assert not second.folder.exists()
+    first.cancel()
+    until(lambda: not folders(workspace), seconds=10)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    left = {path.name for path in workspace.path.iterdir()} - before
+    assert left <= {"jobs", "jobs.lock", "retraining.duckdb", "retraining.lock"}  # models that were finished are kept
+    assert outcomes(workspace) == []
+
+
+def test_a_failure_is_told_until_it_is_dismissed(workspace):
+    start(workspace, 1, change="opponents:nobody:5")
+    until(lambda: any(job.failed for job in background.jobs(workspace)))
+    [job] = background.jobs(workspace)
+    assert "unknown test id 'nobody'" in job.tail()[-1]
+    job.dismiss()
+    assert background.jobs(workspace) == []
+    assert folders(workspace) == []
+
+
+def test_the_same_again_takes_a_failure_s_place(workspace):
+    start(workspace, 1, change="opponents:nobody:5")
+    until(lambda: any(job.failed for job in background.jobs(workspace)))
+    start(workspace, 1, change="opponents:nobody:5")
+    assert [job.failed for job in background.jobs(workspace)] == [False]
+    until(lambda: any(job.failed for job in background.jobs(workspace)))
+
+
+def test_a_job_that_another_server_started_is_seen_through(workspace, tmp_path):
+    """As after a restart: its process runs, or has ended, and this server did not start it."""
+    import subprocess
+    import sys
+
+    folder = workspace.path / background.JOBS / "1"
+    folder.mkdir(parents=True)
+    (folder / processes.SAID).write_text("retrain: 3 of 8 (38%), 2 min 05 s left\n")
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+    about = {"pid": process.pid, "born": processes._born(process.pid), "at": time.time()}
+    (folder / processes.PROCESS).write_text(json.dumps(about))
+    content = {"command": "retrain", "options": [], "title": "old", "key": "old", "made_at": 0.0, "about": {}}
+    (folder / background.JOB).write_text(json.dumps(content))
+    [job] = background.jobs(workspace)
+    assert job.progress() == background.Progress("retrain", 3 / 8, "2 min 05 s")
+    start(workspace, 1)
+    time.sleep(0.5)
+    assert [job.title for job in running(workspace)] == ["old"]  # one at a time, whoever started it
+    (folder / processes.ENDED).write_text("0")
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait()
+    until(lambda: not background.jobs(workspace))
+    assert len(outcomes(workspace)) == 1
+
+
+def test_a_number_that_the_system_gave_to_another_process_is_not_ours(workspace):
+    folder = workspace.path / background.JOBS / "1"
+    folder.mkdir(parents=True)
+    (folder / processes.PROCESS).write_text(json.dumps({"pid": os.getpid(), "born": 1.0, "at": 0.0}))
+    assert not processes.is_alive(folder)
+    processes.send(folder, signal.SIGKILL)  # or this test would not go on
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("retrain: 1,200 of 2,400 (50%), 1 h 05 min left", background.Progress("retrain", 0.5, "1 h 05 min")),
+        ("retrain controls: 0 of 60 (0%)", background.Progress("retrain controls", 0.0, "")),
+        ("retrain: done in 3 s", None),
+        ("wordtrace: 3 of 4 (75%", None),
+    ],
+)
+def test_progress_is_read_from_what_a_command_says(line, expected):
+    assert background.read_progress(line) == expected

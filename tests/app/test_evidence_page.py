@@ -1,0 +1,124 @@
+"""Evidence under AppTest: empty states that offer the command, and each proof as the engine has it."""
+
+import json
+import shutil
+
+import pytest
+from conftest import parameters_of, shown
+
+import influence
+from influence.cancellation import cancellation_table, write_cancellation
+from influence.evaluation import EvaluationSettings, evaluate, evaluation_tables
+from influence.targeted import FixingSettings, fix_mistakes, fixing_curves, fixings, mistakes
+from pages.shared import background, proof_words
+
+
+@pytest.fixture(scope="module")
+def proven(workspaces, tmp_path_factory):
+    """A root whose workspace has small proofs of every kind."""
+    root = tmp_path_factory.mktemp("proven")
+    shutil.copytree(workspaces / "tiny", root / "tiny")
+    workspace = influence.open_workspace(root / "tiny")
+    evaluate(workspace, EvaluationSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=2, retrains=2))
+    assert len(mistakes(workspace)) >= 2
+    fix_mistakes(workspace, FixingSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=2, retrains=2))
+    write_cancellation(root / "tiny")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("part", "says", "command"),
+    [
+        ("deletion", "No deletion curves yet", "influence evaluate --workspace"),
+        ("cancellation", "Cancellation was not measured yet", "influence cancellation --workspace"),
+        ("fixing", "Nothing was fixed yet", "influence fixing --workspace"),
+    ],
+)
+def test_what_is_missing_is_offered(open_page, part, says, command):
+    app = open_page("evidence", part=part)
+    assert not app.exception
+    assert says in shown(app)
+    assert command in shown(app)
+    assert any((one.key or "").startswith("proof_run_") for one in app.button)
+
+
+def test_the_form_says_what_it_trains(open_page):
+    app = open_page("evidence")
+    app.number_input(key="proof_points_evaluate").set_value(2).run()
+    app.number_input(key="proof_seeds_evaluate").set_value(4).run()
+    # Two methods and two controls, two directions, two values of k, two sentences; and the controls of four seeds.
+    assert f"up to {4 * (1 + 2 * 4 * 2 * 2)} models" in shown(app)
+    assert "--test-points 2 --retrains 4" in shown(app)
+
+
+def test_deletion_curves_are_the_engine_s(open_page, proven):
+    workspace = influence.open_workspace(proven / "tiny")
+    [found] = evaluation_tables(workspace)
+    for measure in ("probability", "margin"):
+        app = open_page("evidence", root=proven, measure=measure)
+        assert not app.exception
+        said = proof_words.deletion(found, measure)[0]
+        assert said.split(" named by ")[1] in shown(app).replace("&#x27;", "'")
+        spec = json.loads(app.get("plotly_chart")[0].proto.spec)
+        here = found.curves[(found.curves["method"] == "tracin-we-topk") & (found.curves["measure"] == measure)]
+        lines = [trace["y"] for trace in spec["data"] if trace["name"] == "TracIn-WE-Topk"]
+        for line, direction in zip(lines, "+-", strict=True):
+            means = here[here["direction"] == direction].sort_values("k")["mean"] * (100 if measure == "probability" else 1)
+            assert values(line) == pytest.approx(means.tolist())
+        assert len(app.dataframe[0].value) == 3  # with both controls
+
+
+def values(sent):
+    """A trace's numbers; Plotly sends arrays as bytes."""
+    if isinstance(sent, dict):
+        import base64
+
+        import numpy as np
+
+        return np.frombuffer(base64.b64decode(sent["bdata"]), dtype=sent["dtype"]).tolist()
+    return sent
+
+
+def test_targeted_fixing_starts_from_no_change(open_page, proven):
+    [found] = fixings(influence.open_workspace(proven / "tiny"))
+    curves = fixing_curves(found.runs)
+    app = open_page("evidence", root=proven, part="fixing")
+    assert not app.exception
+    control = curves[curves["k"] == 0]["fixed"].iloc[0]
+    assert f"without any change mends {control:.0%} of 2 mistakes" in shown(app)
+    spec = json.loads(app.get("plotly_chart")[0].proto.spec)
+    for trace in spec["data"]:
+        assert values(trace["y"])[0] == pytest.approx(control)
+    assert len(app.dataframe[0].value) == len(curves)
+
+
+def test_cancellation_by_layer(open_page, proven):
+    table = cancellation_table(influence.open_workspace(proven / "tiny"))
+    app = open_page("evidence", root=proven, part="cancellation")
+    assert not app.exception
+    assert proof_words.cancellation(table)[0][:60] in shown(app).replace("&#x27;", "'")
+    assert len(app.dataframe[0].value) == len(table)
+
+
+def test_the_parts_are_chosen_in_the_address(open_page, proven):
+    app = open_page("evidence", root=proven)
+    app.segmented_control(key="proof_part").set_value("fixing").run()
+    assert parameters_of(app)["part"] == "fixing"
+    app = open_page("evidence", root=proven, part="magic")
+    assert "part" in app.warning[0].value
+
+
+def test_the_button_starts_the_command(open_page, workspaces, tmp_path):
+    import time
+
+    shutil.copytree(workspaces / "tiny", tmp_path / "tiny")
+    workspace = influence.open_workspace(tmp_path / "tiny")
+    app = open_page("evidence", root=tmp_path, part="cancellation")
+    next(one for one in app.button if one.key == "proof_run_cancellation").click().run()
+    assert not app.exception
+    assert [job.command for job in background.jobs(workspace)] == ["cancellation"]
+    end = time.monotonic() + 180
+    while background.jobs(workspace):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    assert cancellation_table(workspace) is not None

@@ -1,0 +1,162 @@
+"""What-if under AppTest: what a change takes before it is tried, the result, and what was tried before."""
+
+import html
+import json
+import time
+
+import pytest
+from conftest import HOSTILE_ID, SCRIPT, components, parameters_of, shown
+from reviewing_app import ANN, button, opener, own_workspace, reviews_of
+
+import influence
+from influence.clusters import clusters
+from influence.proposals import propose
+from influence.whatif import outcomes, try_out
+from influence.whatif_words import verdict
+from pages.shared import background
+
+CHANGE = "opponents:test-3:5"
+
+
+@pytest.fixture(scope="module")
+def tried_workspaces(judged_workspaces, tmp_path_factory):
+    """A root whose workspace has a what-if of two seeds, one of them about a sentence with a hostile id."""
+    import shutil
+
+    root = tmp_path_factory.mktemp("tried")
+    shutil.copytree(judged_workspaces / "tiny", root / "tiny")
+    workspace = influence.open_workspace(root / "tiny")
+    try_out(workspace, propose(workspace, CHANGE), test_ids=[HOSTILE_ID], seeds=2)
+    return root
+
+
+@pytest.fixture
+def root(tried_workspaces, tmp_path):
+    with own_workspace(tried_workspaces, tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def workspace(root):
+    return influence.open_workspace(root / "tiny")
+
+
+@pytest.fixture
+def open_as(root, monkeypatch):
+    return opener(root, monkeypatch)
+
+
+def facts(app):
+    return next(body for element in app.get("html") if 'dl class="wt-facts"' in (body := element.proto.body))
+
+
+def test_what_it_takes_is_said_before_it_is_tried(open_as, workspace):
+    app = open_as("Ann", "what_if", workspace="tiny", change="opponents:test-7:10")
+    assert not app.exception
+    found = propose(workspace, "opponents:test-7:10")
+    count = len(found.change.removed)
+    assert f"{count} of {workspace.info.n_train} examples" in shown(app)
+    for label, removed in found.labels["remove"].items():
+        assert html.escape(f"{removed} {label}") in facts(app)
+        assert f"{found.before[label]} → {found.after[label]}" in facts(app)
+    assert "Trains 4 models; 2 more are there already" in shown(app)  # of the controls, seeds 1 and 2 are there
+    assert button(app, "whatif_run").label == "Try it"
+
+
+def test_the_result_is_the_engine_s(open_as, workspace):
+    app = open_as("Ann", "what_if", workspace="tiny", change=CHANGE, seeds="2")
+    assert not app.exception
+    [outcome] = outcomes(workspace)
+    first = outcome.of("test")[0]
+    said = next(e.proto.body for e in app.get("html") if "wt-verdict wt-" in e.proto.body)
+    assert verdict(first).split(" goes from ")[1] in said
+    assert ("wt-sure" in said) == first.paired.told_apart
+    [table] = app.dataframe
+    rows = table.value
+    assert len(rows) == len(outcome.of("test", "accuracy", "class"))
+    assert rows["without"].iloc[0] == f"{first.paired.before:.1%}"
+    chart = json.loads(app.get("plotly_chart")[0].proto.spec)
+    means = [trace["x"] for trace in chart["data"] if trace.get("name") == "with the change"]
+    assert means[0] == pytest.approx([measure.paired.after for measure in outcome.of("test")])
+    assert SCRIPT not in app.get("plotly_chart")[0].proto.spec
+    assert "All models of this question are trained already" in shown(app)
+
+
+def test_the_kinds_of_change_are_chosen_by_widgets(open_as, root, workspace):
+    app = open_as("Ann", "what_if", workspace="tiny")
+    assert "Nothing is decided yet" in shown(app)
+    app.segmented_control(key="whatif_kind").set_value("cluster").run()
+    assert parameters_of(app) == {"workspace": "tiny", "kind": "cluster"}
+    one = clusters(workspace)[0]
+    app.selectbox(key="whatif_cluster").select_index(0).run()
+    assert parameters_of(app)["change"] == f"cluster:{one.number}:remove"
+    assert f"{one.size} of {workspace.info.n_train} examples" in shown(app)
+    app.segmented_control(key="whatif_kind").set_value("opponents").run()
+    app.selectbox(key="whatif_test").select_index(0).run()
+    app.segmented_control(key="whatif_opponents").set_value("words").run()
+    kind, _, rest = parameters_of(app)["change"].partition(":")
+    assert (kind, rest.rpartition(":")[2]) == ("words", "20")
+    assert not app.exception
+
+
+def test_decisions_so_far(open_as, root, workspace):
+    ids = workspace.train_ids()
+    reviews_of(root).decide(ANN, ids[2], "remove")
+    reviews_of(root).decide(ANN, ids[4], "keep")
+    app = open_as("Ann", "what_if", workspace="tiny")
+    assert f"1 of {workspace.info.n_train} examples" in shown(app)
+
+
+def test_what_was_tried_is_listed(open_as, workspace):
+    app = open_as("Ann", "what_if", workspace="tiny", kind="rule")
+    [outcome] = outcomes(workspace)
+    listed = [row for data in components(app) for row in data.get("rows", [])]
+    assert [(row["id"], row["name"]) for row in listed] == [(outcome.id, outcome.title)]
+    app = open_as("Ann", "what_if", workspace="tiny", outcome=outcome.id)
+    assert verdict(outcome.of("test")[0]).split(" goes from ")[1] in shown(app)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"change": "opponents:nobody:5"}, "unknown test id"),
+        ({"change": "cluster:999999:remove"}, "unknown cluster"),
+        ({"change": 'rule:{"by":"sql","pattern":"drop table x","action":"remove"}'}, "condition"),
+        ({"change": "magic"}, "begins with one of"),
+    ],
+)
+def test_a_change_that_makes_no_sense_is_a_message(open_as, parameters, says):
+    app = open_as("Ann", "what_if", workspace="tiny", **parameters)
+    assert not app.exception
+    assert says in app.error[0].value.replace("\\", "")
+    assert not [one for one in app.button if one.key == "whatif_run"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("seeds", "0"), ("seeds", "x"), ("kind", "magic")])
+def test_bad_values_are_named_and_left_out(open_as, name, value):
+    app = open_as("Ann", "what_if", workspace="tiny", **{name: value})
+    assert not app.exception
+    assert name in app.warning[0].value
+
+
+def test_unknown_test_ids_are_told_by_the_command(open_as, root, workspace):
+    app = open_as("Ann", "what_if", workspace="tiny", change=CHANGE, seeds="2", tests='["nobody"]')
+    button(app, "whatif_run").click().run()
+    assert not app.exception
+    end = time.monotonic() + 180
+    while not any(job.failed for job in background.jobs(workspace)):
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    app.run()
+    assert "unknown test id 'nobody'" in shown(app).replace("&#x27;", "'")
+    button(app, "job_dismiss").click().run()
+    assert background.jobs(workspace) == []
+
+
+def test_a_wrong_prediction_in_explore_asks_what_would_fix_it(open_as, workspace):
+    _, wrong = workspace.search_tests(influence.TestFilter(wrong=True), limit=1)
+    _, right = workspace.search_tests(influence.TestFilter(wrong=False), limit=1)
+    for page, there in ((wrong, True), (right, False)):
+        app = open_as("Ann", "explore", workspace="tiny", show="all", id=str(page["id"].iloc[0]))
+        labels = [link.proto.label for link in app.get("page_link")]
+        assert ("What would fix this?" in labels) == there
