@@ -141,9 +141,8 @@ def _confirm(place: DataPlace, name: str) -> None:
     lost = f" and {decided:,} lines of review log" if decided else ""
     render.state_text(name, f"Its model, its index{lost} go for good. A backup keeps them.")
     with st.container(horizontal=True):
-        if st.button("Delete it", key="ws_delete_yes", type="primary"):
-            _delete(place, name)
-            st.rerun()
+        if st.button("Delete it", key="ws_delete_yes", type="primary", on_click=_delete, args=(place, name)):
+            st.rerun()  # which closes the dialog
         if st.button("Keep it", key="ws_delete_no"):
             st.rerun()
 

@@ -1,0 +1,327 @@
+"""The Data and runs page without a browser: paths, uploads, columns, runs that fail, workspaces that are handled whole."""
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import IMAGE, SCRIPT, parameters_of, shown
+
+import influence
+from influence.review_log import close_log
+from pages.shared import builds, data_files, data_place, processes
+from pages.shared.data_place import DataPlace
+
+PAGE = "data_and_runs"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty root with a small file in its data folder."""
+    folder = tmp_path / "root"
+    (folder / "data" / "sub").mkdir(parents=True)
+    lines = [f'"a {("good", "bad")[n % 2]} film, number {n}",{("pos", "neg")[n % 2]}' for n in range(40)]
+    (folder / "data" / "sub" / "small.csv").write_text("\n".join(["comment,mood", *lines]), encoding="utf-8")
+    (tmp_path / "secret.csv").write_text("text,label\na,b\n", encoding="utf-8")
+    (folder / "data" / "out.csv").symlink_to(tmp_path / "secret.csv")
+    monkeypatch.setenv("WORDTRACE_WORKSPACES", str(folder))
+    return folder
+
+
+@pytest.fixture
+def small() -> DataPlace:
+    return DataPlace(train="sub/small.csv", text="comment", label="mood", name="mine", epochs=1)
+
+
+COLUMNS = {"text": "comment", "text_pair": None, "label": "mood", "id": None}
+
+
+def within(check: Callable[[], object], seconds: float = 90.0) -> None:
+    until = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < until, f"not within {seconds} s"
+        time.sleep(0.05)
+
+
+def page_text(app) -> str:
+    return "\n".join(part for part in shown(app).splitlines() if not part.startswith((".wt-", "ul.", "ol.")))
+
+
+# Files and names ---------------------------------------------------------------------------------------------------------
+
+
+def test_only_files_under_the_data_folder_are_listed(root):
+    assert list(data_files.listing()) == ["sub/small.csv"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.csv", "/etc/passwd", "out.csv", "sub/../sub/small.csv", "nope.csv", SCRIPT, "a\0.csv"]
+)
+def test_no_path_from_an_address_is_opened(open_page, root, name):
+    app = open_page(PAGE, root=root, train=name)
+    assert not app.exception
+    assert "Left out of the address" in page_text(app)
+    assert not (root / ".wordtrace").exists()
+    with pytest.raises(influence.WordtraceError):
+        DataPlace(train=name, text="a", label="b").data_options()
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "/etc", "a/b/c", "..", "owner/../x", "https://h.example/x", "file.csv", "a b", "x" * 300]
+)
+def test_no_path_passes_for_a_hub_id(open_page, root, name):
+    assert not data_place.is_hub_id(name)
+    app = open_page(PAGE, root=root, source="hub", train=name)
+    assert not app.exception
+    assert not (root / ".wordtrace").exists()
+
+
+@pytest.mark.parametrize("weights", ["../x", "/etc", "a/b/c", "..", "sub", "", "--model"])
+@pytest.mark.parametrize("kind", ["hub", "folder"])
+def test_no_path_passes_for_a_model(root, kind, weights, monkeypatch):
+    monkeypatch.chdir(root / "data")
+    with pytest.raises(influence.WordtraceError):
+        DataPlace(model=kind, weights=weights).model_options()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"\x7fELF\0\0", "not a text file"),
+        ("a.parquet", b"text,label\n", "not a Parquet file"),
+        ("a.exe", b"x", "not a data file"),
+        ("a.csv", b"", "is empty"),
+    ],
+)
+def test_uploads_that_are_refused(root, name, content, said):
+    with pytest.raises(influence.DataError, match=said):
+        data_files.keep_upload(name, content)
+    assert list(data_files.listing()) == ["sub/small.csv"]
+
+
+def test_an_upload_that_is_too_large(root, monkeypatch):
+    monkeypatch.setattr(data_files, "UPLOAD_LIMIT", 0.001)
+    with pytest.raises(influence.DataError, match=r"larger than 0\.001 MB; put it into"):
+        data_files.keep_upload("a.csv", b"x" * 2000)
+
+
+def test_a_name_from_a_browser_is_made_harmless(root):
+    kept = data_files.keep_upload("../../<b>Ünser Text</b>.csv", b"text,label\n")
+    assert re.fullmatch(r"uploads/\d{8}-\d{12}-b\.csv", kept)
+    assert data_files.plain_name(kept.rpartition("/")[2]) == "b"
+    assert (root / "data" / kept).read_bytes() == b"text,label\n"
+
+
+def test_the_limit_is_the_server_s(root):
+    configuration = (Path(data_files.__file__).parents[2] / ".streamlit" / "config.toml").read_text("utf-8")
+    assert f"maxUploadSize = {data_files.UPLOAD_LIMIT}\n" in configuration
+
+
+# The report on the page --------------------------------------------------------------------------------------------------
+
+
+def test_from_an_upload_to_columns_of_ones_own(open_page, root):
+    app = open_page(PAGE, root=root)
+    content = "".join(f'"{SCRIPT} number {n}",{IMAGE if n % 2 else "b"},{n}\n' for n in range(20))
+    app.file_uploader[0].upload("mine.csv", f"words,kind,nr\n{content}".encode(), "text/csv").run()
+    assert not app.exception
+    name = parameters_of(app)["train"]
+    assert name.startswith("uploads/")
+    within(lambda: builds.asked(DataPlace(train=name).stamp(DataPlace(train=name).data_options())) is None)
+    app.run()
+    assert not app.exception
+    text = page_text(app)
+    assert "20" in text
+    assert "<script>" not in text
+    assert "&lt;script&gt;" in text or "![m]" in text
+    assert [box.value for box in app.selectbox if box.key.startswith("data_column")] == ["words", "", "kind", ""]
+    app.selectbox(key="data_column_id").select("nr").run()
+    found = parameters_of(app)
+    assert (found["text"], found["label"], found["id"]) == ("words", "kind", "nr")
+    place = DataPlace(train=name, text="words", label="kind", id="nr")
+    within(lambda: builds.asked(place.stamp(place.data_options())) is None)
+    app.run()
+    assert builds.answer(place.stamp(place.data_options()))["columns"]["id"] == "nr"
+    assert app.button(key="data_start").disabled is False
+
+
+def test_what_stops_a_build_leaves_no_button(open_page, root):
+    (root / "data" / "one.csv").write_text("text,label\n" + "".join(f"text {n},same\n" for n in range(9)), encoding="utf-8")
+    place = DataPlace(train="one.csv")
+    open_page(PAGE, root=root, train="one.csv")
+    within(lambda: builds.asked(place.stamp(place.data_options())) is None)
+    app = open_page(PAGE, root=root, train="one.csv")
+    assert not app.exception
+    assert "Every row has the label" in page_text(app)
+    assert not [button for button in app.button if button.key == "data_start"]
+
+
+def test_a_file_that_cannot_be_read_is_asked_for_once(open_page, root):
+    (root / "data" / "torn.csv").write_text('text,label\n"never closed,a\n', encoding="utf-8")
+    place = DataPlace(train="torn.csv")
+    key = place.stamp(place.data_options())
+    open_page(PAGE, root=root, train="torn.csv")
+    within(lambda: (job := builds.asked(key)) is not None and job.failed)
+    job = builds.asked(key)
+    for _ in range(2):
+        app = open_page(PAGE, root=root, train="torn.csv")
+        assert "line 2: malformed" in app.error[0].value.replace("\\", "")
+    assert builds.asked(key).folder == job.folder
+
+
+# Runs --------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_half_workspace(open_page, root, small, workspaces):
+    shutil.copytree(workspaces / "tiny", root / "other")
+    before = {file: file.stat().st_size for file in (root / "other").rglob("*") if file.is_file()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # No file may be longer, which fails like a full disk does; what the job says has its room reserved.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (processes.SAID_BYTES, hard))
+    try:
+        builds.start(small, COLUMNS, None)
+        within(lambda: builds.runs()[0].failed)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    (job,) = builds.runs()
+    assert "disk full" in builds.complaint(job)
+    assert not (root / "mine").exists()
+    app = open_page(PAGE, root=root, part="runs")
+    assert not app.exception
+    assert "disk full" in app.error[0].value.replace("\\", "")
+    assert before == {file: file.stat().st_size for file in (root / "other").rglob("*") if file.is_file()}
+    app.button(key=f"run_discard_{job.folder.name}").click().run()
+    assert builds.runs() == []
+
+
+def test_an_interrupted_build_goes_on(open_page, root, small):
+    builds.start(small.at(epochs=60), COLUMNS, None)
+    within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
+    (job,) = builds.runs()
+    os.killpg(int(processes.process(job.folder)["pid"]), signal.SIGKILL)
+    within(lambda: builds.runs()[0].failed)
+    (job,) = builds.runs()
+    assert "stopped from outside" in builds.complaint(job)
+    assert list(root.glob("mine/builds/*/checkpoints/0/done.json"))
+    app = open_page(PAGE, root=root, part="runs")
+    assert not app.exception
+    assert "was interrupted" in page_text(app)
+    app.button(key=f"run_resume_{job.folder.name}").click().run()
+    (job,) = builds.runs()
+    assert not job.failed
+    options = json.loads((job.folder / "job.json").read_text("utf-8"))["options"]
+    assert options.count("--resume") == 1
+    job.cancel()
+    within(lambda: not builds.runs())
+    within(lambda: not (root / "mine").exists())
+
+
+def test_a_model_that_is_not_there_is_one_line(open_page, root, small):
+    builds.start(small.at(model="hub", weights="nobody/nothing"), COLUMNS, None)
+    within(lambda: builds.runs()[0].failed)
+    app = open_page(PAGE, root=root, part="runs")
+    assert "cannot be loaded" in app.error[0].value.replace("\\", "")
+    assert not (root / "mine").exists()
+    (job,) = builds.runs()
+    app.button(key=f"run_again_{job.folder.name}").click().run()
+    assert parameters_of(app)["weights"] == "nobody/nothing"
+
+
+def test_a_name_is_taken_while_its_build_waits(root, small):
+    builds.start(small, COLUMNS, None)
+    with pytest.raises(influence.SettingsError):
+        builds.start(small, COLUMNS, None)
+    for job in builds.runs():
+        job.cancel()
+    within(lambda: not builds.runs())
+
+
+@pytest.mark.parametrize("name", ["../x", "", "data", "a/b"])
+def test_no_build_under_a_name_that_cannot_be_had(root, small, name):
+    with pytest.raises(influence.SettingsError):
+        builds.start(small.at(name=name), COLUMNS, None)
+    assert builds.runs() == []
+
+
+# Whole workspaces --------------------------------------------------------------------------------------------------------
+
+
+def test_deleting_asks_first_and_not_during_a_job(open_page, root, workspaces):
+    from influence.workspace import build_lock
+
+    for name in ("one", "two"):
+        shutil.copytree(workspaces / "tiny", root / name)
+    app = open_page(PAGE, root=root, part="workspaces", workspace="one")
+    app.button(key="ws_delete_two").click().run()
+    assert influence.list_workspaces(root) == ["one", "two"]
+    with build_lock(root / "two"):
+        app.button(key="ws_delete_yes").click().run()
+        assert "another process is building" in page_text(app)
+    assert influence.list_workspaces(root) == ["one", "two"]
+    app.button(key="ws_delete_two").click().run()
+    app.button(key="ws_delete_yes").click().run()
+    assert not app.exception
+    assert influence.list_workspaces(root) == ["one"]
+    assert "two has been deleted" in page_text(app)
+
+
+def test_renaming_and_backing_up(open_page, root, workspaces):
+    shutil.copytree(workspaces / "tiny", root / "one")
+    app = open_page(PAGE, root=root, part="workspaces", workspace="one")
+    app.button(key="ws_rename_one").click().run()
+    app.text_input(key="ws_new_name_one").input("../evil")
+    next(button for button in app.button if button.label == "Rename" and button.form_id).click().run()
+    assert "Not renamed" in page_text(app)
+    app.button(key="ws_rename_one").click().run()
+    app.text_input(key="ws_new_name_one").input("fine")
+    next(button for button in app.button if button.label == "Rename" and button.form_id).click().run()
+    assert not app.exception
+    assert influence.list_workspaces(root) == ["fine"]
+    assert parameters_of(app)["workspace"] == "fine"
+    app.button(key="ws_backup_fine").click().run()
+    within(lambda: list(root.glob("backups/fine-*.zip")))
+    app.run()
+    assert str(root / "backups") in page_text(app)
+
+
+def test_two_workspaces_side_by_side(open_page, root, workspaces, judged_workspaces):
+    shutil.copytree(workspaces / "tiny", root / "one")
+    shutil.copytree(judged_workspaces / "tiny", root / "two")
+    app = open_page(PAGE, root=root, part="compare", one="one", two="two")
+    assert not app.exception
+    text = page_text(app)
+    assert "100% / 100%" in text
+    assert "not ranked in both" in text
+    assert "the same, as far as was recorded" in text
+
+
+def test_the_page_opens_without_any_workspace_and_home_points_to_it(open_page, root):
+    app = open_page(PAGE, root=root)
+    assert not app.exception
+    home = open_page("home", root=root)
+    assert "Bring your own data" in page_text(home)
+    for part in data_place.PARTS:
+        assert not open_page(PAGE, root=root, part=part).exception
+
+
+def test_the_reviews_of_a_renamed_workspace_are_not_another_s(root, workspaces):
+    """A name that is given again must not meet what the server remembers of the one before."""
+    from influence.events import Reviewer
+    from influence.managing import rename_workspace
+    from influence.review import open_reviews
+
+    shutil.copytree(workspaces / "tiny", root / "one")
+    opened = influence.open_workspace(root / "one")
+    open_reviews(opened).decide(Reviewer(name="Ann"), opened.train_ids()[0], "remove")
+    rename_workspace(root, "one", "two")
+    shutil.copytree(workspaces / "tiny", root / "one")
+    assert open_reviews(influence.open_workspace(root / "one")).decisions() == []
+    assert len(open_reviews(influence.open_workspace(root / "two")).decisions()) == 1
+    for name in ("one", "two"):
+        close_log(root / name)
