@@ -40,7 +40,21 @@ def place(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
         write_csv(folder / f"{split}.csv", rows(n, seed=seed, prefix="rt-000" if split == "test" else "e"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        main(["build", "--train", "train.csv", "--test", "test.csv", "--id", "id", "--workspace", "workspaces/mine", "--epochs", "1"])
+        main(
+            [
+                "build",
+                "--train",
+                "train.csv",
+                "--test",
+                "test.csv",
+                "--id",
+                "id",
+                "--workspace",
+                "workspaces/mine",
+                "--epochs",
+                "1",
+            ]
+        )
         decide("workspaces/mine")
     shutil.copytree(folder / "workspaces" / "mine", folder / "workspaces" / "demo")
     return folder
@@ -83,6 +97,8 @@ def test_the_documents_name_files_that_are_there() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text(encoding="utf-8")):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+        for named in re.findall(r"`((?:influence|pages|tests|assets|docs)/[\w./-]+)`", document.read_text(encoding="utf-8")):
+            assert (ROOT / named).exists(), f"{document.name}: {named}"
 
 
 def test_every_command_is_in_a_document() -> None:
