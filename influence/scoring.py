@@ -6,7 +6,7 @@ Axes: N training examples, M test examples asked about, C checkpoints.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
 
@@ -21,12 +21,13 @@ _opened: WeakKeyDictionary[Workspace, TrainingSources] = WeakKeyDictionary()
 
 
 def sources(workspace: Workspace, progress: Progress = silent) -> TrainingSources:
-    """The training side of every method; what it has read or computed once stays with the opened workspace."""
+    """The training side of every method, as long as the workspace is open; what it has made once it keeps."""
     if workspace not in _opened:
+        own = proxy(workspace)  # what is kept for a workspace must not keep it open
         parts = Parts(
-            texts=lambda: workspace.store.joined_texts("train"),
-            model=lambda checkpoint: workspace.live.model(checkpoint),
-            settings=lambda: workspace.live.settings,
+            texts=lambda: own.store.joined_texts("train"),
+            model=lambda checkpoint: own.live.model(checkpoint),
+            settings=lambda: own.live.settings,
             folder=workspace.build / "signals" / "tfidf",
         )
         _opened[workspace] = TrainingSources(workspace.index, parts)

@@ -225,6 +225,29 @@ def test_query_in_plain_text(run: Run, workspace: Path) -> None:
     assert found == Ran(0, "\n".join(lines) + "\n", "")
 
 
+def test_biases_and_penalties_are_options(run: Run, workspace: Path) -> None:
+    question = ("query", "--workspace", workspace, "--test-id", "te0", "--json", "--method")
+
+    def scores(*options: object) -> list[float]:
+        return [influence["score"] for influence in json.loads(run(*question, *options).out)["proponents"]]
+
+    assert scores("tracin-last", "--with-bias") != scores("tracin-last")
+    assert scores("influence-last", "--damping", 1) != scores("influence-last")
+    assert scores("representer", "--l2", 0.3) == pytest.approx([score / 100 for score in scores("representer", "--l2", 0.003)])
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--with-bias",), "--with-bias: method 'tracin-we-topk' works on no layer with a bias"),
+        (("--method", "influence-last", "--damping", 0), "--damping 0.0: must be above 0"),
+        (("--method", "representer", "--l2", -1), "--l2 -1.0: must be above 0"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(run: Run, workspace: Path, options: tuple[object, ...], line: str) -> None:
+    assert run("query", "--workspace", workspace, "--test-id", "te0", *options) == Ran(2, "", f"wordtrace: {line}\n")
+
+
 # scores ---------------------------------------------------------------------------------------------------------------
 
 
@@ -233,7 +256,11 @@ def test_scores_of_every_training_example_as_parquet(run: Run, workspace: Path, 
     output = tmp_path / "scores.parquet"
     output.write_text("an older file")
     found = run("scores", "--workspace", workspace, "--test-id", "te0", "--method", method, "--output", output)
-    assert found == Ran(0, f"{output}: 80 scores\n", "")
+    assert found[:2] == (0, f"{output}: 80 scores\n")
+    progress = [line.split(": ")[:2] for line in found.err.splitlines()]
+    assert {tuple(line) for line in progress} == (
+        {(method, "the training set through every checkpoint")} if METHODS[method].slow else set()
+    )
     scores = pd.read_parquet(output)
     assert list(scores.columns) == ["train_id", "score"]
     assert scores["train_id"].tolist() == [f"tr{n}" for n in range(80)]

@@ -1,5 +1,6 @@
 """Scores for many test examples at once: the same numbers as one explanation at a time, by every method."""
 
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,16 @@ def test_progress_is_told(opened: Workspace) -> None:
 def test_a_row_that_is_not_there_is_refused(opened: Workspace, row: int) -> None:
     with pytest.raises(QueryError, match=rf"^test row {row}: workspace 'tiny' has rows 0 to 15$"):
         scores_of(opened, "tracin-we", [0, row])
+
+
+def test_a_workspace_that_was_asked_is_let_go(workspace: Path) -> None:
+    """Else its results file would stay open, and a server's memory grow with every build."""
+    opened = open_workspace(workspace)
+    for method in ("tracin-we-syn", "tracin-tfidf", "tracin-second"):
+        scores_of(opened, method, [0])
+    gone = weakref.ref(opened)
+    del opened
+    assert gone() is None
 
 
 def test_no_rows_give_no_scores(opened: Workspace) -> None:

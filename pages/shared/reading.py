@@ -44,7 +44,7 @@ def draw(workspace: influence.Workspace, address: Address) -> None:
             _results(workspace, address, found)
     with side, st.container(key="wt-side"):
         render.prediction(found.query.probabilities, predicted=found.query.predicted, given=found.query.label)
-        if not (waits or problem):
+        if not (waits or problem or address.versus):
             _pair(workspace, address, found)
 
 
@@ -145,7 +145,7 @@ def _question(workspace: influence.Workspace, address: Address, found: Explanati
             "Start/end tokens", list(TOKENS), format_func=TOKENS.get, key=key, required=True, disabled=not method.words,
             on_change=_change, args=(address, "tokens", key),
         )  # fmt: skip
-    render.hint(f"{method.about} ({method.source})" + (f" {method.cost}" if method.slow else ""))
+    render.hint(f"{method.about} ({method.source})")
 
 
 def _choice(
