@@ -45,23 +45,37 @@ def fixing(curves: pd.DataFrame) -> go.Figure:
     figure = make_subplots(
         rows=1, cols=len(ways), shared_yaxes=True, horizontal_spacing=0.04, subplot_titles=[titles[way] for way in ways]
     )
-    control = curves[curves["method"] == NO_CHANGE].iloc[0]
+    control = curves[curves["method"] == NO_CHANGE].iloc[0].rename({"fixed": "mean"})
     everybody = _methods(curves[curves["method"] != NO_CHANGE])
+    start = control[["k", "mean", "low", "high"]].to_frame().T.astype(float)
+    start[["low", "high"]] = start["mean"].iloc[0]  # its interval is drawn once, not with every line
     for column, way in enumerate(ways, start=1):
         for number, method in enumerate(everybody):
             some = curves[(curves["way"] == way) & (curves["method"] == method)].sort_values("k")
-            if some.empty:
-                continue
-            rows = pd.concat([control.to_frame().T, some])[["k", "fixed", "low", "high"]].astype(float)
-            rows = rows.rename(columns={"fixed": "mean"})
-            _line(figure, column, method, number, rows, legend=column == 1, unit="of the mistakes mended", share=True)
-    figure.add_hline(
-        y=float(control["fixed"]), line={"color": TRAIN, "width": 1, "dash": "dot"},
-        annotation={"text": "no change", "font": {"size": 11}}, annotation_position="bottom right",
-    )  # fmt: skip
+            if not some.empty:
+                rows = some.rename(columns={"fixed": "mean"})[["k", "mean", "low", "high"]].astype(float)
+                _line(
+                    figure, column, method, number, pd.concat([start, rows]), legend=column == 1, unit="of the mistakes mended",
+                    share=True,
+                )  # fmt: skip
+        _control(figure, column, control)
+    figure.add_hline(y=float(control["mean"]), line={"color": TRAIN, "width": 1, "dash": "dot"})
     figure.update_yaxes(range=[-0.02, 1.02], tickformat=".0%")
     figure.update_yaxes(title="mistakes mended", col=1)
     return _finished(figure, "opponents changed (k)")
+
+
+def _control(figure: go.Figure, column: int, control: Any) -> None:
+    """Training again without any change."""
+    figure.add_scatter(
+        row=1, col=column, x=[0], y=[control["mean"]], mode="markers", name="No change", showlegend=column == 1,
+        marker={"color": TRAIN, "symbol": "circle-open", "size": 11, "line": {"width": 2}}, cliponaxis=False,
+        error_y={
+            "type": "data", "symmetric": False, "array": [control["high"] - control["mean"]], "color": TRAIN, "width": 3,
+            "arrayminus": [control["mean"] - control["low"]], "thickness": 1.3,
+        },
+        hovertext=[_hover("No change", dict(control), "of the mistakes mended", True)], hoverinfo="text",
+    )  # fmt: skip
 
 
 def cancellation(table: pd.DataFrame) -> go.Figure:
@@ -125,7 +139,8 @@ def _line(
     aside = ASIDE * number * float(rows["k"].max())
     error = {"type": "data", "symmetric": False, "thickness": 1.3, "width": 3, "color": colour}
     figure.add_scatter(
-        row=1, col=column, x=rows["k"] + aside, y=rows["mean"], mode="lines+markers", name=proof_words.title(method),
+        row=1, col=column, x=rows["k"] + aside * (rows["k"] > 0), y=rows["mean"], mode="lines+markers",
+        name=proof_words.title(method),
         legendgroup=method, showlegend=legend, line={"color": colour, "dash": dash, "width": 2},
         marker={"symbol": symbol, "size": 8},
         error_y={**error, "array": rows["high"] - rows["mean"], "arrayminus": rows["mean"] - rows["low"]},

@@ -10,6 +10,7 @@ from pages.shared import background, numbers, render
 from pages.shared.background import Job
 
 EVERY = 1.0  # seconds between looks
+STAGES = {"retrain": "training models", "retrain controls": "training models without any change"}
 
 
 def draw(workspace: influence.Workspace, *commands: str) -> None:
@@ -65,5 +66,7 @@ def _unfinished(job: Job, place: int) -> None:
             render.progress(job.title, [], 0.0, f"loading the data and the model · {numbers.duration(job.seconds)} so far")
         else:
             left = f"{progress.left} left" if progress.left else f"{numbers.duration(job.seconds)} so far"
-            render.progress(job.title, [], progress.share, f"{progress.stage}, {progress.share:.0%} · {left}")
+            render.progress(
+                job.title, [], progress.share, f"{STAGES.get(progress.stage, progress.stage)}, {progress.share:.0%} · {left}"
+            )
         st.button("Cancel", key=f"job_cancel_{job.folder.name}", disabled=job.stopping, on_click=job.cancel)

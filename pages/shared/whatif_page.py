@@ -85,4 +85,4 @@ def _result(mine: Desk, place: WhatIfPlace, asked: Asked) -> None:
     if wanted:
         whatif_result.draw(mine, place, wanted[0])
     elif not asked.known:
-        render.hint(ABOUT)
+        render.state_text("Try a change before anybody makes it", ABOUT)
