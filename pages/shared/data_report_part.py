@@ -13,6 +13,7 @@ from pages.shared.places import go
 
 NONE = ""
 ROLES = {"text": "Text", "pair": "Second text, if there are two", "label": "Label", "id": "Id, if there is one"}
+MARKS = {"text": "TEXT", "pair": "TEXT 2", "label": "LABEL", "id": "ID"}
 GUESSED = {"text": "text", "pair": "text_pair", "label": "label", "id": "id"}
 MOST_COLUMNS = 12  # of the first rows
 MOST_LABELS = 12
@@ -32,7 +33,7 @@ def columns(place: DataPlace, answer: dict[str, Any]) -> None:
                 label, [NONE, *names], key=f"data_column_{role}", format_func=lambda name: name or "none", width=230,
                 help=_why(place, answer, role), on_change=_change, args=(place, roles, role),
             )  # fmt: skip
-    marks = {name: f"{name}  ·  {role.upper()}" for role, name in roles.items() if name}
+    marks = {name: f"{MARKS[role]}: {name}" for role, name in roles.items() if name}
     st.dataframe(
         frame, hide_index=True, height=min(38 * (len(frame) + 1), 250), key="data_head",
         column_config={name: st.column_config.TextColumn(marks.get(name, name), width=_width(name, roles)) for name in shown},

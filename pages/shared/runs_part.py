@@ -125,6 +125,11 @@ def _recent(place: DataPlace) -> None:
         return
     render.heading("Built lately")
     for built, name in sorted(latest, reverse=True)[:RECENT]:
-        ago = time.time() - built
-        when = numbers.duration(ago) if ago < 86_400 else f"{ago // 86_400:.0f} days"
-        shell.link("home", f"{render.md(name)}, {when} ago", workspace=name, icon=":material/arrow_forward:")
+        shell.link("home", f"{render.md(name)}, {_ago(time.time() - built)}", workspace=name, icon=":material/arrow_forward:")
+
+
+def _ago(seconds: float) -> str:
+    for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if (count := int(seconds // length)) > 0:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
