@@ -1,6 +1,7 @@
 """Which runs are trained together, and what happens when they do not fit into memory.
 
-On a GPU as many runs of a seed as fit are one batched model. On a CPU runs are trained one at a time: see ALONE_ON_CPU.
+On a GPU as many runs of a seed as fit are one batched model. On a CPU runs are
+trained one at a time: see CPU_TOGETHER.
 """
 
 import itertools
@@ -18,7 +19,7 @@ from influence.retraining_recipe import Recipe
 from influence.retraining_threads import ThreadChoice
 from influence.retraining_training import fine_tune
 
-# Two cores, the AG News CNN: batched runs reach 0.6 to 0.9 of the speed of runs one at a time (tests/benchmarks/retraining.py).
+# AG News CNN, one thread: 2 to 32 runs together reach 0.8 to 0.9 of the speed of one at a time (tests/benchmarks/retraining.py).
 CPU_TOGETHER, CUDA_TOGETHER = 1, 256
 COPIES = 6  # of a run's weights that training holds: weights, gradients, optimizer's state, and temporary ones
 

@@ -1,13 +1,14 @@
 """A process that retrains one run after another with one thread: `python -m influence.retraining_worker`.
 
 It reads one JSON line that says what to prepare, then one line a run, and answers in JSON lines: steps taken, a run's
-label probabilities, or an error. It ends when nobody reads or asks any more, so no run outlives who asked for it.
+label probabilities, or an error. It ends when the process that asked has ended, however that ended.
 """
 
 import base64
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -15,11 +16,11 @@ from typing import Any
 from influence.errors import WordtraceError
 from influence.retraining_changes import Change
 
-SAY_SECONDS = 0.5
+SAY_SECONDS, LOOK_SECONDS = 0.5, 0.2
 
 
 class _Said:
-    """Tells how many steps were taken, twice a second; raises `BrokenPipeError` where nobody listens any more."""
+    """Tells how many steps were taken, twice a second."""
 
     def __init__(self) -> None:
         self._steps, self._at = 0, time.monotonic()
@@ -53,6 +54,7 @@ def from_json(given: Mapping[str, Any]) -> Change:
 
 def main() -> None:
     """Serve the process that holds the other ends of standard input and output."""
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     first = json.loads(sys.stdin.readline())
     try:
         _serve(first)
@@ -60,6 +62,13 @@ def main() -> None:
         say({"error": str(error)})
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python does not complain at exit
+
+
+def _end_with(parent: int) -> None:
+    """End this process at once when its parent has ended: a killed one cannot say so."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    os._exit(1)
 
 
 def _serve(first: Mapping[str, Any]) -> None:

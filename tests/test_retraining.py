@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -315,6 +316,33 @@ def test_cancelled_processes_are_gone_and_a_killed_one_is_told(opened: Workspace
     with pytest.raises(ModelError, match=r"ended unexpectedly \(exit code -9; it may have run out of memory\)"):
         list(retrain(opened, controls([1, 2]), processes=2, progress=killing))
     assert all(process.poll() is not None for process in started)
+
+
+def test_processes_end_with_a_killed_parent(opened: Workspace) -> None:
+    code = f"""
+import os, subprocess
+from influence.retraining import *
+from influence.workspace import open_workspace
+import influence.retraining_processes as processes
+real = subprocess.Popen
+def popen(*args, **options):
+    started = real(*args, **options)
+    print(started.pid, flush=True)
+    return started
+processes.subprocess.Popen = popen
+for result in retrain(open_workspace({str(opened.path)!r}), controls(range(1, 5000)), processes=2):
+    os.kill(os.getpid(), 9)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert said.returncode == -9
+    workers = [int(pid) for pid in said.stdout.split()]
+    assert len(workers) == 2
+    deadline = time.monotonic() + 30
+    while any(
+        Path(f"/proc/{pid}/cmdline").exists() and b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in workers
+    ):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize(
