@@ -238,7 +238,8 @@ def fixing_curves(runs: pd.DataFrame) -> pd.DataFrame:
     weights_BM = bootstrap_weights(runs["test_id"].nunique())
     control = runs[runs["method"] == NO_CHANGE].groupby("seed")["accuracy"].first()
     rows = []
-    for (method, way, k), some in runs.groupby(["method", "way", "k"], sort=True):
+    groups: Any = runs.groupby(["method", "way", "k"], sort=True)
+    for (method, way, k), some in groups:
         shares_M = some.groupby("test_id", sort=True)["fixed"].mean().to_numpy(dtype=np.float64)
         change = float((some["accuracy"] - some["seed"].map(control)).mean())
         rows.append((method, way, int(k), *interval(shares_M, weights_BM), change))
