@@ -139,7 +139,7 @@ def _delete_button(place: DataPlace, name: str) -> None:
 def _confirm(place: DataPlace, name: str) -> None:
     decided = _decisions(name)
     lost = f" and {decided:,} lines of review log" if decided else ""
-    render.state_text(name, f"Its model, its index{lost} go for good. A backup keeps them.")
+    render.state_text(name, f"Its model and index{lost} go for good. A backup keeps them.")
     with st.container(horizontal=True):
         if st.button("Delete it", key="ws_delete_yes", type="primary", on_click=_delete, args=(place, name)):
             st.rerun()  # which closes the dialog
