@@ -29,12 +29,15 @@ def ask(workspace: influence.Workspace, address: Address, method: str, *, top: i
         return answers.explanation(workspace, **_question(address, method), top=top)
 
 
+def takes_long(workspace: influence.Workspace, address: Address, method: str) -> bool:
+    """Whether the answer is not there and would take long."""
+    return METHODS[method].slow and _key(workspace, address, method) not in _kept
+
+
 def waits(workspace: influence.Workspace, address: Address, method: str) -> bool:
-    """Whether the answer would take long and nobody has agreed to that yet."""
-    if not METHODS[method].slow:
-        return False
-    key = _key(workspace, address, method)
-    return key not in _kept and key not in st.session_state.get(AGREED, set())
+    """Whether the answer would take long and the reader has not agreed to that yet."""
+    agreed = st.session_state.get(AGREED, set())
+    return takes_long(workspace, address, method) and _key(workspace, address, method) not in agreed
 
 
 def offer(workspace: influence.Workspace, address: Address, method: str) -> None:

@@ -23,7 +23,7 @@ def draw(workspace: influence.Workspace, address: Address) -> None:
         with head:
             _walk(workspace, address)
     try:
-        found, waits, problem = _found(workspace, address)
+        found, later, problem = _found(workspace, address)
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return
@@ -38,19 +38,19 @@ def draw(workspace: influence.Workspace, address: Address) -> None:
             st.error(md(problem, 600))
         elif address.versus:
             versus.draw(workspace, address)
-        elif waits:
-            asking.offer(workspace, address, address.method)
+        elif later:
+            _later(workspace, address)
         else:
             _results(workspace, address, found)
     with side, st.container(key="wt-side"):
         render.prediction(found.query.probabilities, predicted=found.query.predicted, given=found.query.label)
-        if not (waits or problem or address.versus):
+        if not (later or problem or address.versus):
             _pair(workspace, address, found)
 
 
 def _found(workspace: influence.Workspace, address: Address) -> tuple[Explanation, bool, str]:
-    """What is known of the sentence, whether the method waits for the reader's leave, and what is wrong with the method."""
-    if asking.waits(workspace, address, address.method):
+    """What is known of the sentence, whether the method's answer is still to come, and what is wrong with the method."""
+    if asking.takes_long(workspace, address, address.method):
         return asking.simple(workspace, address), True, ""
     try:
         return asking.ask(workspace, address, address.method, top=address.top), False, ""
@@ -58,6 +58,19 @@ def _found(workspace: influence.Workspace, address: Address) -> tuple[Explanatio
         if address.method == DEFAULT_METHOD:
             raise
         return asking.simple(workspace, address), False, str(error)
+
+
+def _later(workspace: influence.Workspace, address: Address) -> None:
+    """An answer that takes long: asked for here, below the question, once the reader agrees; then shown as any other."""
+    if asking.waits(workspace, address, address.method):
+        asking.offer(workspace, address, address.method)
+        return
+    try:
+        asking.ask(workspace, address, address.method, top=address.top)
+    except influence.WordtraceError as error:
+        st.error(md(error, 600))
+    else:
+        st.rerun()
 
 
 def _ways_on(workspace: influence.Workspace, address: Address, found: Explanation) -> None:
