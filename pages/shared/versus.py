@@ -52,12 +52,17 @@ def _side(
         with column:
             name, beside = METHODS[both[number].method].title, METHODS[both[1 - number].method].title
             render.hint(f"by {name}")
-            lines = [_row(workspace, rank, one, ranks[1 - number], beside) for rank, one in enumerate(shown[number], start=1)]
+            lines = [
+                _row(workspace, rank, one, ranks[1 - number].get(one.train.id), one.train.id in common, beside)
+                for rank, one in enumerate(shown[number], start=1)
+            ]
             rows.draw(lines, key=f"versus_{title}_{number}")
 
 
-def _row(workspace: influence.Workspace, rank: int, one: Influence, others: dict[str, int], beside: str) -> dict[str, object]:
-    train, there = one.train, others.get(one.train.id)
+def _row(
+    workspace: influence.Workspace, rank: int, one: Influence, there: int | None, common: bool, beside: str
+) -> dict[str, object]:
+    train = one.train
     sums = one.train_words()
     place = f"{beside}: number {there}" if there else f"{beside}: not among the first {RANKED}"
     return rows.row(
@@ -66,6 +71,6 @@ def _row(workspace: influence.Workspace, rank: int, one: Influence, others: dict
         sides=boards.sides(train, set(sums)),
         sums=sums,
         foot=place,
-        state="in both" if there and there <= RANKED else "",
+        state="in both" if common else "",
         links=[("Review", f"review?{urlencode({'workspace': workspace.name, 'id': train.id})}")],
     )

@@ -166,6 +166,7 @@ def test_two_methods_stand_side_by_side(open_page, tiny):
     for row in lists[0]:
         place = f"number {ranks[row['id']]}" if row["id"] in ranks else "not among the first 100"
         assert row["foot"] == f"TracIn on the last layer: {place}"
+        assert row["state"] == ("in both" if row["id"] in expected[1] else "")
     assert [joined(row["sides"]) for row in lists[0]] == [[one.train.text] for one in found[0].proponents]
 
 
@@ -353,7 +354,7 @@ def test_a_wrong_prediction_leads_to_the_suspects_behind_it(open_page, tiny):
         _, page = tiny.search_tests(influence.TestFilter(wrong=wrong), limit=1)
         id = page["id"].iloc[0]
         links = [link.proto for link in open_page("explore", show="all", id=id).main.get("page_link")]
-        assert [link.label for link in links] == (["Suspects behind it"] if wrong else [])
+        assert [link.label for link in links] == (["Suspects behind it", "What would fix this?"] if wrong else [])
         for link in links:
             assert parse_qs(link.query_string) == {"workspace": ["tiny"], "test": [id]}
 
