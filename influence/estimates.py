@@ -28,7 +28,7 @@ from influence.request import BuildRequest
 from influence.stages import BuildStages
 
 SAMPLE_TRAIN, SAMPLE_TEST = 256, 64
-LOW, HIGH = 0.8, 1.3  # a small build's first batches wait for caches, and its few rows may be shorter or longer than most
+LOW, HIGH = 0.8, 1.5  # a small build's first batches wait for caches, and its few rows may be shorter or longer than most
 SCORES_BYTES = 128 << 20  # the largest block of scores held at once, see `results`
 TEXT_COPIES = 6  # Python strings, their rows on the way into DuckDB, tokens and spans
 
