@@ -9,6 +9,7 @@ from conftest import HOSTILE_ID, IMAGE, SCRIPT, TEST_IDS, components, joined, pa
 
 import influence
 from influence import METHODS
+from pages.shared.whatif_place import DEFAULT_STRONGEST
 
 
 @pytest.fixture(scope="session")
@@ -355,8 +356,8 @@ def test_a_wrong_prediction_leads_to_the_suspects_behind_it(open_page, tiny):
         id = page["id"].iloc[0]
         links = [link.proto for link in open_page("explore", show="all", id=id).main.get("page_link")]
         assert [link.label for link in links] == (["Suspects behind it", "What would fix this?"] if wrong else [])
-        for link in links:
-            assert parse_qs(link.query_string) == {"workspace": ["tiny"], "test": [id]}
+        for link, rest in zip(links, ({"test": [id]}, {"change": [f"opponents:{id}:{DEFAULT_STRONGEST}"]}), strict=False):
+            assert parse_qs(link.query_string) == {"workspace": ["tiny"], **rest}
 
 
 def test_cards_lead_to_review(open_page):
