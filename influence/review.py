@@ -127,6 +127,11 @@ class Reviews:
         with self.log.lock:
             return self._turn(reviewer, REDO, review_state.redo_target(self.log.store, reviewer.name))
 
+    def redoable(self, reviewer: Reviewer) -> Action | None:
+        """What `redo` would do again; None for nothing."""
+        target = review_state.redo_target(self.log.store, reviewer.name)
+        return None if target is None else self.action(target)
+
     def revoke(self, reviewer: Reviewer, action_id: int) -> Action:
         """Take back one action out of turn, such as a rule, whoever made it. Raises `QueryError` if it does not stand."""
         with self.log.lock:

@@ -87,7 +87,9 @@ class History(RuleBasedStateMachine):
 
     @rule(who=WHO)
     def redo(self, who: str) -> None:
+        offered = self.reviews.redoable(Reviewer(name=who))
         action = self.reviews.redo(Reviewer(name=who))
+        assert (offered and offered.id) == (action and action.id)
         if not self.undone[who]:
             assert action is None
         else:

@@ -55,6 +55,7 @@ def draw(mine: Desk, scopes: list[Chosen], *, key: str) -> Any:
                 help="One at a time, as a queue",
             )  # fmt: skip
             _undo(mine, key)
+            _redo(mine, key)
     if not mine.known and st.session_state.get(ASKED) == "name":
         reviewer.ask()
     asked = st.session_state.get(ASKED)
@@ -87,6 +88,24 @@ def _undo(mine: Desk, key: str) -> None:
             on_click=_take_back,
             args=(mine, latest[0]),
         )
+
+
+def _redo(mine: Desk, key: str) -> None:
+    undone = mine.reviews.redoable(mine.reviewer)
+    if undone is not None and len(undone.example_ids) > 1:
+        name = render.md(f"Redo {verdicts.of_action(undone)}", 60)
+        icon = ":material/redo:"
+        st.button(name, key=f"bulk_redo_{key}_{undone.id}", icon=icon, on_click=_do_again, args=(mine, undone))
+
+
+def _do_again(mine: Desk, action: Action) -> None:
+    with mine.reviews.log.lock:
+        expected = mine.reviews.redoable(mine.reviewer)
+        if expected is None or expected.id != action.id:  # another browser of theirs was quicker
+            desk.say("Not done again: something else has been decided since.", failed=True)
+            return
+        mine.reviews.redo(mine.reviewer)
+    desk.say(f"Done again: {verdicts.of_action(action)}")
 
 
 def _take_back(mine: Desk, action: Action) -> None:

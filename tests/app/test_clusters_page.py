@@ -99,8 +99,11 @@ def test_all_members_are_relabelled_together_undone_and_done_again(open_as, root
     assert action.origin["words"] == one.words
     button(app, "bulk_undo_cluster").click().run()
     assert decided(root) == {}
-    assert reviews_of(root).redo(ANN).id == action.id
+    assert "Taken back" in shown(app)
+    button(app, "bulk_redo_cluster").click().run()
     assert decided(root) == expected
+    assert reviews_of(root).recent(ANN, 1)[0].id == action.id
+    assert not [one for one in app.button if str(one.key).startswith("bulk_redo_")]
 
 
 def test_its_words_are_offered_for_masking(open_as, root, workspace):
