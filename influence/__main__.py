@@ -17,6 +17,7 @@ from influence import (
     commands_mislabels,
     commands_review,
     commands_whatif,
+    commands_words,
 )
 
 COMMANDS = (
@@ -24,6 +25,7 @@ COMMANDS = (
     commands_check,
     commands_explain,
     commands_mislabels,
+    commands_words,
     commands_review,
     commands_evaluate,
     commands_whatif,

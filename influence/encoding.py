@@ -137,16 +137,20 @@ def _concatenate(examples: list[_Example]) -> Encoding:
 
 def common_tokens(tokenizer: "PreTrainedTokenizerFast", size: int) -> BoolArray:
     """Which token ids are stop words, punctuation, white space or special tokens, shape (size,)."""
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
     common_V = np.zeros(size, dtype=np.bool_)
     for token, index in tokenizer.get_vocab().items():
         if index < size:
             # What the token stands for: byte-level vocabularies spell it in letters of their own.
-            bare = tokenizer.convert_tokens_to_string([token]).strip(" \u2581").lower()
-            common_V[index] = bare in ENGLISH_STOP_WORDS or not any(map(_says_something, bare))
+            common_V[index] = is_common(tokenizer.convert_tokens_to_string([token]).strip(" \u2581"))
     common_V[[index for index in tokenizer.all_special_ids if index < size]] = True
     return common_V
+
+
+def is_common(word: str) -> bool:
+    """Whether a word is a stop word (English), punctuation or white space."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return word.lower() in ENGLISH_STOP_WORDS or not any(map(_says_something, word))
 
 
 def _says_something(character: str) -> bool:

@@ -22,6 +22,7 @@ from influence.methods import DEFAULT_METHOD, SpecialTokens
 from influence.mislabels import has_suspects, suspects
 from influence.review import read_reviews
 from influence.review_log import has_reviews
+from influence.wordinfluence import COMMON, TOKEN, MistakeFilter, words
 
 
 class Workspace(stored.Workspace):
@@ -163,6 +164,25 @@ class Workspace(stored.Workspace):
         found = clusters(self, threshold=threshold, min_size=min_size)
         names = ["number", "words", "size", "height", "labels", "predictions", "suggestions", "train_ids"]
         return pd.DataFrame([{name: getattr(one, name) for name in names} for one in found], columns=names)
+
+    def words(
+        self, *, label: str | None = None, predicted: str | None = None, common: bool = False, top: int | None = None
+    ) -> pd.DataFrame:
+        """The words that carry the most negative influence over the wrong test predictions, the most negative first.
+
+        `label` (given) and `predicted` choose the mistakes; `common` keeps stop words and punctuation. Columns word, against
+        (<= 0) and support (>= 0): sums over the stored 100 opponents and proponents of each mistake; score, their sum; and
+        mistakes and examples, how many it acts against and through. `frame.attrs["special_tokens"]` gives the same for start
+        and end tokens. Raises `QueryError` for an unknown label or a top below 1.
+        """
+        if top is not None and top < 1:
+            raise QueryError(f"top={top}: must be 1 or more")
+        found = words(self, MistakeFilter(label=label, predicted=predicted))
+        names = ["word", "against", "support", "score", "mistakes", "examples"]
+        frame = found[~found["kind"].isin([TOKEN] if common else [TOKEN, COMMON])][names].reset_index(drop=True)
+        frame = frame if top is None else frame.head(top)
+        frame.attrs["special_tokens"] = found[found["kind"] == TOKEN][names].to_dict("records")
+        return frame
 
     def fixes(self, *, policy: str = "majority", reviewers: Collection[str] | None = None) -> pd.DataFrame:
         """The reviewers' decisions as a fix list, one row a fix, its columns those that `export` writes; at first none."""

@@ -31,6 +31,7 @@ FLOORS = [
     *("results", "stages", "build", "estimates", "demo", "explanation", "explain", "effects"),
     *("derived", "dendrogram", "heldout", "modelsignals", "wordsignals", "suspicion", "suspect_rows", "suspect_store"),
     *("cluster_store", "clusterwords", "crossvalidation", "mislabels", "suspecting", "clusters", "clustering"),
+    *("wordinfluence_store", "wordinfluence"),
     *("cancellation_store", "cancellation"),
     *("events", "journal", "review_store", "queue_store", "review_log", "review_state"),
     *("corpus", "deciding", "rule_store", "review", "bulk", "queues", "rules", "agreement"),
@@ -59,14 +60,14 @@ FLOORS = [
     "frames",
     "__init__",
     *("commands_build", "commands_explain", "commands_mislabels", "commands_review", "commands_evaluate", "commands_whatif"),
-    *("commands_check", "commands_manage"),
+    *("commands_words", "commands_check", "commands_manage"),
     "__main__",
 ]
 
 PRINTING = {
     "__main__",
     *("commands_build", "commands_explain", "commands_mislabels", "commands_review", "commands_evaluate", "commands_whatif"),
-    *("commands_check", "commands_manage"),
+    *("commands_words", "commands_check", "commands_manage"),
 }
 LONGEST_MODULE, LONGEST_FUNCTION = 300, 45
 
