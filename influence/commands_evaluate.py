@@ -69,11 +69,10 @@ def _as_json(found: Evaluation) -> dict[str, Any]:
 
 def _as_text(found: Evaluation) -> str:
     settings = found.settings
-    lines = [
-        f"{settings['test_points']} test examples, {settings['retrains']} retrainings, k = {', '.join(map(str, settings['ks']))}"
-    ]
-    for measure, unit in (("probability", "of the true label"), ("margin", "logit margin in nats")):
-        lines.append(f"\nAUC-DEL, {measure} {unit}: mean [95 % interval over test examples]")
+    ks = ", ".join(map(str, settings["ks"]))
+    lines = [f"{settings['test_points']} test examples, retrainings of each removal: {settings['retrains']}, k = {ks}"]
+    for measure, unit in (("probability", "probability of the true label"), ("margin", "logit margin in nats")):
+        lines.append(f"\nAUC-DEL, {unit}: mean [95 % interval over test examples]")
         lines.append(f"  {'method':<20}{'proponents removed (DEL+)':>34}{'opponents removed (DEL-)':>34}")
         here = found.areas[found.areas["measure"] == measure]
         for method in settings["methods"]:
