@@ -2,11 +2,11 @@
 //
 // data: stamp (which explanation this is), pinned (a card's id, or ""), review (an address that an id completes), query {title, sides, ends, sums},
 //       columns [{title, detail, empty, cards [{id, rank, score, bar, label, says, ends, sides, special, cut, matches}]}]
-// sides: a list of texts, each a list of pieces [text, word, kind]; word -1 is not lit; kind 0 shown, 1 folded, 2 never read
+// sides: a list of texts, each a list of pieces [text, word, kind]; word -1 is not lit; kind 0 shown, 1 folded, 2 never read, 3 both
 // matches: [test word, training word, score]; sums: {test word: score over the shown cards}
 
 const states = new WeakMap();
-const FOLDED = 1, UNREAD = 2;
+const FOLDED = 1, UNREAD = 2, FOLDED_UNREAD = 3;
 const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -19,7 +19,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
   state.pinned = data.pinned;
   for (const card of state.cards) card.element.classList.toggle("pinned", card.id === data.pinned);
-  for (const card of state.cards) card.element.setAttribute("aria-pressed", String(card.id === data.pinned));
+  for (const card of state.cards) card.button.setAttribute("aria-pressed", String(card.id === data.pinned));
   light(state, null);
 }
 
@@ -45,8 +45,8 @@ function build(state, data, root) {
     head.append(ends);
   }
   head.append((state.caption = make("span", "caption")));
-  query.append(head, texts(data.query, state.query));
-  if (data.query.cut) query.append(make("p", "note", "Grey: cut off, the model never read it."));
+  query.append(head, reachable(texts(data.query, state.query)));
+  if (data.query.cut) query.append(make("p", "note", "Struck out: cut off, the model never read it."));
   for (const [word, marks] of state.query) {
     for (const mark of marks) {
       mark.onmouseenter = () => link(state, word);
@@ -56,6 +56,12 @@ function build(state, data, root) {
   const columns = make("div", "columns");
   for (const column of data.columns) columns.append(makeColumn(state, column));
   root.append(query, legend(), columns);
+}
+
+// What scrolls can be scrolled by keyboard, too.
+function reachable(box) {
+  requestAnimationFrame(() => box.scrollHeight > box.clientHeight + 1 && (box.tabIndex = 0));
+  return box;
 }
 
 function legend() {
@@ -81,14 +87,15 @@ function makeCard(state, card, kind) {
   const element = make("article", `card ${kind}`);
   const entry = { id: card.id, rank: card.rank, kind, element, marks: new Map(), matches: card.matches, totals: new Map() };
   for (const [test, , score] of card.matches) entry.totals.set(test, (entry.totals.get(test) ?? 0) + score);
-  element.tabIndex = 0;
-  element.setAttribute("role", "button");
   const head = make("header");
   const bar = make("span", "bar");
   const fill = make("i");
   fill.style.width = `${Math.max(1, card.bar * 100)}%`;
   bar.append(fill);
-  head.append(make("span", "rank", String(card.rank)), make("b", "score", card.score), bar, make("span", "id", card.id));
+  entry.button = make("button", "choose");
+  entry.button.append(make("span", "rank", String(card.rank)), make("b", "score", card.score));
+  entry.button.title = `${kind === "plus" ? "Proponent" : "Opponent"} ${card.rank}: its words and checkpoints`;
+  head.append(entry.button, bar, make("span", "id", card.id));
   head.lastChild.title = card.id;
   const labels = make("div", "labels");
   labels.append(make("span", "label", card.label));
@@ -96,7 +103,7 @@ function makeCard(state, card, kind) {
   if (card.special) labels.append(makeEnds(card, entry.marks));
   element.append(head, labels, texts(card, entry.marks));
   shade(entry.marks, trainTotals(card.matches), card.matches);
-  if (card.cut) element.append(make("p", "note", "Grey: cut off, the model never read it."));
+  if (card.cut) element.append(make("p", "note", "Struck out: cut off, the model never read it."));
   if (element.querySelector(".folded")) element.append(unfold(element));
   head.append(reviewLink(state.review + encodeURIComponent(card.id)));
   listen(state, entry);
@@ -143,17 +150,12 @@ function listen(state, entry) {
   let down = null;
   element.onmouseenter = () => light(state, entry);
   element.onmouseleave = () => light(state, null);
-  element.onfocus = () => light(state, entry);
-  element.onblur = () => light(state, null);
+  element.addEventListener("focusin", () => light(state, entry));
+  element.addEventListener("focusout", () => light(state, null));
   element.onmousedown = (event) => (down = [event.clientX, event.clientY]);
   element.onclick = (event) => {
     // A drag that selects text is not a choice.
-    if (down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 4) return;
-    choose(state, entry);
-  };
-  element.onkeydown = (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
+    if (event.detail && down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 4) return;
     choose(state, entry);
   };
   for (const [word, marks] of entry.marks) {
@@ -212,6 +214,7 @@ function texts({ sides }, marks) {
   const box = make("div", "texts");
   sides.forEach((pieces, side) => {
     const line = make("p", "text");
+    line.dir = "auto"; // from the text's own letters: Hebrew and Arabic read from the right
     if (sides.length > 1) line.append(make("span", "side", side === 0 ? "1" : "2"));
     for (const [text, word, kind] of pieces) append(line, text, word, kind, marks);
     box.append(line);
@@ -225,8 +228,8 @@ function append(line, text, word, kind, marks) {
     mark.dataset.word = word;
     marks.set(word, [...(marks.get(word) ?? []), mark]);
     line.append(mark);
-  } else if (kind === FOLDED) {
-    line.append(make("span", "dots", " … "), make("span", "folded", text));
+  } else if (kind === FOLDED || kind === FOLDED_UNREAD) {
+    line.append(make("span", "dots", " … "), make("span", kind === FOLDED ? "folded" : "folded unread", text));
   } else if (kind === UNREAD) {
     line.append(make("span", "unread", text));
   } else {

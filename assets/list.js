@@ -3,6 +3,7 @@
 // data: stamp, query (the searched text), rows [{id, href, text, pair, label, predicted, confidence, percent, wrong}]
 
 const states = new WeakMap();
+const AFTER = 120, BEFORE = 50; // characters
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const state = states.get(parentElement) ?? {};
@@ -48,9 +49,15 @@ function makeRow(state, row, query) {
 
 function highlighted(text, query) {
   const line = make("span", "text");
+  line.dir = "auto"; // from the text's own letters: Hebrew and Arabic read from the right
   const found = query ? new RegExp(query.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&"), "gi") : null;
-  let at = 0;
+  // Two lines are shown: where the first match is far into the text, they begin shortly before it.
+  const first = found ? text.search(found) : -1;
+  let at = first > AFTER ? Math.max(text.lastIndexOf(" ", first - BEFORE) + 1, first - 2 * BEFORE) : 0;
+  if (/[\udc00-\udfff]/.test(text[at] ?? "")) at += 1; // not inside a character
+  if (at) line.append(make("span", "dots", "… "));
   for (const match of found ? text.matchAll(found) : []) {
+    if (match.index < at) continue;
     line.append(document.createTextNode(text.slice(at, match.index)), make("mark", "", match[0]));
     at = match.index + match[0].length;
   }

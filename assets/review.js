@@ -1,11 +1,11 @@
 // The parts of the Review page that show texts. Every text of a data file goes through textContent, never through HTML.
 //
 // data.part says which: item (the example itself), evidence (why it is suspected, and cards), strip (the last decisions).
-// sides: a list of texts, each a list of pieces [text, word, kind]; word -1 is not lit; kind 0 shown, 1 folded, 2 never read
+// sides: a list of texts, each a list of pieces [text, word, kind]; word -1 is not lit; kind 0 shown, 1 folded, 2 never read, 3 both
 // sums: {word: score}, above 0 for the label, below 0 against it
 
 const states = new WeakMap();
-const FOLDED = 1, UNREAD = 2, READING = 250; // ms
+const FOLDED = 1, UNREAD = 2, FOLDED_UNREAD = 3, READING = 250; // ms
 const DRAW = { item: drawItem, evidence: drawEvidence, strip: drawStrip };
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -76,9 +76,15 @@ function drawItem(data, state) {
   box.className = data.picked ? "texts whole picking" : "texts whole";
   shade(marks, data.sums);
   if (data.picked) letPick(marks, new Set(data.picked), state);
-  const parts = [head, box];
-  if (data.cut) parts.push(make("p", "quiet", "Grey: cut off, the model never read it."));
+  const parts = [head, reachable(box)];
+  if (data.cut) parts.push(make("p", "quiet", "Struck out: cut off, the model never read it."));
   return [...parts, ...said(data)];
+}
+
+// What scrolls can be scrolled by keyboard, too.
+function reachable(box) {
+  requestAnimationFrame(() => box.scrollHeight > box.clientHeight + 1 && (box.tabIndex = 0));
+  return box;
 }
 
 function letPick(marks, picked, state) {
@@ -201,6 +207,7 @@ function texts(sides, marks) {
   const box = make("div", "texts");
   sides.forEach((pieces, side) => {
     const paragraph = make("p", "text");
+    paragraph.dir = "auto"; // from the text's own letters: Hebrew and Arabic read from the right
     if (sides.length > 1) paragraph.append(make("span", "side", side === 0 ? "1" : "2"));
     for (const [text, word, kind] of pieces) append(paragraph, text, word, kind, marks);
     box.append(paragraph);
@@ -213,8 +220,8 @@ function append(paragraph, text, word, kind, marks) {
     const mark = make("mark", "", text);
     marks.set(word, [...(marks.get(word) ?? []), mark]);
     paragraph.append(mark);
-  } else if (kind === FOLDED) {
-    paragraph.append(make("span", "dots", " … "), make("span", "folded", text));
+  } else if (kind === FOLDED || kind === FOLDED_UNREAD) {
+    paragraph.append(make("span", "dots", " … "), make("span", kind === FOLDED ? "folded" : "folded unread", text));
   } else {
     paragraph.append(kind === UNREAD ? make("span", "unread", text) : document.createTextNode(text));
   }

@@ -7,7 +7,7 @@
 //      state, signals [{name, value, bar, about}], links [[text, href]]
 
 const states = new WeakMap();
-const FOLDED = 1, UNREAD = 2;
+const FOLDED = 1, UNREAD = 2, FOLDED_UNREAD = 3;
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const state = states.get(parentElement) ?? {};
@@ -108,6 +108,7 @@ function makeTexts(row, query) {
   const marks = new Map();
   row.sides.forEach((pieces, side) => {
     const paragraph = make("p", "text");
+    paragraph.dir = "auto"; // from the text's own letters: Hebrew and Arabic read from the right
     if (row.sides.length > 1) paragraph.append(make("span", "side", side === 0 ? "1" : "2"));
     for (const [text, word, kind] of pieces) append(paragraph, text, word, kind, marks, query);
     box.append(paragraph);
@@ -121,8 +122,8 @@ function append(paragraph, text, word, kind, marks, query) {
     const mark = make("mark", "", text);
     marks.set(word, [...(marks.get(word) ?? []), mark]);
     paragraph.append(mark);
-  } else if (kind === FOLDED) {
-    paragraph.append(make("span", "dots", " … "), make("span", "folded", text));
+  } else if (kind === FOLDED || kind === FOLDED_UNREAD) {
+    paragraph.append(make("span", "dots", " … "), make("span", kind === FOLDED ? "folded" : "folded unread", text));
   } else if (kind === UNREAD) {
     paragraph.append(make("span", "unread", text));
   } else {

@@ -4,6 +4,7 @@ The component's JavaScript is ours and puts every text in place by `textContent`
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from influence import METHODS, Explanation, Influence, Sentence
 from pages.shared import numbers
 from pages.shared.render import ASSETS
 
-SHOWN, FOLDED, UNREAD = 0, 1, 2
+SHOWN, FOLDED, UNREAD, FOLDED_UNREAD = range(4)
 FOLD_FROM = 320  # characters of a text, from which what lies far from any lit word is folded away
 MARGIN = 70  # characters kept beside a lit word
 Piece = tuple[str, int, int]  # text, index of its word or -1, kind
@@ -144,7 +145,7 @@ def _texts(sentence: Sentence, lit: set[int]) -> dict[str, Any]:
             spans[word.side][index] = (word.start, word.end)
     cut = sentence.truncated
     pieces = [fold(pieces_of(text, spans[side], read_to=read_to[side] if cut else len(text))) for side, text in enumerate(sides)]
-    return {"sides": pieces, "ends": ends, "cut": any(piece[2] == UNREAD for side in pieces for piece in side)}
+    return {"sides": pieces, "ends": ends, "cut": any(piece[2] in (UNREAD, FOLDED_UNREAD) for side in pieces for piece in side)}
 
 
 def pieces_of(text: str, spans: Mapping[int, tuple[int, int]], *, read_to: int) -> list[Piece]:
@@ -173,14 +174,27 @@ def fold(pieces: list[Piece]) -> list[Piece]:
             folded.append((text, word, kind))
             continue
         first, last = _break_before(text, head), len(text) - _break_before(text[::-1], tail)
-        folded += [(text[:first], word, kind), (text[first:last], word, FOLDED), (text[last:], word, kind)]
+        folded += [
+            (text[:first], word, kind),
+            (text[first:last], word, FOLDED_UNREAD if kind == UNREAD else FOLDED),
+            (text[last:], word, kind),
+        ]
     return [piece for piece in folded if piece[0]]
 
 
 def _break_before(text: str, limit: int) -> int:
-    """The last space within `limit` characters, or `limit` itself where there is none."""
+    """The last space within `limit` characters; where there is none, about `limit`, between two signs and not inside one."""
     space = text.rfind(" ", 0, limit)
-    return space if space > 0 else limit
+    if space > 0:
+        return space
+    while 0 < limit < len(text) and (_is_joint(text[limit]) or _is_joint(text[limit - 1])):
+        limit -= 1
+    return limit
+
+
+def _is_joint(character: str) -> bool:
+    """Whether a character makes one sign with its neighbours: combining marks, joiners, skin tones, halves of a flag."""
+    return unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf", "Sk") or "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
 def _short(score: float) -> float:

@@ -280,7 +280,7 @@ def test_selecting_text_with_the_mouse_pins_nothing(page):
 def test_a_card_is_chosen_by_keyboard_and_unpinned_again(page):
     page.goto("/explore?show=all&id=test-3")
     wait_for_cards(page)
-    page.locator(".card").nth(2).focus()
+    page.locator(".card .choose").nth(2).focus()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("pin="))
     page.locator(".card.pinned").wait_for()

@@ -39,6 +39,24 @@ def test_short_texts_do_not_fold():
     assert all(kind == board.SHOWN for _, _, kind in board.fold(board.pieces_of(text, {3: (2, 7)}, read_to=len(text))))
 
 
+@pytest.mark.parametrize(
+    ("sign", "joined"),
+    [("👩\u200d🚀", "\u200d"), ("e\u0301", "\u0301"), ("👍🏽", "🏽"), ("न\u093f", "\u093f"), ("❤\ufe0f", "\ufe0f")],
+)
+def test_texts_without_spaces_fold_between_signs_and_not_inside_one(sign, joined):
+    for shift in range(4):
+        text = "x" * shift + sign * 400
+        middle = shift + 200 * len(sign)
+        pieces = board.fold(board.pieces_of(text, {0: (middle, middle + len(sign))}, read_to=len(text)))
+        assert {piece[2] for piece in pieces} == {board.SHOWN, board.FOLDED}
+        assert not any(piece[0].startswith(joined) or piece[0].endswith("\u200d") for piece in pieces)
+
+
+def test_what_was_cut_off_stays_marked_where_it_is_folded():
+    pieces = board.fold(board.pieces_of("read " + "and not this " * 60, {0: (0, 4)}, read_to=4))
+    assert [kind for _, _, kind in pieces] == [board.SHOWN, board.UNREAD, board.FOLDED_UNREAD]
+
+
 def test_what_was_cut_off_is_marked():
     assert board.pieces_of("read this, not that", {0: (0, 4)}, read_to=9) == [
         ("read", 0, board.SHOWN),

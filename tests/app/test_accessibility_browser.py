@@ -1,0 +1,139 @@
+"""axe-core on every page in both themes: no serious or critical violation of ours."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from conftest import ROOT, serve, stop
+
+import influence
+from influence.events import Reviewer
+from influence.queues import Queues
+from influence.review import Reviews
+from influence.review_log import ReviewLog
+from pages.shared.shell import PAGES
+
+PATIENCE = 60_000  # ms; what is asked here is not how fast a page is
+
+# What each page is opened with, and what is there once it has been drawn. QUEUE and EXAMPLE are filled in by the test.
+OPENED = {
+    "home": ("", ".js-plotly-plot .textpoint"),
+    "home of no workspace": ("?workspace=none", ".wt-state"),
+    "explore": ("explore?show=all&q=good", ".row"),
+    "explore, no rows": ("explore?show=all&q=zzzz", "[data-testid=stMain] .wt-hint"),
+    "explore, a sentence": ("explore?show=all&id=test-1", ".card"),
+    "explore, a pair": ("explore?show=all&id=test-3&pin=train-21", ".st-key-wt-pinned .js-plotly-plot"),
+    "explore, two methods": ("explore?show=all&id=test-3&versus=tracin-last", ".row"),
+    "explore, a text": ("explore?own=1&text=a+good+film", ".card"),
+    "words": ("words", ".word, .row"),
+    "words, one": ("words?word=bad", ".row"),
+    "suspects": ("suspects?show=all", ".row"),
+    "clusters": ("clusters?size=2", "button.name"),
+    "review, queues": ("review", "[data-testid=stMain] .wt-progress"),
+    "review": ("review?queue=QUEUE", ".whole"),
+    "review, one example": ("review?id=EXAMPLE", ".whole"),
+    "fix_list": ("fix_list", ".row"),
+    "fix_list, rules": ("fix_list?part=rules", "[data-testid=stMain] button"),
+    "fix_list, agreement": ("fix_list?part=agreement", "[data-testid=stMain] .wt-hint"),
+    "fix_list, log": ("fix_list?part=log", "[data-testid=stMain] .wt-hint"),
+    "what_if": ("what_if", ".wt-hint"),
+    "evidence": ("evidence", ".wt-hint"),
+    "data_and_runs": ("data_and_runs", ".wt-step, .wt-hint"),
+    "data_and_runs, runs": ("data_and_runs?part=runs", ".wt-hint"),
+    "data_and_runs, workspaces": ("data_and_runs?part=workspaces", ".wt-hint"),
+    "data_and_runs, compare": ("data_and_runs?part=compare", ".wt-hint"),
+}
+
+# Streamlit's own, which no page can help: rule, what the element's selector or markup holds, why it stays.
+STREAMLITS: list[tuple[str, str, str]] = []
+
+AXE = """() => axe.run(document, {resultTypes: ["violations"]}).then((found) => found.violations
+    .filter((one) => ["serious", "critical"].includes(one.impact))
+    .flatMap((one) => one.nodes.map((node) => [one.id, node.target.flat().join(" "), node.html, node.failureSummary])))"""
+
+
+@pytest.fixture(scope="module")
+def script() -> str:
+    """axe-core, as a package of the registry ships it."""
+    package = pytest.importorskip("axe_playwright_python")
+    return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def served(judged_workspaces: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
+    """A server on a workspace with a queue and two decisions, and what to fill into addresses."""
+    root = tmp_path_factory.mktemp("accessible")
+    shutil.copytree(judged_workspaces / "tiny", root / "tiny")
+    ann = Reviewer(name="Ann")
+    workspace = influence.open_workspace(root / "tiny")
+    reviews = Reviews(workspace, ReviewLog(workspace.path))
+    ids = list(reviews.corpus.examples)
+    queue = Queues(reviews).create(ann, "all of them", ids).id
+    reviews.decide(ann, ids[0], "remove", queue=queue)
+    reviews.decide(ann, ids[1], "keep", queue=queue)
+    reviews.close()
+    workspace.close()
+    process, address = serve(root)
+    yield address, {"QUEUE": queue, "EXAMPLE": quote(ids[2])}
+    stop(process)
+
+
+@pytest.fixture(scope="module", params=["light", "dark"])
+def context(request: Any, browser: Any, served: tuple[str, dict[str, str]]) -> Iterator[Any]:
+    """A browser profile of one theme whose pages let the test's own script in."""
+    opened = browser.new_context(
+        viewport={"width": 1440, "height": 900}, base_url=served[0], color_scheme=request.param, bypass_csp=True
+    )
+    opened.add_cookies([{"name": "wordtrace_reviewer", "value": "Ann", "domain": "127.0.0.1", "path": "/"}])
+    yield opened
+    opened.close()
+
+
+def violations(page: Any, script: str) -> list[tuple[str, str, str, str]]:
+    """Serious and critical violations on a page: rule, selector, markup, what is the matter."""
+    page.evaluate(script)
+    return [tuple(found) for found in page.evaluate(AXE)]
+
+
+def drawn(page: Any, selector: str) -> None:
+    """Waits until a page has been drawn and nothing moves on it."""
+    page.locator(selector).first.wait_for()
+    page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
+    page.wait_for_function("() => !document.querySelector('[data-stale=true]')")
+    page.wait_for_timeout(400)  # for transitions to end: a colour half faded in is no colour of ours
+
+
+def is_streamlits(found: tuple[str, str, str, str]) -> bool:
+    rule, selector, markup, _ = found
+    return any(rule == known and (part in selector or part in markup) for known, part, _ in STREAMLITS)
+
+
+def test_every_page_of_the_sidebar_is_opened():
+    assert {re.sub(",.*| of no workspace", "", name) for name in OPENED} == set(PAGES)
+    assert all((ROOT / page.file).is_file() for page in PAGES.values())
+
+
+@pytest.mark.parametrize("name", OPENED)
+def test_no_serious_violation_of_ours(context, script, served, name):
+    address, selector = OPENED[name]
+    for word, value in served[1].items():
+        address = address.replace(word, value)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(f"/{address}")
+    drawn(page, selector)
+    found = violations(page, script)
+    page.close()
+    ours = [one for one in found if not is_streamlits(one)]
+    assert not ours, "\n".join(f"{rule}: {where}\n  {markup[:200]}\n  {why}" for rule, where, markup, why in ours)
+
+
+def test_axe_finds_what_is_wrong(context, script):
+    page = context.new_page()
+    page.set_content("<html lang=en><title>t</title><main><button></button><p style='color:#ccc'>grey</p></main></html>")
+    assert {rule for rule, *_ in violations(page, script)} >= {"button-name", "color-contrast"}
+    page.close()
