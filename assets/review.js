@@ -118,9 +118,21 @@ function drawEvidence(data) {
   const parts = [];
   if (data.reason) parts.push(make("p", "reason", data.reason));
   if (data.signals.length) parts.push(signals(data.signals));
-  for (const group of data.groups) if (group.cards.length) parts.push(makeGroup(group));
+  const groups = data.groups.filter((group) => group.cards.length);
+  if (groups.length) parts.push(legend(), ...groups.map(makeGroup));
   if (!parts.length) parts.push(make("p", "quiet", "No other example shares a word with this one."));
   return parts;
+}
+
+// What the lines under words say, for those who see no colours, too.
+function legend() {
+  const line = make("p", "legend");
+  for (const [kind, name] of [["plus", "+ solid line"], ["minus", "− dotted line"]]) {
+    const mark = make("mark", kind, name);
+    mark.style.setProperty("--a", 0.5);
+    line.append(mark, kind === "plus" ? " above 0, " : " below 0; the stronger the shade, the larger the word's part of the score.");
+  }
+  return line;
 }
 
 function signals(all) {

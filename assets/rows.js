@@ -16,7 +16,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (state.stamp !== data.stamp) {
     state.stamp = data.stamp;
     state.boxes = new Map();
-    parentElement.querySelector(".rows").replaceChildren(...data.rows.map((row) => makeRow(state, row, data)));
+    const lit = data.rows.some((row) => Object.values(row.sums ?? {}).some((score) => score !== 0));
+    const lines = data.rows.map((row) => makeRow(state, row, data));
+    parentElement.querySelector(".rows").replaceChildren(...(lit ? [legend()] : []), ...lines);
   }
   const chosen = new Set(data.chosen);
   for (const [id, box] of state.boxes) {
@@ -52,6 +54,17 @@ function makeRow(state, row, data) {
   element.append(body);
   if (row.signals?.length) element.append(makeSignals(row.signals));
   return element;
+}
+
+// What the lines under words say, for those who see no colours, too.
+function legend() {
+  const line = make("p", "legend");
+  for (const [kind, name] of [["plus", "+ solid line"], ["minus", "− dotted line"]]) {
+    const mark = make("mark", kind, name);
+    mark.style.setProperty("--a", 0.5);
+    line.append(mark, kind === "plus" ? " above 0, " : " below 0; the stronger the shade, the larger the word's part of the score.");
+  }
+  return line;
 }
 
 function makeBox(state, row) {

@@ -187,11 +187,12 @@ def _finished(mine: Desk, place: ReviewPlace, progress: Progress | None) -> None
         text = f"The last {waiting} are on other reviewers' screens; what they skip comes back to you."
     else:
         text = "Every example of this queue is decided, flagged or skipped by you, or decided by the others."
-    render.state_text("Nothing left for you here", text)
     actions = mine.reviews.recent(mine.reviewer, RECENT)
-    if progress and progress.seconds:
-        render.hint(f"You took {numbers.duration(progress.seconds)} an example.")
-    with st.container(horizontal=True):
-        case_buttons.undo(mine, place, "", actions[:1], off=False)
-        _to_queues(mine)
+    with st.container(key="wt-gate"):
+        render.state_text("Nothing left for you here", text)
+        if progress and progress.seconds:
+            render.hint(f"You took {numbers.duration(progress.seconds)} an example.")
+        with st.container(horizontal=True):
+            case_buttons.undo(mine, place, "", actions[:1], off=False)
+            _to_queues(mine)
     _strip(mine, place, actions)

@@ -19,10 +19,11 @@ def draw(mine: Desk, place: FixPlace) -> None:
     """The whole part."""
     found = fix_list(mine.reviews, policy=place.policy)
     if not (found.fixes or found.conflicts or found.unmatched or found.settled):
-        render.state_text(
-            "No decisions yet", "Decide some examples in Review, apply a rule, or act on a cluster; they gather here."
-        )
-        shell.link("review", "Review", workspace=place.workspace)
+        with st.container(key="wt-gate"):
+            render.state_text(
+                "No decisions yet", "Decide some examples in Review, apply a rule, or act on a cluster; they gather here."
+            )
+            shell.link("review", "Review", workspace=place.workspace)
         return
     with st.container(key="wt-split-changes"):
         left, right = st.columns([1.6, 1], gap="large")

@@ -1,4 +1,4 @@
-"""Home's lines about the training labels: where the reviewer stopped, what is in doubt, what has been decided."""
+"""Home's lines about the training labels: what is in doubt, what has been decided, and where the reviewer stopped."""
 
 import influence
 from influence.queues import Queues
@@ -12,8 +12,6 @@ def draw(workspace: influence.Workspace) -> None:
     """Links that lead on, those that fit."""
     name = workspace.name
     reviews = _reviews(workspace)
-    if reviews is not None:
-        _where_it_stopped(reviews, name)
     if suspicions.known(workspace):
         count = len(suspicions.ranked_ids(workspace))
         shell.link("suspects", f"{count:,} training examples whose label is in doubt", workspace=name)
@@ -31,15 +29,15 @@ def _reviews(workspace: influence.Workspace) -> Reviews | None:
         return None
 
 
-def _where_it_stopped(reviews: Reviews, workspace: str) -> None:
-    """The queue that the reviewer worked last and that has something left for them."""
-    who, queues = reviewer.known(), Queues(reviews)
-    if who is None:
-        return
+def stopped(workspace: influence.Workspace) -> tuple[str, str] | None:
+    """The queue that the reviewer worked last and that has something left for them: a line for a label, and its id."""
+    reviews, who = _reviews(workspace), reviewer.known()
+    if reviews is None or who is None:
+        return None
+    queues = Queues(reviews)
     worked = dict.fromkeys(action.queue for action in reviews.recent(who, 50) if action.queue)
     still_open = {queue.id: queue for queue in queues.all()}
     for id in worked:
         if id in still_open and (left := queues.progress(id, who).left):
-            text = f"Continue where you stopped: {md(still_open[id].name, 60)}, {left:,} left"
-            shell.link("review", text, workspace=workspace, queue=id)
-            return
+            return f"Continue where you stopped: {md(still_open[id].name, 60)}, {left:,} left", id
+    return None

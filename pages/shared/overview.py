@@ -14,12 +14,17 @@ WIDE = 12  # labels, from which the matrix takes the whole width
 MANY = 25  # labels, from which the matrix shows the most confused ones first
 TOP_CONFUSIONS = 8
 MATRIX = "home_confusion"
+ABOUT = (
+    "Why did the model say that? Pick a prediction: Wordtrace shows the training examples that taught it, and the words that "
+    "carried the lesson, so that you find wrong labels and put them right."
+)
 
 
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
     info, counts = workspace.info, answers.confusion(workspace)
     render.title(workspace.name)
+    render.lead(ABOUT)
     render.hint(f"Built {numbers.moment(info.built_at)} in {numbers.duration(info.seconds)}, {numbers.size(info.bytes)} on disk")
     _figures(info, counts)
     with st.container(key="wt-split-home"):
@@ -96,13 +101,18 @@ def most_confused(counts: Any, labels: list[str]) -> list[str]:
 
 
 def _next(workspace: influence.Workspace, counts: Any) -> None:
-    render.heading("Where to go next")
     wrong = _wrong(counts)
     name = workspace.name
-    if wrong:
-        shell.link("explore", f"{wrong:,} wrong test predictions: what taught the model that?", workspace=name)
-    else:
-        shell.link("explore", "No wrong test prediction: look at the right ones", workspace=name, show="right")
+    stopped = continue_review.stopped(workspace)
+    render.heading("Where to go next" if stopped else "Begin here")
+    with st.container(key="wt-first"):
+        if stopped:
+            text, queue = stopped
+            shell.link("review", text, workspace=name, queue=queue)
+        else:
+            _predictions(name, wrong)
+    if stopped:
+        _predictions(name, wrong)
     shell.link("explore", "Try a text of your own", workspace=name, icon=":material/edit:", own="1")
     continue_review.draw(workspace)
     pairs = [
@@ -116,6 +126,13 @@ def _next(workspace: influence.Workspace, counts: Any) -> None:
         for count, given, predicted in sorted(pairs, key=lambda pair: -pair[0])[:TOP_CONFUSIONS]:
             text = f"{count} × {md(given, 40)} taken for {md(predicted, 40)}"
             shell.link("explore", text, workspace=name, icon=":material/arrow_forward:", label=given, predicted=predicted)
+
+
+def _predictions(workspace: str, wrong: int) -> None:
+    if wrong:
+        shell.link("explore", f"{wrong:,} wrong test predictions: what taught the model that?", workspace=workspace)
+    else:
+        shell.link("explore", "No wrong test prediction: look at the right ones", workspace=workspace, show="right")
 
 
 def _learning(info: WorkspaceInfo) -> None:

@@ -45,6 +45,11 @@ def title(text: str) -> None:
     st.html(f'<h1 class="wt-title">{html.escape(text)}</h1>')
 
 
+def lead(text: str) -> None:
+    """What a page is for, in a sentence or two."""
+    st.html(f'<p class="wt-lead">{html.escape(text)}</p>')
+
+
 def figure(name: str, value: str, detail: str) -> None:
     """One number of a page's head, with its name above and a remark below."""
     cells = f"<span>{html.escape(name)}</span><b>{html.escape(value)}</b><span>{html.escape(detail)}</span>"

@@ -40,9 +40,10 @@ def _page(mine: Desk) -> None:
     with st.container(key="wt-title"):
         render.title("What-if")
     if mine.workspace.info.settings.get("training") is None:
-        render.state_text(
-            "This workspace cannot be retrained", "Its checkpoints were imported, so how they were trained is not known."
-        )
+        with st.container(key="wt-gate"):
+            render.state_text(
+                "This workspace cannot be retrained", "Its checkpoints were imported, so how they were trained is not known."
+            )
         return
     message, failed = desk.said()
     if message:

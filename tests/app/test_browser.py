@@ -329,3 +329,31 @@ def test_a_long_text_unfolds(page):
     assert text.endswith("before this end")
     assert "🎬 with a second line\nand a tab\there" in text
     assert page.locator(".query .unread").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "direction"),
+    [
+        ("فيلم رائع good 👩\u200d🚀🎬 film مرحبا", "rtl"),
+        ("סרט good טוב film", "rtl"),
+        ("👍🏽🇫🇷 cafe\u0301 good 映画 film 🎬", "ltr"),
+    ],
+)
+def test_words_are_lit_where_they_stand_in_any_script(page, text, direction):
+    page.goto(f"/explore?own=1&text={quote(text)}")
+    wait_for_cards(page)
+    assert texts(page, ".query .text") == [text]
+    lit = {mark.text_content() for mark in page.locator(".query .text mark.plus, .query .text mark.minus").all()}
+    assert {"good", "film"} <= lit
+    assert lit <= set(text.split())
+    assert page.locator(".query .text").evaluate("line => getComputedStyle(line).direction") == direction
+
+
+def test_a_match_far_into_a_text_is_in_its_two_lines(page):
+    page.goto(f"/explore?show=all&q={quote('before this end')}")
+    found = page.locator(".row mark", has_text="before this end")
+    found.wait_for()
+    line = page.locator(".row .text").first
+    assert line.text_content().startswith("… ")
+    box, mark = line.bounding_box(), found.bounding_box()
+    assert mark["y"] + mark["height"] <= box["y"] + box["height"] + 1
