@@ -16,7 +16,14 @@ from pages.shared.queue_choice import Source, make_queue
 
 ASKED = "wt_bulk_asked"
 SUGGESTION = "suggestion"
-DO = {SUGGESTION: "Accept suggestions", "relabel": "Relabel to…", "keep": "Keep", "remove": "Remove", "mask": "Mask words…"}
+DO = {
+    SUGGESTION: "Accept suggestions",
+    "relabel": "Relabel to…",
+    "keep": "Keep",
+    "remove": "Remove",
+    "mask": "Mask words…",
+    "flag": "Flag",
+}
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Chosen:
     suggested: Callable[[list[str]], dict[str, str]] | None = None
     evidence: Callable[[list[str]], dict[str, Evidence]] | None = None
     words: tuple[str, ...] = ()  # offered for masking
+    masked: tuple[str, ...] = ()  # of these, picked from the start
 
 
 def with_words(scope: Chosen, words: tuple[str, ...]) -> Chosen:
@@ -176,8 +184,8 @@ def _spelt(mine: Desk, scope: Chosen, kind: str, ids: list[str]) -> Bulk | None:
         return None if label is None else Bulk(tuple(ids), "relabel", new_label=label)
     if kind == "mask":
         words = st.multiselect(
-            "Words", list(scope.words), key="bulk_words", accept_new_options=True, placeholder="type a word and press Enter",
-            help="Examples that lack one of them are left as they are",
+            "Words", list(scope.words), default=list(scope.masked), key="bulk_words", accept_new_options=True,
+            placeholder="type a word and press Enter", help="Examples that lack one of them are left as they are",
         )  # fmt: skip
         return Bulk(tuple(ids), "mask", words=tuple(words)) if words else None
     return Bulk(tuple(ids), kind)
@@ -188,7 +196,7 @@ def _verb(bulk: Bulk, kind: str) -> str:
         return "Accept the suggestion for"
     if bulk.kind == "relabel":
         return f"Relabel to {bulk.new_label}:"
-    return {"keep": "Keep", "remove": "Remove", "mask": "Mask words in"}[bulk.kind]
+    return {"keep": "Keep", "remove": "Remove", "mask": "Mask words in", "flag": "Flag"}[bulk.kind]
 
 
 def _remarks(found: BulkPreview) -> list[str]:

@@ -33,4 +33,4 @@ def origin(action: Action) -> str:
     kind = action.origin.get("kind")
     if "rule" in action.origin:
         return "a rule"
-    return {"cluster": "a cluster", "filter": "a filter", "selection": "a selection"}.get(str(kind), "")
+    return {"cluster": "a cluster", "filter": "a filter", "selection": "a selection", "word": "a word"}.get(str(kind), "")

@@ -1,0 +1,76 @@
+// The words of the mistakes, one a line. Words of a data file go through textContent, never through HTML.
+//
+// data: stamp, sort (the column the list is in order of), rows and tokens
+// row: word, written, href ("": no link), against, support, score (texts), bars [against, support] (0 to 1), mistakes, examples
+
+const states = new WeakMap();
+const COLUMNS = [
+  ["", "", ""],
+  ["against", "against", "sum of what the word carries below 0: it raised the loss on the right label"],
+  ["bars", "", ""],
+  ["support", "for", "sum of what the word carries above 0: it lowered the loss on the right label"],
+  ["score", "on balance", "against and for together; it depends on where the stored lists end"],
+  ["mistakes", "mistakes", "wrong test predictions that it pulls against"],
+  ["examples", "examples", "training examples through which it pulls against them"],
+];
+
+export default function ({ data, parentElement, setTriggerValue }) {
+  const state = states.get(parentElement) ?? {};
+  states.set(parentElement, state);
+  state.open = (word) => setTriggerValue("opened", word);
+  if (state.stamp === data.stamp) return;
+  state.stamp = data.stamp;
+  const lines = [makeHead(data.sort), ...data.rows.map((row) => makeRow(state, row))];
+  if (data.tokens.length) {
+    lines.push(make("p", "apart", "Apart: start and end tokens, through which sentences without a common word reach each other"));
+    lines.push(...data.tokens.map((row) => makeRow(state, row)));
+  }
+  parentElement.querySelector(".words").replaceChildren(...lines);
+}
+
+function make(tag, name, text) {
+  const element = document.createElement(tag);
+  if (name) element.className = name;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+function makeHead(sort) {
+  const head = make("div", "line head");
+  for (const [key, name, about] of COLUMNS) {
+    const cell = make("span", key === sort ? `${key} sorted` : key, name);
+    if (about) cell.title = about;
+    head.append(cell);
+  }
+  return head;
+}
+
+function makeRow(state, row) {
+  // A real link, so that it can be reached by Tab, copied, or opened in another tab; a plain click stays in this page.
+  const line = make(row.href ? "a" : "div", "line");
+  if (row.href) {
+    line.setAttribute("href", row.href);
+    line.onclick = (event) => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+      event.preventDefault();
+      state.open(row.word);
+    };
+  }
+  const word = make("bdi", "word", row.written);
+  const bars = make("span", "bars");
+  for (const [side, share] of [["minus", row.bars[0]], ["plus", row.bars[1]]]) {
+    const half = make("span", side);
+    const fill = make("i");
+    fill.style.width = `${share * 100}%`;
+    half.append(fill);
+    bars.append(half);
+  }
+  const counts = [["score", "on balance"], ["mistakes", "mistakes"], ["examples", "examples"]];
+  const cells = counts.map(([key, name]) => {
+    const cell = make("span", key, row[key]);
+    cell.dataset.name = name;
+    return cell;
+  });
+  line.append(word, make("span", "against", row.against), bars, make("span", "support", row.support), ...cells);
+  return line;
+}

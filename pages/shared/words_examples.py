@@ -1,0 +1,191 @@
+"""One word: the training examples that pull against the mistakes through it, what they should be called, and the actions."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from influence.events import Decision, Evidence
+from influence.methods import DEFAULT_METHOD
+from influence.mislabels import SuspectFilter, suspects
+from influence.wordinfluence import WordExample, read_examples, word_confusions, word_examples
+from pages.shared import bulk_bar, bulk_words, case, numbers, render, rows, suspects_list, suspicions, verdicts
+from pages.shared.bulk_bar import Chosen
+from pages.shared.desk import Desk
+from pages.shared.places import go
+from pages.shared.words_list import total
+from pages.shared.words_place import SUGGESTED, WordsPlace
+
+PAGE = 25
+ROWS = "words_rows"
+LINKED = 3  # mistakes of an example that have a link
+
+
+def draw(mine: Desk, place: WordsPlace, sums: pd.DataFrame, mistakes: Callable[[], None]) -> None:
+    """The whole of it."""
+    found = word_examples(mine.workspace, place.word, place.filter)
+    written = next(iter(sums["written"][(sums["word"] == place.word) & (sums["kind"] != "token")]), place.word)
+    suggested = suspects_list.suggested(mine, list(found["train_id"])) if suspicions.known(mine.workspace) else None
+    with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
+        st.button("All words", icon=":material/list:", key="words_back", on_click=go, args=(place.of_word(""),))
+        mistakes()
+        if suggested is not None:
+            st.session_state["words_suggested"] = place.suggested
+            st.segmented_control(
+                "Examples", list(SUGGESTED), format_func=SUGGESTED.get, key="words_suggested", required=True,
+                on_change=_to_suggested, args=(place,),
+            )  # fmt: skip
+    if found.empty:
+        asked = place.in_words()
+        render.hint(f"“{written[:100]}” pulls against no mistake{f' {asked}' if asked else ''} among the strongest influences.")
+        return
+    _head(mine, place, found, written, suggested)
+    if place.suggested == "changed" and suggested is not None:
+        found = found[found["train_id"].isin(suggested)]
+    if found.empty:
+        render.hint("None of them has another label suggested.")
+        return
+    _list(mine, place, found, written, suggested)
+
+
+def _head(mine: Desk, place: WordsPlace, found: pd.DataFrame, written: str, suggested: dict[str, str] | None) -> None:
+    by_confusion = word_confusions(mine.workspace, place.word, place.filter)
+    count = int(by_confusion["mistakes"].sum())
+    shown = " ".join(written.split())[:100]
+    render.heading(
+        f"“{shown}” pulls {total(found['against'].sum())} against {count:,} mistake{'s' if count != 1 else ''}, "
+        f"through {len(found):,} example{'s' if len(found) != 1 else ''}"
+    )
+    confused = {f"{row.label} taken for {row.predicted}": row.mistakes for row in by_confusion.itertuples()}
+    facts = [("Mistakes", bulk_words.counts(confused)), ("Given labels", bulk_words.counts(Counter(found["label"])))]
+    if suggested:
+        changes = Counter(
+            f"{label} → {suggested[id]}" for id, label in zip(found["train_id"], found["label"], strict=True) if id in suggested
+        )
+        facts.append(("Suggested", bulk_words.counts(changes)))
+    render.facts(facts)
+
+
+def _list(mine: Desk, place: WordsPlace, found: pd.DataFrame, written: str, suggested: dict[str, str] | None) -> None:
+    ids = list(found["train_id"])
+    key = f"wt_words_chosen_{mine.workspace.name}"
+    inside = set(ids)
+    chosen = [id for id in st.session_state.get(key, ()) if id in inside]
+    pages = max(1, -(-len(found) // PAGE))
+    page = min(place.part, pages)
+    shown = found.iloc[(page - 1) * PAGE : page * PAGE]
+    with bulk_bar.draw(mine, _scopes(mine, place, found, chosen, written, suggested), key="word"):
+        fresh = [id for id in shown["train_id"] if id not in chosen]
+        if fresh:
+            name = f"Choose these {len(shown):,}"
+            st.button(name, key="words_choose", type="tertiary", on_click=_choose, args=(key, [*chosen, *fresh]))
+        if chosen:
+            st.button("Choose none", key="words_none", type="tertiary", on_click=_choose, args=(key, []))
+    standing: dict[str, list[Decision]] = {}
+    for decision in mine.reviews.decisions(list(shown["train_id"])):
+        standing.setdefault(decision.example_id, []).append(decision)
+    read = read_examples(mine.workspace, place.word, shown["position"].tolist(), place.filter)
+    suspicion = {} if suggested is None else _suspicion(mine, list(shown["train_id"]))
+    lines = [_row(place, one, standing, suggested or {}, suspicion) for one in read]
+    rows.draw(lines, key=ROWS, chosen=chosen, on_tick=partial(_tick, key))
+    if pages > 1:
+        pager = f"words_part_{page}"
+        st.pagination(pages, default=page, key=pager, on_change=_to_part, args=(place, pager))
+
+
+def _scopes(
+    mine: Desk, place: WordsPlace, found: pd.DataFrame, chosen: list[str], written: str, suggested: dict[str, str] | None
+) -> list[Chosen]:
+    ids = list(found["train_id"])
+    origin = {"kind": "word", "word": place.word, "label": place.label or None, "predicted": place.predicted or None}
+    whole = Chosen(
+        key="word",
+        name=f"all {len(ids):,}",
+        ids=lambda: ids,
+        count=len(ids),
+        origin=origin,
+        queue_name=f"Word: {' '.join(written.split())} {place.in_words()}".strip(),
+        suggested=None if suggested is None else partial(_suggestions, suggested),
+        evidence=partial(_evidence, found, written, suggested or {}),
+        words=(written,),
+        masked=(written,),
+    )
+    if not chosen:
+        return [whole]
+    picked = {"key": "chosen", "name": f"{len(chosen):,} chosen", "ids": lambda: chosen, "count": len(chosen)}
+    return [replace(whole, **picked, origin={**origin, "chosen": True}), whole]
+
+
+def _suspicion(mine: Desk, ids: list[str]) -> dict[str, float]:
+    _, found = suspects(mine.workspace, SuspectFilter(among=ids), limit=len(ids))
+    return dict(zip(found["train_id"], found["suspicion"], strict=True))
+
+
+def _suggestions(suggested: dict[str, str], ids: list[str]) -> dict[str, str]:
+    return {id: suggested[id] for id in ids if id in suggested}
+
+
+def _evidence(found: pd.DataFrame, written: str, suggested: dict[str, str], ids: list[str]) -> dict[str, Evidence]:
+    """What is known of each example, for the log and the fix list's reasons."""
+    wanted, evidence = set(ids), {}
+    for id, against, count in zip(found["train_id"], found["against"], found["mistakes"], strict=True):
+        if id in wanted:
+            reason = f"pulls against {count:,} test mistake{'s' if count != 1 else ''} through “{written}”"
+            details = {"reason": reason, "word": written, "suggested_label": suggested.get(id)}
+            evidence[id] = Evidence(method=DEFAULT_METHOD, score=against, details=details)
+    return evidence
+
+
+def _row(
+    place: WordsPlace,
+    one: WordExample,
+    standing: dict[str, list[Decision]],
+    suggested: dict[str, str],
+    suspicion: dict[str, float],
+) -> dict[str, Any]:
+    sentence, count = one.sentence, len(one.mistakes)
+    id = str(sentence.id)
+    labels = [(sentence.label, "label")]
+    if id in suggested:
+        labels += [("→", "arrow"), (suggested[id], "new")]
+    links = []
+    for mistake in one.mistakes[:LINKED]:
+        name = f"{mistake.label} taken for {mistake.predicted}, {numbers.score(mistake.score)}"
+        links.append((name, "explore?" + urlencode({"workspace": place.workspace, "show": "all", "id": mistake.test_id})))
+    links.append(("Review", "review?" + urlencode({"workspace": place.workspace, "id": id})))
+    says = numbers.probability(sentence.probabilities[sentence.predicted])
+    doubt = f"; suspicion {suspicion[id]:.2f}" if id in suspicion else ""
+    these = f"{count:,} mistake{'s' if count != 1 else ''}"
+    return rows.row(
+        id,
+        labels=labels,
+        sides=case.sides(sentence, one.words),
+        sums={word: case.board_score(one.score) for word in one.words},
+        reason=f"{total(one.score)} against {these}; the model says {sentence.predicted}, {says}{doubt}",
+        foot="hits hardest:" if count > LINKED else "hits:",
+        state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),
+        links=links,
+    )
+
+
+def _tick(key: str) -> None:
+    id, on = rows.ticked(ROWS)
+    others = [one for one in st.session_state.get(key, []) if one != id]
+    st.session_state[key] = [*others, id] if on and id else others
+
+
+def _choose(key: str, ids: list[str]) -> None:
+    st.session_state[key] = ids
+
+
+def _to_suggested(place: WordsPlace) -> None:
+    go(place.at(suggested=st.session_state["words_suggested"], part=1))
+
+
+def _to_part(place: WordsPlace, key: str) -> None:
+    go(place.at(part=st.session_state[key] or 1))

@@ -1,0 +1,131 @@
+"""The words of the mistakes, with bars for what they carry against them and for them."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pandas as pd
+import streamlit as st
+
+from influence.results import STORED_TOP
+from influence.wordinfluence import COMMON, TOKEN
+from pages.shared import numbers, render
+from pages.shared.case import stamped
+from pages.shared.desk import Desk
+from pages.shared.places import go
+from pages.shared.render import ASSETS
+from pages.shared.words_place import SHOW, SORTS, WordsPlace
+
+PAGE = 30
+TABLE = "words_table"
+WIDEST = 60  # characters of a word
+MEANING = (
+    f"Added up, in nats, over the {STORED_TOP} strongest opponents and {STORED_TOP} strongest proponents of each mistake, "
+    "no other example. Against: what raised the loss on the right label. For: what lowered it. A large pull against does not prove a "
+    "label wrong; open a word to see its examples."
+)
+_component = st.components.v2.component(
+    "wordtrace_words",
+    html="<div\nclass='words'></div>",
+    css=(ASSETS / "words.css").read_text(encoding="utf-8"),
+    js=(ASSETS / "words.js").read_text(encoding="utf-8"),
+)
+
+
+def draw(mine: Desk, place: WordsPlace, sums: pd.DataFrame, found: pd.DataFrame, mistakes: Callable[[], None]) -> None:
+    """Which mistakes, which words, and one page of these."""
+    with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
+        mistakes()
+        _filters(place)
+    listed = sums[~sums["kind"].isin([TOKEN] if place.show == "all" else [TOKEN, COMMON])]
+    listed = listed[listed["word"].str.contains(place.q.casefold(), regex=False)]
+    listed = listed.sort_values(place.sort, ascending=place.sort in ("against", "score"), kind="stable")
+    pages = max(1, -(-len(listed) // PAGE))
+    page = min(place.page, pages)
+    render.hint(_said(mine, place, len(listed), found))
+    if listed.empty:
+        st.button("Clear the filters", key="words_clear", on_click=go, args=(WordsPlace(workspace=place.workspace),))
+        return
+    render.hint(MEANING)
+    shown = listed.iloc[(page - 1) * PAGE : page * PAGE]
+    _component(key=TABLE, data=_payload(place, shown, sums), on_opened_change=lambda: _open(place))
+    if pages > 1:
+        key = f"words_page_{page}"  # pagination takes its page as a default only
+        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(place, key))
+
+
+def total(value: float) -> str:
+    """A sum of scores: three digits, and from a thousand on whole nats."""
+    if abs(value) < 999.5:
+        return numbers.score(value)
+    return f"{numbers.MINUS if value < 0 else '+'}{abs(value):,.0f}"
+
+
+def _filters(place: WordsPlace) -> None:
+    st.session_state.update(words_q=place.q, words_show=place.show, words_sort=place.sort)
+    st.text_input(
+        "Search", type="search", key="words_q", placeholder="part of a word", width=160, max_chars=100,
+        on_change=_change, args=(place, "q"),
+    )  # fmt: skip
+    st.segmented_control(
+        "Show", list(SHOW), format_func=SHOW.get, key="words_show", required=True, on_change=_change, args=(place, "show"),
+        help="Stop words (English) and punctuation seldom say what a mistake is about",
+    )  # fmt: skip
+    st.selectbox(
+        "Sort by", list(SORTS), format_func=SORTS.get, key="words_sort", width=150, on_change=_change, args=(place, "sort"),
+        help="On balance: against and for together. It depends on where the stored lists end",
+    )  # fmt: skip
+
+
+def _said(mine: Desk, place: WordsPlace, count: int, found: pd.DataFrame) -> str:
+    for field in ("label", "predicted"):
+        found = found if not getattr(place, field) else found[found[field] == getattr(place, field)]
+    total_mistakes = int(found["mistakes"].sum())
+    asked = place.in_words()
+    these = f"{total_mistakes:,} mistake{'s' if total_mistakes != 1 else ''}{f' {asked}' if asked else ''}"
+    if not total_mistakes:
+        return f"The model makes no mistake {asked}."
+    if not count:
+        return f"No word like that pulls against the {these}."
+    return (
+        f"{count:,} word{'s' if count != 1 else ''} pull against the {these} in {mine.workspace.info.n_test:,} test predictions"
+    )
+
+
+def _payload(place: WordsPlace, shown: pd.DataFrame, sums: pd.DataFrame) -> dict[str, Any]:
+    tokens = sums[sums["kind"] == TOKEN]
+    most = max(shown["against"].abs().max(), shown["support"].max())
+    return stamped(
+        {
+            "sort": place.sort,
+            "rows": [_row(place, row, most) for row in shown.to_dict("records")],
+            "tokens": [_row(place, row, most) for row in tokens.to_dict("records")],
+        }
+    )
+
+
+def _row(place: WordsPlace, row: dict[str, Any], most: float) -> dict[str, Any]:
+    written = " ".join(row["written"].split())
+    return {
+        "word": row["word"],
+        "written": written if len(written) <= WIDEST else f"{written[: WIDEST - 1]}…",
+        "href": "" if row["kind"] == TOKEN else "?" + urlencode(place.of_word(row["word"]).parameters()),
+        "against": total(row["against"]),
+        "support": total(row["support"]),
+        "score": total(row["score"]),
+        "bars": [round(min(abs(row[name]) / most, 1.0), 4) for name in ("against", "support")],
+        "mistakes": f"{row['mistakes']:,}",
+        "examples": f"{row['examples']:,}",
+    }
+
+
+def _open(place: WordsPlace) -> None:
+    go(place.of_word(str(st.session_state[TABLE].get("opened") or "")))
+
+
+def _change(place: WordsPlace, field: str) -> None:
+    go(place.at(**{field: st.session_state[f"words_{field}"] or "", "page": 1}))
+
+
+def _to_page(place: WordsPlace, key: str) -> None:
+    go(place.at(page=st.session_state[key] or 1))
