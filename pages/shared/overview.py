@@ -34,13 +34,12 @@ def draw(workspace: influence.Workspace) -> None:
         if not wide:
             _confusion(workspace, counts)
         _learning(info)
+        _origin(info)
     with right:
         _next(workspace, counts)
         if info.warnings:
             render.heading("Worth knowing")
             render.notes(info.warnings)
-    with left if wide else right:
-        _origin(info)
     if wide:
         _confusion(workspace, counts)
 
@@ -156,12 +155,14 @@ def _origin(info: WorkspaceInfo) -> None:
         else f"imported from {Path(str(settings.get('checkpoints'))).name}"
     )
     rates = ", ".join(f"{c.name} ({c.learning_rate:g})" for c in info.checkpoints)
+    named = (settings.get("columns") or {}).items()
+    columns = [f"{role.replace('_', ' ')}: {name}" for role, name in named if name]
     layers = f", first {settings['num_hidden_layers']} layers" if settings.get("num_hidden_layers") else ""
     render.facts(
         [
             ("Training data", _source(info.train_source, info.n_train, info.train_sha256)),
             ("Test data", _source(info.test_source, info.n_test, info.test_sha256)),
-            ("Columns", ", ".join(f"{role} {name}" for role, name in (settings.get("columns") or {}).items() if name)),
+            ("Columns", "; ".join(columns)),
             ("Model", _short_path(info.model) + layers),
             ("Training", trained),
             ("Checkpoints (learning rate)", rates),
