@@ -5,7 +5,7 @@
 
 const states = new WeakMap();
 const COLUMNS = [
-  ["", "", ""],
+  ["word", "word", ""],
   ["against", "against", "sum of what the word carries below 0: it raised the loss on the right label"],
   ["bars", "", ""],
   ["support", "for", "sum of what the word carries above 0: it lowered the loss on the right label"],
@@ -65,12 +65,7 @@ function makeRow(state, row) {
     half.append(fill);
     bars.append(half);
   }
-  const counts = [["score", "on balance"], ["mistakes", "mistakes"], ["examples", "examples"]];
-  const cells = counts.map(([key, name]) => {
-    const cell = make("span", key, row[key]);
-    cell.dataset.name = name;
-    return cell;
-  });
+  const cells = ["score", "mistakes", "examples"].map((key) => make("span", key, row[key]));
   line.append(word, make("span", "against", row.against), bars, make("span", "support", row.support), ...cells);
   return line;
 }

@@ -21,8 +21,8 @@ TABLE = "words_table"
 WIDEST = 60  # characters of a word
 MEANING = (
     f"Added up, in nats, over the {STORED_TOP} strongest opponents and {STORED_TOP} strongest proponents of each mistake, "
-    "no other example. Against: what raised the loss on the right label. For: what lowered it. A large pull against does not prove a "
-    "label wrong; open a word to see its examples."
+    "no other example. Against: what raised the loss on the right label. For: what lowered it. A large pull against does not "
+    "prove a label wrong; open a word to see its examples."
 )
 _component = st.components.v2.component(
     "wordtrace_words",
@@ -48,7 +48,11 @@ def draw(mine: Desk, place: WordsPlace, sums: pd.DataFrame, found: pd.DataFrame,
         return
     render.hint(MEANING)
     shown = listed.iloc[(page - 1) * PAGE : page * PAGE]
-    _component(key=TABLE, data=_payload(place, shown, sums), on_opened_change=lambda: _open(place))
+    _component(
+        key=TABLE,
+        data=_payload(place, shown, sums, max(listed["against"].abs().max(), listed["support"].max())),
+        on_opened_change=lambda: _open(place),
+    )
     if pages > 1:
         key = f"words_page_{page}"  # pagination takes its page as a default only
         st.pagination(pages, default=page, key=key, on_change=_to_page, args=(place, key))
@@ -92,9 +96,8 @@ def _said(mine: Desk, place: WordsPlace, count: int, found: pd.DataFrame) -> str
     )
 
 
-def _payload(place: WordsPlace, shown: pd.DataFrame, sums: pd.DataFrame) -> dict[str, Any]:
+def _payload(place: WordsPlace, shown: pd.DataFrame, sums: pd.DataFrame, most: float) -> dict[str, Any]:
     tokens = sums[sums["kind"] == TOKEN]
-    most = max(shown["against"].abs().max(), shown["support"].max())
     return stamped(
         {
             "sort": place.sort,

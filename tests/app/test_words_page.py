@@ -231,3 +231,21 @@ def test_bad_values_are_named_and_left_out(open_as, name, value):
     app = open_as("Ann", "words", workspace="tiny", **{name: value})
     assert not app.exception
     assert name in app.warning[0].value
+
+
+def test_in_a_browser_a_word_opens_by_key_and_back_leads_to_the_list(server, browser):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{server}/words?workspace=tiny&show=all")
+    first = page.locator("a.line").first
+    first.wait_for(timeout=60_000)
+    word = first.locator(".word").inner_text()
+    first.focus()
+    page.keyboard.press("Enter")
+    page.locator(".row mark").first.wait_for(timeout=60_000)
+    assert "word=" in page.url
+    assert page.locator(".row mark").first.inner_text().casefold() == word.casefold()
+    page.go_back()
+    page.locator("a.line").first.wait_for(timeout=60_000)
+    assert "word=" not in page.url
+    context.close()
