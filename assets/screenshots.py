@@ -9,6 +9,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,22 +29,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workspace-root", default=str(ROOT / "workspaces"))
     options = parser.parse_args()
+    with served(Path(options.workspace_root)) as address, chromium(SIZE) as page:
+        _explore(page, f"{address}/explore?workspace=demo", ASSETS / "explore.png")
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    """The address of a server on a folder of workspaces."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, str(SERVER), "--workspace-root", options.workspace_root, "--port", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    command = [sys.executable, str(SERVER), "--workspace-root", str(root), "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT)
     try:
         _wait_for(port)
-        with sync_playwright() as playwright:
-            chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-            browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-            page = browser.new_page(viewport=SIZE, color_scheme="light")
-            _explore(page, f"http://127.0.0.1:{port}/explore?workspace=demo", ASSETS / "explore.png")
-            browser.close()
+        yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait()
+
+
+@contextmanager
+def chromium(size: dict[str, int]) -> Iterator[Any]:
+    """A page of a headless Chromium, in the light theme."""
+    with sync_playwright() as playwright:
+        path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser.new_page(viewport=size, color_scheme="light", accept_downloads=True)
+        browser.close()
 
 
 def _explore(page: Any, address: str, file: Path) -> None:

