@@ -29,7 +29,6 @@ from influence.encoding import is_common
 from influence.errors import QueryError, WorkspaceError
 from influence.explanation import Sentence, sentences
 from influence.results import STORED_TOP
-from influence.suspecting import disk_full_told, opened
 from influence.wordinfluence_store import WordStore, contributions, mistakes, train_examples
 from influence.workspace import Workspace, build_lock
 
@@ -75,6 +74,8 @@ def has_words(workspace: Workspace) -> bool:
 
 def write_words(path: str | Path) -> None:
     """Compute the sums of a workspace's published build, unless they are there. Raises `WorkspaceBusy` during a build."""
+    from influence.suspecting import disk_full_told, opened  # which imports PyTorch; reading must not wait for it
+
     path = Path(path)
     try:
         with _WRITING, disk_full_told(path), build_lock(path), opened(path) as workspace:
