@@ -20,14 +20,13 @@ from influence.errors import (
 )
 from influence.explain import all_scores, explain
 from influence.explanation import Explanation, Influence, Match, Sentence, Word
-from influence.frames import Workspace
+from influence.frames import Workspace, open_workspace
 from influence.methods import DEFAULT_METHOD, METHODS, Method
 from influence.workspace import (
     CheckpointInfo,
     TestFilter,
     WorkspaceInfo,
     list_workspaces,
-    open_workspace,
 )
 
 __version__ = "0.1.0"

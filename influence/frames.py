@@ -36,9 +36,7 @@ class Workspace(stored.Workspace):
     @classmethod
     def open(cls, path: str | Path) -> Self:
         """Open the published build. Raises `WorkspaceMissing`, `WorkspaceNewer` or, for a damaged one, `WorkspaceError`."""
-        found = stored.open_workspace(path)
-        found.close()
-        return cls(found.path, found.build, found.info)
+        return cls(*stored.published_build(Path(path)))
 
     @classmethod
     def create(
@@ -193,6 +191,11 @@ class Workspace(stored.Workspace):
             return pd.DataFrame(fix_list(reviews, policy=policy, reviewers=reviewers).fixes, columns=list(Fix._fields))
         finally:
             reviews.close()
+
+
+def open_workspace(path: str | Path) -> Workspace:
+    """The same as `Workspace.open`."""
+    return Workspace.open(path)
 
 
 def _row(kind: str, influence: Influence, query: Sentence) -> dict[str, Any]:

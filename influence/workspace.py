@@ -193,7 +193,14 @@ def open_workspace(path: str | Path) -> Workspace:
 
     Raises `WorkspaceMissing`, `WorkspaceNewer` or, for a damaged one, `WorkspaceError`.
     """
-    path = Path(path)
+    return Workspace(*published_build(Path(path)))
+
+
+def published_build(path: Path) -> tuple[Path, Path, WorkspaceInfo]:
+    """What a `Workspace` is made of: its folder, that of its published build, and what is known of it.
+
+    Raises as `open_workspace` does.
+    """
     pointer = read_pointer(path)
     build = path / BUILDS / pointer["build"]
     try:
@@ -207,7 +214,7 @@ def open_workspace(path: str | Path) -> Workspace:
             raise WorkspaceError(
                 f"workspace {str(path)!r} is damaged: {name!r} is {found}, not {size} bytes; build the workspace again"
             )
-    return Workspace(path, build, info)
+    return path, build, info
 
 
 def read_pointer(path: Path) -> dict[str, Any]:
