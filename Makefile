@@ -25,6 +25,7 @@ lint: $(VENV)/installed-dev
 
 screenshots: $(VENV)/installed-dev
 	$(RUN) assets/screenshots.py
+	$(RUN) assets/tour.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -159,12 +159,11 @@ def judge(walk: Walk, truth: dict[str, str]) -> None:
     page = walk.page
     with walk.stage("suspects"):
         walk.go_to("suspects")
-        page.get_by_label("Your name").fill("Ann")
-        walk.button("Start")
-        walk.button("Compute now")
-        page.locator(".row").first.wait_for(timeout=SLOW)
+        page.locator(".row").first.wait_for()
     with walk.stage("review"):
         walk.go_to("review")
+        page.get_by_label("Your name").fill("Ann")
+        walk.button("Start")
         page.get_by_text("One example at a time").first.wait_for()
         review(walk, truth)
 
@@ -178,7 +177,7 @@ def take_away(walk: Walk, truth: dict[str, str], file: Path) -> list[dict[str, A
         with walk.page.expect_download() as waited:
             walk.button("JSONL")
         waited.value.save_as(file)
-    fixes = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    fixes = [json.loads(line) for line in file.read_text(encoding="utf-8").rstrip("\n").split("\n")]
     relabelled = [fix for fix in fixes if fix["action"] == "relabel"]
     assert all(truth[fix["example_id"]] == fix["new_label"] for fix in relabelled)
     return relabelled
