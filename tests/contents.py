@@ -42,7 +42,7 @@ def content(path: Path) -> dict[str, Any]:
             *TABLES,
             "schema_versions",
         }
-    arrays = {str(file.relative_to(build)): np.load(file) for file in sorted(build.rglob("*.npy"))}
+    arrays = {str(file.relative_to(build)): np.load(file) for file in sorted((build / "index").rglob("*.npy"))}
     weights = {str(f.relative_to(build)): f.read_bytes() for f in sorted(build.rglob("*.safetensors"))}
     return {"tables": tables, "arrays": arrays, "weights": weights}
 
