@@ -1,15 +1,19 @@
 """Files that are either whole or not there, and arrays whose disk space is reserved before they are filled."""
 
 import errno
+import fcntl
 import json
 import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from influence.errors import WorkspaceError
+from influence.errors import WorkspaceBusy, WorkspaceError
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DISK_FULL_SIGNS = (*map(os.strerror, DISK_FULL), "requested and", "PytorchStreamWriter failed writing", "unexpected pos")
@@ -90,6 +94,31 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def locked(path: Path, *, wait: float) -> Iterator[None]:
+    """Hold a lock file; the system frees it however the process ends.
+
+    Raises `WorkspaceBusy` after `wait` seconds, and `WorkspaceError` where the file cannot be made.
+    """
+    try:
+        file = path.open("a")
+    except OSError as error:
+        raise WorkspaceError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
+    with file:
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise WorkspaceBusy(
+                        f"{str(path)!r} has been locked by another process for {wait:.0f} s; try again"
+                    ) from error
+                time.sleep(0.02)
+        yield
 
 
 def file_sizes(folder: Path) -> dict[str, int]:

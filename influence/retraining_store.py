@@ -4,11 +4,9 @@ A process that holds a DuckDB file open for writing shuts out every other, so th
 one read or write, under a lock file. A write is one transaction: a kill leaves all of it or nothing.
 """
 
-import fcntl
 import hashlib
 import json
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from influence.encoding import FloatArray
-from influence.errors import WorkspaceBusy
+from influence.files import locked
 from influence.store import Database, Migration
 from influence.workspace import Workspace
 
@@ -67,18 +65,6 @@ class RetrainingFile(Database):
     migrations: ClassVar[Sequence[Migration]] = (m001_runs,)
     kind = "file of retrainings"
     remedy = "delete it: what it holds can be computed again"
-
-    def append(self, tables: Mapping[str, pa.Table], *, instead_of: str = "") -> None:
-        """Add rows to tables, all or none; rows of the evaluation of that name are deleted from them first."""
-        cursor = self._connection.cursor()
-        cursor.begin()
-        for name in tables if instead_of else ():
-            cursor.execute(f"delete from {name} where evaluation = ?", [instead_of])
-        for name, rows in tables.items():
-            cursor.register("incoming", rows)
-            cursor.execute(f"insert into {name} by name select * from incoming")
-            cursor.unregister("incoming")
-        cursor.commit()
 
     def runs(self, build: str, keys: Sequence[RunKey]) -> list[tuple[Any, ...]]:
         """(seed, change, frozen, tests, probabilities, seconds) of the finished runs among `keys`."""
@@ -169,7 +155,8 @@ class RetrainingStore:
             "finished_at": [now],
         }
         with self.opened() as file:
-            file.append({**rows, "evaluations": pa.table(about)}, instead_of=name)
+            tables = {**rows, "evaluations": pa.table(about)}
+            file.append(tables, deleting={table: ("evaluation", [name]) for table in tables})
         return now
 
     @property
@@ -185,24 +172,8 @@ class RetrainingStore:
             with RetrainingFile(path) as file:
                 yield file
             return
-        with _locked(self._folder / LOCK), RetrainingFile(path, read_only=False) as file:
+        with locked(self._folder / LOCK, wait=WAIT_SECONDS), RetrainingFile(path, read_only=False) as file:
             yield file
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock file; the system frees it however the process ends."""
-    with path.open("a") as file:
-        deadline = time.monotonic() + WAIT_SECONDS
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise WorkspaceBusy(f"{str(path)!r} has been locked by another process for a minute; try again") from error
-                time.sleep(0.02)
-        yield
 
 
 def _cut(kept: list[int] | None, probabilities_MY: FloatArray, tests: Sequence[int] | None) -> FloatArray | None:

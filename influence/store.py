@@ -135,12 +135,24 @@ class Database:
 
     def insert(self, table: str, columns: Mapping[str, Any]) -> None:
         """Append columns (arrays or lists of equal length, named as in the table)."""
-        arrow = pa.table(dict(columns))
+        self.append({table: pa.table(dict(columns))})
+
+    def append(self, tables: Mapping[str, pa.Table], *, deleting: Mapping[str, tuple[str, Sequence[Any]]] | None = None) -> None:
+        """Append rows to several tables, all or none; before that those go whose column has one of the values.
+
+        `deleting` gives them by table: (column, values). Columns are named as in the tables.
+        """
         with self._lock:
             cursor = self._connection.cursor()
-            cursor.register("incoming", arrow)
-            cursor.execute(f"insert into {table} by name select * from incoming")
-            cursor.unregister("incoming")
+            cursor.begin()
+            for name, (column, values) in (deleting or {}).items():
+                for value in values:
+                    cursor.execute(f"delete from {name} where {column} = ?", [value])
+            for name, rows in tables.items():
+                cursor.register("incoming", rows)
+                cursor.execute(f"insert into {name} by name select * from incoming")
+                cursor.unregister("incoming")
+            cursor.commit()
 
     def _cannot_open(self, path: Path, error: duckdb.Error) -> WorkspaceError:
         first_line = str(error).splitlines()[0]

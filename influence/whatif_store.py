@@ -4,9 +4,7 @@ The file is open only for the instant of a read or a write, under a lock: a proc
 shuts out all others, and an app looks on while a command computes.
 """
 
-import fcntl
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +14,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from influence.errors import WorkspaceBusy, WorkspaceError
+from influence.files import locked
 from influence.store import Database, Migration
 
 FILE, LOCK = "whatif.duckdb", "whatif.lock"
@@ -43,17 +41,7 @@ class WhatIfStore(Database):
 
     def add(self, tables: Mapping[str, pa.Table], *, instead_of: Sequence[str] = ()) -> None:
         """Append rows to several tables, all or none; `instead_of` names the outcomes that they take the place of."""
-        with self._lock:
-            cursor = self._connection.cursor()
-            cursor.begin()
-            for id in instead_of:
-                cursor.execute("delete from measures where outcome = ?", [id])
-                cursor.execute("delete from outcomes where id = ?", [id])
-            for name, rows in tables.items():
-                cursor.register("incoming", rows)
-                cursor.execute(f"insert into {name} by name select * from incoming")
-                cursor.unregister("incoming")
-            cursor.commit()
+        self.append(tables, deleting={"measures": ("outcome", instead_of), "outcomes": ("id", instead_of)})
 
     def outcomes(self, build: str) -> list[tuple[Any, ...]]:
         """(id, spec, change, made_at, facts) of a build's what-ifs, the latest first."""
@@ -88,24 +76,5 @@ def opened(workspace: Path, *, write: bool = False) -> Iterator[WhatIfStore | No
     if not write and not path.is_file():
         yield None
         return
-    with _locked(workspace / LOCK), WhatIfStore(path, read_only=not write) as store:
+    with locked(workspace / LOCK, wait=WAIT), WhatIfStore(path, read_only=not write) as store:
         yield store
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    try:
-        file = path.open("a")
-    except OSError as error:
-        raise WorkspaceError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
-    with file:
-        deadline = time.monotonic() + WAIT
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise WorkspaceBusy(f"{str(path)!r} is held by another process for over {WAIT:.0f} s") from error
-                time.sleep(0.02)
-        yield
