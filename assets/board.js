@@ -23,13 +23,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   light(state, null);
 }
 
-function make(tag, name, text) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
-
 function build(state, data, root) {
   root.replaceChildren();
   state.review = data.review;
@@ -55,22 +48,14 @@ function build(state, data, root) {
   }
   const columns = make("div", "columns");
   for (const column of data.columns) columns.append(makeColumn(state, column));
-  root.append(query, legend(), columns);
+  const minus = " away from it; the stronger the shade, the larger its part. Scores in nats.";
+  root.append(query, legend("Lit words: ", " pushes towards the label, ", minus), columns);
 }
 
 // What scrolls can be scrolled by keyboard, too.
 function reachable(box) {
   requestAnimationFrame(() => box.scrollHeight > box.clientHeight + 1 && (box.tabIndex = 0));
   return box;
-}
-
-function legend() {
-  const line = make("p", "legend");
-  const plus = make("mark", "plus", "+ solid line"), minus = make("mark", "minus", "− dotted line");
-  plus.style.setProperty("--a", 0.5);
-  minus.style.setProperty("--a", 0.5);
-  line.append("Lit words: ", plus, " pushes towards the label, ", minus, " away from it; the stronger the shade, the larger its part. Scores in nats.");
-  return line;
 }
 
 function makeColumn(state, column) {

@@ -15,13 +15,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   root.replaceChildren(...data.rows.map((row) => makeRow(state, row, data.query)));
 }
 
-function make(tag, name, text) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
-
 function makeRow(state, row, query) {
   // A real link, so that it can be copied or opened in another tab; a plain click stays in this page.
   const link = make("a", row.wrong ? "row wrong" : "row");

@@ -55,13 +55,6 @@ function stopEarlyKeys(event) {
   event.stopImmediatePropagation();
 }
 
-function make(tag, name, text) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
-
 // The example
 
 function drawItem(data, state) {
@@ -122,17 +115,6 @@ function drawEvidence(data) {
   if (groups.length) parts.push(legend(), ...groups.map(makeGroup));
   if (!parts.length) parts.push(make("p", "quiet", "No other example shares a word with this one."));
   return parts;
-}
-
-// What the lines under words say, for those who see no colours, too.
-function legend() {
-  const line = make("p", "legend");
-  for (const [kind, name] of [["plus", "+ solid line"], ["minus", "− dotted line"]]) {
-    const mark = make("mark", kind, name);
-    mark.style.setProperty("--a", 0.5);
-    line.append(mark, kind === "plus" ? " above 0, " : " below 0; the stronger the shade, the larger the word's part of the score.");
-  }
-  return line;
 }
 
 function signals(all) {

@@ -27,13 +27,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }
 }
 
-function make(tag, name, text) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
-
 function makeRow(state, row, data) {
   const element = make("article", data.choosable ? "row choosable" : "row");
   if (data.choosable) element.append(makeBox(state, row));
@@ -54,17 +47,6 @@ function makeRow(state, row, data) {
   element.append(body);
   if (row.signals?.length) element.append(makeSignals(row.signals));
   return element;
-}
-
-// What the lines under words say, for those who see no colours, too.
-function legend() {
-  const line = make("p", "legend");
-  for (const [kind, name] of [["plus", "+ solid line"], ["minus", "− dotted line"]]) {
-    const mark = make("mark", kind, name);
-    mark.style.setProperty("--a", 0.5);
-    line.append(mark, kind === "plus" ? " above 0, " : " below 0; the stronger the shade, the larger the word's part of the score.");
-  }
-  return line;
 }
 
 function makeBox(state, row) {

@@ -28,13 +28,6 @@ export default function ({ data, parentElement, setTriggerValue }) {
   parentElement.querySelector(".words").replaceChildren(...lines);
 }
 
-function make(tag, name, text) {
-  const element = document.createElement(tag);
-  if (name) element.className = name;
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
-
 function makeHead(sort) {
   const head = make("div", "line head");
   for (const [key, name, about] of COLUMNS) {

@@ -12,7 +12,7 @@ import streamlit as st
 
 from influence import METHODS, Explanation, Influence, Sentence
 from pages.shared import numbers
-from pages.shared.render import ASSETS
+from pages.shared.render import ASSETS, script
 
 SHOWN, FOLDED, UNREAD, FOLDED_UNREAD = range(4)
 FOLD_FROM = 320  # characters of a text, from which what lies far from any lit word is folded away
@@ -30,7 +30,7 @@ _component = st.components.v2.component(
     "wordtrace_board",
     html="<div\nclass='board'></div>",
     css=(ASSETS / "board.css").read_text(encoding="utf-8"),
-    js=(ASSETS / "board.js").read_text(encoding="utf-8"),
+    js=script("board.js"),
 )
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 import influence
 from pages.shared import numbers, render
 from pages.shared.address import SHOW, Address, go
-from pages.shared.render import ASSETS
+from pages.shared.render import ASSETS, script
 
 PAGE = 20
 ANY = ""
@@ -20,7 +20,7 @@ _component = st.components.v2.component(
     "wordtrace_list",
     html="<div\nclass='list'></div>",
     css=(ASSETS / "list.css").read_text(encoding="utf-8"),
-    js=(ASSETS / "list.js").read_text(encoding="utf-8"),
+    js=script("list.js"),
 )
 
 

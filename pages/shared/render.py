@@ -25,6 +25,11 @@ def md(value: object, longest: int = 200) -> str:
     return _MARKDOWN.sub(r"\\\1", line if len(line) <= longest else line[: longest - 1] + "…")
 
 
+def script(name: str) -> str:
+    """A component's script of ours, with what all of them draw by before it."""
+    return "".join((ASSETS / file).read_text(encoding="utf-8") for file in ("elements.js", name))
+
+
 def style() -> None:
     """The app's stylesheet; a file of ours, without data."""
     st.html(ASSETS / "app.css")

@@ -7,13 +7,13 @@ import streamlit as st
 
 from pages.shared.board import Piece, fold
 from pages.shared.case import stamped
-from pages.shared.render import ASSETS
+from pages.shared.render import ASSETS, script
 
 _component = st.components.v2.component(
     "wordtrace_rows",
     html="<div\nclass='rows'></div>",
     css=(ASSETS / "rows.css").read_text(encoding="utf-8"),
-    js=(ASSETS / "rows.js").read_text(encoding="utf-8"),
+    js=script("rows.js"),
 )
 
 
@@ -77,6 +77,18 @@ def ticked(key: str) -> tuple[str, bool]:
     """The line that was ticked or cleared just now; for use in the callback."""
     found = st.session_state[key].get("ticked") or {}
     return str(found.get("id") or ""), bool(found.get("on"))
+
+
+def tick(key: str, chosen_key: str) -> None:
+    """Add the line that was ticked just now to the ids that the session keeps, or take it out. Only for callbacks."""
+    id, on = ticked(key)
+    others = [one for one in st.session_state.get(chosen_key, []) if one != id]
+    st.session_state[chosen_key] = [*others, id] if on and id else others
+
+
+def choose(chosen_key: str, ids: list[str]) -> None:
+    """Have the session keep these ids as the chosen ones. Only for callbacks."""
+    st.session_state[chosen_key] = ids
 
 
 def opened(key: str) -> str:

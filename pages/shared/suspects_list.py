@@ -56,7 +56,7 @@ def draw_rows(mine: Desk, page: Any, *, query: str = "", chosen: list[str] | Non
         standing.setdefault(decision.example_id, []).append(decision)
     largest = suspicions.scales(mine.workspace)
     lines = [_row(mine, row, standing.get(str(row["train_id"]), []), largest) for row in page.to_dict("records")]
-    rows.draw(lines, key=ROWS, query=query, chosen=chosen, on_tick=partial(_tick, chosen_key(mine)))
+    rows.draw(lines, key=ROWS, query=query, chosen=chosen, on_tick=partial(rows.tick, ROWS, chosen_key(mine)))
 
 
 def evidence(mine: Desk, ids: list[str]) -> dict[str, Evidence]:
@@ -95,10 +95,14 @@ def _selection(key: str, ids: list[str], chosen: list[str]) -> None:
     fresh = [id for id in ids if id not in chosen]
     if fresh:
         st.button(
-            f"Choose these {len(ids)}", key="suspects_choose", type="tertiary", on_click=_choose, args=(key, [*chosen, *fresh])
+            f"Choose these {len(ids)}",
+            key="suspects_choose",
+            type="tertiary",
+            on_click=rows.choose,
+            args=(key, [*chosen, *fresh]),
         )
     if chosen:
-        st.button("Choose none", key="suspects_none", type="tertiary", on_click=_choose, args=(key, []))
+        st.button("Choose none", key="suspects_none", type="tertiary", on_click=rows.choose, args=(key, []))
 
 
 def _row(mine: Desk, row: dict[str, Any], standing: list[Decision], largest: dict[str, float]) -> dict[str, Any]:
@@ -126,16 +130,6 @@ def _row(mine: Desk, row: dict[str, Any], standing: list[Decision], largest: dic
 def chosen_key(mine: Desk) -> str:
     """Where the session keeps what is ticked in this workspace."""
     return f"wt_suspects_chosen_{mine.workspace.name}"
-
-
-def _tick(key: str) -> None:
-    id, on = rows.ticked(ROWS)
-    others = [one for one in st.session_state.get(key, []) if one != id]
-    st.session_state[key] = [*others, id] if on and id else others
-
-
-def _choose(key: str, ids: list[str]) -> None:
-    st.session_state[key] = ids
 
 
 def _filters(mine: Desk, place: SuspectsPlace) -> None:

@@ -83,16 +83,16 @@ def _list(mine: Desk, place: WordsPlace, found: pd.DataFrame, written: str, sugg
         fresh = [id for id in shown["train_id"] if id not in chosen]
         if fresh:
             name = f"Choose these {len(shown):,}"
-            st.button(name, key="words_choose", type="tertiary", on_click=_choose, args=(key, [*chosen, *fresh]))
+            st.button(name, key="words_choose", type="tertiary", on_click=rows.choose, args=(key, [*chosen, *fresh]))
         if chosen:
-            st.button("Choose none", key="words_none", type="tertiary", on_click=_choose, args=(key, []))
+            st.button("Choose none", key="words_none", type="tertiary", on_click=rows.choose, args=(key, []))
     standing: dict[str, list[Decision]] = {}
     for decision in mine.reviews.decisions(list(shown["train_id"])):
         standing.setdefault(decision.example_id, []).append(decision)
     read = read_examples(mine.workspace, place.word, shown["position"].tolist(), place.filter)
     suspicion = {} if suggested is None else _suspicion(mine, list(shown["train_id"]))
     lines = [_row(place, one, standing, suggested or {}, suspicion) for one in read]
-    rows.draw(lines, key=ROWS, chosen=chosen, on_tick=partial(_tick, key))
+    rows.draw(lines, key=ROWS, chosen=chosen, on_tick=partial(rows.tick, ROWS, key))
     if pages > 1:
         pager = f"words_part_{page}"
         st.pagination(pages, default=page, key=pager, on_change=_to_part, args=(place, pager))
@@ -171,16 +171,6 @@ def _row(
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),
         links=links,
     )
-
-
-def _tick(key: str) -> None:
-    id, on = rows.ticked(ROWS)
-    others = [one for one in st.session_state.get(key, []) if one != id]
-    st.session_state[key] = [*others, id] if on and id else others
-
-
-def _choose(key: str, ids: list[str]) -> None:
-    st.session_state[key] = ids
 
 
 def _to_suggested(place: WordsPlace) -> None:
