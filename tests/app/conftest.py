@@ -100,6 +100,31 @@ def judged_workspaces(workspaces: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
+def root(judged_workspaces: Path, tmp_path: Path) -> Iterator[Path]:
+    """A root with a copy of `tiny` and its suspects, for a test that decides. A module that wants another gives its own."""
+    from reviewing_app import own_workspace
+
+    with own_workspace(judged_workspaces, tmp_path) as folder:
+        yield folder
+
+
+@pytest.fixture
+def workspace(root: Path) -> Any:
+    """The workspace `tiny` of the root, open."""
+    import influence
+
+    return influence.open_workspace(root / "tiny")
+
+
+@pytest.fixture
+def open_as(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
+    """Runs a page of the root in somebody's name: see `reviewing_app.opener`."""
+    from reviewing_app import opener
+
+    return opener(root, monkeypatch)
+
+
+@pytest.fixture
 def open_page(workspaces: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     """Runs a page at an address: `open_page("explore", id="test-1")`."""
 

@@ -6,26 +6,9 @@ import pytest
 from conftest import components, joined, parameters_of, shown
 from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 
-import influence
 from influence.clusters import cluster, cluster_members, clusters
 from influence.queues import Queues
 from pages.shared import clusters_page
-
-
-@pytest.fixture
-def root(judged_workspaces, tmp_path):
-    with own_workspace(judged_workspaces, tmp_path) as folder:
-        yield folder
-
-
-@pytest.fixture
-def workspace(root):
-    return influence.open_workspace(root / "tiny")
-
-
-@pytest.fixture
-def open_as(root, monkeypatch):
-    return opener(root, monkeypatch)
 
 
 def listed(app):

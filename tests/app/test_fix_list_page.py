@@ -31,11 +31,6 @@ def root(workspaces, tmp_path):
 
 
 @pytest.fixture
-def open_as(root, monkeypatch):
-    return opener(root, monkeypatch)
-
-
-@pytest.fixture
 def decided(root):
     """Reviews with one decision of each kind, by Ann."""
     reviews = reviews_of(root)

@@ -12,22 +12,6 @@ from influence.mislabels import SuspectFilter, suspect, suspect_ids, suspects, s
 from pages.shared import jobs, suspicions
 
 
-@pytest.fixture
-def root(judged_workspaces, tmp_path):
-    with own_workspace(judged_workspaces, tmp_path) as folder:
-        yield folder
-
-
-@pytest.fixture
-def workspace(root):
-    return influence.open_workspace(root / "tiny")
-
-
-@pytest.fixture
-def open_as(root, monkeypatch):
-    return opener(root, monkeypatch)
-
-
 def lists(app):
     assert not app.exception, app.exception
     return [data["rows"] for data in components(app) if "rows" in data]

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from conftest import HOSTILE_ID, SCRIPT, components, parameters_of, shown
-from reviewing_app import ANN, button, opener, own_workspace, reviews_of
+from reviewing_app import ANN, button, own_workspace, reviews_of
 
 import influence
 from influence.clusters import clusters
@@ -34,16 +34,6 @@ def tried_workspaces(judged_workspaces, tmp_path_factory):
 def root(tried_workspaces, tmp_path):
     with own_workspace(tried_workspaces, tmp_path) as folder:
         yield folder
-
-
-@pytest.fixture
-def workspace(root):
-    return influence.open_workspace(root / "tiny")
-
-
-@pytest.fixture
-def open_as(root, monkeypatch):
-    return opener(root, monkeypatch)
 
 
 def facts(app):

@@ -14,22 +14,6 @@ from influence.queues import Queues
 from influence.wordinfluence import MistakeFilter, confusions, count_mistakes, word_examples, words
 
 
-@pytest.fixture
-def root(judged_workspaces, tmp_path):
-    with own_workspace(judged_workspaces, tmp_path) as folder:
-        yield folder
-
-
-@pytest.fixture
-def workspace(root):
-    return influence.open_workspace(root / "tiny")
-
-
-@pytest.fixture
-def open_as(root, monkeypatch):
-    return opener(root, monkeypatch)
-
-
 def table(app):
     assert not app.exception, app.exception
     return next(data for data in components(app) if "tokens" in data)
