@@ -5,13 +5,12 @@ left out and named in `ignored`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any
-
-import streamlit as st
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import influence
 from influence import DEFAULT_METHOD, METHODS
+from pages.shared.places import Place
 
 SHOW = {"wrong": "Wrong", "right": "Right", "all": "All"}
 TOKENS = {"include": "with", "exclude": "without", "only": "only"}
@@ -20,10 +19,11 @@ LONGEST_TEXT = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Address:
+class Address(Place):
     """Every field is one parameter of the address; fields at their default are left out of it."""
 
-    workspace: str = ""
+    longest: ClassVar[int] = LONGEST_TEXT
+
     show: str = "wrong"
     label: str = ""
     predicted: str = ""
@@ -42,10 +42,6 @@ class Address:
     top: int = FIRST
     pin: str = ""  # the training example whose pair is shown
 
-    def parameters(self) -> dict[str, str]:
-        """The address's parameters."""
-        return {f.name: str(value) for f in fields(self) if (value := getattr(self, f.name)) != f.default}
-
     def filter(self) -> influence.TestFilter:
         """The list's conditions."""
         return influence.TestFilter(
@@ -60,17 +56,7 @@ class Address:
     def listing(self) -> "Address":
         """The list this sentence was picked from."""
         kept = ("workspace", "show", "label", "predicted", "low", "high", "q", "page")
-        return Address(**{name: getattr(self, name) for name in kept})
-
-    def at(self, **changes: Any) -> "Address":
-        """The address after some changes."""
-        return replace(self, **changes)
-
-
-def go(address: Address) -> None:
-    """Put an address into the bar, as one step of the browser's history. Only for callbacks."""
-    if address.parameters() != st.query_params.to_dict():
-        st.query_params.from_dict(address.parameters())
+        return self.at(**{one.name: one.default for one in self._fields() if one.name not in kept})
 
 
 def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[Address, list[str]]:
@@ -86,29 +72,9 @@ def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple
         "target": labels,
     }
     ranges = {"low": (0, 100), "high": (0, 100), "page": (1, 10**6), "own": (0, 1), "top": (FIRST, MOST)}
-    found: dict[str, Any] = {"workspace": workspace.name}
-    ignored = []
-    for field in fields(Address):
-        value = parameters.get(field.name, "")
-        if not value or field.name == "workspace":
-            continue
-        if field.name in ranges:
-            value = _whole_number(value, *ranges[field.name])
-        elif value not in allowed.get(field.name, [value]) or len(value) > LONGEST_TEXT:
-            value = None
-        if value is None:
-            ignored.append(field.name)
-        else:
-            found[field.name] = value
-    if found.get("versus") == found.get("method", DEFAULT_METHOD):
-        found.pop("versus", None)
-    address = Address(**found)
+    address, ignored = Address.read(parameters, workspace=workspace.name, allowed=allowed, ranges=ranges)
+    if address.versus == address.method:
+        address = address.at(versus="")
     if address.low > address.high:
         address, ignored = address.at(low=0, high=100), [*ignored, "low", "high"]
     return address, ignored
-
-
-def _whole_number(value: str, low: int, high: int) -> int | None:
-    if not (value.isascii() and value.isdecimal() and len(value) < 9):
-        return None
-    return int(value) if low <= int(value) <= high else None

@@ -41,8 +41,7 @@ def draw(workspace: influence.Workspace) -> None:
 @st.fragment
 def _page(mine: Desk) -> None:
     shell.follow()
-    place, ignored = clusters_place.read(st.query_params.to_dict(), mine.workspace)
-    places.warn(ignored)
+    place = places.arrive(*clusters_place.read(st.query_params.to_dict(), mine.workspace))
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Clusters")
         with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
@@ -159,7 +158,8 @@ def label_change(one: Cluster) -> list[tuple[str, str]]:
 
 
 def _open(place: ClustersPlace) -> None:
-    go(place.at(cluster=int(rows.opened(ROWS) or -1), page=1))
+    if opened := rows.opened(ROWS):
+        go(place.at(cluster=int(opened), page=1))
 
 
 def _show(place: ClustersPlace) -> None:

@@ -7,6 +7,7 @@ from pages.shared import (
     data_new,
     data_place,
     desk,
+    places,
     render,
     runs_part,
     workspaces,
@@ -26,9 +27,7 @@ DRAW = {
 
 def draw(workspace: str) -> None:
     """The page below the frame."""
-    place, ignored = data_place.read(st.query_params.to_dict(), workspace, workspaces.names())
-    if ignored:
-        st.warning(f"Left out of the address, because this server knows no such value: {', '.join(ignored)}.")
+    place = places.arrive(*data_place.read(st.query_params.to_dict(), workspace, workspaces.names()))
     unfinished = sum(not job.failed for job in builds.runs())
     st.session_state["data_part"] = place.part
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):

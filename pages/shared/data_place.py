@@ -52,6 +52,10 @@ class DataPlace(Place):
         """Whether the columns were chosen rather than guessed."""
         return bool(self.text and self.label)
 
+    def data(self) -> tuple[str, ...]:
+        """What the report of the data is about."""
+        return self.source, self.train, self.test, self.text, self.pair, self.label, self.id
+
     def data_options(self) -> list[str]:
         """The files and columns as options of `check` and `build`. Raises `SettingsError` for what is not in the listing."""
         options = ["--train", _file(self.train, self.source)]

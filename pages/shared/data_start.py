@@ -6,9 +6,9 @@ import streamlit as st
 
 import influence
 from influence.packaged import demo_model
-from pages.shared import builds, data_files, data_report_part, desk, numbers, render, workspaces
+from pages.shared import builds, data_files, data_place, data_report_part, desk, numbers, render, workspaces
 from pages.shared.data_place import LENGTHS, MODELS, DataPlace
-from pages.shared.places import go
+from pages.shared.places import go, latest
 from pages.shared.render import md
 
 FEW_ROWS = 2_000  # a network that knows no word yet learns little from fewer
@@ -198,7 +198,7 @@ def _start(place: DataPlace, answer: dict[str, Any], options: list[str] | None) 
         )
         st.button(
             "Start the build", key="data_start", type="primary", icon=":material/play_arrow:", disabled=options is None,
-            on_click=_begin, args=(place.at(name=name), columns, epochs),
+            on_click=_begin, args=(place, name, columns, epochs),
         )  # fmt: skip
     waiting = sum(not job.failed for job in builds.runs())
     if waiting:
@@ -216,9 +216,13 @@ def _free_name(place: DataPlace) -> str:
     return next(name for n in range(1, 10_000) if (name := base if n == 1 else f"{base}-{n}").casefold() not in taken)
 
 
-def _begin(place: DataPlace, columns: dict[str, str | None], epochs: int | None) -> None:
+def _begin(drawn: DataPlace, name: str, columns: dict[str, str | None], epochs: int | None) -> None:
+    # A number that was typed just before the click has reached the address, but not the page that holds this button.
+    place, _ = data_place.read(latest(drawn), drawn.workspace, workspaces.names())
     try:
-        name = builds.start(place, columns, epochs)
+        if place.data() != drawn.data():
+            raise influence.SettingsError("the data or its columns have just been changed; look at the report of them first")
+        name = builds.start(place if place.name else place.at(name=name), columns, epochs)
     except influence.WordtraceError as error:
         desk.say(f"Not started: {error}", failed=True)
         return

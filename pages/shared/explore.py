@@ -4,16 +4,15 @@ import streamlit as st
 
 import influence
 from pages.shared import address as addresses
-from pages.shared import listing, own_text, reading, render
+from pages.shared import listing, own_text, places, reading, render
 from pages.shared.address import Address
+from pages.shared.places import go
 
 
 @st.fragment
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame. A fragment: a click here does not draw the frame again."""
-    address, ignored = addresses.read(st.query_params.to_dict(), workspace)
-    if ignored:
-        st.warning(f"Left out of the address, because this workspace knows no such value: {', '.join(ignored)}.")
+    address = places.arrive(*addresses.read(st.query_params.to_dict(), workspace))
     if address.own or not address.id:
         _tabs(address)
     if address.own:
@@ -38,4 +37,4 @@ def _tabs(address: Address) -> None:
 
 
 def _change(address: Address) -> None:
-    addresses.go(address.listing().at(own=st.session_state["explore_own"]))
+    go(address.listing().at(own=st.session_state["explore_own"]))

@@ -19,8 +19,7 @@ def draw(workspace: influence.Workspace) -> None:
 @st.fragment
 def _page(mine: Desk) -> None:
     shell.follow()
-    place, ignored = fix_place.read(st.query_params.to_dict(), mine.workspace)
-    places.warn(ignored)
+    place = places.arrive(*fix_place.read(st.query_params.to_dict(), mine.workspace))
     st.session_state["fix_part"] = place.part
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Fix list")

@@ -9,7 +9,8 @@ import streamlit as st
 
 import influence
 from pages.shared import numbers, render
-from pages.shared.address import SHOW, Address, go
+from pages.shared.address import SHOW, Address
+from pages.shared.places import go
 from pages.shared.render import ASSETS, script
 
 PAGE = 20
@@ -92,17 +93,18 @@ def _or_any(label: str) -> str:
 def _change(address: Address, field: str, key: str) -> None:
     value = st.session_state[key]
     page = {} if field == "page" else {"page": 1}
-    go(address.listing().at(**{**page, field: value if value is not None else ""}))
+    go(address.at(**{**page, field: value if value is not None else ""}))
 
 
 def _change_confidence(address: Address) -> None:
     low, high = st.session_state["explore_confidence"]
-    go(address.listing().at(low=low, high=high, page=1))
+    go(address.at(low=low, high=high, page=1))
 
 
 def _follow_list(address: Address) -> Callable[[], None]:
     def follow() -> None:
-        go(address.listing().at(id=str(st.session_state[KEY].get("chosen") or "")))
+        if chosen := st.session_state[KEY].get("chosen"):  # not at the end of a click, when it is empty again
+            go(address.at(id=str(chosen)))
 
     return follow
 

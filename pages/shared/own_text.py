@@ -5,7 +5,8 @@ import hashlib
 import streamlit as st
 
 import influence
-from pages.shared.address import FIRST, LONGEST_TEXT, Address, go
+from pages.shared.address import FIRST, LONGEST_TEXT, Address
+from pages.shared.places import go
 
 
 def form(workspace: influence.Workspace, address: Address) -> None:

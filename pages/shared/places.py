@@ -5,27 +5,35 @@ Values from an address are untrusted: what does not fit is left out and named.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any, ClassVar, Self, TypeVar
 
 import streamlit as st
 
-LONGEST = 2_000
+LATEST = "wt_place"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """The part that every page's place has."""
 
+    longest: ClassVar[int] = 2_000  # characters of a value
+
     workspace: str = ""
+    # What `at` changed since the page was drawn; None where the place was not drawn but made up, so that it stands as a whole.
+    changes: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def _fields(cls) -> list[Field[Any]]:
+        return [one for one in fields(cls) if one.name != "changes"]
 
     def parameters(self) -> dict[str, str]:
         """The address's parameters."""
-        return {f.name: str(value) for f in fields(self) if (value := getattr(self, f.name)) != f.default}
+        return {f.name: str(value) for f in self._fields() if (value := getattr(self, f.name)) != f.default}
 
     def at(self, **changes: Any) -> Self:
         """The place after some changes."""
-        return replace(self, **changes)
+        return replace(self, **changes, changes=None if self.changes is None else {**self.changes, **changes})
 
     @classmethod
     def read(
@@ -43,31 +51,55 @@ class Place:
         """
         found: dict[str, Any] = {"workspace": workspace}
         ignored = []
-        for field in fields(cls):
-            value: Any = parameters.get(field.name, "")
-            if not value or field.name == "workspace":
+        for one in cls._fields():
+            value: Any = parameters.get(one.name, "")
+            if not value or one.name == "workspace":
                 continue
-            if field.name in ranges:
-                value = _number(value, *ranges[field.name], whole=isinstance(field.default, int))
-            elif value not in allowed.get(field.name, [value]) or len(value) > LONGEST:
+            if one.name in ranges:
+                value = _number(value, *ranges[one.name], whole=isinstance(one.default, int))
+            elif value not in allowed.get(one.name, [value]) or len(value) > cls.longest:
                 value = None
             if value is None:
-                ignored.append(field.name)
+                ignored.append(one.name)
             else:
-                found[field.name] = value
+                found[one.name] = value
         return cls(**found), ignored
 
 
-def go(place: Place) -> None:
-    """Put a place into the address bar, as one step of the browser's history. Only for callbacks."""
-    if place.parameters() != st.query_params.to_dict():
-        st.query_params.from_dict(place.parameters())
+P = TypeVar("P", bound=Place)
 
 
-def warn(ignored: Collection[str]) -> None:
-    """Say what was left out of an address."""
+def arrive(place: P, ignored: Collection[str]) -> P:
+    """Begin the drawing of a place: say what was left out of its address, and have `go` change from here."""
     if ignored:
-        st.warning(f"Left out of the address, because this workspace knows no such value: {', '.join(ignored)}.")
+        st.warning(f"Left out of the address, because there is no such value here: {', '.join(ignored)}.")
+    st.session_state[LATEST] = (type(place), place.parameters())
+    return replace(place, changes={})
+
+
+def latest(place: Place) -> dict[str, str]:
+    """The address's parameters by now, which may be later than the drawing of the widget that calls back."""
+    kind, parameters = st.session_state.get(LATEST, (None, {}))
+    return dict(parameters) if kind is type(place) else place.parameters()
+
+
+def go(place: Place) -> None:
+    """Put a place into the address bar, as one step of the browser's history. Only for callbacks.
+
+    Of a place that was drawn only the changes count, and they are made to what the address says by now: a browser that
+    sends two clicks at once, or one that belongs to the page before this, calls back with places that were drawn earlier.
+    """
+    parameters = place.parameters()
+    if place.changes is not None:
+        here = latest(place)
+        parameters = {
+            one.name: source[one.name]
+            for one in place._fields()
+            if one.name in (source := parameters if one.name in place.changes else here)
+        }
+    st.session_state[LATEST] = (type(place), parameters)
+    if parameters != st.query_params.to_dict():
+        st.query_params.from_dict(parameters)
 
 
 def _number(value: str, low: float, high: float, *, whole: bool) -> float | None:

@@ -13,8 +13,7 @@ DRAW = {"deletion": proof_deletion.draw, "cancellation": proof_cancellation.draw
 @st.fragment
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    place, ignored = proof_place.read(st.query_params.to_dict(), workspace)
-    places.warn(ignored)
+    place = places.arrive(*proof_place.read(st.query_params.to_dict(), workspace))
     st.session_state["proof_part"] = place.part
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Evidence")

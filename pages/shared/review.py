@@ -25,8 +25,7 @@ def _page(mine: Desk) -> None:
     """A fragment: a key press does not draw the frame again."""
     if not mine.known:
         st.rerun()  # another name is to be asked for, which is the whole page's business
-    place, ignored = review_place.read(st.query_params.to_dict(), mine.workspace)
-    places.warn(ignored)
+    place = places.arrive(*review_place.read(st.query_params.to_dict(), mine.workspace))
     if st.session_state.get(PAUSED):
         case_view.paused(mine, place, on_resume=touch)
         return

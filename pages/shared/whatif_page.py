@@ -35,8 +35,7 @@ def draw(workspace: influence.Workspace) -> None:
 
 @st.fragment
 def _page(mine: Desk) -> None:
-    place, ignored = whatif_place.read(st.query_params.to_dict(), mine.workspace)
-    places.warn(ignored)
+    place = places.arrive(*whatif_place.read(st.query_params.to_dict(), mine.workspace))
     with st.container(key="wt-title"):
         render.title("What-if")
     if mine.workspace.info.settings.get("training") is None:

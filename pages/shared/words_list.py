@@ -123,7 +123,8 @@ def _row(place: WordsPlace, row: dict[str, Any], most: float) -> dict[str, Any]:
 
 
 def _open(place: WordsPlace) -> None:
-    go(place.of_word(str(st.session_state[TABLE].get("opened") or "")))
+    if opened := st.session_state[TABLE].get("opened"):
+        go(place.of_word(str(opened)))
 
 
 def _change(place: WordsPlace, field: str) -> None:

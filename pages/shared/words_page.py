@@ -21,8 +21,7 @@ def draw(workspace: influence.Workspace) -> None:
 @st.fragment
 def _page(mine: Desk) -> None:
     shell.follow()
-    place, ignored = words_place.read(st.query_params.to_dict(), mine.workspace)
-    places.warn(ignored)
+    place = places.arrive(*words_place.read(st.query_params.to_dict(), mine.workspace))
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Words")
         with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):

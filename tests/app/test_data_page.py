@@ -151,6 +151,34 @@ def test_from_an_upload_to_columns_of_ones_own(open_page, root):
     assert app.button(key="data_start").disabled is False
 
 
+def test_a_number_typed_just_before_the_start_counts(open_page, root, small, monkeypatch):
+    place = small.at(name="", epochs=0)
+    key = place.stamp(place.data_options())
+    open_page(PAGE, root=root, **place.parameters())
+    within(lambda: builds.asked(key) is None)
+    app = open_page(PAGE, root=root, **place.parameters())
+    started = []
+    monkeypatch.setattr(builds, "start", lambda place, *_: started.append(place) or place.name)
+    app.number_input(key="data_epochs").set_value(3)
+    app.button(key="data_start").click()
+    app.run()
+    assert [(one.epochs, one.name, one.data()) for one in started] == [(3, "small", place.data())]
+
+
+def test_a_column_changed_just_before_the_start_asks_for_a_look(open_page, root, small):
+    place = small.at(name="", epochs=0)
+    key = place.stamp(place.data_options())
+    open_page(PAGE, root=root, **place.parameters())
+    within(lambda: builds.asked(key) is None)
+    app = open_page(PAGE, root=root, **place.parameters())
+    app.selectbox(key="data_column_text").select("mood")
+    app.selectbox(key="data_column_label").select("comment")
+    app.button(key="data_start").click()
+    app.run()
+    assert "have just been changed" in page_text(app)
+    assert not builds.runs()
+
+
 def test_what_stops_a_build_leaves_no_button(open_page, root):
     (root / "data" / "one.csv").write_text("text,label\n" + "".join(f"text {n},same\n" for n in range(9)), encoding="utf-8")
     place = DataPlace(train="one.csv")

@@ -60,6 +60,23 @@ def test_filters_write_the_address_and_the_address_makes_the_list(open_page):
     assert len(rows_of(app)) == 20
 
 
+def test_two_filters_at_once_keep_both(open_page):
+    app = open_page("explore", show="all")
+    app.text_input(key="explore_q").set_value("film")
+    app.selectbox(key="explore_predicted").set_value(SCRIPT)
+    app.run()
+    assert parameters_of(app) == {"workspace": "tiny", "show": "all", "q": "film", "predicted": SCRIPT}
+
+
+def test_a_filter_that_was_drawn_before_another_change_keeps_that_change(open_page):
+    """A busy browser sends the second click before it has heard of the first: with the address of before."""
+    app = open_page("explore", show="all")
+    app.text_input(key="explore_q").set_value("film").run()
+    app.query_params.pop("q")
+    app.selectbox(key="explore_predicted").set_value(SCRIPT).run()
+    assert parameters_of(app) == {"workspace": "tiny", "show": "all", "q": "film", "predicted": SCRIPT}
+
+
 def test_confidence_bounds_the_list(open_page, tiny):
     app = open_page("explore", show="all")
     app.slider(key="explore_confidence").set_range(0, 60).run()
