@@ -95,6 +95,7 @@ class Job:
         with _lock, suppress(FileNotFoundError):
             (self.folder / CANCELLED).touch()
             if self.started_at is None and processes.process(self.folder) is None:
+                _remove_half(self.folder)  # of a build that was to be resumed there is something
                 shutil.rmtree(self.folder, ignore_errors=True)
             else:
                 processes.send(self.folder, signal.SIGTERM)

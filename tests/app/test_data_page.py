@@ -15,7 +15,7 @@ from conftest import IMAGE, SCRIPT, parameters_of, shown
 
 import influence
 from influence.review_log import close_log
-from pages.shared import builds, data_files, data_place, processes
+from pages.shared import background, builds, data_files, data_place, processes
 from pages.shared.data_place import DataPlace
 
 PAGE = "data_and_runs"
@@ -226,6 +226,20 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_workspace(open_page, root, s
     assert before == {file: file.stat().st_size for file in (root / "other").rglob("*") if file.is_file()}
     app.button(key=f"run_discard_{job.folder.name}").click().run()
     assert builds.runs() == []
+
+
+def test_a_resumed_build_that_is_cancelled_while_it_waits_leaves_nothing(root, small, monkeypatch):
+    builds.start(small.at(epochs=60), COLUMNS, None)
+    within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
+    os.killpg(int(processes.process(builds.runs()[0].folder)["pid"]), signal.SIGKILL)
+    within(lambda: builds.runs()[0].failed)
+    monkeypatch.setattr(background, "_pump", lambda queue: None)  # another build has the queue
+    builds.resume(builds.runs()[0])
+    (job,) = builds.runs()
+    assert job.started_at is None
+    job.cancel()
+    assert not builds.runs()
+    assert not (root / "mine").exists()
 
 
 def test_an_interrupted_build_goes_on(open_page, root, small):
