@@ -1,5 +1,6 @@
 # make app    sets everything up, builds the demo if there is none, and opens the app
-# make test   sets everything up and runs the tests
+# make test   sets everything up and runs the tests, but for the slow ones
+# make test-all   the slow ones, too, as .ci/run does
 # make lint   ruff and mypy
 PYTHON ?= python3
 VENV := .venv
@@ -8,7 +9,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check --quiet
 WORKSPACES ?= workspaces
 PORT ?= 8501
 
-.PHONY: app test lint screenshots
+.PHONY: app test test-all lint screenshots
 
 app: $(VENV)/installed
 	@test -f $(WORKSPACES)/demo/workspace.json || echo "Building the demo: about two minutes, once."
@@ -16,7 +17,10 @@ app: $(VENV)/installed
 	$(RUN) -m influence serve --workspace-root $(WORKSPACES) --port $(PORT) --open
 
 test: $(VENV)/installed-dev
-	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile $(OPTIONS)
+
+test-all: OPTIONS = --slow
+test-all: test
 
 lint: $(VENV)/installed-dev
 	$(RUN) -m ruff check .

@@ -19,6 +19,21 @@ hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, d
 hypothesis.settings.load_profile("suite")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--slow` for everything; where a browser is required, everything is meant."""
+    parser.addoption("--slow", action="store_true", default=os.environ.get("REQUIRE_BROWSER") == "1", help="run slow tests, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without `--slow`, leave the slow tests out, unless they were asked for by name."""
+    by_name = any("::" in argument for argument in config.invocation_params.args)
+    if config.getoption("--slow") or by_name:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Data files by name: `train` (80 rows) and `test` (16), single texts and, with `_pairs`, two columns."""

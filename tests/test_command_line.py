@@ -507,6 +507,7 @@ def test_stored_answers_need_no_pytorch(workspace: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.slow
 def test_interrupting_a_build_is_one_line_and_130(data: dict[str, str], tmp_path: Path) -> None:
     train = write_csv(tmp_path / "train.csv", rows(400, seed=3))
     arguments = ["build", "--train", train, "--test", data["test"], "--workspace", str(tmp_path / "w"), "--epochs", "200"]

@@ -20,6 +20,8 @@ from tiny import rows, write_csv
 from influence import open_workspace
 from influence.__main__ import main
 
+pytestmark = pytest.mark.slow  # real processes, killed
+
 KILLS = int(os.environ.get("KILLS", "3"))
 SEED = int(os.environ.get("KILL_SEED", random.SystemRandom().randrange(10**6)))
 

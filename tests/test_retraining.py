@@ -269,6 +269,7 @@ def test_an_abandoned_iteration_keeps_what_was_yielded(opened: Workspace) -> Non
     assert [r.reused for r in retrain(opened, controls([1, 2]))] == [True, False]
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_a_file_that_opens(opened: Workspace) -> None:
     code = f"""
 import os
@@ -283,6 +284,7 @@ for number, result in enumerate(retrain(open_workspace({str(opened.path)!r}), co
     assert sum(r.reused for r in retrain(opened, controls(range(1, 6)))) == 4
 
 
+@pytest.mark.slow
 def test_runs_in_processes_are_the_same_to_the_bit(opened: Workspace) -> None:
     runs = [Run(1, Change(masked=((6, (first_word(opened, 6),)),))), Run(2, CHANGES[3]), Run(2)]
     here = results(opened, runs)
@@ -318,6 +320,7 @@ def test_cancelled_processes_are_gone_and_a_killed_one_is_told(opened: Workspace
     assert all(process.poll() is not None for process in started)
 
 
+@pytest.mark.slow
 def test_processes_end_with_a_killed_parent(opened: Workspace) -> None:
     code = f"""
 import os, subprocess

@@ -78,6 +78,7 @@ def test_export_of_a_zip(decided: Path, capsys) -> None:
         assert "report.md" in archive.namelist()
 
 
+@pytest.mark.slow
 def test_export_while_the_app_has_the_reviews_open(decided: Path) -> None:
     reviews = reviews_at(open_workspace(decided / "ws"))
     reviews.decide(BOB, "e5", "remove")

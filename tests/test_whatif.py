@@ -294,6 +294,7 @@ def test_a_fix_list_whose_hashes_do_not_match_is_refused(own, reviews, capsys, t
     assert "does not fit its hash" in err
 
 
+@pytest.mark.slow
 def test_a_killed_command_leaves_no_answer(data, tmp_path):
     """Killed while it trains: no what-if, no half a retraining; the next one goes on from what was finished."""
     from tiny import request, rows

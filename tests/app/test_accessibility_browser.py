@@ -17,6 +17,8 @@ from influence.review import Reviews
 from influence.review_log import ReviewLog
 from pages.shared.shell import PAGES
 
+pytestmark = pytest.mark.slow  # every page in a browser, twice
+
 PATIENCE = 60_000  # ms; what is asked here is not how fast a page is
 
 # What each page is opened with, and what is there once it has been drawn. QUEUE and EXAMPLE are filled in by the test.

@@ -45,6 +45,7 @@ def running(workspace):
     return [job for job in background.jobs(workspace) if job.started_at is not None and not job.failed]
 
 
+@pytest.mark.slow
 def test_one_runs_the_other_waits_and_both_leave_only_their_answers(workspace):
     start(workspace, 1)
     start(workspace, 2)
@@ -88,6 +89,7 @@ def test_a_failure_is_told_until_it_is_dismissed(workspace):
     assert folders(workspace) == []
 
 
+@pytest.mark.slow
 def test_the_same_again_takes_a_failure_s_place(workspace):
     start(workspace, 1, change="opponents:nobody:5")
     until(lambda: any(job.failed for job in background.jobs(workspace)))
@@ -96,6 +98,7 @@ def test_the_same_again_takes_a_failure_s_place(workspace):
     until(lambda: any(job.failed for job in background.jobs(workspace)))
 
 
+@pytest.mark.slow
 def test_a_job_that_another_server_started_is_seen_through(workspace, tmp_path):
     """As after a restart: its process runs, or has ended, and this server did not start it."""
     import subprocess

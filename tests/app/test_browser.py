@@ -11,7 +11,7 @@ from conftest import HOSTILE_ID, IMAGE, SCRIPT, serve, stop
 
 import influence
 
-TIMEOUT = 20_000
+TIMEOUT = 60_000  # ms; how fast a page is, is not asked here
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def press_until(page: Any, key: str, check: Callable[[], bool]) -> None:
     for _ in range(4):
         page.wait_for_timeout(300)
         page.keyboard.press(key)
-        until = time.monotonic() + 5
+        until = time.monotonic() + 15
         while time.monotonic() < until:
             if check():
                 return
@@ -95,6 +95,7 @@ def texts(page: Any, selector: str) -> list[str]:
 # Hostile texts
 
 
+@pytest.mark.slow
 def test_hostile_labels_on_home(page):
     page.goto("/")
     page.locator(".js-plotly-plot .textpoint text").first.wait_for()
@@ -103,6 +104,7 @@ def test_hostile_labels_on_home(page):
     page.locator(".nsewdrag").first.hover(position={"x": 60, "y": 20})
 
 
+@pytest.mark.slow
 def test_hostile_texts_in_the_list(page):
     page.goto("/explore?show=all")
     page.locator(".row").first.wait_for()
@@ -118,6 +120,7 @@ def test_hostile_texts_in_the_list(page):
     page.get_by_role("option").first.wait_for()
 
 
+@pytest.mark.slow
 def test_hostile_texts_in_the_reading_view(page, workspaces):
     found = influence.explain(influence.open_workspace(workspaces / "tiny"), test_id=HOSTILE_ID)
     page.goto(f"/explore?id={quote(HOSTILE_ID)}&top=50")
@@ -134,6 +137,7 @@ def test_hostile_texts_in_the_reading_view(page, workspaces):
     assert HOSTILE_ID in page.locator(".st-key-wt-pinned").inner_text()
 
 
+@pytest.mark.slow
 def test_hostile_texts_of_the_reader(page):
     text = f"a good film {SCRIPT} {IMAGE}"
     page.goto(f"/explore?own=1&text={quote(text)}")
@@ -142,6 +146,7 @@ def test_hostile_texts_of_the_reader(page):
     assert page.locator("textarea").input_value() == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("address", ["/explore?id={}", "/?workspace={}", "/explore?label={}", "/explore?own=1&text=a&target={}"])
 def test_hostile_addresses(page, address):
     for text in (SCRIPT + "!", IMAGE + "!"):
@@ -152,6 +157,7 @@ def test_hostile_addresses(page, address):
 # Addresses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "selector"),
     [
@@ -203,6 +209,7 @@ def test_back_and_forward_walk_what_was_on_screen(page):
     page.get_by_text(f"Test sentence {second}").wait_for()
 
 
+@pytest.mark.slow
 def test_filters_are_in_the_address_and_back_undoes_them(page):
     page.goto("/explore")
     page.locator(".row").first.wait_for()
@@ -214,6 +221,7 @@ def test_filters_are_in_the_address_and_back_undoes_them(page):
     eventually(lambda: page.locator(".row").count() == wrong)
 
 
+@pytest.mark.slow
 def test_a_row_is_a_link_that_opens_elsewhere_too(page, server):
     page.goto("/explore?show=all")
     page.locator(".row").nth(1).wait_for()
@@ -224,6 +232,7 @@ def test_a_row_is_a_link_that_opens_elsewhere_too(page, server):
     assert query_title(page) == f"Test sentence {id}"
 
 
+@pytest.mark.slow
 def test_a_cell_of_the_matrix_opens_its_sentences(page):
     page.goto("/")
     cell = page.locator(".js-plotly-plot .textpoint text").nth(1)
@@ -265,6 +274,7 @@ def test_hovering_a_word_shows_where_it_is_shared(page):
     assert {text.lower() for text in texts(page, ".card mark.linked")} == {str(word.text_content()).lower()}
 
 
+@pytest.mark.slow
 def test_selecting_text_with_the_mouse_pins_nothing(page):
     page.goto("/explore?show=all&id=test-3")
     wait_for_cards(page)
@@ -310,6 +320,7 @@ def test_keys_walk_the_list_and_a_held_key_skips_nothing(page):
     press_until(page, "u", lambda: page.locator(".row").count() == 20)
 
 
+@pytest.mark.slow
 def test_keys_still_work_after_a_choice_of_method(page):
     page.goto("/explore?show=all&id=test-3")
     wait_for_cards(page)
@@ -318,8 +329,7 @@ def test_keys_still_work_after_a_choice_of_method(page):
     page.wait_for_url(re.compile("method=tracin-we"))
     page.get_by_text("over every shared word").wait_for()
     page.wait_for_function("() => document.activeElement === document.body")
-    page.keyboard.press("j")
-    page.wait_for_function("() => !location.search.includes('id=test-3&') && !location.search.endsWith('id=test-3')")
+    press_until(page, "j", lambda: not re.search(r"id=test-3(&|$)", page.url))
 
 
 def test_a_long_text_unfolds(page):
@@ -333,6 +343,7 @@ def test_a_long_text_unfolds(page):
     assert unread.endswith("before this end")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "direction"),
     [

@@ -18,6 +18,8 @@ import influence
 sys.path.insert(0, str(ROOT / "tests"))
 from tiny import rows
 
+pytestmark = pytest.mark.slow  # real builds behind a real browser
+
 TIMEOUT = 60_000
 
 

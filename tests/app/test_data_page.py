@@ -206,6 +206,7 @@ def test_a_file_that_cannot_be_read_is_asked_for_once(open_page, root):
 # Runs --------------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_leaves_no_half_workspace(open_page, root, small, workspaces):
     shutil.copytree(workspaces / "tiny", root / "other")
     before = {file: file.stat().st_size for file in (root / "other").rglob("*") if file.is_file()}
@@ -228,6 +229,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_workspace(open_page, root, s
     assert builds.runs() == []
 
 
+@pytest.mark.slow
 def test_a_resumed_build_that_is_cancelled_while_it_waits_leaves_nothing(root, small, monkeypatch):
     builds.start(small.at(epochs=60), COLUMNS, None)
     within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
@@ -242,6 +244,7 @@ def test_a_resumed_build_that_is_cancelled_while_it_waits_leaves_nothing(root, s
     assert not (root / "mine").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_build_goes_on(open_page, root, small):
     builds.start(small.at(epochs=60), COLUMNS, None)
     within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
@@ -264,6 +267,7 @@ def test_an_interrupted_build_goes_on(open_page, root, small):
     within(lambda: not (root / "mine").exists())
 
 
+@pytest.mark.slow
 def test_a_model_that_is_not_there_is_one_line(open_page, root, small):
     builds.start(small.at(model="hub", weights="nobody/nothing"), COLUMNS, None)
     within(lambda: builds.runs()[0].failed)

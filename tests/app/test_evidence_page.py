@@ -108,6 +108,7 @@ def test_the_parts_are_chosen_in_the_address(open_page, proven):
     assert "part" in app.warning[0].value
 
 
+@pytest.mark.slow
 def test_the_button_starts_the_command(open_page, workspaces, tmp_path):
     import time
 

@@ -25,6 +25,7 @@ from influence.queues import Queues
 from influence.review import Reviews, read_reviews
 from influence.review_log import ReviewLog
 
+AGAIN = 4.0  # seconds after which a key is pressed again: it may have come before its button
 READING = 0.32  # seconds before a key may decide, with time for the page to draw
 ANN = Reviewer(name="Ann")
 
@@ -130,7 +131,7 @@ def press(page: Any, key: str) -> str:
     before = on_screen(page)
     for _ in range(5):
         page.keyboard.press(key)
-        until = time.monotonic() + TIMEOUT / 5000
+        until = time.monotonic() + AGAIN
         while on_screen(page) == before and time.monotonic() < until:
             time.sleep(0.02)
         time.sleep(READING)
@@ -143,7 +144,7 @@ def press_until(page: Any, key: str, shown: Any) -> None:
     """Press a key, again if it came before its button was there, until what it brings is shown."""
     for _ in range(5):
         page.keyboard.press(key)
-        until = time.monotonic() + TIMEOUT / 5000
+        until = time.monotonic() + AGAIN
         while not shown.is_visible() and time.monotonic() < until:
             time.sleep(0.02)
         if shown.is_visible():
@@ -180,6 +181,7 @@ def test_decisions_by_keyboard_alone(stage):
     assert_clean(page, page.seen)
 
 
+@pytest.mark.slow
 def test_the_browser_s_history_walks_the_examples(stage):
     page = stage.at_queue()
     walked = [on_screen(page), press(page, "k"), press(page, "x")]
@@ -191,6 +193,7 @@ def test_the_browser_s_history_walks_the_examples(stage):
     assert set(stage.decided()) == set(walked[:2])
 
 
+@pytest.mark.slow
 def test_a_held_key_decides_one_example(stage):
     page = stage.at_queue()
     first = on_screen(page)
@@ -204,6 +207,7 @@ def test_a_held_key_decides_one_example(stage):
     assert press(page, "x") == stage.ids[2]
 
 
+@pytest.mark.slow
 def test_quick_taps_decide_nothing_unread(stage):
     page = stage.at_queue()
     page.evaluate("window.taps = []; addEventListener('keydown', event => taps.push(event.timeStamp), true)")
@@ -218,6 +222,7 @@ def test_quick_taps_decide_nothing_unread(stage):
     assert len(stage.decided()) <= 1 + pauses
 
 
+@pytest.mark.slow
 def test_quick_clicks_decide_nothing_unread(stage):
     page = stage.at_queue()
     keep(page).dblclick()
@@ -228,9 +233,8 @@ def test_quick_clicks_decide_nothing_unread(stage):
 def test_keys_are_dead_behind_a_dialog_and_work_again_after_it(stage):
     page = stage.at_queue()
     first = on_screen(page)
-    page.keyboard.press("n")
     dialog = page.get_by_role("dialog")
-    dialog.wait_for()
+    press_until(page, "n", dialog)
     for key in "kx1fsum":
         page.keyboard.press(key)
     time.sleep(0.5)
@@ -239,8 +243,7 @@ def test_keys_are_dead_behind_a_dialog_and_work_again_after_it(stage):
     page.keyboard.press("Control+Enter")
     dialog.wait_for(state="detached")
     eventually(lambda: texts(page, ".said .note") == [f"Ann see {SCRIPT}"])
-    page.keyboard.press("n")
-    dialog.wait_for()
+    press_until(page, "n", dialog)
     page.keyboard.press("Escape")
     dialog.wait_for(state="detached")
     time.sleep(READING)
@@ -251,6 +254,7 @@ def test_keys_are_dead_behind_a_dialog_and_work_again_after_it(stage):
     assert_clean(page, page.seen)
 
 
+@pytest.mark.slow
 def test_a_click_on_the_last_decisions_opens_the_example_again(stage):
     page = stage.at_queue()
     first = on_screen(page)
@@ -265,6 +269,7 @@ def test_a_click_on_the_last_decisions_opens_the_example_again(stage):
 # Several
 
 
+@pytest.mark.slow
 def test_two_browsers_never_get_the_same_example(stage):
     ann, bob = stage.at_queue("Ann"), stage.at_queue("Bob")
     seen: dict[str, list[str]] = {"Ann": [on_screen(ann)], "Bob": [on_screen(bob)]}
@@ -280,6 +285,7 @@ def test_two_browsers_never_get_the_same_example(stage):
     assert on_screen(again) not in (seen["Ann"][-1], seen["Bob"][-1])
 
 
+@pytest.mark.slow
 def test_a_link_to_what_another_has_on_screen_does_not_give_it(stage):
     ann = stage.at_queue("Ann")
     bob = stage.open("review", f"queue={stage.queue}&id={quote(on_screen(ann))}", "Bob")
@@ -290,6 +296,7 @@ def test_a_link_to_what_another_has_on_screen_does_not_give_it(stage):
 # A killed server
 
 
+@pytest.mark.slow
 def test_a_killed_server_loses_nothing_that_the_screen_had_confirmed(judged_workspaces, tmp_path, contexts):
     decisions = int(os.environ.get("KILLED_AFTER", "8"))  # over 60, examples are decided again, and otherwise
     shutil.copytree(judged_workspaces / "tiny", tmp_path / "tiny")
@@ -333,6 +340,7 @@ def show(page: Any, stage: Stage, id: str) -> None:
 # Bulk and downloads, by hand
 
 
+@pytest.mark.slow
 def test_rows_are_ticked_and_decided_together(stage):
     page = stage.open("suspects", "show=all")
     boxes = page.locator(".row input[type=checkbox]")
@@ -361,6 +369,7 @@ def test_a_cluster_opens_by_its_name_and_by_its_point(stage):
     assert_clean(page, page.seen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["CSV", "JSONL", "Parquet"])
 def test_downloads_are_the_fix_list(stage, tmp_path, kind):
     page = stage.at_queue()
@@ -402,6 +411,7 @@ def number(stage: Stage) -> int:
     return clusters(influence.open_workspace(stage.path), threshold=1.0, min_size=2)[0].number
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_texts_on_every_page(stage):
     page = stage.at_queue()
     press(page, "x")
@@ -418,6 +428,7 @@ def test_hostile_texts_are_texts_on_every_page(stage):
     assert IMAGE in shown
 
 
+@pytest.mark.slow
 def test_a_name_is_remembered_by_the_browser(stage, browser):
     context = browser.new_context()
     page = context.new_page()

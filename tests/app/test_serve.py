@@ -51,6 +51,7 @@ def test_stopping_the_command_stops_the_server(workspaces):
         urllib.request.urlopen(address, timeout=5)
 
 
+@pytest.mark.slow
 def test_open_shows_the_home_page_and_nothing_of_streamlits(workspaces, tmp_path, browser):
     """Told that a person sits before it, Streamlit would cover each page with an advertisement."""
     asked = tmp_path / "asked"

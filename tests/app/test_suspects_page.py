@@ -195,6 +195,7 @@ def test_a_right_test_prediction_has_no_suspects(open_as, workspace):
 # Computing them, and addresses nobody should trust
 
 
+@pytest.mark.slow
 def test_suspects_are_computed_by_a_button(workspaces, tmp_path, monkeypatch):
     with own_workspace(workspaces, tmp_path) as root:
         app = opener(root, monkeypatch)("Ann", "suspects", workspace="tiny")
@@ -210,6 +211,7 @@ def test_suspects_are_computed_by_a_button(workspaces, tmp_path, monkeypatch):
         assert listed(app.run())
 
 
+@pytest.mark.slow
 def test_computing_can_be_cancelled_and_a_failure_is_told(workspaces, tmp_path, monkeypatch):
     with own_workspace(workspaces, tmp_path) as root:
         workspace = influence.open_workspace(root / "tiny")

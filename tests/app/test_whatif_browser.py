@@ -11,6 +11,8 @@ import influence
 from influence.whatif import outcomes
 from pages.shared import background
 
+pytestmark = pytest.mark.slow  # real retrainings behind a real browser
+
 PATIENCE = 180_000  # milliseconds: PyTorch alone takes long to load on a busy machine
 
 

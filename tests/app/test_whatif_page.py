@@ -129,6 +129,7 @@ def test_bad_values_are_named_and_left_out(open_as, name, value):
     assert name in app.warning[0].value
 
 
+@pytest.mark.slow
 def test_unknown_test_ids_are_told_by_the_command(open_as, root, workspace):
     app = open_as("Ann", "what_if", workspace="tiny", change=CHANGE, seeds="2", tests='["nobody"]')
     button(app, "whatif_run").click().run()

@@ -217,6 +217,7 @@ def test_bad_values_are_named_and_left_out(open_as, name, value):
     assert name in app.warning[0].value
 
 
+@pytest.mark.slow
 def test_in_a_browser_a_word_opens_by_key_and_back_leads_to_the_list(server, browser):
     context = browser.new_context()
     page = context.new_page()
