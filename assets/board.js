@@ -6,8 +6,6 @@
 // matches: [test word, training word, score]; sums: {test word: score over the shown cards}
 
 const states = new WeakMap();
-const FOLDED = 1, UNREAD = 2, FOLDED_UNREAD = 3;
-const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const state = states.get(parentElement) ?? {};
@@ -27,18 +25,18 @@ function build(state, data, root) {
   root.replaceChildren();
   state.review = data.review;
   state.cards = [];
-  state.sums = new Map(Object.entries(data.query.sums).map(([word, score]) => [Number(word), score]));
+  state.sums = scores(data.query.sums);
   state.query = new Map();
   const query = make("section", "query");
   const head = make("header");
   head.append(make("b", "", data.query.title));
   if (data.query.ends.length) {
     const ends = make("span", "ends");
-    for (const [word, text] of data.query.ends) append(ends, text, word, 0, state.query);
+    for (const [word, text] of data.query.ends) append(ends, [text, word, 0], state.query);
     head.append(ends);
   }
   head.append((state.caption = make("span", "caption")));
-  query.append(head, reachable(texts(data.query, state.query)));
+  query.append(head, reachable(texts(data.query.sides, state.query)));
   if (data.query.cut) query.append(make("p", "note", "Struck out: cut off, the model never read it."));
   for (const [word, marks] of state.query) {
     for (const mark of marks) {
@@ -86,8 +84,8 @@ function makeCard(state, card, kind) {
   labels.append(make("span", "label", card.label));
   if (card.says) labels.append(make("span", "says", `≠ model says ${card.says}`));
   if (card.special) labels.append(makeEnds(card, entry.marks));
-  element.append(head, labels, texts(card, entry.marks));
-  shade(entry.marks, trainTotals(card.matches), card.matches);
+  element.append(head, labels, texts(card.sides, entry.marks));
+  shade(entry.marks, trainTotals(card.matches));
   if (card.cut) element.append(make("p", "note", "Struck out: cut off, the model never read it."));
   if (element.querySelector(".folded")) element.append(unfold(element));
   head.append(reviewLink(state.review + encodeURIComponent(card.id)));
@@ -99,7 +97,7 @@ function makeCard(state, card, kind) {
 function makeEnds(card, marks) {
   const line = make("span", "ends", card.ends.length ? `${card.special} from ` : `${card.special} from start/end tokens`);
   line.title = "The share of the score that start and end tokens carry; every sentence has them.";
-  for (const [word, text] of card.ends) append(line, text, word, 0, marks);
+  for (const [word, text] of card.ends) append(line, [text, word, 0], marks);
   return line;
 }
 
@@ -117,17 +115,6 @@ function reviewLink(address) {
   link.title = "Decide what becomes of this training sentence";
   link.onclick = link.onkeydown = (event) => event.stopPropagation();
   return link;
-}
-
-function unfold(element) {
-  const button = make("button", "unfold", "Show the whole text");
-  button.onclick = (event) => {
-    event.stopPropagation();
-    const open = element.classList.toggle("open");
-    button.textContent = open ? "Show less" : "Show the whole text";
-  };
-  button.onkeydown = (event) => event.stopPropagation();
-  return button;
 }
 
 function listen(state, entry) {
@@ -162,24 +149,11 @@ function choose(state, entry) {
 // Light the test sentence by a card (hovered, else pinned), or by the sum over all cards.
 function light(state, hovered) {
   const card = hovered ?? state.cards.find((entry) => entry.id === state.pinned);
-  shade(state.query, card ? card.totals : state.sums, card?.matches);
+  shade(state.query, card ? card.totals : state.sums);
   const name = card && `${card.kind === "plus" ? "proponent" : "opponent"} ${card.rank}`;
   state.caption.textContent = card
     ? card.totals.size ? `lit: words shared with ${name}` : `${name}: this method has no words to light`
     : state.sums.size ? "lit: sum over the sentences below" : "";
-}
-
-function shade(marks, totals, matches) {
-  const most = Math.max(...[...totals.values()].map(Math.abs), Number.MIN_VALUE);
-  for (const [word, elements] of marks) {
-    const score = totals.get(word) ?? 0;
-    for (const element of elements) {
-      element.classList.toggle("plus", score > 0);
-      element.classList.toggle("minus", score < 0);
-      element.style.setProperty("--a", score ? 0.12 + 0.88 * (Math.abs(score) / most) : 0);
-      element.title = score ? format(score) : "";
-    }
-  }
 }
 
 // Show where a word of the test sentence meets each card.
@@ -193,38 +167,4 @@ function link(state, word) {
 
 function mark_all(marks, name, on) {
   for (const mark of marks ?? []) mark.classList.toggle(name, on);
-}
-
-function texts({ sides }, marks) {
-  const box = make("div", "texts");
-  sides.forEach((pieces, side) => {
-    const line = make("p", "text");
-    line.dir = "auto"; // from the text's own letters: Hebrew and Arabic read from the right
-    if (sides.length > 1) line.append(make("span", "side", side === 0 ? "1" : "2"));
-    for (const [text, word, kind] of pieces) append(line, text, word, kind, marks);
-    box.append(line);
-  });
-  return box;
-}
-
-function append(line, text, word, kind, marks) {
-  if (word >= 0) {
-    const mark = make("mark", "", text);
-    mark.dataset.word = word;
-    marks.set(word, [...(marks.get(word) ?? []), mark]);
-    line.append(mark);
-  } else if (kind === FOLDED || kind === FOLDED_UNREAD) {
-    line.append(make("span", "dots", " … "), make("span", kind === FOLDED ? "folded" : "folded unread", text));
-  } else if (kind === UNREAD) {
-    line.append(make("span", "unread", text));
-  } else {
-    line.append(document.createTextNode(text));
-  }
-}
-
-function format(score) {
-  const sign = score < 0 ? "−" : "+", size = Math.abs(score);
-  if (size >= 0.001 && size < 1000) return sign + size.toPrecision(3);
-  const [mantissa, exponent] = size.toExponential(2).split("e");
-  return `${sign}${mantissa}×10${[...exponent.replace("+", "")].map((digit) => SUPERSCRIPT[digit]).join("")}`;
 }

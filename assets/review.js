@@ -5,7 +5,7 @@
 // sums: {word: score}, above 0 for the label, below 0 against it
 
 const states = new WeakMap();
-const FOLDED = 1, UNREAD = 2, FOLDED_UNREAD = 3, READING = 250; // ms
+const READING = 250; // ms
 const DRAW = { item: drawItem, evidence: drawEvidence, strip: drawStrip };
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -67,7 +67,7 @@ function drawItem(data, state) {
   const marks = new Map();
   const box = texts(data.sides, marks);
   box.className = data.picked ? "texts whole picking" : "texts whole";
-  shade(marks, data.sums);
+  shade(marks, scores(data.sums));
   if (data.picked) letPick(marks, new Set(data.picked), state);
   const parts = [head, reachable(box)];
   if (data.cut) parts.push(make("p", "quiet", "Struck out: cut off, the model never read it."));
@@ -151,7 +151,7 @@ function makeCard(card) {
   head.append(bar, make("b", "score", card.score));
   const marks = new Map();
   const box = texts(card.sides, marks);
-  shade(marks, card.sums);
+  shade(marks, scores(card.sums));
   element.append(head, box);
   if (card.special) element.append(make("p", "quiet", card.special));
   const foot = make("footer");
@@ -160,15 +160,6 @@ function makeCard(card) {
   if (foot.children.length) element.append(foot);
   element.title = card.id;
   return element;
-}
-
-function unfold(element) {
-  const button = make("button", "unfold", "Show the whole text");
-  button.onclick = () => {
-    button.textContent = element.classList.toggle("open") ? "Show less" : "Show the whole text";
-    button.blur();
-  };
-  return button;
 }
 
 function link(href) {
@@ -196,40 +187,3 @@ function drawStrip(data, state) {
 }
 
 // Texts
-
-function texts(sides, marks) {
-  const box = make("div", "texts");
-  sides.forEach((pieces, side) => {
-    const paragraph = make("p", "text");
-    paragraph.dir = "auto"; // from the text's own letters: Hebrew and Arabic read from the right
-    if (sides.length > 1) paragraph.append(make("span", "side", side === 0 ? "1" : "2"));
-    for (const [text, word, kind] of pieces) append(paragraph, text, word, kind, marks);
-    box.append(paragraph);
-  });
-  return box;
-}
-
-function append(paragraph, text, word, kind, marks) {
-  if (word >= 0) {
-    const mark = make("mark", "", text);
-    marks.set(word, [...(marks.get(word) ?? []), mark]);
-    paragraph.append(mark);
-  } else if (kind === FOLDED || kind === FOLDED_UNREAD) {
-    paragraph.append(make("span", "dots", " … "), make("span", kind === FOLDED ? "folded" : "folded unread", text));
-  } else {
-    paragraph.append(kind === UNREAD ? make("span", "unread", text) : document.createTextNode(text));
-  }
-}
-
-function shade(marks, sums) {
-  const most = Math.max(...Object.values(sums).map(Math.abs), Number.MIN_VALUE);
-  for (const [word, elements] of marks) {
-    const score = sums[word] ?? 0;
-    for (const element of elements) {
-      element.classList.toggle("plus", score > 0);
-      element.classList.toggle("minus", score < 0);
-      element.style.setProperty("--a", score ? 0.12 + 0.88 * (Math.abs(score) / most) : 0);
-      if (score) element.title = `${score < 0 ? "−" : "+"}${Math.abs(score).toPrecision(3)}`;
-    }
-  }
-}

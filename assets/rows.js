@@ -7,7 +7,6 @@
 //      state, signals [{name, value, bar, about}], links [[text, href]]
 
 const states = new WeakMap();
-const FOLDED = 1, UNREAD = 2, FOLDED_UNREAD = 3;
 
 export default function ({ data, parentElement, setTriggerValue }) {
   const state = states.get(parentElement) ?? {};
@@ -92,38 +91,13 @@ function makeSignals(all) {
   return grid;
 }
 
-function unfold(element) {
-  const button = make("button", "unfold", "Show the whole text");
-  button.onclick = () => (button.textContent = element.classList.toggle("open") ? "Show less" : "Show the whole text");
-  return button;
-}
-
 function makeTexts(row, query) {
-  const box = make("div", "texts");
   const marks = new Map();
-  row.sides.forEach((pieces, side) => {
-    const paragraph = make("p", "text");
-    paragraph.dir = "auto"; // from the text's own letters: Hebrew and Arabic read from the right
-    if (row.sides.length > 1) paragraph.append(make("span", "side", side === 0 ? "1" : "2"));
-    for (const [text, word, kind] of pieces) append(paragraph, text, word, kind, marks, query);
-    box.append(paragraph);
-  });
-  shade(marks, row.sums ?? {});
+  const box = texts(row.sides, marks, (paragraph, text) => searched(paragraph, text, query));
+  const sums = scores(row.sums);
+  shade(marks, sums);
+  for (const [word, elements] of marks) for (const mark of sums.get(word) ? [] : elements) mark.classList.add("found");
   return box;
-}
-
-function append(paragraph, text, word, kind, marks, query) {
-  if (word >= 0) {
-    const mark = make("mark", "", text);
-    marks.set(word, [...(marks.get(word) ?? []), mark]);
-    paragraph.append(mark);
-  } else if (kind === FOLDED || kind === FOLDED_UNREAD) {
-    paragraph.append(make("span", "dots", " … "), make("span", kind === FOLDED ? "folded" : "folded unread", text));
-  } else if (kind === UNREAD) {
-    paragraph.append(make("span", "unread", text));
-  } else {
-    searched(paragraph, text, query);
-  }
 }
 
 function searched(paragraph, text, query) {
@@ -134,15 +108,4 @@ function searched(paragraph, text, query) {
     at = match.index + match[0].length;
   }
   paragraph.append(document.createTextNode(text.slice(at)));
-}
-
-function shade(marks, sums) {
-  const most = Math.max(...Object.values(sums).map(Math.abs), Number.MIN_VALUE);
-  for (const [word, elements] of marks) {
-    const score = sums[word] ?? 0;
-    for (const element of elements) {
-      element.classList.add(score > 0 ? "plus" : score < 0 ? "minus" : "found");
-      element.style.setProperty("--a", 0.12 + 0.88 * (Math.abs(score) / most));
-    }
-  }
 }

@@ -12,7 +12,7 @@ import streamlit as st
 
 from influence import METHODS, Explanation, Influence, Sentence
 from pages.shared import numbers
-from pages.shared.render import ASSETS, script
+from pages.shared.render import script, sheet
 
 SHOWN, FOLDED, UNREAD, FOLDED_UNREAD = range(4)
 FOLD_FROM = 320  # characters of a text, from which what lies far from any lit word is folded away
@@ -29,7 +29,7 @@ OTHER_MEANINGS = {  # of the methods whose scores are not about a training step
 _component = st.components.v2.component(
     "wordtrace_board",
     html="<div\nclass='board'></div>",
-    css=(ASSETS / "board.css").read_text(encoding="utf-8"),
+    css=sheet("board.css"),
     js=script("board.js"),
 )
 

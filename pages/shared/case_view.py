@@ -15,7 +15,7 @@ from pages.shared.case import Case
 from pages.shared.case_keys import MASKING, MORE, NOTING, SHOWN, Shown
 from pages.shared.desk import Desk
 from pages.shared.places import go
-from pages.shared.render import ASSETS, md, script
+from pages.shared.render import md, script, sheet
 from pages.shared.review_place import ReviewPlace
 
 RECENT = 10
@@ -23,7 +23,7 @@ RECENT = 10
 component = st.components.v2.component(
     "wordtrace_review",
     html="<div\nclass='review'></div>",
-    css=(ASSETS / "review.css").read_text(encoding="utf-8"),
+    css=sheet("review.css"),
     js=script("review.js"),
 )
 

@@ -11,7 +11,7 @@ import influence
 from pages.shared import numbers, render
 from pages.shared.address import SHOW, Address
 from pages.shared.places import go
-from pages.shared.render import ASSETS, script
+from pages.shared.render import script, sheet
 
 PAGE = 20
 ANY = ""
@@ -20,7 +20,7 @@ KEY = "explore_list"
 _component = st.components.v2.component(
     "wordtrace_list",
     html="<div\nclass='list'></div>",
-    css=(ASSETS / "list.css").read_text(encoding="utf-8"),
+    css=sheet("list.css"),
     js=script("list.js"),
 )
 

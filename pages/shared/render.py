@@ -30,6 +30,11 @@ def script(name: str) -> str:
     return "".join((ASSETS / file).read_text(encoding="utf-8") for file in ("elements.js", name))
 
 
+def sheet(name: str) -> str:
+    """A component's stylesheet, with what all of them share before it."""
+    return "".join((ASSETS / file).read_text(encoding="utf-8") for file in ("elements.css", name))
+
+
 def style() -> None:
     """The app's stylesheet; a file of ours, without data."""
     st.html(ASSETS / "app.css")

@@ -5,6 +5,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
+from pages.shared import numbers
 from pages.shared.charts import PLUS, TRAIN, label
 
 MOST_LABELS = 20
@@ -16,7 +17,7 @@ def balance(before: Mapping[str, int], after: Mapping[str, int]) -> go.Figure:
     changed = sorted(before, key=lambda name: (-abs(after.get(name, 0) - before[name]), -before[name]))
     shown = [name for name in before if name in set(changed[:MOST_LABELS])]
     figure = go.Figure()
-    texts = [f"{after.get(name, 0):,} ({after.get(name, 0) - before[name]:+,})" for name in shown]
+    texts = [f"{after.get(name, 0):,} ({after.get(name, 0) - before[name]:+,})".replace("-", numbers.MINUS) for name in shown]
     series = (
         ("after", [after.get(name, 0) for name in shown], PLUS, texts),
         ("before", [before[n] for n in shown], TRAIN, None),

@@ -7,12 +7,12 @@ import streamlit as st
 
 from pages.shared.board import Piece, fold
 from pages.shared.case import stamped
-from pages.shared.render import ASSETS, script
+from pages.shared.render import script, sheet
 
 _component = st.components.v2.component(
     "wordtrace_rows",
     html="<div\nclass='rows'></div>",
-    css=(ASSETS / "rows.css").read_text(encoding="utf-8"),
+    css=sheet("rows.css"),
     js=script("rows.js"),
 )
 

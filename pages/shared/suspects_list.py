@@ -9,7 +9,7 @@ import streamlit as st
 
 from influence.events import Decision, Evidence
 from influence.mislabels import SIGNALS, SuspectFilter, suspect_ids, suspects
-from pages.shared import bulk_bar, render, rows, suspicions, verdicts
+from pages.shared import bulk_bar, numbers, render, rows, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.desk import Desk
 from pages.shared.places import go
@@ -123,7 +123,7 @@ def _row(mine: Desk, row: dict[str, Any], standing: list[Decision], largest: dic
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing),
         signals=[signal._asdict() for signal in suspicions.signals({name: row[name] for name in SIGNALS}, largest)],
         links=links,
-        foot=f"{row['score']:+.3g} through “{row['word']}”".replace("-", "−") if "score" in row and row["word"] else "",
+        foot=f"{numbers.score(row['score'])} through “{row['word']}”" if "score" in row and row["word"] else "",
     )
 
 
@@ -138,13 +138,13 @@ def _filters(mine: Desk, place: SuspectsPlace) -> None:
         for field, draw_one in (
             (
                 "q",
-                partial(st.text_input, "Search", type="search", placeholder="part of a text, or an id", width=190, max_chars=200),
+                partial(st.text_input, "Search", type="search", placeholder="part of a text, or an id", width=170, max_chars=200),
             ),
             ("show", partial(st.segmented_control, "Show", list(SHOW), format_func=SHOW.get, required=True)),
-            ("label", partial(st.selectbox, "Given label", labels, format_func=_or_any, width=125)),
-            ("suggested", partial(st.selectbox, "Suggested", labels, format_func=_or_any, width=125)),
-            ("decided", partial(st.selectbox, "Decided", list(DECIDED), format_func=DECIDED.get, width=120)),
-            ("sort", partial(st.selectbox, "Sort by", list(SORTS), format_func=SORTS.get, width=190)),
+            ("label", partial(st.selectbox, "Given label", labels, format_func=_or_any, width=118)),
+            ("suggested", partial(st.selectbox, "Suggested", labels, format_func=_or_any, width=118)),
+            ("decided", partial(st.selectbox, "Decided", list(DECIDED), format_func=DECIDED.get, width=112)),
+            ("sort", partial(st.selectbox, "Sort by", list(SORTS), format_func=SORTS.get, width=170)),
         ):
             key = f"suspects_{field}"
             st.session_state[key] = getattr(place, field)

@@ -13,7 +13,7 @@ from pages.shared import numbers, render
 from pages.shared.case import stamped
 from pages.shared.desk import Desk
 from pages.shared.places import go
-from pages.shared.render import ASSETS, script
+from pages.shared.render import script, sheet
 from pages.shared.words_place import SHOW, SORTS, WordsPlace
 
 PAGE = 30
@@ -27,7 +27,7 @@ MEANING = (
 _component = st.components.v2.component(
     "wordtrace_words",
     html="<div\nclass='words'></div>",
-    css=(ASSETS / "words.css").read_text(encoding="utf-8"),
+    css=sheet("words.css"),
     js=script("words.js"),
 )
 

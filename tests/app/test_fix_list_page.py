@@ -83,7 +83,9 @@ def test_the_balance_of_labels_is_drawn(open_as, decided):
     assert "60 examples before, 59 after" in shown(app)
     before, after = json.loads(app.get("plotly_chart")[0].proto.spec)["data"]
     assert (before["name"], after["name"]) == ("before", "after")
-    assert after["text"] == [f"{found.after[n]} ({found.after[n] - found.before[n]:+})" for n in found.before]
+    changes = [(found.after[n], found.after[n] - found.before[n]) for n in found.before]
+    assert [change for _, change in changes] == [0, -1]
+    assert after["text"] == [f"{count} ({'−' if change < 0 else '+'}{abs(change)})" for count, change in changes]
     assert "<script>" not in json.dumps([before, after])
 
 
