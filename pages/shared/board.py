@@ -28,7 +28,7 @@ OTHER_MEANINGS = {  # of the methods whose scores are not about a training step
 
 _component = st.components.v2.component(
     "wordtrace_board",
-    html="<div\nclass='board'></div>",
+    html="<div\nclass='wordtrace board'></div>",
     css=sheet("board.css"),
     js=script("board.js"),
 )

@@ -22,7 +22,7 @@ RECENT = 10
 
 component = st.components.v2.component(
     "wordtrace_review",
-    html="<div\nclass='review'></div>",
+    html="<div\nclass='wordtrace review'></div>",
     css=sheet("review.css"),
     js=script("review.js"),
 )

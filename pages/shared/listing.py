@@ -19,7 +19,7 @@ KEY = "explore_list"
 
 _component = st.components.v2.component(
     "wordtrace_list",
-    html="<div\nclass='list'></div>",
+    html="<div\nclass='wordtrace list'></div>",
     css=sheet("list.css"),
     js=script("list.js"),
 )

@@ -11,7 +11,7 @@ from pages.shared.render import script, sheet
 
 _component = st.components.v2.component(
     "wordtrace_rows",
-    html="<div\nclass='rows'></div>",
+    html="<div\nclass='wordtrace rows'></div>",
     css=sheet("rows.css"),
     js=script("rows.js"),
 )

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from influence.mislabels import Suspect
-from pages.shared import numbers, render, rows, shell
+from pages.shared import render, rows, shell, suspicions
 from pages.shared.desk import Desk
 from pages.shared.places import go
 from pages.shared.render import md
@@ -36,13 +36,12 @@ def draw(mine: Desk, place: SuspectsPlace, found: Suspect) -> None:
 
 
 def _row(workspace: str, row: dict[str, Any]) -> dict[str, Any]:
-    id, word = str(row["test_id"]), row["word"]
-    through = f" through “{word}”" if isinstance(word, str) else ""
+    id = str(row["test_id"])
     return rows.row(
         id,
         labels=[(row["label"], "label"), ("≠", "arrow"), (row["predicted"], "label")],
         sides=rows.plain(row["text"], row["text_pair"]),
-        foot=f"{numbers.score(row['score'])}{through}; its opponent number {int(row['rank'])}",
+        foot=f"{suspicions.pull(row['score'], row['word'])}; its opponent number {int(row['rank'])}",
         links=[
             ("Explore", "explore?" + urlencode({"workspace": workspace, "show": "all", "id": id})),
             ("All suspects behind it", "suspects?" + urlencode({"workspace": workspace, "test": id})),

@@ -9,7 +9,7 @@ import streamlit as st
 
 from influence.events import Decision, Evidence
 from influence.mislabels import SIGNALS, SuspectFilter, suspect_ids, suspects
-from pages.shared import bulk_bar, numbers, render, rows, suspicions, verdicts
+from pages.shared import bulk_bar, render, rows, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.desk import Desk
 from pages.shared.places import go
@@ -123,7 +123,7 @@ def _row(mine: Desk, row: dict[str, Any], standing: list[Decision], largest: dic
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing),
         signals=[signal._asdict() for signal in suspicions.signals({name: row[name] for name in SIGNALS}, largest)],
         links=links,
-        foot=f"{numbers.score(row['score'])} through “{row['word']}”" if "score" in row and row["word"] else "",
+        foot=suspicions.pull(row["score"], row["word"]) if "score" in row else "",
     )
 
 

@@ -129,3 +129,8 @@ def signals(values: Mapping[str, Any], largest: Mapping[str, float]) -> list[Sig
 
 def _missing(value: Any) -> bool:
     return value is None or bool(pd.isna(value))
+
+
+def pull(score: float, word: object) -> str:
+    """A pair's score and the word that carries most of it; there is none where start and end tokens or punctuation do."""
+    return f"{numbers.score(score)} through “{word}”" if isinstance(word, str) else numbers.score(score)

@@ -26,7 +26,7 @@ MEANING = (
 )
 _component = st.components.v2.component(
     "wordtrace_words",
-    html="<div\nclass='words'></div>",
+    html="<div\nclass='wordtrace words'></div>",
     css=sheet("words.css"),
     js=script("words.js"),
 )

@@ -32,6 +32,7 @@ def draw(place: DataPlace) -> None:
             "Swap", key="compare_swap", icon=":material/swap_horiz:", on_click=go, args=(place.at(one=place.two, two=place.one),)
         )
     if not (place.one and place.two):
+        render.hint("Choose two: what changed in accuracy, in the labels in doubt and in the influences stands here then.")
         return
     if place.one == place.two:
         render.hint("Choose two different workspaces.")

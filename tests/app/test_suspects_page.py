@@ -186,6 +186,14 @@ def test_from_a_test_error_to_the_suspects_behind_it(open_as, workspace):
     assert "the model predicts that, wrongly" in shown(app)
 
 
+@pytest.mark.parametrize(
+    ("score", "word", "said"),
+    [(-0.0123, "co-op", "−0.0123 through “co-op”"), (-0.5, float("nan"), "−0.500"), (0.25, None, "+0.250")],
+)
+def test_a_pull_without_a_word_names_none(score, word, said):
+    assert suspicions.pull(score, word) == said
+
+
 def test_a_right_test_prediction_has_no_suspects(open_as, workspace):
     _, right = workspace.search_tests(influence.TestFilter(wrong=False), limit=1)
     app = open_as("Ann", "suspects", workspace="tiny", test=right["id"].iloc[0], show="all")
