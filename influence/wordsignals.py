@@ -99,6 +99,6 @@ def strongest(scores_QN: FloatArray, count: int) -> FloatArray:
 def disagreement(scores_QK: FloatArray) -> FloatArray:
     """Share of the absolute scores that is negative, shape (Q,): 0 all pull together, 1 all pull apart; 0 where all are 0."""
     absolute_Q = np.abs(scores_QK).sum(axis=1, dtype=np.float64)
-    negative_Q = -np.minimum(scores_QK, 0).sum(axis=1, dtype=np.float64)
+    negative_Q = np.maximum(-scores_QK, 0).sum(axis=1, dtype=np.float64)
     shares_Q: FloatArray = np.divide(negative_Q, absolute_Q, out=np.zeros(len(scores_QK)), where=absolute_Q > 0)
     return shares_Q

@@ -25,6 +25,7 @@ def probability(value: float) -> str:
         return "<0.1%"
     if 0.9995 <= value < 1:
         return ">99.9%"
+    value += 0.0  # of a zero below zero, as arithmetic may leave it, the plain one
     return f"{value:.1%}" if 0 < value < 0.01 or 0.99 < value < 1 else f"{value:.0%}"
 
 

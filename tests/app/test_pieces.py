@@ -78,7 +78,16 @@ def test_scores_read_well(value, text):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0%"), (0.0001, "<0.1%"), (0.004, "0.4%"), (0.5, "50%"), (0.9951, "99.5%"), (0.99951, ">99.9%"), (1, "100%")],
+    [
+        (0, "0%"),
+        (-0.0, "0%"),
+        (0.0001, "<0.1%"),
+        (0.004, "0.4%"),
+        (0.5, "50%"),
+        (0.9951, "99.5%"),
+        (0.99951, ">99.9%"),
+        (1, "100%"),
+    ],
 )
 def test_probabilities_never_round_to_certainty(value, text):
     assert numbers.probability(value) == text
