@@ -37,7 +37,7 @@ def draw(mine: Desk, place: FixPlace) -> None:
 
 
 def _files(mine: Desk, place: FixPlace, found: FixList) -> None:
-    render.heading("Take it away", f"{len(found.fixes):,} fixes")
+    render.heading("Take it away", f"{len(found.fixes):,} fix{'' if len(found.fixes) == 1 else 'es'}")
     name = f"{place.workspace}-fixes"
     if found.fixes:
         st.download_button(

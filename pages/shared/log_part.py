@@ -10,6 +10,7 @@ from pages.shared.desk import Desk
 from pages.shared.fix_place import FixPlace
 from pages.shared.places import go
 
+FEW = 16  # rows that fit on a screen
 PAGE = 100
 COLUMNS = {
     "seq": "number", "at": "when (UTC)", "reviewer": "reviewer", "auth": "known by", "kind": "event", "example_id": "example",
@@ -33,7 +34,9 @@ def draw(mine: Desk, place: FixPlace) -> None:
     pages = max(1, -(-len(events) // PAGE))
     page = min(place.page, pages)
     shown = events.iloc[::-1].iloc[(page - 1) * PAGE : page * PAGE]
-    st.dataframe(_readable(shown), hide_index=True, height=640, placeholder="", key=f"log_{page}")
+    st.dataframe(
+        _readable(shown), hide_index=True, height="content" if len(shown) < FEW else 640, placeholder="", key=f"log_{page}"
+    )
     if pages > 1:
         key = f"log_page_{page}"
         st.pagination(pages, default=page, key=key, on_change=_to_page, args=(place, key))

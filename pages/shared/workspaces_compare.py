@@ -65,16 +65,17 @@ def _compared(_first: influence.Workspace, _second: influence.Workspace, identit
 def _draw(place: DataPlace, first: influence.Workspace, second: influence.Workspace, found: Comparison) -> None:
     if not found.shared_tests:
         st.warning("The two have no test text in common, so their predictions cannot be compared.")
+    nothing = ("–", "no test text in both")
     before, after = found.accuracies
     sign = numbers.MINUS if after < before else "+"
     points = f"{sign}{abs(after - before) * 100:.1f} points, on {found.shared_tests:,} test texts in both"
     changed = f"{found.count('fixed'):,} now right, {found.count('broken'):,} now wrong"
     same = f"of the {TOP} strongest proponents / opponents"
     figures = (
-        ("Accuracy", f"{before:.1%} → {after:.1%}", points),
-        ("Predictions changed", f"{len(found.changed):,}", changed),
+        ("Accuracy", *((f"{before:.1%} → {after:.1%}", points) if found.shared_tests else nothing)),
+        ("Predictions changed", *((f"{len(found.changed):,}", changed) if found.shared_tests else nothing)),
         ("Suspects", *_suspect_counts(found)),
-        ("Same influences", f"{found.overlaps[0]:.0%} / {found.overlaps[1]:.0%}", same),
+        ("Same influences", *((f"{found.overlaps[0]:.0%} / {found.overlaps[1]:.0%}", same) if found.shared_tests else nothing)),
     )
     for column, (name, value, detail) in zip(st.columns(4), figures, strict=True):
         with column:
@@ -82,7 +83,7 @@ def _draw(place: DataPlace, first: influence.Workspace, second: influence.Worksp
     _differences(first, second, found)
     render.heading("Predictions that changed", "the texts are matched by what they say, whatever their ids")
     if found.changed.empty:
-        render.hint("None.")
+        render.hint("None." if found.shared_tests else "None can be told.")
     else:
         _predictions(found.changed)
         shell.link("explore", f"Look them up in {md(second.name)}", workspace=second.name, show="all")

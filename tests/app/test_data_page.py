@@ -347,6 +347,15 @@ def test_two_workspaces_side_by_side(open_page, root, workspaces, judged_workspa
     assert "the same, as far as was recorded" in text
 
 
+def test_two_workspaces_of_other_test_texts_have_no_numbers_to_compare(open_page, root, workspaces, pair_workspaces):
+    shutil.copytree(workspaces / "tiny", root / "one")
+    shutil.copytree(pair_workspaces / "pairs", root / "two")
+    text = page_text(open_page(PAGE, root=root, part="compare", one="one", two="two"))
+    assert "have no test text in common" in text
+    assert text.count("no test text in both") == 3
+    assert "%" not in text.partition("What they were built from")[0].rpartition("in common")[2]
+
+
 def test_the_page_opens_without_any_workspace_and_home_points_to_it(open_page, root):
     app = open_page(PAGE, root=root)
     assert not app.exception
