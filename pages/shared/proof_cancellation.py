@@ -55,4 +55,4 @@ def _rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _short(value: float) -> str:
-    return "–" if pd.isna(value) else f"{value:.3g}"
+    return "–" if pd.isna(value) else f"{float(f'{value:.3g}'):,g}"

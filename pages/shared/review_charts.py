@@ -51,7 +51,7 @@ def balance(before: Mapping[str, int], after: Mapping[str, int]) -> go.Figure:
 
 COLOURS = ("#2f7fc9", "#d9730d", "#3a9d5d", "#b4499c", "#8a6d3b", "#1aa3a3", "#c94f4f", "#6a5acd", "#7a8f2a", "#d4a017")
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "triangle-up", "pentagon", "star", "hexagon", "triangle-down")
-LONGEST_HOVER = 90
+LONGEST_HOVER = 60  # thousands of points have one
 
 
 def cluster_map(points: Any, names: Mapping[int, str], inside: set[str] | None) -> go.Figure:

@@ -3,8 +3,9 @@
 python tests/benchmarks/page_weight.py --workspace-root DIR --workspace NAME [--repeats 3]
 
 Bytes are those that came over HTTP and the web socket, without Streamlit's own static files, which a browser keeps. Usable:
-from the request until what the page is about is there and the server has nothing left to send. A page is opened once before
-it is timed, so that neither a cold cache of the server nor the browser's download of Streamlit counts.
+from the request until what the page is about is there and the server has nothing left to send; by its address, for which the
+browser starts Streamlit anew, and by a click in the app. A page is opened once before it is timed, so that neither a cold
+cache of the server nor the browser's download of Streamlit counts.
 """
 
 import argparse
@@ -49,14 +50,15 @@ def main() -> None:
         page.goto(f"{base}/explore?show=all&workspace={options.workspace}")
         page.locator(".row .id").first.wait_for()
         id = str(page.locator(".row .id").first.text_content())
-        sys.stdout.write(f"{'page':<20}{'kB':>9}{'usable, s':>11}{'script, s':>11}\n")
+        sys.stdout.write(f"{'page':<20}{'kB':>9}{'address, s':>12}{'without start':>15}{'click, s':>10}\n")
         for name, (address, selector) in PAGES.items():
             target = f"{base}/{address.replace('ID', id)}workspace={options.workspace}"
             _open(page, target, selector)
             found = [_open(page, target, selector) for _ in range(options.repeats)]
             size, usable, run = (statistics.median(values) for values in zip(*found, strict=True))
             heavy |= size > MOST_BYTES
-            sys.stdout.write(f"{name:<20}{size / 1000:>9,.0f}{usable:>11.2f}{run:>11.2f}\n")
+            clicked = statistics.median(_click(page, base, options.workspace, name, selector) for _ in range(options.repeats))
+            sys.stdout.write(f"{name:<20}{size / 1000:>9,.0f}{usable:>12.2f}{run:>15.2f}{clicked:>10.2f}\n")
             sys.stdout.flush()
     sys.exit(heavy)
 
@@ -86,6 +88,25 @@ def _open(page: Any, address: str, selector: str) -> tuple[int, float, float]:
     page.remove_listener("websocket", socket)
     page.remove_listener("response", response)
     return sum(sizes), ended - began, ended - (opened[-1] if opened else began)
+
+
+def _click(page: Any, base: str, workspace: str, name: str, selector: str) -> float:
+    """Seconds from a click in the app until the page can be used: in the sidebar, for a sentence in the list."""
+    if name == "Explore, sentence":
+        page.goto(f"{base}/explore?show=all&workspace={workspace}")
+        target = page.locator(".row").first
+    else:
+        key = name.partition(",")[0].lower().replace(" ", "_").replace("-", "_")
+        page.goto(f"{base}/{'what_if' if key == 'data_and_runs' else 'data_and_runs'}?workspace={workspace}")
+        target = page.locator(f".st-key-wt-nav-{key} a").first
+    target.wait_for()
+    page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
+    page.wait_for_timeout(500)
+    began = time.monotonic()
+    target.click()
+    page.locator(selector).first.wait_for()
+    page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
+    return time.monotonic() - began
 
 
 if __name__ == "__main__":
