@@ -169,7 +169,7 @@ def _dialog(mine: Desk, scope: Chosen, kind: str) -> None:
     with st.container(horizontal=True):
         st.button(
             render.md(f"{_verb(bulk, kind)} {count:,} example{'s' if count != 1 else ''}"), key="bulk_apply", type="primary",
-            disabled=not count, on_click=_apply, args=(mine, scope, bulk, over),
+            disabled=not count, on_click=_apply, args=(mine, scope, kind, bulk, over),
         )  # fmt: skip
         st.button("Cancel", key="bulk_cancel", on_click=_close)
 
@@ -210,7 +210,10 @@ def _remarks(found: BulkPreview) -> list[str]:
     return remarks
 
 
-def _apply(mine: Desk, scope: Chosen, bulk: Bulk, over: bool) -> None:
+def _apply(mine: Desk, scope: Chosen, kind: str, bulk: Bulk, over: bool) -> None:
+    seen = {"relabel": ("bulk_label", bulk.new_label), "mask": ("bulk_words", list(bulk.words))}.get(kind)
+    if (seen is not None and st.session_state[seen[0]] != seen[1]) or bool(st.session_state.get("bulk_over")) != over:
+        return  # chosen just before the click: the dialog shows now what that would do
     _close()
     evidence = scope.evidence(list(bulk.example_ids)) if scope.evidence else {}
     try:

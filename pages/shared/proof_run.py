@@ -9,9 +9,12 @@ import streamlit as st
 
 import influence
 from influence import METHODS
+from influence.whatif import seconds_a_model
 from pages.shared import background, desk, numbers, render, waiting
 
 KS = (5, 10, 20, 50, 100, 200)
+LONGEST = 3_600.0  # seconds that a form may propose to spend
+FEWEST = 2  # test sentences
 
 
 @dataclass(frozen=True)
@@ -28,45 +31,83 @@ class Form:
     most_points: int
     points_name: str
 
+    def key(self, name: str) -> str:
+        """The key of a field's widget."""
+        return f"proof_{name}_{self.command}"
+
 
 def draw(workspace: influence.Workspace, form: Form, *, expanded: bool) -> None:
     """The form, folded away where there is a result to look at."""
     with st.expander("Run it" if expanded else "Run it again, with other settings", expanded=expanded):
-        methods = st.multiselect(
-            "Methods", [id for id in METHODS if not id.startswith("random")], default=list(form.methods),
-            format_func=lambda id: METHODS[id].title, key=f"proof_methods_{form.command}",
-            help="Random choices are always tried beside them",
+        usual = affordable(form, seconds_a_model(workspace)[0])
+        for name, value in (("methods", list(form.methods)), ("k", usual[0]), ("points", usual[1]), ("seeds", usual[2])):
+            st.session_state.setdefault(form.key(name), value)
+        most = max(form.most_points, 1)
+        st.session_state[form.key("points")] = min(st.session_state[form.key("points")], most)  # another workspace had more
+        st.multiselect(
+            "Methods", [id for id in METHODS if not id.startswith("random")], format_func=lambda id: METHODS[id].title,
+            key=form.key("methods"), help="Random choices are always tried beside them",
         )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            ks = st.multiselect(
-                "Examples changed (k)",
-                KS,
-                default=list(form.ks),
-                key=f"proof_k_{form.command}",
-                accept_new_options=False,
-                width=260,
-            )
-            points = st.number_input(
-                form.points_name, 1, max(form.most_points, 1), min(form.points, max(form.most_points, 1)),
-                key=f"proof_points_{form.command}", width=150,
-            )  # fmt: skip
-            retrains = st.number_input("Seeds", 1, 50, form.retrains, key=f"proof_seeds_{form.command}", width=150)
-        if not (methods and ks):
+            st.multiselect("Examples changed (k)", KS, key=form.key("k"), accept_new_options=False, width=260)
+            st.number_input(form.points_name, 1, most, key=form.key("points"), width=150)
+            st.number_input("Seeds", 1, 50, key=form.key("seeds"), width=150)
+        asked = _asked(workspace, form)
+        if not (asked.methods and asked.ks):
             render.hint("Choose at least one method and one number of examples.")
             return
-        ks = sorted(k for k in ks if k < workspace.info.n_train) or [min(ks)]
-        models = form.models(len(methods), len(ks), int(points), int(retrains))
+        models = form.models(len(asked.methods), len(asked.ks), asked.points, asked.retrains)
         render.hint(
             f"Trains up to {models:,} models, each once: {waiting.time_for(workspace, models)}. What is finished is kept, so "
             "it can be stopped and started again; the app stays usable meanwhile."
         )
-        options = ["--methods", ",".join(methods), "--k", ",".join(map(str, ks))]
-        options += ["--test-points", str(int(points)), "--retrains", str(int(retrains))]
         st.button(
-            "Run", type="primary", icon=":material/play_arrow:", key=f"proof_run_{form.command}",
-            on_click=start, args=(workspace, form.command, form.title, options),
+            "Run", type="primary", icon=":material/play_arrow:", key=f"proof_run_{form.command}", on_click=_run,
+            args=(workspace, form),
         )  # fmt: skip
-        command(workspace, form.command, options)
+        command(workspace, form.command, asked.options())
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The form as it is filled in."""
+
+    methods: list[str]
+    ks: list[int]
+    points: int
+    retrains: int
+
+    def options(self) -> list[str]:
+        options = ["--methods", ",".join(self.methods), "--k", ",".join(map(str, self.ks))]
+        return [*options, "--test-points", str(self.points), "--retrains", str(self.retrains)]
+
+
+def _asked(workspace: influence.Workspace, form: Form) -> _Asked:
+    methods, ks, points, retrains = (st.session_state[form.key(name)] for name in ("methods", "k", "points", "seeds"))
+    fitting = sorted(k for k in ks if k < workspace.info.n_train) or sorted(ks)[:1]
+    return _Asked(methods, fitting, int(points), int(retrains))
+
+
+def affordable(form: Form, seconds: float) -> tuple[list[int], int, int]:
+    """The usual k, test sentences and retrainings, or as many of them as are done within an hour of `seconds` a model."""
+    ks, points, retrains = list(form.ks), min(form.points, max(form.most_points, 1)), form.retrains
+
+    def too_long() -> bool:
+        return form.models(len(form.methods), len(ks), points, retrains) * seconds > LONGEST
+
+    while retrains > 1 and too_long():
+        retrains -= 1
+    while len(ks) > 1 and too_long():
+        ks = ks[1:]
+    while points > FEWEST and too_long():
+        points -= 1
+    return ks, points, retrains
+
+
+def _run(workspace: influence.Workspace, form: Form) -> None:
+    asked = _asked(workspace, form)  # as it is filled in at the click, which may be later than what is drawn
+    if asked.methods and asked.ks:
+        start(workspace, form.command, form.title, asked.options())
 
 
 def command(workspace: influence.Workspace, name: str, options: Sequence[str] = ()) -> None:

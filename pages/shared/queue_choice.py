@@ -73,8 +73,14 @@ def make_queue(mine: Desk, source: Source, *, size: int = 0, opinions: int = 1, 
     return ReviewPlace(workspace=mine.workspace.name, queue=queue.id)
 
 
-def _start(mine: Desk, source: Source, size: int, opinions: int, blind: bool) -> None:
-    place = make_queue(mine, source, size=size, opinions=opinions, blind=blind)
+def _start(mine: Desk, source: Source, *, whole: bool = False) -> None:
+    """Make a queue as the switches stand at the click; all of a source where they do not stand beside it."""
+    state = st.session_state
+    if whole:
+        place = make_queue(mine, source)
+    else:
+        size = 0 if source.adjudicates else state["queue_size"]
+        place = make_queue(mine, source, size=size, opinions=state["queue_opinions"], blind=state["queue_blind"] == "blind")
     if place is not None:
         go(place)
 
@@ -118,12 +124,12 @@ def _close(mine: Desk, queue: Queue) -> None:
 def _new_queues(mine: Desk, *, first: bool) -> None:
     render.heading("A new queue")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        size = st.segmented_control("Examples", list(SIZES), format_func=SIZES.get, default=200, required=True, key="queue_size")
-        opinions = st.segmented_control(
+        st.segmented_control("Examples", list(SIZES), format_func=SIZES.get, default=200, required=True, key="queue_size")
+        st.segmented_control(
             "Opinions on each", OPINIONS, default=1, required=True, key="queue_opinions",
             help="How many reviewers each example is wanted from",
         )  # fmt: skip
-        blind = st.segmented_control(
+        st.segmented_control(
             "Others and the model", ["shown", "blind"], default="shown", required=True, key="queue_blind",
             help="Blind: what others decided and what the model suggests stay hidden until you have decided",
         )  # fmt: skip
@@ -134,7 +140,7 @@ def _new_queues(mine: Desk, *, first: bool) -> None:
             st.button(
                 "Start", key=f"source_{source.key}", on_click=_start, disabled=not source.ids,
                 type="primary" if first and number == 0 else "secondary",
-                args=(mine, source, 0 if source.adjudicates else size, opinions, blind == "blind"),
+                args=(mine, source),
             )  # fmt: skip
     if not suspicions.known(mine.workspace):
         shell.link("suspects", "Compute the suspects first for the best order", workspace=mine.workspace.name)
@@ -164,7 +170,8 @@ def _behind(mine: Desk, place: ReviewPlace) -> None:
     with st.container(border=True, key="wt-behind"):
         if ids:
             render.heading(f"Behind the test sentence {place.test}", f"{len(ids):,} suspects, the strongest first")
-            args = (mine, source, 0, 1, False)
-            st.button("Review them", type="primary", key="source_test", on_click=_start, args=args)
+            st.button(
+                "Review them", type="primary", key="source_test", on_click=_start, args=(mine, source), kwargs={"whole": True}
+            )
         else:
             render.hint(f"No suspect stands behind the test sentence {place.test}.")

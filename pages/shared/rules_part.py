@@ -9,12 +9,12 @@ from influence.events import Action
 from influence.masking import find
 from influence.proposals import spec_of_rule
 from influence.rules import AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
-from pages.shared import bulk_words, desk, numbers, render, review_charts, reviewer, rows, shell
+from pages.shared import bulk_words, desk, fix_place, numbers, render, review_charts, reviewer, rows, shell
 from pages.shared.board import SHOWN, Piece
 from pages.shared.charts import STILL
 from pages.shared.desk import Desk
 from pages.shared.fix_place import ACTIONS, BY_NAMES, FixPlace
-from pages.shared.places import go
+from pages.shared.places import go, latest
 from pages.shared.render import md
 
 ANY = ""
@@ -135,8 +135,11 @@ def _lit(text: str, phrases: tuple[str, ...]) -> list[Piece]:
     return [piece for piece in [*pieces, (text[at:], -1, SHOWN)] if piece[0]]
 
 
-def _apply(mine: Desk, place: FixPlace, rule: Rule) -> None:
+def _apply(mine: Desk, drawn: FixPlace, rule: Rule) -> None:
+    place, _ = fix_place.read(latest(drawn), mine.workspace)  # what was typed just before the click counts, too
     try:
+        if place.rule() != rule:
+            raise influence.SettingsError("the rule has just been changed; look at what it would do first")
         action = apply_rule(mine.reviews, mine.reviewer, rule, note=place.note)
     except influence.WordtraceError as error:
         desk.say(f"Not applied: {error}", failed=True)

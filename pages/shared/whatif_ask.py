@@ -9,9 +9,9 @@ import streamlit as st
 import influence
 from influence.proposals import DECIDED, Proposal
 from influence.whatif import to_train
-from pages.shared import background, desk, render, waiting
+from pages.shared import background, desk, render, waiting, whatif_place
 from pages.shared.desk import Desk
-from pages.shared.places import go
+from pages.shared.places import go, latest
 from pages.shared.whatif_place import SEEDS, WhatIfPlace
 
 COMMAND = "retrain"
@@ -99,7 +99,11 @@ def options_of(place: WhatIfPlace, proposal: Proposal) -> list[str]:
     return [*options, "--seeds", str(place.seeds)]
 
 
-def _start(mine: Desk, place: WhatIfPlace, proposal: Proposal) -> None:
+def _start(mine: Desk, drawn: WhatIfPlace, proposal: Proposal) -> None:
+    place, _ = whatif_place.read(latest(drawn), mine.workspace)  # what was chosen just before the click counts, too
+    if place.change != drawn.change:
+        desk.say("Not started: another change has just been chosen; look at what it would do first", failed=True)
+        return
     options = options_of(place, proposal)
     try:
         background.enqueue(mine.workspace, COMMAND, *options, title=proposal.title, key=json.dumps([COMMAND, *options]))

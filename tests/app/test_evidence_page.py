@@ -10,7 +10,7 @@ import influence
 from influence.cancellation import cancellation_table, write_cancellation
 from influence.evaluation import EvaluationSettings, evaluate, evaluation_tables
 from influence.targeted import FixingSettings, fix_mistakes, fixing_curves, fixings, mistakes
-from pages.shared import background, proof_words
+from pages.shared import background, proof_run, proof_words
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,27 @@ def test_the_form_says_what_it_trains(open_page):
     # Two methods and two controls, two directions, two values of k, two sentences; and the controls of four seeds.
     assert f"up to {4 * (1 + 2 * 4 * 2 * 2)} models" in shown(app)
     assert "--test-points 2 --retrains 4" in shown(app)
+
+
+def test_numbers_typed_just_before_the_click_count(open_page, monkeypatch):
+    asked = []
+    monkeypatch.setattr(background, "enqueue", lambda _, command, *options, **about: asked.append((command, options)))
+    app = open_page("evidence")
+    app.number_input(key="proof_seeds_evaluate").set_value(1)
+    app.button(key="proof_run_evaluate").click()
+    app.run()
+    [(command, options)] = asked
+    assert command == "evaluate"
+    assert options[-4:] == ("--test-points", "6", "--retrains", "1")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "proposed"), [(1, ([10, 50], 6, 3)), (30, ([10, 50], 6, 1)), (60, ([50], 6, 1)), (9_999, ([50], 2, 1))]
+)
+def test_what_the_form_proposes_is_done_within_an_hour_where_it_can_be(seconds, proposed):
+    count = lambda methods, ks, points, retrains: retrains * (1 + 2 * (methods + 2) * ks * points)  # noqa: E731
+    form = proof_run.Form("evaluate", "", ("a", "b"), (10, 50), 6, 3, count, 100, "Test sentences")
+    assert proof_run.affordable(form, seconds) == proposed
 
 
 def test_deletion_curves_are_the_engine_s(open_page, proven):

@@ -169,6 +169,26 @@ def test_a_rule_is_previewed_applied_and_revoked(open_as, root):
     assert not [one for one in app.button if (one.key or "").startswith("rule_revoke")]
 
 
+def test_a_note_typed_just_before_the_click_is_kept(open_as, root):
+    app = spell(open_as, pattern="good", action="remove")
+    app.text_input(key="rule_note").set_value("as agreed")
+    button(app, "rule_apply").click()
+    app.run()
+    [applied] = applied_rules(reviews_of(root))
+    assert applied.action.note == "as agreed"
+
+
+def test_a_rule_changed_just_before_the_click_is_looked_at_first(open_as, root):
+    app = spell(open_as, pattern="good", action="remove")
+    app.text_input(key="rule_pattern").set_value("bad")
+    button(app, "rule_apply").click()
+    app.run()
+    assert "the rule has just been changed" in shown(app)
+    assert not applied_rules(reviews_of(root))
+    button(app, "rule_apply").click().run()
+    assert [one.rule.pattern for one in applied_rules(reviews_of(root))] == ["bad"]
+
+
 @pytest.mark.parametrize(
     "rule",
     [

@@ -114,6 +114,16 @@ def test_a_queue_of_what_the_model_contradicts(open_as, root):
     assert on_screen(app) == frame["id"].iloc[0]
 
 
+def test_switches_moved_just_before_the_click_count(open_as, root):
+    app = open_as("Ann", "review", workspace="tiny")
+    app.segmented_control(key="queue_opinions").set_value(2)
+    app.segmented_control(key="queue_blind").set_value("blind")
+    button(app, "source_contradicted").click()
+    app.run()
+    queue = Queues(reviews_of(root)).get(parameters_of(app)["queue"])
+    assert (queue.overlap, queue.blind) == (2, True)
+
+
 def test_queues_are_listed_with_what_is_left_and_can_be_closed(open_as, root):
     queue = queue_of(root, IDS, blind=True, overlap=2)
     reviews_of(root).decide(ANN, IDS[0], "keep", queue=queue.id)

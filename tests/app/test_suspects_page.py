@@ -130,6 +130,20 @@ def test_a_label_or_words_are_asked_for(open_as, root, workspace):
     assert list(decided(root).values()) == [("relabel", IMAGE)] * count
 
 
+def test_a_label_changed_just_before_the_click_is_shown_before_it_is_decided(open_as, root, workspace):
+    app = open_as("Ann", "suspects", workspace="tiny", show="all")
+    button(app, "bulk_relabel_suspects").click().run()
+    app.selectbox(key="bulk_label").select(IMAGE).run()
+    app.selectbox(key="bulk_label").select(SCRIPT)
+    button(app, "bulk_apply").click()
+    app.run()
+    assert not decided(root)
+    count = len(suspect_ids(workspace, SuspectFilter(label=IMAGE)))
+    assert f"{count} of {workspace.info.n_train}" in shown(app)
+    button(app, "bulk_apply").click().run()
+    assert list(decided(root).values()) == [("relabel", SCRIPT)] * count
+
+
 def test_a_bulk_can_be_left(open_as, root):
     app = open_as("Ann", "suspects", workspace="tiny")
     button(app, "bulk_keep_suspects").click().run()

@@ -53,6 +53,16 @@ def test_what_it_takes_is_said_before_it_is_tried(open_as, workspace):
     assert button(app, "whatif_run").label == "Try it"
 
 
+def test_seeds_chosen_just_before_the_click_count(open_as, workspace, monkeypatch):
+    asked = []
+    monkeypatch.setattr(background, "enqueue", lambda _, command, *options, **about: asked.append((command, options)))
+    app = open_as("Ann", "what_if", workspace="tiny", change="opponents:test-7:10")
+    app.segmented_control(key="whatif_seeds").set_value(5)
+    button(app, "whatif_run").click()
+    app.run()
+    assert asked == [("retrain", ("--change", "opponents:test-7:10", "--seeds", "5"))]
+
+
 def test_the_result_is_the_engine_s(open_as, workspace):
     app = open_as("Ann", "what_if", workspace="tiny", change=CHANGE, seeds="2")
     assert not app.exception
