@@ -9,7 +9,7 @@ from influence.columns import GUESS_RULE
 from influence.findings import IMBALANCED
 from pages.shared import render
 from pages.shared.data_place import DataPlace
-from pages.shared.places import go
+from pages.shared.places import go, latest
 
 NONE = ""
 ROLES = {"text": "Text", "pair": "Second text, if there are two", "label": "Label", "id": "Id, if there is one"}
@@ -60,8 +60,10 @@ def _width(name: str, roles: dict[str, str | None]) -> str:
 
 
 def _change(place: DataPlace, roles: dict[str, str | None], role: str) -> None:
-    new = {name: column or "" for name, column in roles.items()} | {role: st.session_state[f"data_column_{role}"]}
-    go(place.at(**new))
+    there = latest(place)
+    named = "text" in there and "label" in there  # else all four are, for a guess may change with the file
+    guessed = {} if named else {name: column or "" for name, column in roles.items()}
+    go(place.at(**guessed | {role: st.session_state[f"data_column_{role}"]}))
 
 
 def report(answer: dict[str, Any]) -> None:

@@ -177,6 +177,7 @@ def test_a_column_changed_just_before_the_start_asks_for_a_look(open_page, root,
     app.run()
     assert "have just been changed" in page_text(app)
     assert not builds.runs()
+    assert {name: parameters_of(app)[name] for name in ("text", "label")} == {"text": "mood", "label": "comment"}
 
 
 def test_what_stops_a_build_leaves_no_button(open_page, root):
