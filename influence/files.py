@@ -107,18 +107,22 @@ def locked(path: Path, *, wait: float) -> Iterator[None]:
     except OSError as error:
         raise WorkspaceError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
     with file:
-        deadline = time.monotonic() + wait
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError as error:
-                if time.monotonic() > deadline:
-                    raise WorkspaceBusy(
-                        f"{str(path)!r} has been locked by another process for {wait:.0f} s; try again"
-                    ) from error
-                time.sleep(0.02)
+        if not take(file.fileno(), wait=wait):
+            raise WorkspaceBusy(f"{str(path)!r} has been locked by another process for {wait:.0f} s; try again")
         yield
+
+
+def take(descriptor: int, *, wait: float) -> bool:
+    """Lock an open file for this process; False where another one still has it after `wait` seconds."""
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
 
 
 def file_sizes(folder: Path) -> dict[str, int]:

@@ -7,7 +7,6 @@
 A file that was found damaged is moved aside under a name that says so, never deleted.
 """
 
-import fcntl
 import os
 import threading
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from influence.errors import WorkspaceBusy, WorkspaceError
+from influence.files import take
 from influence.journal import Journal, Record, breaks, merge, read_journal, rewrite, seal
 from influence.review_store import IN_MEMORY, DamagedStore, ReviewStore
 
@@ -210,21 +210,13 @@ def _in_memory(folder: Path) -> ReviewStore:
 def _take_lock(folder: Path, wait: float) -> int:
     path = folder / LOCK
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    deadline = time.monotonic() + wait
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            break
-        except BlockingIOError as error:
-            if time.monotonic() < deadline:
-                time.sleep(0.05)
-                continue
-            holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-            os.close(descriptor)
-            raise WorkspaceBusy(
-                f"the reviews of workspace {str(folder)!r} are open in another process{f' ({holder})' if holder else ''}; "
-                "use the app that runs there, or stop it first"
-            ) from error
+    if not take(descriptor, wait=wait):
+        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        raise WorkspaceBusy(
+            f"the reviews of workspace {str(folder)!r} are open in another process{f' ({holder})' if holder else ''}; "
+            "use the app that runs there, or stop it first"
+        )
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
