@@ -8,7 +8,6 @@ A build writes only into its own folder. Replacing `workspace.json` publishes it
 new one and never a mixture; a reader that has the old one open keeps it.
 """
 
-import fcntl
 import json
 import shutil
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ import pandas as pd
 
 from influence.encoding import Encoding, FloatArray, IntArray
 from influence.errors import WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
-from influence.files import load_array, write_json
+from influence.files import load_array, take, write_json
 from influence.pairs import TrainQueries
 from influence.postings import WordIndex
 from influence.queries import StoredQueries
@@ -277,12 +276,8 @@ def build_lock(path: Path) -> Iterator[None]:
     """Hold the workspace's build lock; the system frees it however the process ends. Raises `WorkspaceBusy`."""
     path.mkdir(parents=True, exist_ok=True)
     with (path / LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise WorkspaceBusy(
-                f"another process is building workspace {str(path)!r}; wait for it or choose another --workspace"
-            ) from error
+        if not take(file.fileno(), wait=0.0):
+            raise WorkspaceBusy(f"another process is building workspace {str(path)!r}; wait for it or choose another --workspace")
         yield
 
 
