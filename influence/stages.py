@@ -5,6 +5,7 @@ because every random choice follows from the seed.
 """
 
 import shutil
+import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -54,6 +55,7 @@ class BuildStages:
         self.device, self.progress = device, progress
         self.index, self.checkpoints = folder / "index", folder / "checkpoints"
         self.warnings: list[str] = []
+        self.training_seconds: float | None = None
 
     def run(self) -> WorkspaceInfo:
         """Run every stage that is not whole yet."""
@@ -64,6 +66,8 @@ class BuildStages:
         encodings = {split: self._encode(split, tokenizer) for split in self.data}
         labels = {split: self._label_indices(split) for split in self.data}
         if self.request.training is not None:
+            epochs = self.request.training.epochs_for(len(self.data["train"]))
+            there, began = len(read_checkpoints(self.checkpoints)), time.monotonic()
             CheckpointTrainer(
                 folder=self.checkpoints,
                 model=self.request.model,
@@ -71,9 +75,11 @@ class BuildStages:
                 labels=self.names,
                 tokenizer=tokenizer,
                 settings=self.request.training,
-                epochs=self.request.training.epochs_for(len(self.data["train"])),
+                epochs=epochs,
                 device=self.device,
             ).run(encodings["train"], labels["train"], self.progress)
+            if epochs > there:  # of a build that was resumed, the epochs before took as long
+                self.training_seconds = round((time.monotonic() - began) * epochs / (epochs - there), 1)
         self._write_index(tokenizer, encodings, labels)
         return self._write_results(tokenizer)
 
@@ -212,6 +218,7 @@ class BuildStages:
             seconds=0.0,
             bytes=0,
             files={},
+            training_seconds=self.training_seconds,
         )
 
 

@@ -212,10 +212,10 @@ def to_train(workspace: Workspace, change: Change, seeds: int) -> int:
 def seconds_a_model(workspace: Workspace) -> tuple[float, bool]:
     """How many seconds training one model takes, and whether that was measured by retraining.
 
-    Where nothing was retrained yet it is the time of the whole build, of which training was a part.
+    Where nothing was retrained yet it is the time that training took in the build, or else that of the whole build.
     """
     known = open_store(workspace).latest_seconds()
-    return (workspace.info.seconds, False) if known is None else (known, True)
+    return (workspace.info.training_seconds or workspace.info.seconds, False) if known is None else (known, True)
 
 
 def _measures(rows: Iterable[tuple[Any, ...]]) -> list[Measure]:

@@ -70,6 +70,7 @@ class WorkspaceInfo:
     seconds: float
     bytes: int
     files: dict[str, int] = field(repr=False)  # size of every file of the build, to notice a damaged one
+    training_seconds: float | None = None  # of all epochs; None where the checkpoints were there already
 
     @property
     def accuracy(self) -> float:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -218,6 +219,12 @@ def test_the_outcome_is_that_of_the_retrainings(tried):
 def test_it_is_kept_and_found_again(tried):
     workspace, outcome = tried
     assert outcomes(workspace) == [outcome]
+
+
+def test_before_anything_was_retrained_a_model_takes_what_training_took(own):
+    assert seconds_a_model(own) == (own.info.training_seconds, False)
+    own.info = replace(own.info, training_seconds=None)  # as an older build is read
+    assert seconds_a_model(own) == (own.info.seconds, False)
 
 
 def test_the_workspace_s_own_seed_is_left_out(tried):

@@ -81,7 +81,8 @@ def test_provenance(workspace: Path, data: dict[str, str]) -> None:
     build = build_folder(workspace)
     assert info.files == {str(f.relative_to(build)): f.stat().st_size for f in own_files(build)}
     assert info.bytes == sum(info.files.values())
-    assert info.seconds > 0
+    assert info.training_seconds is not None
+    assert 0 < info.training_seconds < info.seconds
     assert info.built_at.endswith("+00:00")
 
 
