@@ -13,21 +13,23 @@ from pages.shared import proof_words
 from pages.shared.charts import MINUS, PLUS, TRAIN, label
 from pages.shared.review_charts import COLOURS, SYMBOLS
 
-HEIGHT = 380
+HEIGHT = 396
 CONTROLS = {"random": ("#8a94a3", "dot", "x"), "random-same-label": ("#8a94a3", "dash", "cross")}
 LEGEND = {"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0}
-ROW = 44
+ROW, ROW_LOW = 44, 26
 ASIDE = 0.012  # of the largest k
 
 
 def deletion(curves: pd.DataFrame, measure: str) -> go.Figure:
-    """DEL+ and DEL− over k, every method a line with its intervals; the controls grey."""
+    """DEL+ and DEL− over k, every method a line with its intervals, or a row where there is one k only; the controls grey."""
     scale, unit = (100, "points of probability") if measure == "probability" else (1, "nats of margin")
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04,
-        subplot_titles=["Proponents removed: it should fall", "Opponents removed: it should rise"],
+        subplot_titles=["Proponents removed:<br>it should fall", "Opponents removed:<br>it should rise"],
     )  # fmt: skip
     here = curves[curves["measure"] == measure]
+    if here["k"].nunique() == 1:
+        return _one_k(figure, here, scale, unit)
     for column, direction in enumerate("+-", start=1):
         for number, method in enumerate(_methods(here)):
             some = here[(here["direction"] == direction) & (here["method"] == method)].sort_values("k")
@@ -36,6 +38,33 @@ def deletion(curves: pd.DataFrame, measure: str) -> go.Figure:
     figure.add_hline(y=0, line={"color": TRAIN, "width": 1})
     figure.update_yaxes(title=f"change, {unit}", col=1)
     return _finished(figure, "examples removed (k)")
+
+
+def _one_k(figure: go.Figure, curves: pd.DataFrame, scale: int, unit: str) -> go.Figure:
+    """Every method a row: its mean and interval at the only k."""
+    methods = _methods(curves)
+    for column, direction in enumerate("+-", start=1):
+        for number, method in enumerate(methods):
+            row = curves[(curves["direction"] == direction) & (curves["method"] == method)].iloc[0]
+            values = {"k": row["k"], **{name: scale * row[name] for name in ("mean", "low", "high")}}
+            title, colour = proof_words.title(method), TRAIN if method in CONTROLS else PLUS
+            figure.add_scatter(
+                row=1, col=column, x=[values["mean"]], y=[number], mode="markers", name=title, showlegend=False,
+                marker={"color": colour, "size": 9, "symbol": "x" if method in CONTROLS else "circle"},
+                error_x={
+                    "type": "data", "symmetric": False, "thickness": 1.3, "width": 3, "color": colour,
+                    "array": [values["high"] - values["mean"]], "arrayminus": [values["mean"] - values["low"]],
+                },
+                hovertext=[_hover(title, values, unit, share=False)], hoverinfo="text",
+            )  # fmt: skip
+    figure.add_vline(x=0, line={"color": TRAIN, "width": 1})
+    figure.update_yaxes(
+        tickvals=list(range(len(methods))), ticktext=[proof_words.title(method) for method in methods],
+        range=[len(methods) - 0.5, -0.5], automargin=True, fixedrange=True, zeroline=False,
+    )  # fmt: skip
+    figure.update_xaxes(title=unit, fixedrange=True, automargin=True, zeroline=False)
+    figure.update_annotations(font={"size": 13})
+    return figure.update_layout(height=130 + ROW_LOW * len(methods), margin={"l": 4, "r": 8, "t": 56, "b": 8})
 
 
 def fixing(curves: pd.DataFrame) -> go.Figure:
@@ -158,5 +187,5 @@ def _finished(figure: go.Figure, title: str) -> go.Figure:
     figure.update_xaxes(title=title, fixedrange=True, rangemode="tozero", automargin=True, zeroline=False)
     figure.update_yaxes(fixedrange=True, automargin=True, zeroline=False)
     figure.update_annotations(font={"size": 13})
-    figure.update_layout(height=HEIGHT, margin={"l": 4, "r": 8, "t": 30, "b": 8}, legend=LEGEND)
+    figure.update_layout(height=HEIGHT, margin={"l": 4, "r": 8, "t": 46, "b": 8}, legend=LEGEND)
     return figure

@@ -10,7 +10,7 @@ import influence
 from influence.cancellation import cancellation_table, write_cancellation
 from influence.evaluation import EvaluationSettings, evaluate, evaluation_tables
 from influence.targeted import FixingSettings, fix_mistakes, fixing_curves, fixings, mistakes
-from pages.shared import background, proof_run, proof_words
+from pages.shared import background, proof_charts, proof_run, proof_words
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,21 @@ def test_deletion_curves_are_the_engine_s(open_page, proven):
             means = here[here["direction"] == direction].sort_values("k")["mean"] * (100 if measure == "probability" else 1)
             assert values(line) == pytest.approx(means.tolist())
         assert len(app.dataframe[0].value) == 3  # with both controls
+
+
+def test_one_k_has_a_row_for_every_method(proven):
+    [found] = evaluation_tables(influence.open_workspace(proven / "tiny"))
+    curves = found.curves[found.curves["k"] == found.curves["k"].max()]
+    figure = proof_charts.deletion(curves, "probability")
+    methods = ["TracIn-WE-Topk", "Random", "Random, same label"]
+    assert list(figure.layout.yaxis.ticktext) == methods
+    for direction, traces in (("+", figure.data[:3]), ("-", figure.data[3:])):
+        assert [trace.name for trace in traces] == methods
+        for trace, method in zip(traces, ("tracin-we-topk", "random", "random-same-label"), strict=True):
+            here = curves[(curves["method"] == method) & (curves["direction"] == direction)]
+            row = here[here["measure"] == "probability"].iloc[0]
+            ends = trace.x[0] - trace.error_x.arrayminus[0], trace.x[0], trace.x[0] + trace.error_x.array[0]
+            assert ends == pytest.approx(tuple(100 * row[["low", "mean", "high"]]))
 
 
 def values(sent):
