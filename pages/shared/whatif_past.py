@@ -30,7 +30,10 @@ def _row(one: Outcome) -> dict[str, Any]:
     return rows.row(
         one.id,
         name=one.title,
-        labels=[(f"{len(one.seeds)} seeds", "quiet"), (sure, "label" if first.paired.told_apart else "quiet")],
+        labels=[
+            (f"{len(one.seeds)} seed{'s' if len(one.seeds) != 1 else ''}", "quiet"),
+            (sure, "label" if first.paired.told_apart else "quiet"),
+        ],
         sides=[],
         foot=f"{what(first)}: {points(first.paired.difference)} points ({interval(first)}) · {changes(one.counts)} · "
         f"{numbers.moment(one.made_at)}",
