@@ -13,9 +13,12 @@ PAIR = 46  # pixels of two bars
 
 
 def balance(before: Mapping[str, int], after: Mapping[str, int]) -> go.Figure:
-    """Examples of each label before and after; where there are many labels, those that change most."""
-    changed = sorted(before, key=lambda name: (-abs(after.get(name, 0) - before[name]), -before[name]))
-    shown = [name for name in before if name in set(changed[:MOST_LABELS])]
+    """Examples of each label before and after; where there are many labels, those that change, the most so many."""
+    change = {name: abs(after.get(name, 0) - count) for name, count in before.items()}
+    by_change = sorted(before, key=lambda name: (-change[name], -before[name]))[:MOST_LABELS]
+    if len(before) > MOST_LABELS and change[by_change[0]]:
+        by_change = [name for name in by_change if change[name]]
+    shown = [name for name in before if name in set(by_change)]
     figure = go.Figure()
     texts = [f"{after.get(name, 0):,} ({after.get(name, 0) - before[name]:+,})".replace("-", numbers.MINUS) for name in shown]
     series = (

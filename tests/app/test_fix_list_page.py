@@ -19,7 +19,7 @@ from influence.queues import Queues
 from influence.review_log import open_log
 from influence.rules import Rule, applied_rules, preview
 from influence.store import ResultStore
-from pages.shared import downloads, rules_part
+from pages.shared import downloads, review_charts, rules_part
 
 IDS = ["train-1", "train-2", "train-3", "train-4", f"{HOSTILE_ID}5"]
 
@@ -87,6 +87,17 @@ def test_the_balance_of_labels_is_drawn(open_as, decided):
     assert [change for _, change in changes] == [0, -1]
     assert after["text"] == [f"{count} ({'−' if change < 0 else '+'}{abs(change)})" for count, change in changes]
     assert "<script>" not in json.dumps([before, after])
+
+
+def test_of_many_labels_those_that_change_are_drawn():
+    before = {f"label {n}": 100 + n for n in range(30)}
+    figure = review_charts.balance(before, before | {"label 3": 90, "label 7": 120})
+    assert list(figure.data[0].y) == ["label 3", "label 7"]
+    figure = review_charts.balance(before, {name: count + 1 for name, count in before.items()})
+    assert list(figure.data[0].y) == [f"label {n}" for n in range(10, 30)]  # the twenty largest of those that change as much
+    assert len(review_charts.balance(before, before).data[0].y) == 20
+    few = {name: before[name] for name in list(before)[:3]}
+    assert list(review_charts.balance(few, few | {"label 0": 99}).data[0].y) == list(few)
 
 
 def test_disagreements_are_listed_settled_by_policy_and_sent_to_review(open_as, decided, root):
