@@ -25,8 +25,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without `--slow`, leave the slow tests out, unless they were asked for by name."""
-    by_name = any("::" in argument for argument in config.invocation_params.args)
+    """Without `--slow`, leave the slow tests out, unless they or their file were asked for by name."""
+    by_name = any(argument.partition("::")[0].endswith(".py") for argument in config.invocation_params.args)
     if config.getoption("--slow") or by_name:
         return
     slow = [item for item in items if item.get_closest_marker("slow")]
