@@ -9,7 +9,7 @@ import streamlit as st
 import influence
 from influence.bulk import Bulk, BulkPreview, decide_bulk, preview_bulk
 from influence.events import Action, Evidence
-from pages.shared import bulk_words, desk, render, review_charts, reviewer, shell, verdicts
+from pages.shared import bulk_words, desk, numbers, render, review_charts, reviewer, shell, verdicts
 from pages.shared.charts import STILL
 from pages.shared.desk import Desk
 from pages.shared.queue_choice import Source, make_queue
@@ -168,7 +168,7 @@ def _dialog(mine: Desk, scope: Chosen, kind: str) -> None:
         st.plotly_chart(review_charts.balance(found.before, found.after), key="bulk_balance", config=STILL)
     with st.container(horizontal=True):
         st.button(
-            render.md(f"{_verb(bulk, kind)} {count:,} example{'s' if count != 1 else ''}"), key="bulk_apply", type="primary",
+            render.md(f"{_verb(bulk, kind)} {numbers.counted(count, 'example')}"), key="bulk_apply", type="primary",
             disabled=not count, on_click=_apply, args=(mine, scope, kind, bulk, over),
         )  # fmt: skip
         st.button("Cancel", key="bulk_cancel", on_click=_close)

@@ -37,7 +37,7 @@ def draw(mine: Desk, place: FixPlace) -> None:
 
 
 def _files(mine: Desk, place: FixPlace, found: FixList) -> None:
-    render.heading("Take it away", f"{len(found.fixes):,} fix{'' if len(found.fixes) == 1 else 'es'}")
+    render.heading("Take it away", numbers.counted(len(found.fixes), "fix", "fixes"))
     name = f"{place.workspace}-fixes"
     if found.fixes:
         st.download_button(

@@ -29,6 +29,11 @@ def probability(value: float) -> str:
     return f"{value:.1%}" if 0 < value < 0.01 or 0.99 < value < 1 else f"{value:.0%}"
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A number of things: 1 seed, 2 seeds, 1,200 seeds."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
 def share(part: float, whole: float) -> str:
     """A part of a score in whole per cent of it; a part against the score's sign is negative."""
     if whole == 0:

@@ -51,17 +51,11 @@ def _one_k(figure: go.Figure, curves: pd.DataFrame, scale: int, unit: str) -> go
             figure.add_scatter(
                 row=1, col=column, x=[values["mean"]], y=[number], mode="markers", name=title, showlegend=False,
                 marker={"color": colour, "size": 9, "symbol": "x" if method in CONTROLS else "circle"},
-                error_x={
-                    "type": "data", "symmetric": False, "thickness": 1.3, "width": 3, "color": colour,
-                    "array": [values["high"] - values["mean"]], "arrayminus": [values["mean"] - values["low"]],
-                },
+                error_x=_strokes(pd.DataFrame([values]), colour),
                 hovertext=[_hover(title, values, unit, share=False)], hoverinfo="text",
             )  # fmt: skip
     figure.add_vline(x=0, line={"color": TRAIN, "width": 1})
-    figure.update_yaxes(
-        tickvals=list(range(len(methods))), ticktext=[proof_words.title(method) for method in methods],
-        range=[len(methods) - 0.5, -0.5], automargin=True, fixedrange=True, zeroline=False,
-    )  # fmt: skip
+    _name_rows(figure, [proof_words.title(method) for method in methods])
     figure.update_xaxes(title=unit, fixedrange=True, automargin=True, zeroline=False)
     figure.update_annotations(font={"size": 13})
     return figure.update_layout(height=130 + ROW_LOW * len(methods), margin={"l": 4, "r": 8, "t": 56, "b": 8})
@@ -99,10 +93,7 @@ def _control(figure: go.Figure, column: int, control: Any) -> None:
     figure.add_scatter(
         row=1, col=column, x=[0], y=[control["mean"]], mode="markers", name="No change", showlegend=column == 1,
         marker={"color": TRAIN, "symbol": "circle-open", "size": 11, "line": {"width": 2}}, cliponaxis=False,
-        error_y={
-            "type": "data", "symmetric": False, "array": [control["high"] - control["mean"]], "color": TRAIN, "width": 3,
-            "arrayminus": [control["mean"] - control["low"]], "thickness": 1.3,
-        },
+        error_y=_strokes(control[["mean", "low", "high"]].to_frame().T.astype(float), TRAIN),
         hovertext=[_hover("No change", dict(control), "of the mistakes mended", True)], hoverinfo="text",
     )  # fmt: skip
 
@@ -123,15 +114,7 @@ def cancellation(table: pd.DataFrame) -> go.Figure:
             ],
             hoverinfo="text",
         )  # fmt: skip
-    names = [_layer_name(layer, shown) for layer in layers]
-    figure.update_yaxes(
-        tickvals=list(range(len(layers))),
-        ticktext=names,
-        range=[len(layers) - 0.5, -0.5],
-        automargin=True,
-        fixedrange=True,
-        zeroline=False,
-    )
+    _name_rows(figure, [_layer_name(layer, shown) for layer in layers])
     ticks = _round_numbers(shown["ratio"].min(), shown["ratio"].max())
     figure.update_xaxes(
         type="log", title="cancellation C = G / ΔW", fixedrange=True, automargin=True,
@@ -166,14 +149,27 @@ def _line(
     """One method's means with their intervals, set a little aside from the other methods' so that all can be seen."""
     colour, dash, symbol = CONTROLS.get(method, (COLOURS[number % len(COLOURS)], "solid", SYMBOLS[number % len(SYMBOLS)]))
     aside = ASIDE * number * float(rows["k"].max())
-    error = {"type": "data", "symmetric": False, "thickness": 1.3, "width": 3, "color": colour}
     figure.add_scatter(
         row=1, col=column, x=rows["k"] + aside * (rows["k"] > 0), y=rows["mean"], mode="lines+markers",
         name=proof_words.title(method),
         legendgroup=method, showlegend=legend, line={"color": colour, "dash": dash, "width": 2},
         marker={"symbol": symbol, "size": 8},
-        error_y={**error, "array": rows["high"] - rows["mean"], "arrayminus": rows["mean"] - rows["low"]},
+        error_y=_strokes(rows, colour),
         hovertext=[_hover(proof_words.title(method), row, unit, share) for row in rows.to_dict("records")], hoverinfo="text",
+    )  # fmt: skip
+
+
+def _strokes(rows: pd.DataFrame, colour: str) -> dict[str, Any]:
+    """The intervals around means."""
+    ends = {"array": rows["high"] - rows["mean"], "arrayminus": rows["mean"] - rows["low"]}
+    return {"type": "data", "symmetric": False, "thickness": 1.3, "width": 3, "color": colour, **ends}
+
+
+def _name_rows(figure: go.Figure, names: list[str]) -> None:
+    """Name the rows 0, 1, ... of a chart, from the top."""
+    figure.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5],
+        automargin=True, fixedrange=True, zeroline=False,
     )  # fmt: skip
 
 

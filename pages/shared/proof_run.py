@@ -135,6 +135,6 @@ def about(settings: dict[str, object], made_at: str, points: str) -> str:
     """A run in a line."""
     ks = settings["ks"]
     assert isinstance(ks, list)
-    seeds = settings["retrains"]
-    tried = f"{settings['test_points']} {points}, {seeds} seed{'' if seeds == 1 else 's'}, k = {', '.join(map(str, ks))}"
+    seeds = numbers.counted(int(str(settings["retrains"])), "seed")
+    tried = f"{settings['test_points']} {points}, {seeds}, k = {', '.join(map(str, ks))}"
     return f"{tried} · {numbers.moment(made_at)}"

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from influence.mislabels import Suspect
-from pages.shared import render, rows, shell, suspicions
+from pages.shared import numbers, render, rows, shell, suspicions
 from pages.shared.desk import Desk
 from pages.shared.places import go
 from pages.shared.render import md
@@ -31,7 +31,7 @@ def draw(mine: Desk, place: SuspectsPlace, found: Suspect) -> None:
         return
     shown = errors.head(MOST)
     rest = f"the strongest {MOST} of them" if len(errors) > MOST else "the strongest first"
-    render.heading(f"It drives {len(errors):,} test error{'s' if len(errors) != 1 else ''}", rest)
+    render.heading(f"It drives {numbers.counted(len(errors), 'test error')}", rest)
     rows.draw([_row(place.workspace, row) for row in shown.to_dict("records")], key="suspects_errors")
 
 

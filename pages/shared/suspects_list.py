@@ -9,7 +9,7 @@ import streamlit as st
 
 from influence.events import Decision, Evidence
 from influence.mislabels import SIGNALS, SuspectFilter, suspect_ids, suspects
-from pages.shared import bulk_bar, render, rows, suspicions, verdicts
+from pages.shared import bulk_bar, numbers, render, rows, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.desk import Desk
 from pages.shared.places import go
@@ -113,7 +113,7 @@ def _row(mine: Desk, row: dict[str, Any], standing: list[Decision], largest: dic
         labels += [("→", "arrow"), (row["suggested_label"], "new")]
     links = [("Review", "review?" + urlencode({"workspace": workspace, "id": id}))]
     if errors := int(row["driven_errors"]):
-        name = f"{errors:,} test error{'s' if errors != 1 else ''} it drives"
+        name = f"{numbers.counted(errors, 'test error')} it drives"
         links.append((name, "suspects?" + urlencode({"workspace": workspace, "id": id})))
     return rows.row(
         id,

@@ -31,7 +31,7 @@ def _row(one: Outcome) -> dict[str, Any]:
         one.id,
         name=one.title,
         labels=[
-            (f"{len(one.seeds)} seed{'s' if len(one.seeds) != 1 else ''}", "quiet"),
+            (numbers.counted(len(one.seeds), "seed"), "quiet"),
             (sure, "label" if first.paired.told_apart else "quiet"),
         ],
         sides=[],

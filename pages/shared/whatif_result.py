@@ -19,8 +19,7 @@ MOST_CLASSES = 12  # in the chart; the table has them all
 
 def draw(mine: Desk, place: WhatIfPlace, found: Outcome) -> None:
     """The whole part."""
-    count = len(found.seeds)
-    detail = f"{changes(found.counts)} · {count} seed{'s' if count != 1 else ''} · {numbers.moment(found.made_at)}"
+    detail = f"{changes(found.counts)} · {numbers.counted(len(found.seeds), 'seed')} · {numbers.moment(found.made_at)}"
     render.heading(found.title, detail)
     first = headline(found)
     render.verdict(verdict(first), sure=first.paired.told_apart)

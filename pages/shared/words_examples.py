@@ -58,8 +58,8 @@ def _head(mine: Desk, place: WordsPlace, found: pd.DataFrame, written: str, sugg
     count = int(by_confusion["mistakes"].sum())
     shown = " ".join(written.split())[:100]
     render.heading(
-        f"“{shown}” pulls {total(found['against'].sum())} against {count:,} mistake{'s' if count != 1 else ''}, "
-        f"through {len(found):,} example{'s' if len(found) != 1 else ''}"
+        f"“{shown}” pulls {total(found['against'].sum())} against {numbers.counted(count, 'mistake')}, "
+        f"through {numbers.counted(len(found), 'example')}"
     )
     confused = {f"{row.label} taken for {row.predicted}": row.mistakes for row in by_confusion.itertuples()}
     facts = [("Mistakes", bulk_words.counts(confused)), ("Given labels", bulk_words.counts(Counter(found["label"])))]
@@ -135,7 +135,7 @@ def _evidence(found: pd.DataFrame, written: str, suggested: dict[str, str], ids:
     wanted, evidence = set(ids), {}
     for id, against, count in zip(found["train_id"], found["against"], found["mistakes"], strict=True):
         if id in wanted:
-            reason = f"pulls against {count:,} test mistake{'s' if count != 1 else ''} through “{written}”"
+            reason = f"pulls against {numbers.counted(count, 'test mistake')} through “{written}”"
             details = {"reason": reason, "word": written, "suggested_label": suggested.get(id)}
             evidence[id] = Evidence(method=DEFAULT_METHOD, score=against, details=details)
     return evidence
@@ -160,7 +160,7 @@ def _row(
     links.append(("Review", "review?" + urlencode({"workspace": place.workspace, "id": id})))
     says = numbers.probability(sentence.probabilities[sentence.predicted])
     doubt = f"; suspicion {suspicion[id]:.2f}" if id in suspicion else ""
-    these = f"{count:,} mistake{'s' if count != 1 else ''}"
+    these = f"{numbers.counted(count, 'mistake')}"
     return rows.row(
         id,
         labels=labels,

@@ -86,14 +86,12 @@ def _said(mine: Desk, place: WordsPlace, count: int, found: pd.DataFrame) -> str
         found = found if not getattr(place, field) else found[found[field] == getattr(place, field)]
     total_mistakes = int(found["mistakes"].sum())
     asked = place.in_words()
-    these = f"{total_mistakes:,} mistake{'s' if total_mistakes != 1 else ''}{f' {asked}' if asked else ''}"
+    these = f"{numbers.counted(total_mistakes, 'mistake')}{f' {asked}' if asked else ''}"
     if not total_mistakes:
         return f"The model makes no mistake {asked}."
     if not count:
         return f"No word like that pulls against the {these}."
-    return (
-        f"{count:,} word{'s' if count != 1 else ''} pull against the {these} in {mine.workspace.info.n_test:,} test predictions"
-    )
+    return f"{numbers.counted(count, 'word')} pull against the {these} in {mine.workspace.info.n_test:,} test predictions"
 
 
 def _payload(place: WordsPlace, shown: pd.DataFrame, sums: pd.DataFrame, most: float) -> dict[str, Any]:

@@ -116,3 +116,9 @@ def test_markdown_is_escaped_mark_by_mark():
         assert all(escaped[at - 1] == "\\" for at in range(len(escaped)) if escaped[at] == character)
     assert render.md("two\nlines") == "two lines"
     assert len(render.md("x" * 500)) == 200
+
+
+def test_counts_read_well():
+    counted = [numbers.counted(0, "seed"), numbers.counted(1, "seed"), numbers.counted(1_200, "test error")]
+    assert counted == ["0 seeds", "1 seed", "1,200 test errors"]
+    assert [numbers.counted(count, "fix", "fixes") for count in (1, 2)] == ["1 fix", "2 fixes"]
