@@ -2,13 +2,16 @@
 
 from typing import Any, NamedTuple
 
-from influence.review_store import ReviewStore
+from influence.events import DECISIONS, STATUSES
+from influence.review_store import ReviewStore, latest
 
 LEASE_MS = 90_000
 # What a reviewer may still be given, in the queue's order: nothing they have decided, flagged or skipped, nothing that
 # they have on screen in another browser, and nothing that as many others as wanted have decided or have on screen.
 _OPEN = """
-    with items as ({items}),
+    with standings as {standings},
+    decisions as {decisions},
+    items as ({items}),
     taken as (
         select example_id, text_sha256, reviewer from decisions where reviewer <> $reviewer and adjudicates = $adjudicates
         union
@@ -41,6 +44,10 @@ class Asked(NamedTuple):
     gone: list[str]  # examples that the data no longer has with the same text
 
 
+def _open(items: str, not_mine: str) -> str:
+    return _OPEN.format(items=items, not_mine=not_mine, standings=latest(STATUSES), decisions=latest(DECISIONS))
+
+
 def queue_rows(store: ReviewStore) -> list[tuple[Any, ...]]:
     """Every queue with its latest settings, in the order of making; the last column is its size."""
     return store.rows("""
@@ -64,7 +71,7 @@ def queue_items(store: ReviewStore, queue: str) -> list[tuple[str, str]]:
 def next_item(store: ReviewStore, asked: Asked, *, flagged: bool, after: str | None) -> str | None:
     """What a reviewer is to be given: what their browser has, else the first in order, or the first after `after`."""
     items = _FLAGGED_ITEMS if flagged else _QUEUE_ITEMS
-    sql = _OPEN.format(items=items, not_mine="" if flagged else _NOT_MINE)
+    sql = _open(items, "" if flagged else _NOT_MINE)
     rows = store.rows(
         f"""{sql} select example_id from open where free
         order by $after is not null or example_id not in (select l.example_id from leases l
@@ -90,7 +97,7 @@ class Counts(NamedTuple):
 def counts(store: ReviewStore, asked: Asked) -> Counts:
     """How far a queue is."""
     [row] = store.rows(
-        f"""{_OPEN.format(items=_QUEUE_ITEMS, not_mine=_NOT_MINE)},
+        f"""{_open(_QUEUE_ITEMS, _NOT_MINE)},
         mine as (select example_id, text_sha256, kind from standings
             where reviewer = $reviewer and adjudicates = $adjudicates),
         counts as (select example_id, text_sha256, count(distinct reviewer) as decided from decisions

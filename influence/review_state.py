@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from influence.events import Action, Decision, Note, as_datetime
-from influence.review_store import ReviewStore
+from influence.events import DECISIONS, STATUSES, Action, Decision, Note, as_datetime
+from influence.review_store import ReviewStore, latest
 
 IDLE_MS = 60_000  # longer on one example than this is a pause, not work
 PACE_ITEMS = 50
@@ -18,22 +18,24 @@ _DECISION = """example_id, reviewer, adjudicates, kind, old_label, new_label, wo
 
 def decisions(store: ReviewStore, *, example_ids: Iterable[str] | None = None, reviewer: str | None = None) -> list[Decision]:
     """Standing decisions, oldest first: of everybody on everything, or on some examples, or of one reviewer."""
-    return _as_decisions(store, "decisions", example_ids, reviewer)
+    return _as_decisions(store, DECISIONS, example_ids, reviewer)
 
 
 def standings(store: ReviewStore, example_ids: Iterable[str], reviewer: str, *, adjudicates: bool) -> dict[str, Decision]:
     """The latest decision, flag or skip of a reviewer on each of some examples, by id."""
-    found = _as_decisions(store, "standings", example_ids, reviewer)
+    found = _as_decisions(store, STATUSES, example_ids, reviewer)
     return {standing.example_id: standing for standing in found if standing.adjudicates == adjudicates}
 
 
-def _as_decisions(store: ReviewStore, view: str, example_ids: Iterable[str] | None, reviewer: str | None) -> list[Decision]:
+def _as_decisions(
+    store: ReviewStore, kinds: Sequence[str], example_ids: Iterable[str] | None, reviewer: str | None
+) -> list[Decision]:
     asked = None if example_ids is None else list(example_ids)
     # DuckDB asks for a few examples before it looks for the latest event of each, and for a join of many after that.
     few = asked is None or len(asked) <= FEW
     those = "list_contains($ids, example_id)" if few else "example_id in (select unnest($ids::varchar[]))"
     rows = store.rows(
-        f"""select {_DECISION} from {view} where {"true" if asked is None else those}
+        f"""select {_DECISION} from {latest(kinds)} where {"true" if asked is None else those}
         and ($reviewer is null or reviewer = $reviewer) order by seq, item""",
         {"reviewer": reviewer, **({} if asked is None else {"ids": asked})},
     )
@@ -67,7 +69,7 @@ def notes(store: ReviewStore, example_id: str | None = None) -> list[Note]:
 def flagged(store: ReviewStore, reviewer: str | None) -> list[tuple[str, str, str]]:
     """(example, text hash, reviewer) of standing flags, oldest first: raised, and no decision by the same person since."""
     rows = store.rows(
-        """select example_id, text_sha256, reviewer from standings
+        f"""select example_id, text_sha256, reviewer from {latest(STATUSES)}
         where kind = 'flag' and ($reviewer is null or reviewer = $reviewer) order by seq, item""",
         {"reviewer": reviewer},
     )
@@ -159,7 +161,7 @@ def pace(store: ReviewStore, reviewer: str, queue: str | None) -> tuple[float | 
 
 def reviewers(store: ReviewStore) -> list[str]:
     """Everybody who has made a standing decision, by name."""
-    return [name for (name,) in store.rows("select distinct reviewer from decisions order by 1")]
+    return [name for (name,) in store.rows(f"select distinct reviewer from {latest(DECISIONS)} order by 1")]
 
 
 def audit(store: ReviewStore) -> pd.DataFrame:

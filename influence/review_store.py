@@ -16,7 +16,6 @@ import pandas as pd
 import pyarrow as pa
 
 from influence.errors import WorkspaceBusy, WorkspaceError, WorkspaceNewer
-from influence.events import DECISIONS, STATUSES
 from influence.journal import Record, parse
 
 Cursor = duckdb.DuckDBPyConnection
@@ -41,11 +40,6 @@ def m002_what_stands(cursor: Cursor) -> None:
         group by target having arg_max(kind, seq) = 'undo'
     """)
     cursor.execute("create view live as select * from events anti join undone using (seq) where target is null")
-    for view, kinds in (("standings", STATUSES), ("decisions", DECISIONS)):
-        cursor.execute(f"""
-            create view {view} as select * from live where kind in {kinds}
-            qualify row_number() over (partition by example_id, reviewer, adjudicates order by seq desc, item desc) = 1
-        """)
 
 
 def m003_queues(cursor: Cursor) -> None:
@@ -58,9 +52,24 @@ def m003_queues(cursor: Cursor) -> None:
     cursor.execute("create table leases (example_id varchar, reviewer varchar, session varchar, until_ms bigint)")
 
 
-MIGRATIONS: list[Callable[[Cursor], None]] = [m001_log, m002_what_stands, m003_queues]
+def m004_no_vocabulary(cursor: Cursor) -> None:
+    # Before this version these views held the kinds of decisions of the day they were made, and saw none added later.
+    cursor.execute("drop view if exists standings")
+    cursor.execute("drop view if exists decisions")
+
+
+MIGRATIONS: list[Callable[[Cursor], None]] = [m001_log, m002_what_stands, m003_queues, m004_no_vocabulary]
 SCHEMA_VERSION = len(MIGRATIONS)
 DERIVED = ("records", "events", "queues", "queue_items")
+
+
+def latest(kinds: Sequence[str]) -> str:
+    """A subquery: the latest event of these kinds by each reviewer on each example that has not been undone.
+
+    The kinds come with the question: what a migration writes down, a vocabulary that grows later never reaches.
+    """
+    return f"""(select * from live where kind in ({", ".join(f"'{kind}'" for kind in kinds)})
+        qualify row_number() over (partition by example_id, reviewer, adjudicates order by seq desc, item desc) = 1)"""
 
 
 class DamagedStore(Exception):

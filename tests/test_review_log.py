@@ -208,7 +208,7 @@ def test_an_older_database_is_migrated_and_filled_from_its_records(workspace: Wo
     before = facts(reviews)
     reviews.close()
     with duckdb.connect(str(workspace.path / DATABASE)) as connection:
-        for view in ("standings", "decisions", "live", "undone"):
+        for view in ("live", "undone"):
             connection.execute(f"drop view {view}")
         for table in ("queues", "queue_items", "leases"):
             connection.execute(f"drop table {table}")
@@ -217,6 +217,48 @@ def test_an_older_database_is_migrated_and_filled_from_its_records(workspace: Wo
     assert facts(reviews) == before
     assert Queues(reviews).all() == [queue]
     assert reviews.warnings == []
+    reviews.close()
+
+
+def test_an_action_added_after_a_database_was_made_is_accepted_and_shown(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Version 3 wrote the kinds of its day into two views; the file is what it made, the vocabulary has grown since."""
+    from influence import deciding, queue_store, review_state
+    from influence.queues import Queues
+
+    reviews = reviews_at(workspace)
+    fill(reviews)
+    queue = Queues(reviews).create(ANN, "all", ["e5", "e6"])
+    reviews.close()
+    with duckdb.connect(str(workspace.path / DATABASE)) as connection:
+        for view, kinds in (
+            ("standings", "('keep', 'relabel', 'remove', 'mask', 'flag', 'skip')"),
+            ("decisions", "('keep', 'relabel', 'remove', 'mask')"),
+        ):
+            connection.execute(f"""
+                create view {view} as select * from live where kind in {kinds}
+                qualify row_number() over (partition by example_id, reviewer, adjudicates order by seq desc, item desc) = 1
+            """)
+        connection.execute("delete from schema_versions where version > 3")
+    for module in (deciding, queue_store, review_state):
+        for name in {"DECISIONS", "STATUSES"} & set(vars(module)):
+            monkeypatch.setattr(module, name, (*getattr(module, name), "escalate"))
+
+    reviews = reviews_at(workspace)
+    queues = Queues(reviews)
+    assert queues.next(queue.id, ANN) == "e5"
+    reviews.decide(ANN, "e5", "escalate", queue=queue.id)
+    assert [(d.example_id, d.kind) for d in reviews.decisions(["e5"])] == [("e5", "escalate")]
+    standing = reviews.standing("e5", ANN)
+    assert standing is not None
+    assert standing.kind == "escalate"
+    assert queues.next(queue.id, ANN) == "e6"
+    assert queues.progress(queue.id, ANN).decided == 1
+    assert reviews.warnings == []
+    reviews.close()
+    reviews = reviews_at(workspace)  # and after the file was closed
+    assert [d.kind for d in reviews.decisions(["e5"])] == ["escalate"]
     reviews.close()
 
 
@@ -307,7 +349,7 @@ def test_files_of_a_newer_version_are_refused(workspace: Workspace) -> None:
     reviews.close()
     with duckdb.connect(str(workspace.path / DATABASE)) as connection:
         connection.execute("insert into schema_versions values (99)")
-    with pytest.raises(WorkspaceNewer, match=r"reviews.duckdb' has schema version 99, this Wordtrace knows 3; install a newer"):
+    with pytest.raises(WorkspaceNewer, match=r"reviews.duckdb' has schema version 99, this Wordtrace knows 4; install a newer"):
         ReviewLog(workspace.path)
     (workspace.path / DATABASE).unlink()
     newer = seal({"type": "act"}, None).line
