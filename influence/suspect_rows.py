@@ -1,14 +1,13 @@
-"""The rows of the suspects table: every training example with its signals and the reason in words."""
+"""The rows of the suspects table: every training example with its signals and the facts that its reason is made of."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from influence.encoding import FloatArray, IntArray
 from influence.modelsignals import Opinions
-from influence.suspicion import Facts, Judgement, ranks, reason
+from influence.suspicion import Judgement, ranks
 from influence.wordsignals import Neighbours, Opposition
 
 
@@ -34,38 +33,24 @@ def suspect_rows(findings: Findings, examples: pd.DataFrame, errors: pd.DataFram
     """
     positions = np.arange(len(examples))
     opposed = tests.set_index("position").reindex(positions)
+    near, opinions, suggested_N = findings.neighbours, findings.opinions, findings.judgement.suggested_N
     rows = examples.assign(
         rank=ranks(findings.judgement.suspicion_N, findings.tie_ranks_N),
-        suggested_label=np.array(findings.names, dtype=object)[findings.judgement.suggested_N],
+        suggested_label=np.array(findings.names, dtype=object)[suggested_N],
         suspicion=findings.judgement.suspicion_N,
         self_influence=findings.self_influence_N,
-        misclassified_share=findings.opinions.misclassified_share_N(),
+        misclassified_share=opinions.misclassified_share_N(),
         held_out_confidence=findings.held_out_confidence_N,
         opposition=findings.opposition.against_N,
         opposed_tests=opposed["tests"].fillna(0).astype(np.int32).to_numpy(),
         driven_errors=np.bincount(errors["position"], minlength=len(examples)),
-        neighbour_disagreement=findings.neighbours.disagreement_N,
+        neighbour_disagreement=near.disagreement_N,
+        held_out=opinions.held_out_N,
+        votes=opinions.votes_NY[positions, suggested_N],
+        trained=opinions.trained_N,
+        missed=opinions.missed_N,
+        opposed_word=opposed["word"].to_numpy(),
+        neighbours=near.count_N,
+        neighbours_against=near.against_N,
     )
-    return rows.assign(reason=_reasons(findings, rows, opposed["word"].tolist())).sort_values("rank")
-
-
-def _reasons(findings: Findings, rows: pd.DataFrame, opposed_words: list[str | None]) -> list[str]:
-    opinions, near = findings.opinions, findings.neighbours
-    suggested_N = findings.judgement.suggested_N
-    votes_N = opinions.votes_NY[np.arange(len(rows)), suggested_N]
-    columns: dict[str, Any] = {
-        "label": rows["label"],
-        "suggested": rows["suggested_label"],
-        "held_out": opinions.held_out_N,
-        "votes": votes_N,
-        "trained": opinions.trained_N,
-        "missed": opinions.missed_N,
-        "opposed": rows["opposed_tests"],
-        "opposed_word": pd.Series(opposed_words, dtype=object).where(pd.notna, None),
-        "driven": rows["driven_errors"],
-        "neighbours": near.count_N,
-        "neighbours_against": near.against_N,
-        "disagreement": near.disagreement_N,
-    }
-    lists = {name: np.asarray(column).tolist() for name, column in columns.items()}
-    return [reason(Facts(**dict(zip(lists, values, strict=True)))) for values in zip(*lists.values(), strict=True)]
+    return rows.sort_values("rank")

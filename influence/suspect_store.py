@@ -15,6 +15,7 @@ import pyarrow as pa
 from influence.encoding import FloatArray
 from influence.errors import QueryError
 from influence.methods import DEFAULT_METHOD
+from influence.reasons import with_reasons
 from influence.store import Database, Migration, ResultStore
 
 WORDLIKE = r"regexp_matches(word, '[\pL\pN]')"  # not punctuation
@@ -42,6 +43,14 @@ def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def m002_facts_for_sentences(cursor: duckdb.DuckDBPyConnection) -> None:
+    # The file is always written new, so nothing is lost: a file of version 1 stays as it is, and is read so.
+    cursor.execute("alter table suspects drop column reason")
+    columns = "held_out integer, votes integer, trained integer, missed integer, opposed_word varchar"
+    for column in f"{columns}, neighbours integer, neighbours_against integer".split(", "):
+        cursor.execute(f"alter table suspects add column {column}")
+
+
 class DerivedStore(Database):
     """A file computed from a finished build that says what it was made from."""
 
@@ -61,9 +70,12 @@ class DerivedStore(Database):
 class SuspectStore(DerivedStore):
     """The suspects of one build, and the wrong test predictions that each drives."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_initial,)
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_facts_for_sentences)
     kind = "suspects file"
     remedy = "delete it and run: python -m influence suspects"
+
+    def _frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> pd.DataFrame:
+        return with_reasons(self.frame(sql, parameters))
 
     def search(
         self, conditions: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]], order: str, limit: int, offset: int
@@ -71,7 +83,7 @@ class SuspectStore(DerivedStore):
         """Suspects under conditions (see `mislabels.SuspectFilter`): how many, and one page of them."""
         matching, parameters, ordered = self._matching(conditions, ranges, order)
         total = self.rows(f"select count(*) {matching}", parameters)[0][0]
-        return total, self.frame(
+        return total, self._frame(
             f"select * exclude position {matching} {ordered} limit $limit offset $offset",
             {**parameters, "limit": limit, "offset": offset},
         )
@@ -107,7 +119,7 @@ class SuspectStore(DerivedStore):
 
     def suspect(self, train_id: str) -> pd.DataFrame:
         """The row of one example; none for an unknown id."""
-        return self.frame("select * from suspects where train_id = ?", [train_id])
+        return self._frame("select * from suspects where train_id = ?", [train_id])
 
     def driven_errors(self, position: int) -> pd.DataFrame:
         """Wrong test predictions among whose strongest opponents an example is, the most negative score first."""
@@ -119,7 +131,7 @@ class SuspectStore(DerivedStore):
 
     def behind(self, test_id: str, changed: bool | None, limit: int) -> pd.DataFrame:
         """Suspects among the strongest opponents of a wrong test prediction, the most negative score first."""
-        return self.frame(
+        return self._frame(
             """select s.* exclude position, d.score, d.rank as opponent_rank, d.word
             from driven_errors d join suspects s using (position)
             where d.test_id = $test_id and ($changed is null or (s.suggested_label <> s.label) = $changed)

@@ -1,4 +1,4 @@
-"""One number for how likely a training label is wrong, the label it should have, and the reason in words."""
+"""One number for how likely a training label is wrong, and the label it should have."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,6 @@ from influence.wordsignals import Neighbours
 
 FORMULA = 2  # to be raised when the same signals come to another judgement, so that stored ones are computed anew
 NEIGHBOUR_WEIGHT = 0.05  # of neighbour disagreement; chosen on planted noise, see tests/benchmarks/mislabels.py
-NOTABLE_DISAGREEMENT = 0.5  # neighbours are worth a word where most of their pull is against the label
 
 
 @dataclass(frozen=True)
@@ -35,54 +34,6 @@ def judge(opinions: Opinions, factors_Y: FloatArray, neighbours: Neighbours) -> 
     doubts_N = doubt(everyone_NY, opinions.labels_N, usual_confidence(unseen_NY, opinions.labels_N))
     suspicion_N = (1 - NEIGHBOUR_WEIGHT) * doubts_N + NEIGHBOUR_WEIGHT * neighbours.disagreement_N
     return Judgement(suspicion_N, (everyone_NY + unseen_NY).argmax(axis=1))
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What a reason is made of, about one example."""
-
-    label: str
-    suggested: str
-    held_out: int  # models that never saw it
-    votes: int  # how many of those say `suggested`
-    trained: int  # epochs of models trained on it
-    missed: int  # after how many of those it was misclassified
-    opposed: int  # correctly predicted test examples among whose strongest opponents it is
-    opposed_word: str | None
-    driven: int  # wrong test predictions likewise
-    neighbours: int
-    neighbours_against: int
-    disagreement: float
-
-
-def reason(facts: Facts) -> str:
-    """Why a label is, or is not, suspicious, in one line."""
-    parts = [_models_say(facts)]
-    if facts.missed:
-        parts.append(f"misclassified after {facts.missed} of {facts.trained} epochs of training")
-    if facts.driven:
-        parts.append(f"drives {_count(facts.driven, 'wrong test prediction')}")
-    if facts.opposed:
-        word = f", most through {facts.opposed_word!r}" if facts.opposed_word else ""
-        parts.append(f"opposes {_count(facts.opposed, 'correct test example')}{word}")
-    if facts.neighbours and facts.disagreement >= NOTABLE_DISAGREEMENT:
-        parts.append(f"{facts.neighbours_against} of its {facts.neighbours} strongest same-word neighbours pull against it")
-    return "; ".join(parts)
-
-
-def _models_say(facts: Facts) -> str:
-    if facts.held_out:
-        verb = "says" if 1 in (facts.votes, facts.held_out) else "say"
-        who = f"{facts.votes} of {_count(facts.held_out, 'held-out model')} {verb}"
-        same = f"given {facts.label}, and {who} so"
-        return same if facts.suggested == facts.label else f"given {facts.label}, {who} {facts.suggested}"
-    if facts.suggested == facts.label:
-        return f"given {facts.label}, and on average over its training the model says so"
-    return f"given {facts.label}, on average over its training the model says {facts.suggested}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def ranks(suspicion_N: FloatArray, tie_ranks_N: Sequence[int] | IntArray) -> IntArray:

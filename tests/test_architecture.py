@@ -29,7 +29,7 @@ FLOORS = [
     *("request", "checkpoints", "indexing"),
     *("workspace", "scoring"),
     *("results", "stages", "build", "estimates", "demo", "explanation", "explain", "effects"),
-    *("derived", "dendrogram", "heldout", "modelsignals", "wordsignals", "suspicion", "suspect_rows", "suspect_store"),
+    *("derived", "dendrogram", "heldout", "modelsignals", "wordsignals", "suspicion", "reasons", "suspect_rows", "suspect_store"),
     *("cluster_store", "clusterwords", "crossvalidation", "mislabels", "suspecting", "clusters", "clustering"),
     *("wordinfluence_store", "wordinfluence"),
     *("cancellation_store", "cancellation"),

@@ -30,8 +30,9 @@ from influence.methods import METHODS
 from influence.mislabels import SIGNALS, SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
 from influence.model import new_classifier, train_word_pieces
 from influence.modelsignals import Opinions, calibrated, calibration, doubt, epoch_weights, held_out_confidence, usual_confidence
+from influence.reasons import Facts, reason
 from influence.suspecting import write_suspects
-from influence.suspicion import Facts, judge, ranks, reason
+from influence.suspicion import judge, ranks
 from influence.training import TrainingSettings, make_optimizer, train_epoch
 from influence.wordsignals import NEIGHBOURS, SAME_WORD, Neighbours, disagreement, neighbours, opposition, strongest
 from influence.workspace import Workspace, build_lock, open_workspace
@@ -180,17 +181,17 @@ def test_judgement_by_hand() -> None:
 
 FACTS = Facts(
     label="World",
-    suggested="Sports",
+    suggested_label="Sports",
     held_out=5,
     votes=4,
     trained=20,
     missed=11,
-    opposed=1_041,
+    opposed_tests=1_041,
     opposed_word="championship",
-    driven=1,
+    driven_errors=1,
     neighbours=10,
     neighbours_against=8,
-    disagreement=0.75,
+    neighbour_disagreement=0.75,
 )
 
 
@@ -204,16 +205,16 @@ FACTS = Facts(
             "8 of its 10 strongest same-word neighbours pull against it",
         ),
         (
-            {"suggested": "World", "votes": 1, "held_out": 1, "missed": 0, "driven": 0, "opposed": 0, "disagreement": 0.1},
+            {"suggested_label": "World", "votes": 1, "held_out": 1, "missed": 0, "driven_errors": 0, "opposed_tests": 0, "neighbour_disagreement": 0.1},
             "given World, and 1 of 1 held-out model says so",
         ),
         (
-            {"held_out": 0, "votes": 0, "missed": 0, "driven": 2, "opposed": 1, "opposed_word": None, "neighbours": 0},
+            {"held_out": 0, "votes": 0, "missed": 0, "driven_errors": 2, "opposed_tests": 1, "opposed_word": None, "neighbours": 0},
             "given World, on average over its training the model says Sports; drives 2 wrong test predictions; "
             "opposes 1 correct test example",
         ),
         (
-            {"held_out": 0, "suggested": "World", "missed": 0, "driven": 0, "opposed": 0, "disagreement": 0.2},
+            {"held_out": 0, "suggested_label": "World", "missed": 0, "driven_errors": 0, "opposed_tests": 0, "neighbour_disagreement": 0.2},
             "given World, and on average over its training the model says so",
         ),
     ],
@@ -527,6 +528,34 @@ def test_every_signal_sorts_both_ways_and_pages_are_whole(opened: Workspace, sig
     assert pd.concat(pages)["train_id"].nunique() == N
 
 
+def test_a_reason_worded_anew_shows_at_once(opened: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file holds the facts; every way to read it makes the sentence of today."""
+    before = everything(opened)
+    assert before.columns[8] == "reason"
+    monkeypatch.setattr("influence.reasons.reason", lambda facts: f"{facts.votes} of {facts.held_out}, {facts.opposed_word}")
+    after = everything(opened)
+    assert after["reason"].str.fullmatch(r"[0-9]+ of [0-9]+, .+").all()
+    assert after.drop(columns="reason").equals(before.drop(columns="reason"))
+    assert suspect(opened, after["train_id"][0]).reason == after["reason"][0]
+
+
+def test_a_file_that_holds_sentences_shows_them(opened: Workspace, copied_planted: Path) -> None:
+    """Schema version 1, as Wordtrace wrote it until November 2026: the sentence, and none of the facts behind it."""
+    workspace, before = open_workspace(copied_planted), everything(opened)
+    found = published(workspace.build, "suspects")
+    assert found is not None
+    with duckdb.connect(str(found[0])) as connection:
+        for column in ("held_out", "votes", "trained", "missed", "opposed_word", "neighbours", "neighbours_against"):
+            connection.execute(f"alter table suspects drop column {column}")
+        connection.execute("alter table suspects add column reason varchar")
+        connection.execute("update suspects set reason = 'as written then: ' || train_id")
+        connection.execute("delete from schema_versions where version > 1")
+    old = everything(workspace)
+    assert old["reason"].tolist() == [f"as written then: {id}" for id in old["train_id"]]
+    assert old[before.columns].drop(columns="reason").equals(before.drop(columns="reason"))
+    assert suspect(workspace, old["train_id"][0]).reason == old["reason"][0]
+
+
 def test_provenance_says_what_the_suspects_were_made_from(opened: Workspace) -> None:
     made = provenance(opened)
     assert made["settings"] == asdict(FIVE)
@@ -636,7 +665,7 @@ def test_a_newer_schema_is_refused(copied_planted: Path) -> None:
     assert found is not None
     with duckdb.connect(str(found[0])) as connection:
         connection.execute("insert into schema_versions values (99)")
-    with pytest.raises(WorkspaceNewer, match=r"has schema version 99, this Wordtrace knows 1; install a newer Wordtrace$"):
+    with pytest.raises(WorkspaceNewer, match=r"has schema version 99, this Wordtrace knows 2; install a newer Wordtrace$"):
         suspects(workspace)
 
 

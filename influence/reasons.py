@@ -1,0 +1,73 @@
+"""Why a label is suspicious, in words. The suspects table holds the facts; the sentence is made when it is shown."""
+
+from dataclasses import dataclass, fields
+
+import pandas as pd
+
+NOTABLE_DISAGREEMENT = 0.5  # neighbours are worth a word where most of their pull is against the label
+# Columns of the suspects table that nothing but the reason is made of.
+ONLY_FACTS = ("held_out", "votes", "trained", "missed", "opposed_word", "neighbours", "neighbours_against")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a reason is made of, about one example: columns of the suspects table."""
+
+    label: str
+    suggested_label: str
+    held_out: int  # models that never saw it
+    votes: int  # how many of those say `suggested_label`
+    trained: int  # epochs of models trained on it
+    missed: int  # after how many of those it was misclassified
+    opposed_tests: int  # correctly predicted test examples among whose strongest opponents it is
+    opposed_word: str | None  # through which most of that opposition goes
+    driven_errors: int  # wrong test predictions likewise
+    neighbours: int
+    neighbours_against: int
+    neighbour_disagreement: float
+
+
+def reason(facts: Facts) -> str:
+    """Why a label is, or is not, suspicious, in one line."""
+    parts = [_models_say(facts)]
+    if facts.missed:
+        parts.append(f"misclassified after {facts.missed} of {facts.trained} epochs of training")
+    if facts.driven_errors:
+        parts.append(f"drives {_count(facts.driven_errors, 'wrong test prediction')}")
+    if facts.opposed_tests:
+        word = f", most through {facts.opposed_word!r}" if facts.opposed_word else ""
+        parts.append(f"opposes {_count(facts.opposed_tests, 'correct test example')}{word}")
+    if facts.neighbours and facts.neighbour_disagreement >= NOTABLE_DISAGREEMENT:
+        parts.append(f"{facts.neighbours_against} of its {facts.neighbours} strongest same-word neighbours pull against it")
+    return "; ".join(parts)
+
+
+def _models_say(facts: Facts) -> str:
+    if facts.held_out:
+        verb = "says" if 1 in (facts.votes, facts.held_out) else "say"
+        who = f"{facts.votes} of {_count(facts.held_out, 'held-out model')} {verb}"
+        same = f"given {facts.label}, and {who} so"
+        return same if facts.suggested_label == facts.label else f"given {facts.label}, {who} {facts.suggested_label}"
+    if facts.suggested_label == facts.label:
+        return f"given {facts.label}, and on average over its training the model says so"
+    return f"given {facts.label}, on average over its training the model says {facts.suggested_label}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def with_reasons(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the suspects table with a column `reason` in the place of the facts that only it is made of.
+
+    A file of schema version 1 holds the sentence and not the facts; its rows come back as they are.
+    """
+    if "reason" in rows:
+        return rows
+    names = [field.name for field in fields(Facts)]
+    told = rows[names].astype({"opposed_word": object})
+    told["opposed_word"] = told["opposed_word"].where(told["opposed_word"].notna(), None)
+    reasons = [reason(Facts(**dict(zip(names, row, strict=True)))) for row in told.itertuples(index=False)]
+    shown = rows.drop(columns=list(ONLY_FACTS))
+    shown.insert(shown.columns.get_loc("suspicion") + 1, "reason", pd.Series(reasons, index=rows.index, dtype=object))
+    return shown
