@@ -21,13 +21,10 @@ from influence.errors import (
 from influence.explain import all_scores, explain
 from influence.explanation import Explanation, Influence, Match, Sentence, Word
 from influence.frames import Workspace, open_workspace
-from influence.methods import DEFAULT_METHOD, METHODS, Method
-from influence.workspace import (
-    CheckpointInfo,
-    TestFilter,
-    WorkspaceInfo,
-    list_workspaces,
-)
+from influence.methods import DEFAULT_METHOD, METHODS
+from influence.publishing import CheckpointInfo, WorkspaceInfo, list_workspaces
+from influence.question import Method
+from influence.workspace import TestFilter
 
 __version__ = "0.1.0"
 

@@ -14,24 +14,24 @@ from pathlib import Path
 from typing import Any
 
 from influence.dataset import check_labels, label_names, read_dataset
-from influence.encoding import Progress, silent
 from influence.errors import SettingsError, WordtraceError, WorkspaceError
 from influence.files import file_sizes, is_disk_full, sync, write_json
 from influence.gradients import check_precision
 from influence.model import resolve_device
-from influence.request import BuildRequest, identity, training_settings
-from influence.stages import BuildStages
-from influence.workspace import (
+from influence.publishing import (
     BUILDS,
     WorkspaceInfo,
     build_lock,
-    open_workspace,
     other_builds,
     publish,
     read_pointer,
     remove_superseded,
     unfinished_builds,
 )
+from influence.request import BuildRequest, identity, training_settings
+from influence.stages import BuildStages
+from influence.types import Progress, silent
+from influence.workspace import open_workspace
 
 __all__ = ["BuildRequest", "build_workspace", "training_settings"]
 

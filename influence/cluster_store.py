@@ -6,8 +6,7 @@ from typing import ClassVar
 import duckdb
 import pandas as pd
 
-from influence.store import Migration
-from influence.suspect_store import DerivedStore
+from influence.database import DerivedStore, Migration
 
 IN_CUT = "height <= $threshold and parent_height > $threshold and size >= $min_size"
 

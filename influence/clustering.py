@@ -15,16 +15,17 @@ import pandas as pd
 
 from influence.cluster_store import ClusterStore
 from influence.clusterwords import cluster_words
+from influence.database import published, publishing
 from influence.dendrogram import Dendrogram, dendrogram, flat_map, influence_distances
-from influence.derived import published, publishing
-from influence.encoding import FloatArray, IntArray, Progress, silent
 from influence.errors import SettingsError
 from influence.methods import DEFAULT_METHOD, METHODS
 from influence.mislabels import difficult_examples
-from influence.suspecting import SUSPECTS, disk_full_told, opened
+from influence.publishing import build_lock, disk_full_told
+from influence.signals import block_size
+from influence.suspecting import SUSPECTS
+from influence.types import FloatArray, IntArray, Progress, silent
 from influence.words import SPECIAL_SIDE
-from influence.wordsignals import block_size
-from influence.workspace import Workspace, build_lock
+from influence.workspace import Workspace, opened
 
 CLUSTERS = "clusters"
 NAMED_HEIGHT = 1.0  # above it members do not pull together at all

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from influence.cluster_store import ClusterStore
-from influence.derived import open_published, published
-from influence.encoding import IntArray
+from influence.database import open_published, published
 from influence.errors import QueryError
 from influence.explanation import Sentence, sentences
 from influence.methods import DEFAULT_METHOD, METHODS
+from influence.types import IntArray
 from influence.workspace import Workspace
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
 KIND = "clusters"
 DEFAULT_THRESHOLD, DEFAULT_MIN_SIZE = 0.8, 3
 PARTNERS = 100  # of a member, looked at for its words
+NAME_WORDS = 5
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,18 @@ class Cluster:
     """Examples at a mean influence distance of at most the threshold from one another."""
 
     number: int
-    words: list[str]  # its name: the words that contribute most, in lower case; empty where the members share none
+    words: list[str]  # that contribute most to its scores, in lower case; empty where the members share none
     size: int
     height: float  # mean influence distance between its two last parts; 0 to 1
     labels: dict[str, int]  # how many members are given each label, the most frequent first
     predictions: dict[str, int]  # likewise for the model's prediction at the last checkpoint
     suggestions: dict[str, int]  # likewise for the suggested label
     train_ids: list[str]  # the most suspicious first
+
+    @property
+    def name(self) -> str:
+        """What it is called: the first of the words that its members share."""
+        return ", ".join(self.words[:NAME_WORDS]) or "no word in common"
 
 
 @dataclass(frozen=True)

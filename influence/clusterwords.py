@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from influence.dendrogram import Dendrogram
-from influence.encoding import IntArray, Progress, silent
+from influence.types import IntArray, Progress, silent
 
 PAIR_WORDS = 5  # words noted for a pair, as in the paper
 NAME_WORDS = 5  # words kept as a cluster's name

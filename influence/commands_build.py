@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from influence.dataset import Columns
-from influence.encoding import Progress
 from influence.errors import SettingsError
 from influence.mislabels import has_suspects
 from influence.preparing import DEFAULT_SHARE, MOST_TEST, Preparation, is_needed, prepare_files
 from influence.progress import ProgressLine
-from influence.workspace import WorkspaceInfo
+from influence.publishing import WorkspaceInfo
+from influence.types import Progress
 
 PROGRESS_EVERY = 2.0  # seconds, in a log: the app reads how far a build is from it
 SERVER = Path(__file__).parent.parent / "pages" / "shared" / "server.py"
@@ -94,7 +94,8 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    from influence.build import BuildRequest, build_workspace, training_settings
+    from influence.build import build_workspace
+    from influence.request import BuildRequest, training_settings
 
     given = {name: getattr(options, name) for name in ("epochs", "learning_rate", "optimizer", "batch_size", "seed")}
     if options.checkpoints is not None and (extra := [name for name, value in given.items() if value is not None]):
@@ -143,7 +144,8 @@ def _data(options: argparse.Namespace) -> tuple[str, str, Columns]:
 def _rank_suspects(path: str, progress: Progress) -> None:
     """Rank the suspects by what the build itself knows; `suspects` trains held-out models and ranks them better."""
     from influence.heldout import HeldOutSettings
-    from influence.suspecting import opened, write_suspects
+    from influence.suspecting import write_suspects
+    from influence.workspace import opened
 
     with opened(Path(path)) as workspace:
         ranked = has_suspects(workspace)

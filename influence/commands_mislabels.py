@@ -19,8 +19,9 @@ from influence.clusters import (
 )
 from influence.errors import SettingsError
 from influence.heldout import DEFAULT_FOLDS, DEFAULT_MODELS, HeldOutSettings
-from influence.mislabels import SIGNALS, provenance, suspects
+from influence.mislabels import provenance, suspects
 from influence.progress import ProgressLine
+from influence.suspect_store import SIGNALS
 from influence.workspace import open_workspace
 
 SHOWN_IDS = 10

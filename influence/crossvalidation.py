@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from influence.encoding import Encoding, FloatArray, IntArray, Progress, length_buckets, pad
+from influence.encoding import Encoding, length_buckets, pad
 from influence.errors import SettingsError
 from influence.files import DONE, write_json
-from influence.gradients import BATCH_TOKENS, model_inputs
 from influence.heldout import HeldOutSettings, is_trained, left_out, model_folder
+from influence.inputs import BATCH_TOKENS, model_inputs
 from influence.model import load_tokenizer, new_classifier
 from influence.training import TrainingSettings, make_optimizer, train_epoch
+from influence.types import FloatArray, IntArray, Progress
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ Axes: R retrainings, M test examples, Y labels, B bootstrap samples.
 import numpy as np
 import pandas as pd
 
-from influence.encoding import FloatArray, IntArray
+from influence.types import FloatArray, IntArray
 
 MEASURES = ("probability", "margin")
 PROPONENTS, OPPONENTS = "+", "-"  # which examples were removed

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from influence.build import BuildRequest, build_workspace, training_settings
+from influence.build import build_workspace
 from influence.dataset import Columns
-from influence.encoding import Progress, silent
 from influence.packaged import DEMO_MODEL, package_folder
-from influence.workspace import WorkspaceInfo
+from influence.publishing import WorkspaceInfo
+from influence.request import BuildRequest, training_settings
+from influence.types import Progress, silent
 
 N_TRAIN, N_TEST = 6_000, 1_500
 SPLIT_SEED = 0

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.cluster.hierarchy import linkage
 from scipy.spatial.distance import squareform
 
-from influence.encoding import FloatArray, IntArray
+from influence.types import FloatArray, IntArray
 
 SMALL = 4  # fewer points than this have no map worth computing
 PERPLEXITY = 30.0

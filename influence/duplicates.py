@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
-from influence.encoding import IntArray
+from influence.types import IntArray
 
 NEAR = 0.8
 # A Chinese or Japanese text has no spaces: each of its characters counts as a word.

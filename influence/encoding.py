@@ -4,7 +4,7 @@ Axes: N examples, R token rows of all examples one after the other, W words like
 """
 
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,20 +14,13 @@ import numpy.typing as npt
 
 from influence.errors import DataError
 from influence.files import load_array
+from influence.types import BoolArray, IntArray, Progress, silent
 from influence.words import Span, whole_words
 
 if TYPE_CHECKING:  # readers of an encoding need no tokenizer, so they should not wait for one to be imported
     from transformers import PreTrainedTokenizerFast
 
-IntArray = npt.NDArray[np.integer[Any]]
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.floating[Any]]
-Progress = Callable[[str, int, int], None]  # stage, done, total
 TOKENIZE_BATCH = 2_000
-
-
-def silent(stage: str, done: int, total: int) -> None:
-    """The progress callback of callers who do not want one."""
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,13 @@ import torch
 from influence.checkpoints import OPTIMIZER
 from influence.datareport import Spread
 from influence.dataset import Dataset, check_labels, label_names
-from influence.encoding import Encoding, Progress, silent
+from influence.encoding import Encoding
 from influence.errors import SettingsError
 from influence.files import file_sizes
 from influence.model import resolve_device
 from influence.request import BuildRequest
 from influence.stages import BuildStages
+from influence.types import Progress, silent
 
 SAMPLE_TRAIN, SAMPLE_TEST = 256, 64
 LOW, HIGH = 0.8, 1.5  # a small build's first batches wait for caches, and its few rows may be shorter or longer than most

@@ -16,14 +16,15 @@ import numpy as np
 import pandas as pd
 
 from influence.deletion import DIRECTIONS, areas, balanced, curves, deletion, least_similar
-from influence.encoding import FloatArray, IntArray, Progress, silent
 from influence.errors import SettingsError
 from influence.files import load_array
-from influence.methods import DEFAULT_METHOD, extremes, get_method
+from influence.formulas import extremes
+from influence.methods import DEFAULT_METHOD, get_method
 from influence.retraining import check_change, check_trained_here, retrain, seeds_of
 from influence.retraining_changes import Change, Run
 from influence.retraining_store import open_store
 from influence.scoring import scores_of, sources
+from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import Workspace
 
 CONTROLS = ("random", "random-same-label")  # always evaluated beside the methods asked for

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from influence.encoding import BoolArray, FloatArray, IntArray
+from influence.types import BoolArray, FloatArray, IntArray
 
 EXPLICIT_WEIGHTS = 6_000  # up to here the Hessian is a matrix in memory; beyond it is only multiplied with
 SOLVED_TO = 1e-8  # relative residual of the iterative solution

@@ -13,15 +13,16 @@ import pandas as pd
 from influence import workspace as stored
 from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters
 from influence.dataset import Columns
-from influence.encoding import Progress, silent
 from influence.errors import QueryError
 from influence.explain import all_scores, explain
 from influence.explanation import Influence, Sentence
 from influence.fixlist import Fix, fix_list
-from influence.methods import DEFAULT_METHOD, SpecialTokens
+from influence.methods import DEFAULT_METHOD
 from influence.mislabels import has_suspects, suspects
+from influence.question import SpecialTokens
 from influence.review import read_reviews
 from influence.review_log import has_reviews
+from influence.types import Progress, silent
 from influence.wordinfluence import COMMON, TOKEN, MistakeFilter, words
 
 
@@ -64,7 +65,8 @@ class Workspace(stored.Workspace):
         `training` takes epochs, learning_rate, optimizer, batch_size and seed; `checkpoints` is a Trainer's output folder
         to import instead. Raises a `WordtraceError` for bad data, models or settings.
         """
-        from influence.build import BuildRequest, build_workspace, training_settings
+        from influence.build import build_workspace
+        from influence.request import BuildRequest, training_settings
 
         request = BuildRequest(
             train=str(train),

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.encoding import BoolArray, Encoding, FloatArray, IntArray
+from influence.encoding import Encoding
 from influence.errors import SettingsError
 from influence.files import DONE, load_array
+from influence.types import BoolArray, FloatArray, IntArray
 
 DEFAULT_MODELS, DEFAULT_FOLDS = 5, 5
 

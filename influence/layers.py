@@ -30,9 +30,11 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from influence.encoding import Batch, Encoding, IntArray, length_buckets, pad
+from influence.encoding import Batch, Encoding, length_buckets, pad
 from influence.errors import ModelError, QueryError
-from influence.gradients import BATCH_TOKENS, GradientSettings, check_tokens, last_linear, model_inputs
+from influence.gradients import GradientSettings
+from influence.inputs import BATCH_TOKENS, check_tokens, last_linear, model_inputs
+from influence.types import IntArray
 
 WEIGHTED = (nn.Linear, nn.Conv1d, Conv1D)
 ORDINALS = {"second": 0, "third": 1}  # of the blocks

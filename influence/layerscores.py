@@ -15,10 +15,11 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from influence.encoding import Batch, Encoding, FloatArray, IntArray, Progress, silent
+from influence.encoding import Batch, Encoding
 from influence.gradients import GradientSettings
 from influence.layers import Trace, TracedModel, bias_gradients, bias_of, chosen_layers, weight_gradients
 from influence.question import Method, Query
+from influence.types import FloatArray, IntArray, Progress, silent
 
 HELD_BYTES = 512 << 20  # gradients of the queries
 CHUNK_BYTES = 64 << 20  # gradients of training examples made at a time

@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from transformers import PreTrainedModel
 
-from influence.encoding import Encoding, FloatArray, encode, pad
+from influence.encoding import Encoding, encode, pad
+from influence.formulas import top_k_positions
 from influence.gradients import GradientSettings, WordGradients
-from influence.methods import Query, QueryCheckpoint, top_k_positions
 from influence.model import load_classifier, load_tokenizer, resolve_device
+from influence.question import Query, QueryCheckpoint
+from influence.types import FloatArray
 
 
 class Prediction(NamedTuple):

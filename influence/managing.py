@@ -7,19 +7,32 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from influence.encoding import Progress, silent
 from influence.errors import SettingsError, WorkspaceError
 from influence.files import is_disk_full, sync_folder
-from influence.review_log import close_log
-from influence.workspace import BUILDS, POINTER, build_lock, list_workspaces, read_pointer
+from influence.publishing import BUILDS, POINTER, build_lock, list_workspaces, read_pointer
+from influence.types import Progress, silent
 
 DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are none
 _NAME = re.compile(r"\w[\w .-]{0,63}")
 _NOT_BACKED_UP = re.compile(r"reviews\.duckdb.*|.*\.lock|.*\.tmp")
+
+
+_holders: list[Callable[[Path], None]] = []
+
+
+def lets_go(holder: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Register what closes a workspace's files in this process, so that it can be renamed or deleted; a decorator."""
+    _holders.append(holder)
+    return holder
+
+
+def _let_go(path: Path) -> None:
+    for holder in _holders:
+        holder(path)
 
 
 def check_name(root: Path, name: str) -> str:
@@ -46,7 +59,7 @@ def rename_workspace(root: Path, old: str, new: str) -> str:
     path = _listed(root, old)
     new = check_name(root, new)
     with build_lock(path):
-        close_log(path)
+        _let_go(path)
         try:
             path.rename(root / new)
         except OSError as error:
@@ -59,7 +72,7 @@ def delete_workspace(root: Path, name: str) -> None:
     """Delete a workspace with its decisions. Raises `WorkspaceBusy` while a build runs in it."""
     path = _listed(root, name)
     with build_lock(path):
-        close_log(path)
+        _let_go(path)
         gone = root / f".deleted-{os.urandom(6).hex()}"
         try:
             path.rename(gone)  # from here on it is no workspace, however far the deleting comes

@@ -9,7 +9,6 @@ Axes: N training examples, C checkpoints, H features, Y labels.
 
 import numpy as np
 
-from influence.encoding import FloatArray
 from influence.errors import QueryError
 from influence.formulas import (
     extremes,
@@ -32,6 +31,7 @@ from influence.question import (
     TokenKind,
     WordSelection,
 )
+from influence.types import FloatArray
 
 __all__ = [
     "DEFAULT_METHOD",

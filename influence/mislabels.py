@@ -21,7 +21,7 @@ from typing import Any
 
 import pandas as pd
 
-from influence.derived import open_published, published
+from influence.database import open_published, published
 from influence.errors import QueryError
 from influence.suspect_store import SIGNALS, SuspectStore
 from influence.workspace import Workspace

@@ -11,8 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from influence.encoding import FloatArray
 from influence.errors import SettingsError
+from influence.types import FloatArray
 
 LEVEL = 0.95
 

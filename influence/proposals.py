@@ -29,6 +29,7 @@ from influence.workspace import Workspace
 
 DECIDED = "decided"
 LONGEST_SPEC = 2_000
+DEFAULT_STRONGEST = 20  # opponents, where nobody says how many
 SHOWN = 5
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 
-from influence.encoding import BoolArray, FloatArray, IntArray
 from influence.errors import QueryError, SettingsError
+from influence.types import BoolArray, FloatArray, IntArray
 
 TokenKind = Literal["all", "uncommon", "start-end"]
 SpecialTokens = Literal["include", "exclude", "only"]  # what becomes of start and end tokens

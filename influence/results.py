@@ -8,13 +8,17 @@ import numpy as np
 import pyarrow as pa
 
 from influence.dataset import Dataset
-from influence.encoding import Encoding, FloatArray, IntArray, Progress, silent
+from influence.encoding import Encoding
 from influence.files import load_array, write_json
-from influence.methods import DEFAULT_METHOD, METHODS, Query, extremes
+from influence.formulas import extremes
+from influence.methods import DEFAULT_METHOD, METHODS
 from influence.postings import WordIndex
+from influence.publishing import CheckpointInfo
+from influence.question import Query
 from influence.store import ResultStore
+from influence.types import FloatArray, IntArray, Progress, silent
 from influence.words import SPECIAL_SIDE
-from influence.workspace import CheckpointInfo, id_ranks, open_index, open_queries
+from influence.workspace import id_ranks, open_index, open_queries
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

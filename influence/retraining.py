@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from influence.encoding import FloatArray, IntArray, Progress, silent
 from influence.errors import SettingsError
 from influence.files import load_array
 from influence.retraining_changes import Change, Run, controls
 from influence.retraining_store import Outcome, RetrainingStore, RunKey, open_store
+from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import Workspace
 
 __all__ = ["Change", "Run", "RunResult", "check_change", "check_trained_here", "controls", "retrain", "seeds_of"]

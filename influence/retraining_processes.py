@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from influence.encoding import FloatArray
 from influence.errors import ModelError
 from influence.retraining_changes import Run
 from influence.retraining_worker import as_json
+from influence.types import FloatArray
 from influence.workspace import Workspace
 
 START_SECONDS = 6.0  # for a process to import PyTorch and read the data

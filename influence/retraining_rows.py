@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from influence.encoding import FloatArray, IntArray
 from influence.training import TrainingSettings
+from influence.types import FloatArray, IntArray
 
 
 class RowLookup(nn.Module):

@@ -18,9 +18,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from influence.encoding import FloatArray
+from influence.database import Database, Migration
 from influence.files import locked
-from influence.store import Database, Migration
+from influence.types import FloatArray
 from influence.workspace import Workspace
 
 FILE, LOCK = "retraining.duckdb", "retraining.lock"

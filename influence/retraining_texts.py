@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.encoding import BoolArray, IntArray, encode
+from influence.encoding import encode
 from influence.errors import DataError
 from influence.masking import find_to_mask, mask
 from influence.model import load_tokenizer
+from influence.types import BoolArray, IntArray
 from influence.workspace import Workspace
 
 Masked = tuple[int, tuple[str, ...]]  # training row, words

@@ -18,13 +18,13 @@ from torch.func import functional_call, grad_and_value, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from influence.cnn import CnnForSequenceClassification
-from influence.encoding import FloatArray
 from influence.errors import ModelError
 from influence.retraining_changes import Change
 from influence.retraining_cnn import cnn_logits
 from influence.retraining_recipe import Inputs, Recipe, Tokens, buckets, named_inputs
 from influence.retraining_rows import LazyRows, RowLookup
 from influence.training import epoch_seed, shuffled_batches
+from influence.types import FloatArray
 
 Weights = dict[str, torch.Tensor]
 

@@ -19,6 +19,7 @@ from typing import Any
 from influence.errors import WorkspaceBusy, WorkspaceError
 from influence.files import take
 from influence.journal import Journal, Record, breaks, merge, read_journal, rewrite, seal
+from influence.managing import lets_go
 from influence.review_store import IN_MEMORY, DamagedStore, ReviewStore
 
 JOURNAL, DATABASE, LOCK = "reviews.jsonl", "reviews.duckdb", "reviews.lock"
@@ -169,6 +170,7 @@ def open_log(folder: Path) -> ReviewLog:
         return _OPEN[folder]
 
 
+@lets_go
 def close_log(folder: Path) -> None:
     """Close the process's log of a workspace, if it has it open: its folder is about to move or to go."""
     with _OPENING:

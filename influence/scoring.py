@@ -10,10 +10,11 @@ from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
 
-from influence.encoding import FloatArray, Progress, silent
 from influence.errors import QueryError
-from influence.methods import Method, MethodSettings, Query, WordSelection, get_method
+from influence.methods import get_method
+from influence.question import Method, MethodSettings, Query, WordSelection
 from influence.sources import Parts, TrainingSources
+from influence.types import FloatArray, Progress, silent
 from influence.workspace import Workspace
 
 BLOCK_BYTES = 128 << 20  # of the block of word scores held at once, besides the answer

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from influence.encoding import FloatArray, IntArray, Progress, silent
 from influence.formulas import hessian_solver, with_bias_input
 from influence.postings import Matches, WordIndex
 from influence.question import Method, MethodSettings, Query, WordSelection
 from influence.synonyms import SynonymIndex
 from influence.textsimilarity import TextSimilarity, text_similarity
+from influence.types import FloatArray, IntArray, Progress, silent
 
 if TYPE_CHECKING:  # most methods read the index and should not wait for PyTorch to be imported
     from transformers import PreTrainedModel

@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerFast
 
 from influence.checkpoints import CheckpointTrainer, checkpoint_folder, import_checkpoints, read_checkpoints
 from influence.dataset import Dataset
-from influence.encoding import Encoding, IntArray, Progress, common_tokens, encode
+from influence.encoding import Encoding, common_tokens, encode
 from influence.errors import ModelError, WorkspaceError
 from influence.files import DONE, write_json
 from influence.gradients import GradientSettings, WordGradients
@@ -31,9 +31,10 @@ from influence.model import (
     supports_pairs,
     train_word_pieces,
 )
+from influence.publishing import WorkspaceInfo
 from influence.request import BuildRequest
 from influence.results import write_results
-from influence.workspace import WorkspaceInfo
+from influence.types import IntArray, Progress
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "duckdb", "pandas")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer.model")

@@ -1,24 +1,16 @@
-"""Everything Wordtrace keeps in DuckDB, and all of its SQL.
+"""The tables of `results.duckdb`, and its SQL.
 
 `results.duckdb` is written once by a build and opened read-only ever after. Examples are named by their position in
 their split everywhere but in `examples`, which holds the user's ids.
 """
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
-from influence.errors import WorkspaceError, WorkspaceNewer
-
-# What DuckDB raises when a block of the file is not what was written, as opposed to a question that makes no sense.
-DAMAGE = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
-Migration = Callable[[duckdb.DuckDBPyConnection], None]
+from influence.database import Database, Migration
 
 
 def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -64,101 +56,6 @@ class StoredExample(NamedTuple):
     predicted: str
     probabilities: list[float]
     words: list[tuple[int, int, int, str | None]]
-
-
-class Database:
-    """One DuckDB file with numbered migrations, written whole and then read by others.
-
-    Every call uses a cursor of its own: a shared connection returns wrong rows under threads.
-    """
-
-    migrations: ClassVar[Sequence[Migration]]
-    kind: ClassVar[str]  # what to call the file in a message
-    remedy: ClassVar[str]  # how to get a good one
-
-    def __init__(self, path: Path, *, read_only: bool = True) -> None:
-        self._path, self._read_only, self._lock = path, read_only, threading.Lock()
-        try:
-            self._connection = duckdb.connect(str(path), read_only=read_only, config={"enable_external_access": "false"})
-            if not read_only:
-                self._migrate()
-            version = self.rows("select max(version) from schema_versions")[0][0]
-        except duckdb.Error as error:
-            raise self._cannot_open(path, error) from error
-        known = len(self.migrations)
-        if version > known:
-            self.close()
-            raise WorkspaceNewer(
-                f"{str(path)!r} has schema version {version}, this Wordtrace knows {known}; install a newer Wordtrace"
-            )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None and not self._read_only:
-            # Closing does this too, but says nothing when the disk is full, and leaves half of it in a log beside the file.
-            self._connection.execute("checkpoint")
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; one written inside a `with` block is then complete, with no log beside it."""
-        self._connection.close()
-
-    def _migrate(self) -> None:
-        self._connection.execute("create table if not exists schema_versions (version integer)")
-        applied = {version for (version,) in self.rows("select version from schema_versions")}
-        for version, migration in enumerate(self.migrations, start=1):
-            if version not in applied:
-                cursor = self._connection.cursor()
-                cursor.begin()
-                migration(cursor)
-                cursor.execute("insert into schema_versions values (?)", [version])
-                cursor.commit()
-
-    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
-        with self._damage_told():
-            return self._connection.cursor().execute(sql, parameters).fetchall()
-
-    def frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
-        """All rows of a query as a DataFrame."""
-        with self._damage_told():
-            return self._connection.cursor().execute(sql, parameters).df()
-
-    @contextmanager
-    def _damage_told(self) -> Iterator[None]:
-        try:
-            yield
-        except DAMAGE as error:
-            raise WorkspaceError(f"{str(self._path)!r} is damaged ({str(error).splitlines()[0]}); {self.remedy}") from error
-
-    def insert(self, table: str, columns: Mapping[str, Any]) -> None:
-        """Append columns (arrays or lists of equal length, named as in the table)."""
-        self.append({table: pa.table(dict(columns))})
-
-    def append(self, tables: Mapping[str, pa.Table], *, deleting: Mapping[str, tuple[str, Sequence[Any]]] | None = None) -> None:
-        """Append rows to several tables, all or none; before that those go whose column has one of the values.
-
-        `deleting` gives them by table: (column, values). Columns are named as in the tables.
-        """
-        with self._lock:
-            cursor = self._connection.cursor()
-            cursor.begin()
-            for name, (column, values) in (deleting or {}).items():
-                for value in values:
-                    cursor.execute(f"delete from {name} where {column} = ?", [value])
-            for name, rows in tables.items():
-                cursor.register("incoming", rows)
-                cursor.execute(f"insert into {name} by name select * from incoming")
-                cursor.unregister("incoming")
-            cursor.commit()
-
-    def _cannot_open(self, path: Path, error: duckdb.Error) -> WorkspaceError:
-        first_line = str(error).splitlines()[0]
-        if "lock" in first_line.lower():
-            return WorkspaceError(f"{str(path)!r} is locked by another program; close it and try again ({first_line})")
-        return WorkspaceError(f"{str(path)!r} cannot be opened as a {self.kind} ({first_line}); {self.remedy}")
 
 
 class ResultStore(Database):

@@ -4,19 +4,18 @@ The file is computed from a finished build, written beside its place and moved t
 the texts, so that suspects can be searched by themselves.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 
-from influence.encoding import FloatArray
+from influence.database import DerivedStore, Migration
 from influence.errors import QueryError
 from influence.methods import DEFAULT_METHOD
 from influence.reasons import with_reasons
-from influence.store import Database, Migration, ResultStore
+from influence.store import ResultStore
+from influence.types import FloatArray
 
 WORDLIKE = r"regexp_matches(word, '[\pL\pN]')"  # not punctuation
 SIGNALS = (
@@ -49,22 +48,6 @@ def m002_facts_for_sentences(cursor: duckdb.DuckDBPyConnection) -> None:
     columns = "held_out integer, votes integer, trained integer, missed integer, opposed_word varchar"
     for column in f"{columns}, neighbours integer, neighbours_against integer".split(", "):
         cursor.execute(f"alter table suspects add column {column}")
-
-
-class DerivedStore(Database):
-    """A file computed from a finished build that says what it was made from."""
-
-    def fill(self, table: str, rows: pd.DataFrame) -> None:
-        """Append the rows of a frame whose columns are named as the table's; missing values become null."""
-        self.insert(table, {name: pa.array(rows[name], from_pandas=True) for name in rows.columns})
-
-    def write_provenance(self, values: Mapping[str, Any]) -> None:
-        """Say what the file was made from, and how."""
-        self.insert("provenance", {"name": list(values), "value": [json.dumps(value) for value in values.values()]})
-
-    def provenance(self) -> dict[str, Any]:
-        """What the file was made from, and how."""
-        return {name: json.loads(value) for name, value in self.rows("select name, value from provenance")}
 
 
 class SuspectStore(DerivedStore):

@@ -5,8 +5,7 @@ model's predictions, and the two signals that come of the word gradients.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,17 +14,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from influence.derived import published, publishing
-from influence.encoding import Encoding, FloatArray, Progress, silent
-from influence.errors import SettingsError, WorkspaceError
-from influence.files import is_disk_full, load_array
+from influence.database import published, publishing
+from influence.encoding import Encoding
+from influence.errors import SettingsError
+from influence.files import load_array
 from influence.heldout import DEFAULT_MODELS, HeldOutSettings, held_out_models, is_trained
-from influence.modelsignals import Opinions, calibration, epoch_weights, held_out_confidence
-from influence.suspect_rows import Findings, suspect_rows
+from influence.publishing import build_lock, disk_full_told
+from influence.signals import (
+    Neighbours,
+    Opinions,
+    Opposition,
+    calibration,
+    epoch_weights,
+    held_out_confidence,
+    neighbours,
+    opposition,
+)
 from influence.suspect_store import SuspectStore, driven_errors, opposed_tests, self_influences, training_examples
-from influence.suspicion import FORMULA, judge
-from influence.wordsignals import Neighbours, Opposition, neighbours, opposition
-from influence.workspace import Workspace, build_lock, open_workspace
+from influence.suspicion import FORMULA, Findings, judge, suspect_rows
+from influence.types import FloatArray, Progress, silent
+from influence.workspace import Workspace, opened
 
 SUSPECTS = "suspects"
 
@@ -75,29 +83,6 @@ def is_current(workspace: Workspace, settings: dict[str, Any]) -> bool:
     """Whether the suspects are there, computed with these settings and by the present formula."""
     found = published(workspace.build, SUSPECTS)
     return found is not None and found[1] == {**settings, "formula": FORMULA}
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Workspace]:
-    """The workspace at a path, closed at the end."""
-    workspace = open_workspace(path)
-    try:
-        yield workspace
-    finally:
-        workspace.close()
-
-
-@contextmanager
-def disk_full_told(path: Path) -> Iterator[None]:
-    """One clear line where the disk is full."""
-    try:
-        yield
-    except Exception as error:
-        if is_disk_full(error):
-            raise WorkspaceError(
-                f"disk full while writing into workspace {str(path)!r}; free some space and run the same command again"
-            ) from error
-        raise
 
 
 def _train(workspace: Workspace, settings: HeldOutSettings, device: str, progress: Progress) -> None:

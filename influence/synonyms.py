@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.encoding import BoolArray, FloatArray, IntArray
 from influence.postings import TOP, Matches, WordIndex, merge_matches, sum_by_key
 from influence.question import Query, WordSelection
+from influence.types import BoolArray, FloatArray, IntArray
 
 SYNONYM_COSINE = 0.7
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from influence.encoding import FloatArray
 from influence.files import load_array
+from influence.types import FloatArray
 
 ARRAYS = ("data", "indices", "indptr")
 

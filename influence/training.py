@@ -12,10 +12,11 @@ import torch
 import torch.nn.functional as F
 from transformers import PreTrainedModel
 
-from influence.encoding import Encoding, IntArray, Progress, pad, silent
+from influence.encoding import Encoding, pad
 from influence.errors import ModelError, SettingsError
-from influence.gradients import check_tokens, model_inputs
+from influence.inputs import check_tokens, model_inputs
 from influence.model import CNN
+from influence.types import IntArray, Progress, silent
 
 Optimizer = Literal["sgd", "adamw"]
 SGD_STEPS, SGD_EPOCHS = 1_000, (5, 15)  # a CNN trained from scratch by SGD has hardly moved after a few hundred steps

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from influence.encoding import FloatArray, IntArray, Progress, silent
 from influence.errors import QueryError, SettingsError
 from influence.files import load_array
 from influence.paired import Paired
@@ -24,6 +23,7 @@ from influence.proposals import Proposal
 from influence.retraining import retrain, seeds_of
 from influence.retraining_changes import Change, Run
 from influence.retraining_store import RunKey, open_store
+from influence.types import FloatArray, IntArray, Progress, silent
 from influence.whatif_store import WhatIfStore, opened
 from influence.workspace import Workspace
 

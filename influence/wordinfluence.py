@@ -24,13 +24,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from influence.derived import open_published, published, publishing
+from influence.database import open_published, published, publishing
 from influence.encoding import is_common
 from influence.errors import QueryError, WorkspaceError
 from influence.explanation import Sentence, sentences
+from influence.publishing import build_lock
 from influence.results import STORED_TOP
 from influence.wordinfluence_store import WordStore, contributions, mistakes, train_examples
-from influence.workspace import Workspace, build_lock
+from influence.workspace import Workspace
 
 WORDS = "words"
 FORMULA = 1
@@ -74,7 +75,8 @@ def has_words(workspace: Workspace) -> bool:
 
 def write_words(path: str | Path) -> None:
     """Compute the sums of a workspace's published build, unless they are there. Raises `WorkspaceBusy` during a build."""
-    from influence.suspecting import disk_full_told, opened  # which imports PyTorch; reading must not wait for it
+    from influence.publishing import disk_full_told
+    from influence.workspace import opened  # which imports PyTorch; reading must not wait for it
 
     path = Path(path)
     try:

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import duckdb
 import pandas as pd
 
-from influence.store import Migration, ResultStore
-from influence.suspect_store import DerivedStore
+from influence.database import DerivedStore, Migration
+from influence.store import ResultStore
 
 MISTAKES = """
     select e.position as test, e.id as test_id, e.label, p.predicted

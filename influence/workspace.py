@@ -1,81 +1,25 @@
-"""A workspace on disk: opening one, finding them, and publishing a finished build with one rename.
+"""A workspace opened for reading: its results, its index, and the queries whose gradients are stored."""
 
-    WORKSPACE/workspace.json      which build is published, and where it came from
-    WORKSPACE/builds/ID/          checkpoints/, index/, results.duckdb and build.json of one build
-    WORKSPACE/build.lock          held while a build runs
-
-A build writes only into its own folder. Replacing `workspace.json` publishes it, so a reader sees the old build or the
-new one and never a mixture; a reader that has the old one open keeps it.
-"""
-
-import json
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from influence.encoding import Encoding, FloatArray, IntArray
-from influence.errors import WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
-from influence.files import load_array, take, write_json
-from influence.pairs import TrainQueries
+from influence.encoding import Encoding
+from influence.files import load_array
 from influence.postings import WordIndex
-from influence.queries import StoredQueries
+from influence.publishing import WorkspaceInfo, published_build
+from influence.queries import StoredQueries, TrainQueries
 from influence.store import ResultStore
+from influence.types import FloatArray, IntArray
 
 if TYPE_CHECKING:  # reading stored results must not wait for PyTorch to be imported
     from influence.live import LiveModel
-
-SCHEMA_VERSION = 1
-POINTER, LOCK, BUILDS = "workspace.json", "build.lock", "builds"
-
-
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """One checkpoint that takes part in the scores."""
-
-    name: str
-    learning_rate: float
-    train_loss: float | None  # mean cross-entropy in nats during the epoch; None for an imported checkpoint
-    train_accuracy: float
-    test_loss: float
-    test_accuracy: float
-
-
-@dataclass(frozen=True)
-class WorkspaceInfo:
-    """What a workspace was built from and how good its model is; stored in `workspace.json`."""
-
-    built_at: str  # ISO 8601, UTC
-    train_source: str
-    train_sha256: str
-    test_source: str
-    test_sha256: str
-    n_train: int
-    n_test: int
-    labels: list[str]
-    model: str
-    has_pairs: bool
-    top_k: int
-    max_length: int
-    settings: dict[str, Any]
-    versions: dict[str, str]
-    checkpoints: list[CheckpointInfo]
-    warnings: list[str]
-    seconds: float
-    bytes: int
-    files: dict[str, int] = field(repr=False)  # size of every file of the build, to notice a damaged one
-    training_seconds: float | None = None  # of all epochs; None where the checkpoints were there already
-
-    @property
-    def accuracy(self) -> float:
-        """Test accuracy at the last checkpoint, 0 to 1."""
-        return self.checkpoints[-1].test_accuracy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,101 +140,11 @@ def open_workspace(path: str | Path) -> Workspace:
     return Workspace(*published_build(Path(path)))
 
 
-def published_build(path: Path) -> tuple[Path, Path, WorkspaceInfo]:
-    """What a `Workspace` is made of: its folder, that of its published build, and what is known of it.
-
-    Raises as `open_workspace` does.
-    """
-    pointer = read_pointer(path)
-    build = path / BUILDS / pointer["build"]
-    try:
-        info = WorkspaceInfo(**{**pointer["info"], "checkpoints": [CheckpointInfo(**c) for c in pointer["info"]["checkpoints"]]})
-    except (TypeError, KeyError) as error:
-        raise WorkspaceError(f"{str(path / POINTER)!r} is damaged ({error}); build the workspace again") from error
-    for name, size in info.files.items():
-        file = build / name
-        if not file.is_file() or file.stat().st_size != size:
-            found = f"{file.stat().st_size} bytes" if file.is_file() else "missing"
-            raise WorkspaceError(
-                f"workspace {str(path)!r} is damaged: {name!r} is {found}, not {size} bytes; build the workspace again"
-            )
-    return path, build, info
-
-
-def read_pointer(path: Path) -> dict[str, Any]:
-    """The content of `workspace.json`, its version checked."""
-    file = path / POINTER
-    try:
-        pointer = json.loads(file.read_text(encoding="utf-8"))
-        version, build = int(pointer["schema_version"]), str(pointer["build"])
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise _missing(path) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WorkspaceError(f"{str(file)!r} cannot be read ({error}); build the workspace again") from error
-    if version > SCHEMA_VERSION:
-        raise WorkspaceNewer(
-            f"workspace {str(path)!r} has schema version {version}, this Wordtrace knows {SCHEMA_VERSION}; "
-            "install a newer Wordtrace"
-        )
-    if Path(build).name != build:
-        raise WorkspaceError(f"{str(file)!r} names a build outside the workspace ({build!r}); build the workspace again")
-    return dict(pointer)
-
-
-def _missing(path: Path) -> WorkspaceMissing:
-    if unfinished_builds(path):
-        return WorkspaceMissing(
-            f"workspace {str(path)!r} is half built: its first build never finished; run the same build command with --resume"
-        )
-    return WorkspaceMissing(f"there is no workspace at {str(path)!r}; make one with: python -m influence demo --workspace {path}")
-
-
-def list_workspaces(root: str | Path) -> list[str]:
-    """Names of the folders directly under `root` that hold a published workspace, sorted."""
-    root = Path(root)
-    return sorted(child.parent.name for child in root.glob(f"*/{POINTER}") if child.is_file())
-
-
-def other_builds(path: Path) -> list[Path]:
-    """Build folders other than the published one, newest first."""
-    published, builds = _published_name(path), path / BUILDS
-    if not builds.is_dir():
-        return []
-    return sorted((b for b in builds.iterdir() if b.is_dir() and b.name != published), key=lambda b: b.name, reverse=True)
-
-
-def unfinished_builds(path: Path) -> list[Path]:
-    """Builds begun after the published one, newest first; an older one was superseded by it."""
-    return [build for build in other_builds(path) if build.name > _published_name(path)]
-
-
-def _published_name(path: Path) -> str:
-    """Name of the published build's folder, "" where there is none."""
-    try:
-        return str(json.loads((path / POINTER).read_text(encoding="utf-8"))["build"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-
-
 @contextmanager
-def build_lock(path: Path) -> Iterator[None]:
-    """Hold the workspace's build lock; the system frees it however the process ends. Raises `WorkspaceBusy`."""
-    path.mkdir(parents=True, exist_ok=True)
-    with (path / LOCK).open("a") as file:
-        if not take(file.fileno(), wait=0.0):
-            raise WorkspaceBusy(f"another process is building workspace {str(path)!r}; wait for it or choose another --workspace")
-        yield
-
-
-def publish(path: Path, build: Path, info: WorkspaceInfo) -> None:
-    """Make a finished build the workspace's own, then remove those before it."""
-    write_json(path / POINTER, {"schema_version": SCHEMA_VERSION, "build": build.name, "info": asdict(info)})
-    remove_superseded(path)
-
-
-def remove_superseded(path: Path) -> None:
-    """Remove the build folders that the published build took the place of."""
-    kept = unfinished_builds(path)
-    for other in other_builds(path):
-        if other not in kept:
-            shutil.rmtree(other, ignore_errors=True)
+def opened(path: Path) -> Iterator[Workspace]:
+    """The workspace at a path, closed at the end."""
+    workspace = open_workspace(path)
+    try:
+        yield workspace
+    finally:
+        workspace.close()

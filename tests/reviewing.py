@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from influence.dataset import text_sha256
+from influence.publishing import BUILDS, CheckpointInfo, WorkspaceInfo, publish
 from influence.review import Reviews
 from influence.review_log import ReviewLog
 from influence.store import ResultStore
-from influence.workspace import BUILDS, CheckpointInfo, Workspace, WorkspaceInfo, open_workspace, publish
+from influence.workspace import Workspace, open_workspace
 
 ROOT = Path(__file__).parent.parent
 Row = tuple[str, ...]  # id, text, label, or id, text, second text, label

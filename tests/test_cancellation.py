@@ -118,7 +118,7 @@ def test_the_command_prints_the_table_and_json(measured: Path, capsys: pytest.Ca
 
 
 def test_one_checkpoint_is_not_enough(data: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from influence.build import training_settings
+    from influence.request import training_settings
 
     build_workspace(tmp_path / "one", request(data, training=training_settings("cnn", epochs=1)))
     with pytest.raises(QueryError):

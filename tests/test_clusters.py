@@ -21,7 +21,7 @@ from sklearn.cluster import AgglomerativeClustering
 from tiny import PLAIN, Bench, bench, labelled, rows, write_csv
 
 from influence.__main__ import main
-from influence.build import BuildRequest, build_workspace, training_settings
+from influence.build import build_workspace
 from influence.clustering import ClusterSettings, pair_scores, pair_words, write_clusters
 from influence.clusters import (
     cluster,
@@ -32,14 +32,15 @@ from influence.clusters import (
     has_clusters,
 )
 from influence.clusterwords import JOIN_PAIRS, cluster_words, top_words
+from influence.database import published
 from influence.dataset import Columns
 from influence.dendrogram import dendrogram, flat_map, influence_distances
-from influence.derived import published
 from influence.errors import QueryError, SettingsError, WorkspaceMissing, WorkspaceNewer
 from influence.heldout import HeldOutSettings
 from influence.methods import METHODS
 from influence.mislabels import difficult_examples, suspects
-from influence.pairs import TrainQueries
+from influence.queries import TrainQueries
+from influence.request import BuildRequest, training_settings
 from influence.suspecting import write_suspects
 from influence.workspace import Workspace, open_workspace
 

@@ -28,7 +28,8 @@ from influence.deletion import (
 from influence.errors import QueryError, SettingsError
 from influence.evaluation import EvaluationSettings, evaluate, evaluation_tables
 from influence.files import load_array
-from influence.retraining import Change, Run, retrain
+from influence.retraining import retrain
+from influence.retraining_changes import Change, Run
 from influence.retraining_store import FILE
 from influence.scoring import scores_of
 from influence.workspace import Workspace, open_workspace

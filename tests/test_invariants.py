@@ -17,13 +17,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 
 from influence.cnn import CnnForSequenceClassification
 from influence.encoding import Batch, Encoding, encode, length_buckets, pad
-from influence.gradients import BatchGradients, GradientSettings, WordGradients
-from influence.indexing import IndexSettings, self_influence, write_split
-from influence.methods import (
-    METHODS,
-    Query,
-    QueryCheckpoint,
-    WordSelection,
+from influence.formulas import (
     extremes,
     last_layer_scores,
     random_same_label_scores,
@@ -31,7 +25,11 @@ from influence.methods import (
     top_k_positions,
     word_contributions,
 )
+from influence.gradients import BatchGradients, GradientSettings, WordGradients
+from influence.indexing import IndexSettings, self_influence, write_split
+from influence.methods import METHODS
 from influence.postings import WordIndex
+from influence.question import Query, QueryCheckpoint, WordSelection
 
 KINDS = ("cnn", "bert", "bert-pairs")
 WORD_METHODS = [id for id, method in METHODS.items() if method.words]

@@ -16,7 +16,8 @@ from influence import formulas
 from influence.encoding import encode
 from influence.errors import QueryError, SettingsError
 from influence.formulas import hessian_solver, influence_scores, last_layer_hessian, representer_scores, with_bias_input
-from influence.methods import METHODS, Method, MethodSettings
+from influence.methods import METHODS
+from influence.question import Method, MethodSettings
 
 DAMPING, LABELS = 0.05, 3
 

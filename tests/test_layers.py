@@ -18,7 +18,8 @@ from influence import layerscores
 from influence.encoding import encode, pad
 from influence.errors import ModelError, QueryError
 from influence.layers import chosen_layers, layers_of
-from influence.methods import METHODS, Method, MethodSettings
+from influence.methods import METHODS
+from influence.question import Method, MethodSettings
 
 TOLERANCE = 1e-5  # of the largest score
 LAYERED = ("tracin-second", "tracin-third", "tracin-all")

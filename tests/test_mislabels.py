@@ -18,24 +18,41 @@ from sklearn.metrics import average_precision_score
 from tiny import bench, labelled, rows, write_csv
 
 from influence.__main__ import main
-from influence.build import BuildRequest, build_workspace, training_settings
+from influence.build import build_workspace
 from influence.crossvalidation import predict
+from influence.database import published
 from influence.dataset import Columns
-from influence.derived import published
 from influence.encoding import Encoding, encode
 from influence.errors import QueryError, SettingsError, WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.explain import all_scores
 from influence.heldout import HeldOutSettings, left_out, model_folder
 from influence.methods import METHODS
-from influence.mislabels import SIGNALS, SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
+from influence.mislabels import SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
 from influence.model import new_classifier, train_word_pieces
-from influence.modelsignals import Opinions, calibrated, calibration, doubt, epoch_weights, held_out_confidence, usual_confidence
+from influence.publishing import build_lock
 from influence.reasons import Facts, reason
+from influence.request import BuildRequest, training_settings
+from influence.signals import (
+    NEIGHBOURS,
+    SAME_WORD,
+    Neighbours,
+    Opinions,
+    calibrated,
+    calibration,
+    disagreement,
+    doubt,
+    epoch_weights,
+    held_out_confidence,
+    neighbours,
+    opposition,
+    strongest,
+    usual_confidence,
+)
+from influence.suspect_store import SIGNALS
 from influence.suspecting import write_suspects
 from influence.suspicion import judge, ranks
 from influence.training import TrainingSettings, make_optimizer, train_epoch
-from influence.wordsignals import NEIGHBOURS, SAME_WORD, Neighbours, disagreement, neighbours, opposition, strongest
-from influence.workspace import Workspace, build_lock, open_workspace
+from influence.workspace import Workspace, open_workspace
 
 N, FLIPS = 240, 24
 FIVE = HeldOutSettings(models=5)
@@ -205,16 +222,39 @@ FACTS = Facts(
             "8 of its 10 strongest same-word neighbours pull against it",
         ),
         (
-            {"suggested_label": "World", "votes": 1, "held_out": 1, "missed": 0, "driven_errors": 0, "opposed_tests": 0, "neighbour_disagreement": 0.1},
+            {
+                "suggested_label": "World",
+                "votes": 1,
+                "held_out": 1,
+                "missed": 0,
+                "driven_errors": 0,
+                "opposed_tests": 0,
+                "neighbour_disagreement": 0.1,
+            },
             "given World, and 1 of 1 held-out model says so",
         ),
         (
-            {"held_out": 0, "votes": 0, "missed": 0, "driven_errors": 2, "opposed_tests": 1, "opposed_word": None, "neighbours": 0},
+            {
+                "held_out": 0,
+                "votes": 0,
+                "missed": 0,
+                "driven_errors": 2,
+                "opposed_tests": 1,
+                "opposed_word": None,
+                "neighbours": 0,
+            },
             "given World, on average over its training the model says Sports; drives 2 wrong test predictions; "
             "opposes 1 correct test example",
         ),
         (
-            {"held_out": 0, "suggested_label": "World", "missed": 0, "driven_errors": 0, "opposed_tests": 0, "neighbour_disagreement": 0.2},
+            {
+                "held_out": 0,
+                "suggested_label": "World",
+                "missed": 0,
+                "driven_errors": 0,
+                "opposed_tests": 0,
+                "neighbour_disagreement": 0.2,
+            },
             "given World, and on average over its training the model says so",
         ),
     ],
@@ -385,7 +425,7 @@ def test_neighbours_are_the_strongest_for_their_own_size(tmp_path: Path) -> None
 
 
 def train_queries(made: object) -> list[object]:
-    from influence.pairs import TrainQueries
+    from influence.queries import TrainQueries
 
     queries = TrainQueries(made.index)  # type: ignore[attr-defined]
     return [queries[position] for position in range(len(queries))]

@@ -12,7 +12,8 @@ from tiny import Bench, labelled, word_pieces
 
 from influence.encoding import encode
 from influence.errors import ModelError
-from influence.gradients import GradientSettings, WordGradients, last_linear
+from influence.gradients import GradientSettings, WordGradients
+from influence.inputs import last_linear
 from influence.model import longest_input
 
 SMALL: dict[str, Any] = {

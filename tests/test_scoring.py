@@ -8,7 +8,7 @@ import pytest
 
 from influence import METHODS, Workspace, all_scores, open_workspace
 from influence.errors import QueryError
-from influence.methods import MethodSettings
+from influence.question import MethodSettings
 from influence.scoring import scores_of
 
 ROWS = [5, 0, 11]

@@ -68,7 +68,8 @@ def test_it_is_kept(noisy, fixed):
 def test_it_is_what_a_retraining_says(noisy, fixed):
     """One row looked up: remove the opponents of one mistake, retrain with one seed, read the prediction."""
     from influence.explain import explain
-    from influence.retraining import Change, Run, retrain
+    from influence.retraining import retrain
+    from influence.retraining_changes import Change, Run
 
     wanted = fixed.runs[(fixed.runs["method"] == "tracin-we-topk") & (fixed.runs["way"] == "remove") & (fixed.runs["k"] == 6)]
     row = wanted.iloc[0]

@@ -13,9 +13,9 @@ from influence import QueryError, Workspace, WorkspaceBusy, explain, open_worksp
 from influence.__main__ import main
 from influence.build import build_workspace
 from influence.dataset import Columns
+from influence.publishing import build_lock
 from influence.request import BuildRequest, training_settings
 from influence.wordinfluence import MistakeFilter, confusions, count_mistakes, read_examples, word_examples, words
-from influence.workspace import build_lock
 
 WRITTEN = [
     "Film", "FILM", "film", "Straße", "STRASSE", "İzmir", "I", "🎬", "👩‍👩‍👧", "cafe\u0301", "مرحبا", "שלום", "電影",

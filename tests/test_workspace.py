@@ -31,10 +31,11 @@ from influence import (
     list_workspaces,
     open_workspace,
 )
-from influence.build import BuildRequest, build_workspace
+from influence.build import build_workspace
 from influence.dataset import read_dataset
 from influence.errors import SettingsError
 from influence.files import write_json
+from influence.request import BuildRequest
 from influence.workspace import id_ranks
 
 Copy = Callable[[], Path]
@@ -158,7 +159,7 @@ def test_the_same_build_twice_gives_the_same_scores(workspace: Path, data: dict[
 
 
 def test_another_seed_gives_other_scores(workspace: Path, data: dict[str, str], tmp_path: Path) -> None:
-    from influence.build import training_settings
+    from influence.request import training_settings
 
     settings = training_settings("cnn", epochs=3, learning_rate=0.1, batch_size=16, seed=1)
     build_workspace(tmp_path / "w", request(data, training=settings))
@@ -262,7 +263,7 @@ def test_a_build_stopped_between_publishing_and_tidying_up_is_published(
         raise Stopped
 
     with monkeypatch.context() as patch:
-        patch.setattr("influence.workspace.shutil.rmtree", stop)
+        patch.setattr("influence.publishing.shutil.rmtree", stop)
         with pytest.raises(Stopped):
             build_workspace(path, request(data, top_k=5))
     assert open_workspace(path).info.top_k == 5

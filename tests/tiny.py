@@ -9,16 +9,17 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel, PreTrainedTokenizerFast
 
-from influence.build import BuildRequest, training_settings
 from influence.cnn import CnnConfig, CnnForSequenceClassification
 from influence.dataset import Columns
 from influence.encoding import Encoding, common_tokens, encode
 from influence.gradients import GradientSettings, WordGradients
 from influence.indexing import IndexSettings, write_split
-from influence.methods import METHODS, Method, Query
+from influence.methods import METHODS
 from influence.model import train_word_pieces
 from influence.postings import WordIndex
 from influence.queries import StoredQueries
+from influence.question import Method, Query
+from influence.request import BuildRequest, training_settings
 from influence.sources import Parts, TrainingSources
 
 GOOD, BAD = ("good", "great", "fine", "lovely"), ("bad", "awful", "poor", "dull")

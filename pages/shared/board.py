@@ -5,7 +5,7 @@ The component's JavaScript is ours and puts every text in place by `textContent`
 
 import hashlib
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import streamlit as st
@@ -53,7 +53,7 @@ def payload(found: Explanation, *, title: str) -> dict[str, Any]:
     sums = word_sums(shown)
     most = max((abs(influence.score) for influence in shown), default=0.0)
     content = {
-        "query": {"title": title, **_texts(found.query, set(sums)), "sums": {str(word): _short(s) for word, s in sums.items()}},
+        "query": {"title": title, **_texts(found.query, set(sums)), "sums": {str(word): short(s) for word, s in sums.items()}},
         "columns": [
             _column("plus", "Proponents", _lowered(found), found.proponents, most),
             _column("minus", "Opponents", _raised(found), found.opponents, most),
@@ -71,9 +71,13 @@ def word_sums(influences: Iterable[Influence]) -> dict[int, float]:
     return sums
 
 
-def sides(sentence: Sentence, lit: set[int]) -> list[list[Piece]]:
-    """The texts of a sentence in pieces, some of its words lit."""
-    found: list[list[Piece]] = _texts(sentence, lit)["sides"]
+def sides(sentence: Sentence, lit: Collection[int]) -> list[list[Piece]]:
+    """The texts of a sentence in pieces, of which the given words can be lit; nothing is folded away yet."""
+    found = []
+    for side, text in enumerate([sentence.text] + ([sentence.text_pair] if sentence.text_pair is not None else [])):
+        words = {i: (word.start, word.end) for i, word in enumerate(sentence.words) if word.side == side}
+        read_to = max((end for _, end in words.values()), default=0) if sentence.truncated else len(text)
+        found.append(pieces_of(text, {i: span for i, span in words.items() if i in lit}, read_to=read_to))
     return found
 
 
@@ -126,25 +130,14 @@ def _card(rank: int, influence: Influence, most: float) -> dict[str, Any]:
         "label": train.label,
         "says": says,
         "special": numbers.share(influence.special_score, influence.score) if influence.matches else "",
-        "matches": [(match.test_word, match.train_word, _short(match.score)) for match in influence.matches],
+        "matches": [(match.test_word, match.train_word, short(match.score)) for match in influence.matches],
         **_texts(train, {match.train_word for match in influence.matches}),
     }
 
 
 def _texts(sentence: Sentence, lit: set[int]) -> dict[str, Any]:
-    sides = [sentence.text] + ([sentence.text_pair] if sentence.text_pair is not None else [])
-    spans: list[dict[int, tuple[int, int]]] = [{} for _ in sides]
-    ends, read_to = [], [0 for _ in sides]
-    for index, word in enumerate(sentence.words):
-        if word.side < 0:
-            if index in lit:
-                ends.append((index, word.text))
-            continue
-        read_to[word.side] = max(read_to[word.side], word.end)
-        if index in lit:
-            spans[word.side][index] = (word.start, word.end)
-    cut = sentence.truncated
-    pieces = [fold(pieces_of(text, spans[side], read_to=read_to[side] if cut else len(text))) for side, text in enumerate(sides)]
+    ends = [(index, word.text) for index, word in enumerate(sentence.words) if word.side < 0 and index in lit]
+    pieces = [fold(side) for side in sides(sentence, lit)]
     return {"sides": pieces, "ends": ends, "cut": any(piece[2] in (UNREAD, FOLDED_UNREAD) for side in pieces for piece in side)}
 
 
@@ -197,6 +190,11 @@ def _is_joint(character: str) -> bool:
     return unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf", "Sk") or "\U0001f1e6" <= character <= "\U0001f1ff"
 
 
-def _short(score: float) -> float:
-    # Four digits are more than a shade or a tooltip shows; the exact sum is in the charts.
+def short(score: float) -> float:
+    """Four digits: more than a shade or a tooltip shows; the exact sum is in the charts."""
     return float(f"{score:.4g}")
+
+
+def stamped(content: dict[str, Any]) -> dict[str, Any]:
+    """The content with a mark that is equal for equal content, so that a component need not draw it again."""
+    return {**content, "stamp": hashlib.sha256(repr(content).encode()).hexdigest()[:16]}

@@ -9,10 +9,10 @@ import streamlit as st
 import influence
 from influence.bulk import Bulk, BulkPreview, decide_bulk, preview_bulk
 from influence.events import Action, Evidence
-from pages.shared import bulk_words, desk, numbers, render, review_charts, reviewer, shell, verdicts
+from pages.shared import bulk_words, desk, numbers, queues, render, review_charts, reviewer, verdicts
 from pages.shared.charts import STILL
 from pages.shared.desk import Desk
-from pages.shared.queue_choice import Source, make_queue
+from pages.shared.queues import Source
 
 ASKED = "wt_bulk_asked"
 SUGGESTION = "suggestion"
@@ -139,9 +139,7 @@ def _close() -> None:
 
 def _queue(mine: Desk, scope: Chosen) -> None:
     source = Source(scope.key, scope.queue_name[:180], "", scope.ids(), scope.origin)
-    place = make_queue(mine, source)
-    if place is not None:
-        shell.leave_for("review", **place.parameters())
+    queues.make_and_open(mine, source)
 
 
 @st.dialog("Decide together", width="medium", on_dismiss=_close)

@@ -3,16 +3,14 @@
 Scores here are about the example's own label: above 0, a step on the other example lowered the loss on it.
 """
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from influence import Sentence
 from influence.corpus import TrainExample
-from influence.effects import Effect
 from influence.events import Decision, Note
+from influence.explanation import Effect
 from influence.masking import find_to_mask
 from influence.queues import Queue
 from pages.shared import board, desk, evidence, numbers, suspicions, verdicts
@@ -95,16 +93,16 @@ def item(case: Case, *, masking: list[str] | None) -> dict[str, Any]:
         "given": case.example.label,
         "suggested": case.suggested,
         "model": None if case.hidden else _model(sentence),
-        "sides": sides(sentence, range(len(sentence.words))),
+        "sides": board.sides(sentence, range(len(sentence.words))),
         "cut": sentence.truncated,
-        "sums": {str(word): board_score(score) for word, score in sums.items()},
+        "sums": {str(word): board.short(score) for word, score in sums.items()},
         "picked": None if lit is None else [i for i, word in enumerate(sentence.words) if word.text.casefold() in lit],
         "mine": None if case.mine is None else f"{verdicts.of_decision(case.mine)} · {desk.clock(case.mine.at)}",
         "others": [{"who": d.reviewer, "what": verdicts.of_decision(d), "settles": d.adjudicates} for d in case.others],
         "notes": [{"who": note.reviewer, "text": note.text} for note in case.notes],
         "hidden": case.hidden,
     }
-    return stamped(content)
+    return board.stamped(content)
 
 
 def proof(case: Case, *, more: bool) -> dict[str, Any]:
@@ -127,7 +125,7 @@ def proof(case: Case, *, more: bool) -> dict[str, Any]:
         "signals": [signal._asdict() for signal in shown.signals()] if shown else [],
         "groups": groups,
     }
-    return stamped(content)
+    return board.stamped(content)
 
 
 def seen(case: Case) -> dict[str, Any]:
@@ -140,16 +138,6 @@ def seen(case: Case) -> dict[str, Any]:
         "opponents": [one.train.id for one in trains.opponents[:FEW]],
         "proponents": [one.train.id for one in trains.proponents[:FEW]],
     }
-
-
-def stamped(content: dict[str, Any]) -> dict[str, Any]:
-    """The content with a mark that is equal for equal content, so that a component need not draw it again."""
-    return {**content, "stamp": hashlib.sha256(repr(content).encode()).hexdigest()[:16]}
-
-
-def board_score(score: float) -> float:
-    """Four digits: more than a shade or a tooltip shows."""
-    return float(f"{score:.4g}")
 
 
 def _model(sentence: Sentence) -> dict[str, str]:
@@ -183,21 +171,8 @@ def _card(sentence: Sentence, score: float, special: float, totals: dict[int, fl
         "label": sentence.label,
         "says": f"{sentence.predicted} {says}" if sentence.predicted != sentence.label else "",
         "score": numbers.score(score),
-        "size": board_score(score),
+        "size": board.short(score),
         "special": f"{numbers.share(special, score)} from start/end tokens" if share >= MOSTLY else "",
-        "sides": [board.fold(side) for side in sides(sentence, words)],
-        "sums": {str(word): board_score(total) for word, total in words.items()},
+        "sides": [board.fold(side) for side in board.sides(sentence, words)],
+        "sums": {str(word): board.short(total) for word, total in words.items()},
     }
-
-
-def sides(sentence: Sentence, lit: Iterable[int]) -> list[list[board.Piece]]:
-    """A sentence's texts in pieces, of which the given words can be lit."""
-    texts = [sentence.text] + ([sentence.text_pair] if sentence.text_pair is not None else [])
-    wanted = set(lit)
-    found = []
-    for side, text in enumerate(texts):
-        words = {i: (word.start, word.end) for i, word in enumerate(sentence.words) if word.side == side}
-        read_to = max((end for _, end in words.values()), default=0) if sentence.truncated else len(text)
-        spans = {i: span for i, span in words.items() if i in wanted}
-        found.append(board.pieces_of(text, spans, read_to=read_to))
-    return found

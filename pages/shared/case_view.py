@@ -10,7 +10,7 @@ import influence
 from influence.events import Action
 from influence.methods import DEFAULT_METHOD
 from influence.queues import Progress, Queue
-from pages.shared import case, case_buttons, case_keys, desk, evidence, numbers, queue_places, render, verdicts
+from pages.shared import board, case, case_buttons, case_keys, desk, evidence, numbers, queue_places, render, verdicts
 from pages.shared.case import Case
 from pages.shared.case_keys import MASKING, MORE, NOTING, SHOWN, Shown
 from pages.shared.desk import Desk
@@ -152,7 +152,7 @@ def _strip(mine: Desk, place: ReviewPlace, actions: list[Action]) -> None:
         for action in actions
     ]
     component(
-        key="review_strip", data=case.stamped({"part": "strip", "items": items}), on_reopen_change=partial(_reopen, mine, place)
+        key="review_strip", data=board.stamped({"part": "strip", "items": items}), on_reopen_change=partial(_reopen, mine, place)
     )
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from influence.clusters import Cluster, Member, cluster_members
 from influence.events import Decision
-from pages.shared import bulk_bar, bulk_words, case, clusters_page, numbers, render, rows, shell, suspects_list, verdicts
+from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, shell, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.clusters_place import ClustersPlace
 from pages.shared.desk import Desk
@@ -19,7 +19,7 @@ PAGE = 25
 def draw(mine: Desk, place: ClustersPlace, found: Cluster) -> None:
     """The whole of it."""
     st.button("All clusters", icon=":material/list:", key="clusters_back", on_click=go, args=(place.at(cluster=-1, page=1),))
-    render.heading(clusters_page.name(found), f"{found.size:,} examples, distance up to {found.height:.2f}")
+    render.heading(found.name, f"{found.size:,} examples, distance up to {found.height:.2f}")
     render.facts(
         [
             ("Given", bulk_words.counts(found.labels)),
@@ -43,10 +43,10 @@ def draw(mine: Desk, place: ClustersPlace, found: Cluster) -> None:
 
 
 def _scope(mine: Desk, place: ClustersPlace, found: Cluster) -> Chosen:
-    words = clusters_page.name(found)
+    words = found.name
     origin = {"kind": "cluster", "cluster": found.number, "words": found.words, "threshold": place.threshold}
     ids = list(found.train_ids)
-    made = suspects_list.scope(mine, "cluster", f"all {found.size:,}", lambda: ids, found.size, origin, f"Cluster: {words}")
+    made = suspicions.scope(mine, "cluster", f"all {found.size:,}", lambda: ids, found.size, origin, f"Cluster: {words}")
     return bulk_bar.with_words(made, tuple(found.words))
 
 
@@ -60,8 +60,8 @@ def _row(workspace: str, member: Member, standing: dict[str, list[Decision]]) ->
     return rows.row(
         id,
         labels=labels,
-        sides=case.sides(sentence, words),
-        sums={word: case.board_score(score) for word, score in words.items()},
+        sides=board.sides(sentence, words),
+        sums={word: board.short(score) for word, score in words.items()},
         foot=f"suspicion {member.suspicion:.2f}; the model says {sentence.predicted}, "
         f"{numbers.probability(sentence.probabilities[sentence.predicted])}",
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),

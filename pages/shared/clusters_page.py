@@ -26,7 +26,6 @@ from pages.shared.places import go
 
 ROWS, MAP = "clusters_rows", "clusters_map"
 MOST_CARDS = 60
-NAME_WORDS = 5
 EXPLANATION = (
     "Examples that were hard to learn are grouped by whether they pull the model the same way, through the same words: "
     "one mistake that was made many times shows as one cluster, and can be mended at once."
@@ -103,7 +102,7 @@ def _map(mine: Desk, place: ClustersPlace, found: list[Cluster]) -> None:
     points = cluster_map(mine.workspace, threshold=place.threshold, min_size=place.size)
     if points.empty:
         return
-    names = {one.number: name(one) for one in found}
+    names = {one.number: one.name for one in found}
     inside = set(cluster(mine.workspace, place.cluster).train_ids) if place.cluster >= 0 else None
     figure = review_charts.cluster_map(points, names, inside)
     key = f"{MAP}_{place.cluster}"  # a new chart has no point selected
@@ -134,15 +133,10 @@ def _cards(place: ClustersPlace, found: list[Cluster]) -> None:
     rows.draw([_card(one) for one in found[:MOST_CARDS]], key=ROWS, on_open=lambda: _open(place))
 
 
-def name(one: Cluster) -> str:
-    """A cluster's name: the words its members share."""
-    return ", ".join(one.words[:NAME_WORDS]) or "no word in common"
-
-
 def _card(one: Cluster) -> dict[str, Any]:
     return rows.row(
         str(one.number),
-        name=name(one),
+        name=one.name,
         labels=[(f"{one.size:,} examples", "quiet"), *label_change(one)],
         sides=[],
         foot=f"given {bulk_words.counts(one.labels)} · the model says {bulk_words.counts(one.predictions)}",

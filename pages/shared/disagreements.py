@@ -3,9 +3,9 @@
 import streamlit as st
 
 from influence.agreement import Resolution
-from pages.shared import render, shell, verdicts
+from pages.shared import queues, render, verdicts
 from pages.shared.desk import Desk
-from pages.shared.queue_choice import Source, make_queue
+from pages.shared.queues import Source
 
 MOST_LISTED = 50
 
@@ -22,13 +22,7 @@ def draw(mine: Desk, found: list[Resolution], *, remark: str) -> None:
     if mine.known:
         ids = [one.example_id for one in found]
         source = Source("conflicts", "Conflicts", "", ids, {"kind": "conflicts"}, adjudicates=True)
-        st.button("Settle them in Review", key="fix_settle", on_click=_settle, args=(mine, source))
-
-
-def _settle(mine: Desk, source: Source) -> None:
-    place = make_queue(mine, source)
-    if place is not None:
-        shell.leave_for("review", **place.parameters())
+        st.button("Settle them in Review", key="fixqueues.make_and_open", on_click=queues.make_and_open, args=(mine, source))
 
 
 def _in_words(one: Resolution) -> str:

@@ -1,17 +1,13 @@
 """The Review page before a queue is chosen: the queues there are, and what new ones can be made of."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
 import streamlit as st
 
-import influence
 from influence.agreement import conflicts
 from influence.queues import FLAGGED, Queue
-from pages.shared import answers, case_view, desk, render, shell, suspicions
+from pages.shared import answers, case_view, desk, queues, render, shell, suspicions
 from pages.shared.desk import Desk
 from pages.shared.places import go
+from pages.shared.queues import Source
 from pages.shared.render import md
 from pages.shared.review_place import ReviewPlace
 
@@ -24,18 +20,6 @@ HOW = (
     "A decision is on disk before the next example comes. U takes it back, without end.",
     "Several people can work one queue: nobody gets what another has on screen.",
 )
-
-
-@dataclass(frozen=True)
-class Source:
-    """What a queue can be made of: its name, a remark, the examples in order, and what the log says of them."""
-
-    key: str
-    name: str
-    about: str
-    ids: Sequence[str]
-    origin: dict[str, Any]
-    adjudicates: bool = False
 
 
 def draw(mine: Desk, place: ReviewPlace) -> None:
@@ -60,29 +44,16 @@ def draw(mine: Desk, place: ReviewPlace) -> None:
         _new_queues(mine, first=not queues)
 
 
-def make_queue(mine: Desk, source: Source, *, size: int = 0, opinions: int = 1, blind: bool = False) -> ReviewPlace | None:
-    """Make a queue of the first `size` examples, 0 for all, or find the one that is the same. For callbacks."""
-    ids = list(source.ids)[: size or None]
-    try:
-        queue = mine.queues.create(
-            mine.reviewer, source.name, ids, overlap=opinions, blind=blind, adjudicates=source.adjudicates, source=source.origin
-        )
-    except influence.WordtraceError as error:
-        desk.say(f"No queue was made: {error}", failed=True)
-        return None
-    return ReviewPlace(workspace=mine.workspace.name, queue=queue.id)
-
-
 def _start(mine: Desk, source: Source, *, whole: bool = False) -> None:
     """Make a queue as the switches stand at the click; all of a source where they do not stand beside it."""
     state = st.session_state
     if whole:
-        place = make_queue(mine, source)
+        queue = queues.make(mine, source)
     else:
         size = 0 if source.adjudicates else state["queue_size"]
-        place = make_queue(mine, source, size=size, opinions=state["queue_opinions"], blind=state["queue_blind"] == "blind")
-    if place is not None:
-        go(place)
+        queue = queues.make(mine, source, size=size, opinions=state["queue_opinions"], blind=state["queue_blind"] == "blind")
+    if queue is not None:
+        go(ReviewPlace(workspace=mine.workspace.name, queue=queue))
 
 
 def _open_queues(mine: Desk, place: ReviewPlace, queues: list[Queue], flagged: list[str]) -> None:

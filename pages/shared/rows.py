@@ -5,8 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared.board import Piece, fold
-from pages.shared.case import stamped
+from pages.shared.board import Piece, fold, stamped
 from pages.shared.render import script, sheet
 
 _component = st.components.v2.component(

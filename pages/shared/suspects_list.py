@@ -7,8 +7,9 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from influence.events import Decision, Evidence
-from influence.mislabels import SIGNALS, SuspectFilter, suspect_ids, suspects
+from influence.events import Decision
+from influence.mislabels import suspect_ids, suspects
+from influence.suspect_store import SIGNALS
 from pages.shared import bulk_bar, numbers, render, rows, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.desk import Desk
@@ -59,36 +60,16 @@ def draw_rows(mine: Desk, page: Any, *, query: str = "", chosen: list[str] | Non
     rows.draw(lines, key=ROWS, query=query, chosen=chosen, on_tick=partial(rows.tick, ROWS, chosen_key(mine)))
 
 
-def evidence(mine: Desk, ids: list[str]) -> dict[str, Evidence]:
-    """What is known of each suspect, for the log and the fix list's reasons."""
-    found: dict[str, Evidence] = {}
-    _, page = suspects(mine.workspace, SuspectFilter(among=ids), limit=max(len(ids), 1))
-    for row in page.to_dict("records"):
-        details = {"reason": row["reason"], "suggested_label": row["suggested_label"]}
-        found[str(row["train_id"])] = Evidence(method="suspicion", score=row["suspicion"], details=details)
-    return found
-
-
-def suggested(mine: Desk, ids: list[str]) -> dict[str, str]:
-    """The label suggested for each example, where that is another than its own."""
-    _, page = suspects(mine.workspace, SuspectFilter(among=ids, changed=True), limit=max(len(ids), 1))
-    return {str(id): str(label) for id, label in zip(page["train_id"], page["suggested_label"], strict=True)}
-
-
-def scope(
-    mine: Desk, key: str, name: str, ids: Callable[[], list[str]], count: int, origin: dict[str, Any], queue: str
-) -> Chosen:
-    """Suspects to act on, with their suggestions and reasons."""
-    return Chosen(key, name, ids, count, origin, queue, partial(suggested, mine), partial(evidence, mine))
-
-
 def _scopes(mine: Desk, place: SuspectsPlace, chosen: list[str], total: int, every: Callable[[], list[str]]) -> list[Chosen]:
     origin = {"kind": "filter", "filter": place.at(page=1, workspace="").parameters()}
-    whole = scope(mine, "filter", f"all {total:,} like this", every, total, origin, f"Suspects: {place.in_words()}")
+    whole = suspicions.scope(mine, "filter", f"all {total:,} like this", every, total, origin, f"Suspects: {place.in_words()}")
     if not chosen:
         return [whole]
     origin = {"kind": "selection"}
-    return [scope(mine, "chosen", f"{len(chosen):,} chosen", lambda: chosen, len(chosen), origin, "Chosen suspects"), whole]
+    return [
+        suspicions.scope(mine, "chosen", f"{len(chosen):,} chosen", lambda: chosen, len(chosen), origin, "Chosen suspects"),
+        whole,
+    ]
 
 
 def _selection(key: str, ids: list[str], chosen: list[str]) -> None:

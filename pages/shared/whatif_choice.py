@@ -4,13 +4,13 @@ import streamlit as st
 
 import influence
 from influence.clusters import Cluster, clusters, has_clusters
-from influence.proposals import spec_of_rule
+from influence.proposals import DEFAULT_STRONGEST, spec_of_rule
 from influence.rules import Rule, applied_rules
-from pages.shared import clusters_page, numbers, render, shell
+from pages.shared import numbers, render, shell
 from pages.shared.desk import Desk
 from pages.shared.places import go
 from pages.shared.render import md
-from pages.shared.whatif_place import DEFAULT_STRONGEST, KINDS, OPPONENT_KINDS, STRONGEST, WhatIfPlace
+from pages.shared.whatif_place import KINDS, OPPONENT_KINDS, STRONGEST, WhatIfPlace
 
 ACTIONS = {"remove": "Remove", "relabel": "Relabel as suggested"}
 MOST_LISTED = 100  # wrong predictions to choose from; any other is typed
@@ -67,7 +67,7 @@ def _found_clusters(mine: Desk) -> list[Cluster]:
 
 
 def _cluster_name(one: Cluster) -> str:
-    return f"{clusters_page.name(one)} ({one.size:,})"
+    return f"{one.name} ({one.size:,})"
 
 
 def _to_cluster(place: WhatIfPlace) -> None:

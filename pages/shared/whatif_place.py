@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import influence
+from influence.proposals import DEFAULT_STRONGEST
 from influence.whatif import DEFAULT_SEEDS
 from pages.shared.places import Place
 
 KINDS = {"decided": "Decisions", "cluster": "Cluster", "rule": "Rule", "opponents": "Opponents"}
 SEEDS = (2, 3, 5, 10)
 STRONGEST = (5, 10, 20, 50, 100)  # opponents
-DEFAULT_STRONGEST = 20
 OPPONENT_KINDS = {"opponents": "Remove them", "words": "Mask their worst word"}
 
 

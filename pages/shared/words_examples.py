@@ -14,7 +14,7 @@ from influence.events import Decision, Evidence
 from influence.methods import DEFAULT_METHOD
 from influence.mislabels import SuspectFilter, suspects
 from influence.wordinfluence import WordExample, read_examples, word_confusions, word_examples
-from pages.shared import bulk_bar, bulk_words, case, numbers, render, rows, suspects_list, suspicions, verdicts
+from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.desk import Desk
 from pages.shared.places import go
@@ -30,7 +30,7 @@ def draw(mine: Desk, place: WordsPlace, sums: pd.DataFrame, mistakes: Callable[[
     """The whole of it."""
     found = word_examples(mine.workspace, place.word, place.filter)
     written = next(iter(sums["written"][(sums["word"] == place.word) & (sums["kind"] != "token")]), place.word)
-    suggested = suspects_list.suggested(mine, list(found["train_id"])) if suspicions.known(mine.workspace) else None
+    suggested = suspicions.suggested(mine, list(found["train_id"])) if suspicions.known(mine.workspace) else None
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
         st.button("All words", icon=":material/list:", key="words_back", on_click=go, args=(place.of_word(""),))
         mistakes()
@@ -164,8 +164,8 @@ def _row(
     return rows.row(
         id,
         labels=labels,
-        sides=case.sides(sentence, one.words),
-        sums={word: case.board_score(one.score) for word in one.words},
+        sides=board.sides(sentence, one.words),
+        sums={word: board.short(one.score) for word in one.words},
         reason=f"{total(one.score)} against {these}; the model says {sentence.predicted}, {says}{doubt}",
         foot="hits hardest:" if count > LINKED else "hits:",
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),

@@ -10,7 +10,7 @@ import streamlit as st
 from influence.results import STORED_TOP
 from influence.wordinfluence import COMMON, TOKEN
 from pages.shared import numbers, render
-from pages.shared.case import stamped
+from pages.shared.board import stamped
 from pages.shared.desk import Desk
 from pages.shared.places import go
 from pages.shared.render import script, sheet

@@ -15,8 +15,9 @@ from transformers import PreTrainedModel
 
 from influence.encoding import length_buckets, pad
 from influence.files import sync
-from influence.gradients import BATCH_TOKENS, GradientSettings, WordGradients, model_inputs
+from influence.gradients import GradientSettings, WordGradients
 from influence.indexing import IndexSettings, write_split
+from influence.inputs import BATCH_TOKENS, model_inputs
 from tests.benchmarks.peers import Captum
 from tests.benchmarks.timing import interleaved
 from tests.benchmarks.workload import Split, Workload, first

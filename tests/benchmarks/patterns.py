@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from influence.build import BuildRequest, build_workspace, training_settings
+from influence.build import build_workspace
 from influence.clustering import write_clusters
 from influence.clusters import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
 from influence.dataset import Columns
 from influence.errors import WorkspaceMissing
 from influence.heldout import HeldOutSettings
 from influence.progress import ProgressLine, duration
+from influence.request import BuildRequest, training_settings
 from influence.suspecting import write_suspects
 from influence.workspace import Workspace, open_workspace
 

@@ -15,8 +15,9 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from transformers import PreTrainedModel
 
-from influence.encoding import FloatArray, pad
-from influence.gradients import last_linear
+from influence.encoding import pad
+from influence.inputs import last_linear
+from influence.types import FloatArray
 from tests.benchmarks.workload import Split
 
 Checkpoints = list[tuple[dict[str, torch.Tensor], float]]

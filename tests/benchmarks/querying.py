@@ -13,11 +13,14 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from influence.encoding import FloatArray, common_tokens
+from influence.encoding import common_tokens
+from influence.formulas import extremes
 from influence.gradients import GradientSettings, WordGradients
-from influence.methods import METHODS, Method, Query, extremes
+from influence.methods import METHODS
 from influence.postings import REST, TOP, Postings, WordIndex
+from influence.question import Method, Query
 from influence.results import queries_at_once
+from influence.types import FloatArray
 from influence.workspace import open_index, open_queries
 from tests.benchmarks.building import write
 from tests.benchmarks.timing import peak_megabytes, seconds_of

@@ -18,12 +18,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from influence.encoding import IntArray
 from influence.model import resolve_device
 from influence.retraining_changes import Change
 from influence.retraining_recipe import Recipe, named_inputs
 from influence.retraining_training import Trainees
 from influence.training import make_optimizer, shuffled_batches
+from influence.types import IntArray
 from influence.workspace import open_workspace
 
 SEED, AGREE = 1, 1e-3  # a value that crosses a ReLU's kink by rounding moves a few probabilities by this much

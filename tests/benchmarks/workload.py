@@ -8,9 +8,10 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel, PreTrainedTokenizerFast
 
 from influence.dataset import Columns, read_dataset
-from influence.encoding import Encoding, IntArray, encode
+from influence.encoding import Encoding, encode
 from influence.model import CNN, new_classifier, train_word_pieces
 from influence.training import default_settings, make_optimizer, train_epoch
+from influence.types import IntArray
 
 MAX_LENGTH = 128  # the paper's
 LEARNING_RATES = (2e-2, 1e-2, 5e-3)  # all different, so that a method that forgets them is found out

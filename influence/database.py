@@ -1,0 +1,200 @@
+"""DuckDB files with numbered migrations; those computed from a finished build are kept beside it, published whole.
+
+    BUILD/suspects.json                 which file is published, and the settings it was made with
+    BUILD/suspects-TIME.duckdb          the file: written under another name, moved here whole, never changed
+
+A new file gets a new name, for DuckDB hands a process that has a file open its old content again under the same name.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar, Self, TypeVar, cast
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from influence.errors import WorkspaceError, WorkspaceMissing, WorkspaceNewer
+from influence.files import write_json
+
+# What DuckDB raises when a block of the file is not what was written, as opposed to a question that makes no sense.
+DAMAGE = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
+Migration = Callable[[duckdb.DuckDBPyConnection], None]
+KEPT_OPEN = 16  # files, by a process that reads them
+
+
+class Database:
+    """One DuckDB file with numbered migrations, written whole and then read by others.
+
+    Every call uses a cursor of its own: a shared connection returns wrong rows under threads.
+    """
+
+    migrations: ClassVar[Sequence[Migration]]
+    kind: ClassVar[str]  # what to call the file in a message
+    remedy: ClassVar[str]  # how to get a good one
+
+    def __init__(self, path: Path, *, read_only: bool = True) -> None:
+        self._path, self._read_only, self._lock = path, read_only, threading.Lock()
+        try:
+            self._connection = duckdb.connect(str(path), read_only=read_only, config={"enable_external_access": "false"})
+            if not read_only:
+                self._migrate()
+            version = self.rows("select max(version) from schema_versions")[0][0]
+        except duckdb.Error as error:
+            raise self._cannot_open(path, error) from error
+        known = len(self.migrations)
+        if version > known:
+            self.close()
+            raise WorkspaceNewer(
+                f"{str(path)!r} has schema version {version}, this Wordtrace knows {known}; install a newer Wordtrace"
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and not self._read_only:
+            # Closing does this too, but says nothing when the disk is full, and leaves half of it in a log beside the file.
+            self._connection.execute("checkpoint")
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; one written inside a `with` block is then complete, with no log beside it."""
+        self._connection.close()
+
+    def _migrate(self) -> None:
+        self._connection.execute("create table if not exists schema_versions (version integer)")
+        applied = {version for (version,) in self.rows("select version from schema_versions")}
+        for version, migration in enumerate(self.migrations, start=1):
+            if version not in applied:
+                cursor = self._connection.cursor()
+                cursor.begin()
+                migration(cursor)
+                cursor.execute("insert into schema_versions values (?)", [version])
+                cursor.commit()
+
+    def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+        with self._damage_told():
+            return self._connection.cursor().execute(sql, parameters).fetchall()
+
+    def frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
+        """All rows of a query as a DataFrame."""
+        with self._damage_told():
+            return self._connection.cursor().execute(sql, parameters).df()
+
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        try:
+            yield
+        except DAMAGE as error:
+            raise WorkspaceError(f"{str(self._path)!r} is damaged ({str(error).splitlines()[0]}); {self.remedy}") from error
+
+    def insert(self, table: str, columns: Mapping[str, Any]) -> None:
+        """Append columns (arrays or lists of equal length, named as in the table)."""
+        self.append({table: pa.table(dict(columns))})
+
+    def append(self, tables: Mapping[str, pa.Table], *, deleting: Mapping[str, tuple[str, Sequence[Any]]] | None = None) -> None:
+        """Append rows to several tables, all or none; before that those go whose column has one of the values.
+
+        `deleting` gives them by table: (column, values). Columns are named as in the tables.
+        """
+        with self._lock:
+            cursor = self._connection.cursor()
+            cursor.begin()
+            for name, (column, values) in (deleting or {}).items():
+                for value in values:
+                    cursor.execute(f"delete from {name} where {column} = ?", [value])
+            for name, rows in tables.items():
+                cursor.register("incoming", rows)
+                cursor.execute(f"insert into {name} by name select * from incoming")
+                cursor.unregister("incoming")
+            cursor.commit()
+
+    def _cannot_open(self, path: Path, error: duckdb.Error) -> WorkspaceError:
+        first_line = str(error).splitlines()[0]
+        if "lock" in first_line.lower():
+            return WorkspaceError(f"{str(path)!r} is locked by another program; close it and try again ({first_line})")
+        return WorkspaceError(f"{str(path)!r} cannot be opened as a {self.kind} ({first_line}); {self.remedy}")
+
+
+class DerivedStore(Database):
+    """A file computed from a finished build that says what it was made from."""
+
+    def fill(self, table: str, rows: pd.DataFrame) -> None:
+        """Append the rows of a frame whose columns are named as the table's; missing values become null."""
+        self.insert(table, {name: pa.array(rows[name], from_pandas=True) for name in rows.columns})
+
+    def write_provenance(self, values: Mapping[str, Any]) -> None:
+        """Say what the file was made from, and how."""
+        self.insert("provenance", {"name": list(values), "value": [json.dumps(value) for value in values.values()]})
+
+    def provenance(self) -> dict[str, Any]:
+        """What the file was made from, and how."""
+        return {name: json.loads(value) for name, value in self.rows("select name, value from provenance")}
+
+
+Store = TypeVar("Store", bound=Database)
+
+
+def published(build: Path, kind: str) -> tuple[Path, dict[str, Any]] | None:
+    """The published file of a kind and its settings; None where there is none."""
+    found = _pointed_at(build, kind)
+    if found is not None and not found[0].is_file():
+        found = _pointed_at(build, kind)  # another process may have published a new file, and deleted this one, just now
+    if found is not None and not found[0].is_file():
+        name = f"{kind}.json"
+        raise WorkspaceError(f"{str(found[0])!r} is missing; delete {name!r} beside it and run: python -m influence {kind}")
+    return found
+
+
+def _pointed_at(build: Path, kind: str) -> tuple[Path, dict[str, Any]] | None:
+    pointer = build / f"{kind}.json"
+    try:
+        content = json.loads(pointer.read_text(encoding="utf-8"))
+        return build / Path(str(content["file"])).name, dict(content["settings"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WorkspaceError(f"{str(pointer)!r} is damaged ({error}); delete it and run: python -m influence {kind}") from error
+
+
+def open_published(workspace: Path, build: Path, kind: str, store: type[Store]) -> Store:
+    """The published file of a kind, opened for reading once. Raises `WorkspaceMissing` where there is none."""
+    found = published(build, kind)
+    if found is None:
+        raise WorkspaceMissing(
+            f"workspace {str(workspace)!r} has no {kind} yet; compute them with: "
+            f"python -m influence {kind} --workspace {workspace}"
+        )
+    opened: Store = _opened(cast(Any, store), found[0])  # mypy takes no class for hashable
+    return opened
+
+
+@lru_cache(maxsize=KEPT_OPEN)
+def _opened(store: Callable[[Path], Any], file: Path) -> Any:
+    return store(file)
+
+
+@contextmanager
+def publishing(build: Path, kind: str, store: type[Store], settings: Mapping[str, Any]) -> Iterator[Store]:
+    """A new file to fill; published when the block ends well, else removed. Files published before are deleted."""
+    name = f"{kind}-{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}.duckdb"
+    unfinished = build / f"{name}.tmp"
+    try:
+        for leftover in build.glob(f"{kind}-*.duckdb.tmp*"):
+            leftover.unlink()
+        with store(unfinished, read_only=False) as opened:
+            yield opened
+        unfinished.replace(build / name)
+        write_json(build / f"{kind}.json", {"file": name, "settings": dict(settings)})
+    finally:
+        unfinished.unlink(missing_ok=True)
+    for old in build.glob(f"{kind}-*.duckdb"):
+        if old.name != name:
+            old.unlink()

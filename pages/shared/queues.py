@@ -1,0 +1,44 @@
+"""Queues of examples to review, made from any page."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import influence
+from pages.shared import desk, shell
+from pages.shared.desk import Desk
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a queue can be made of: its name, a remark, the examples in order, and what the log says of them."""
+
+    key: str
+    name: str
+    about: str
+    ids: Sequence[str]
+    origin: dict[str, Any]
+    adjudicates: bool = False
+
+
+def make(mine: Desk, source: Source, *, size: int = 0, opinions: int = 1, blind: bool = False) -> str | None:
+    """Make a queue of the first `size` examples, 0 for all, or find the one that is the same; returns its id.
+
+    None where that failed, which is said. For callbacks.
+    """
+    ids = list(source.ids)[: size or None]
+    try:
+        queue = mine.queues.create(
+            mine.reviewer, source.name, ids, overlap=opinions, blind=blind, adjudicates=source.adjudicates, source=source.origin
+        )
+    except influence.WordtraceError as error:
+        desk.say(f"No queue was made: {error}", failed=True)
+        return None
+    return queue.id
+
+
+def make_and_open(mine: Desk, source: Source) -> None:
+    """Make a queue and leave for it. For callbacks."""
+    queue = make(mine, source)
+    if queue is not None:
+        shell.leave_for("review", workspace=mine.workspace.name, queue=queue)
