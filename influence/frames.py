@@ -19,6 +19,7 @@ from influence.explanation import Influence, Sentence
 from influence.fixlist import Fix, fix_list
 from influence.methods import DEFAULT_METHOD
 from influence.mislabels import has_suspects, suspects
+from influence.publishing import published_build
 from influence.question import SpecialTokens
 from influence.review import read_reviews
 from influence.review_log import has_reviews
@@ -37,7 +38,7 @@ class Workspace(stored.Workspace):
     @classmethod
     def open(cls, path: str | Path) -> Self:
         """Open the published build. Raises `WorkspaceMissing`, `WorkspaceNewer` or, for a damaged one, `WorkspaceError`."""
-        return cls(*stored.published_build(Path(path)))
+        return cls(*published_build(Path(path)))
 
     @classmethod
     def create(

@@ -69,5 +69,5 @@ def with_reasons(rows: pd.DataFrame) -> pd.DataFrame:
     told["opposed_word"] = told["opposed_word"].where(told["opposed_word"].notna(), None)
     reasons = [reason(Facts(**dict(zip(names, row, strict=True)))) for row in told.itertuples(index=False)]
     shown = rows.drop(columns=list(ONLY_FACTS))
-    shown.insert(shown.columns.get_loc("suspicion") + 1, "reason", pd.Series(reasons, index=rows.index, dtype=object))
+    shown.insert(list(shown.columns).index("suspicion") + 1, "reason", pd.Series(reasons, index=rows.index, dtype=object))
     return shown
