@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from influence.data import Changes, find_to_mask, mask, rewritten, written
 from influence.errors import DataError, SettingsError
 from influence.files import write_whole
 from influence.fixfile import read_fixes
 from influence.fixlist import Fix
-from influence.masking import find_to_mask, mask
-from influence.rewrite import Changes, rewritten, written
 from influence.train_file import GivenColumns, TrainFile, check_fit, open_train_file
 
 ANY_COLUMNS = GivenColumns()

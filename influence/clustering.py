@@ -15,6 +15,7 @@ import pandas as pd
 
 from influence.cluster_store import ClusterStore
 from influence.clusterwords import cluster_words
+from influence.data import SPECIAL_SIDE
 from influence.database import published, publishing
 from influence.dendrogram import Dendrogram, dendrogram, flat_map, influence_distances
 from influence.errors import SettingsError
@@ -24,7 +25,6 @@ from influence.publishing import build_lock, disk_full_told
 from influence.signals import block_size
 from influence.suspecting import SUSPECTS
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.words import SPECIAL_SIDE
 from influence.workspace import Workspace, opened
 
 CLUSTERS = "clusters"

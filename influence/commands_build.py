@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from influence.dataset import Columns
+from influence.data import DEFAULT_SHARE, MOST_TEST, Columns, Preparation, is_needed, prepare_files
 from influence.errors import SettingsError
 from influence.mislabels import has_suspects
-from influence.preparing import DEFAULT_SHARE, MOST_TEST, Preparation, is_needed, prepare_files
 from influence.progress import ProgressLine
 from influence.publishing import WorkspaceInfo
 from influence.types import Progress

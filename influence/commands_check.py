@@ -8,15 +8,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from influence.columns import GUESSED_FROM, Guess, guess_columns, head
-from influence.datareport import as_json, data_report
-from influence.dataset import Columns
+from influence.data import (
+    DEFAULT_SHARE,
+    GUESSED_FROM,
+    Columns,
+    Guess,
+    Preparation,
+    Table,
+    as_json,
+    data_report,
+    findings,
+    guess_columns,
+    head,
+    prepare,
+    read_table,
+)
 from influence.errors import SettingsError
 from influence.files import write_whole
-from influence.findings import findings
-from influence.preparing import DEFAULT_SHARE, Preparation, prepare
 from influence.progress import ProgressLine, duration
-from influence.tables import Table, read_table
 
 HEAD_ROWS = 8
 MANY_LABELS = 20
@@ -89,7 +98,7 @@ def _columns(options: argparse.Namespace, guess: Guess) -> Columns:
 
 
 def _estimate(options: argparse.Namespace, train: Table, test: Table | None, columns: Columns) -> dict[str, Any]:
-    from influence.dataset import from_table
+    from influence.data import from_table
     from influence.estimates import estimate_build
     from influence.request import BuildRequest, training_settings
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from influence.build import build_workspace
-from influence.dataset import Columns
+from influence.data import Columns
 from influence.packaged import DEMO_MODEL, package_folder
 from influence.publishing import WorkspaceInfo
 from influence.request import BuildRequest, training_settings

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from influence.data import Span, whole_words
 from influence.errors import DataError
 from influence.files import load_array
 from influence.types import BoolArray, IntArray, Progress, silent
-from influence.words import Span, whole_words
 
 if TYPE_CHECKING:  # readers of an encoding need no tokenizer, so they should not wait for one to be imported
     from transformers import PreTrainedTokenizerFast

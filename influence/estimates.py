@@ -18,8 +18,7 @@ import numpy as np
 import torch
 
 from influence.checkpoints import OPTIMIZER
-from influence.datareport import Spread
-from influence.dataset import Dataset, check_labels, label_names
+from influence.data import Dataset, Spread, check_labels, label_names
 from influence.encoding import Encoding
 from influence.errors import SettingsError
 from influence.files import file_sizes

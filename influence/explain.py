@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
+from influence.data import SPECIAL_SIDE
 from influence.errors import QueryError
 from influence.explanation import Explanation, Influence, Match, Sentence, as_sentence, sentences
 from influence.formulas import extremes
@@ -19,7 +20,6 @@ from influence.scoring import sources
 from influence.sources import TrainingSources
 from influence.store import StoredExample
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.words import SPECIAL_SIDE
 from influence.workspace import Workspace
 
 

@@ -17,12 +17,11 @@ from typing import Any, NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from influence.dataset import text_sha256 as sha256_of
+from influence.data import Table, read_table, text_sha256 as sha256_of
 from influence.errors import DataError, SettingsError
 from influence.events import DECISIONS, iso
 from influence.files import write_whole
 from influence.fixlist import Fix
-from influence.tables import Table, read_table
 
 COLUMNS = Fix._fields
 TEXT_COLUMNS = tuple(name for name in COLUMNS if name not in ("decided_at", "score"))

@@ -12,7 +12,7 @@ import pandas as pd
 
 from influence import workspace as stored
 from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters
-from influence.dataset import Columns
+from influence.data import Columns
 from influence.errors import QueryError
 from influence.explain import all_scores, explain
 from influence.explanation import Influence, Sentence

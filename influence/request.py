@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from influence.dataset import Columns, Dataset
+from influence.data import Columns, Dataset
 from influence.errors import SettingsError
 from influence.model import CNN
 from influence.training import TrainingSettings, default_settings, with_overrides

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from influence.dataset import Dataset
+from influence.data import SPECIAL_SIDE, Dataset
 from influence.encoding import Encoding
 from influence.files import load_array, write_json
 from influence.formulas import extremes
@@ -17,7 +17,6 @@ from influence.publishing import CheckpointInfo
 from influence.question import Query
 from influence.store import ResultStore
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.words import SPECIAL_SIDE
 from influence.workspace import id_ranks, open_index, open_queries
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from influence import review_state
 from influence.corpus import Corpus, TrainExample
+from influence.data import find
 from influence.deciding import changes
 from influence.errors import QueryError, SettingsError
 from influence.events import DECISIONS, Action, Evidence, Reviewer
-from influence.masking import find
 from influence.review import Reviews
 from influence.rule_store import RuleStore
 

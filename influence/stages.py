@@ -16,7 +16,7 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from influence.checkpoints import CheckpointTrainer, checkpoint_folder, import_checkpoints, read_checkpoints
-from influence.dataset import Dataset
+from influence.data import Dataset
 from influence.encoding import Encoding, common_tokens, encode
 from influence.errors import ModelError, WorkspaceError
 from influence.files import DONE, write_json

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
-from influence.dataset import Columns, Dataset, from_table, text_sha256
+from influence.data import Columns, Dataset, Table, from_table, read_table, text_sha256
 from influence.errors import DataError
 from influence.fixlist import Fix
-from influence.tables import Table, read_table
 
 PROBED = 50  # fixes that the columns are tried on
 SHOWN = 100  # rows named in a message

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from influence.dataset import text_sha256
+from influence.data.dataset import text_sha256
 from influence.publishing import BUILDS, CheckpointInfo, WorkspaceInfo, publish
 from influence.review import Reviews
 from influence.review_log import ReviewLog

@@ -12,7 +12,7 @@ import pytest
 from tiny import write_csv
 
 from influence.apply import Applied, apply_fixes
-from influence.dataset import text_sha256
+from influence.data.dataset import text_sha256
 from influence.errors import DataError, SettingsError
 from influence.fixfile import write_fixes
 from influence.fixlist import Fix

@@ -34,10 +34,6 @@ FLOORS = [
 FLOOR_OF = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
 # Modules that still stand outside the package they belong to.
 UNMOVED = {
-    **dict.fromkeys(
-        ["columns", "datareport", "dataset", "duplicates", "findings", "masking", "preparing", "rewrite", "tables", "words"],
-        "data",
-    ),
     **dict.fromkeys(["checkpoints", "cnn", "encoding", "inputs", "model", "packaged", "training"], "models"),
     **dict.fromkeys(
         [

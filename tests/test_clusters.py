@@ -12,8 +12,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from oracles import position_gradients, rows_of
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
@@ -32,8 +31,8 @@ from influence.clusters import (
     has_clusters,
 )
 from influence.clusterwords import JOIN_PAIRS, cluster_words, top_words
+from influence.data.dataset import Columns
 from influence.database import published
-from influence.dataset import Columns
 from influence.dendrogram import dendrogram, flat_map, influence_distances
 from influence.errors import QueryError, SettingsError, WorkspaceMissing, WorkspaceNewer
 from influence.heldout import HeldOutSettings

@@ -10,17 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from influence.__main__ import main
-from influence.columns import guess_columns
-from influence.datareport import data_report
-from influence.dataset import Columns
-from influence.duplicates import NEAR, near_pairs
+from influence.data.columns import guess_columns
+from influence.data.dataset import Columns
+from influence.data.duplicates import NEAR, near_pairs
+from influence.data.findings import findings
+from influence.data.report import data_report
+from influence.data.tables import Table
 from influence.errors import DataError
-from influence.findings import findings
-from influence.tables import Table
 
 FEW = st.lists(st.sampled_from(["a", "b", "c", "dog", "Cat", "cat", "tree,", "10"]), min_size=0, max_size=7).map(" ".join)
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from influence.dataset import Columns, Dataset, check_labels, from_table, label_names, read_dataset, text_sha256
+from influence.data.dataset import Columns, Dataset, check_labels, from_table, label_names, read_dataset, text_sha256
+from influence.data.tables import Table
 from influence.errors import DataError
-from influence.tables import Table
 
 
 def table(**columns: list[Any]) -> Table:

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from tiny import rows, write_csv
 
-from influence.__main__ import _parser as parser
-from influence.__main__ import main
+from influence.__main__ import _parser as parser, main
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

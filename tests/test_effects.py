@@ -5,7 +5,7 @@ from tiny import rows, write_csv
 
 from influence import QueryError, Workspace, explain, open_workspace
 from influence.build import build_workspace
-from influence.dataset import Columns
+from influence.data.dataset import Columns
 from influence.explanation import effects
 from influence.request import BuildRequest, training_settings
 

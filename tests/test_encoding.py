@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import PreTrainedTokenizerFast
 
+from influence.data.words import SPECIAL_SIDE, whole_words
 from influence.encoding import Encoding, common_tokens, encode, pad
 from influence.errors import DataError
 from influence.model import supports_pairs, train_word_pieces
-from influence.words import SPECIAL_SIDE, whole_words
 
 CORPUS = [
     "the café is naïve and unbelievable",

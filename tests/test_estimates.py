@@ -5,7 +5,7 @@ from tiny import request, rows, write_csv
 
 from influence import estimates
 from influence.build import build_workspace
-from influence.dataset import Columns, read_dataset
+from influence.data.dataset import Columns, read_dataset
 from influence.errors import DataError, SettingsError
 from influence.estimates import estimate_build
 from influence.request import training_settings

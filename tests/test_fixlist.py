@@ -16,7 +16,7 @@ from reviewing import ROWS, Clock, make_workspace, reviews_at
 from tiny import write_csv
 
 from influence.bundle import export_bundle
-from influence.dataset import text_sha256
+from influence.data.dataset import text_sha256
 from influence.errors import DataError, QueryError, SettingsError
 from influence.events import Evidence, Reviewer
 from influence.fixfile import COLUMNS, RISKY, encode_fixes, neutralised, read_fixes, restored, write_fixes

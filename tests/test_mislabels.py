@@ -12,16 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sklearn.metrics import average_precision_score
 from tiny import bench, labelled, rows, write_csv
 
 from influence.__main__ import main
 from influence.build import build_workspace
 from influence.crossvalidation import predict
+from influence.data.dataset import Columns
 from influence.database import published
-from influence.dataset import Columns
 from influence.encoding import Encoding, encode
 from influence.errors import QueryError, SettingsError, WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.explain import all_scores

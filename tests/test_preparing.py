@@ -4,14 +4,13 @@ import json
 from collections import Counter
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from influence.__main__ import main
-from influence.dataset import Columns
+from influence.data.dataset import Columns
+from influence.data.preparing import MOST_TEST, Preparation, encode_table, prepare, prepare_files, split_rows
+from influence.data.tables import Table, read_table
 from influence.errors import DataError, SettingsError
-from influence.preparing import MOST_TEST, Preparation, encode_table, prepare, prepare_files, split_rows
-from influence.tables import Table, read_table
 from influence.workspace import open_workspace
 
 

@@ -17,10 +17,10 @@ from tiny import bert, request, word_pieces
 
 import influence.retraining_plan as plan
 from influence.build import build_workspace
+from influence.data.masking import mask
 from influence.encoding import Encoding, encode
 from influence.errors import DataError, ModelError, SettingsError, WorkspaceBusy, WorkspaceNewer
 from influence.files import load_array
-from influence.masking import mask
 from influence.model import load_tokenizer, new_classifier
 from influence.request import training_settings
 from influence.retraining import RunResult, retrain, seeds_of

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from reviewing import ROWS, Clock, make_workspace, reviews_at
 
-from influence.dataset import text_sha256
+from influence.data.dataset import text_sha256
 from influence.errors import QueryError, SettingsError
 from influence.events import Action, Decision, Evidence, Note, Reviewer
 from influence.review import Reviews

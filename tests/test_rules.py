@@ -10,9 +10,9 @@ from hypothesis import given
 from reviewing import ROWS, make_workspace, reviews_at
 
 from influence.corpus import TrainExample
+from influence.data.masking import find, mask
 from influence.errors import QueryError, SettingsError
 from influence.events import Reviewer
-from influence.masking import find, mask
 from influence.review import Reviews
 from influence.rule_store import RuleStore
 from influence.rules import Preview, Rule, applied_rules, apply_rule, preview, rule_of

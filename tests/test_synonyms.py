@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from oracles import kept_positions, position_gradients, relative_error, rows_of
 from tiny import BAD, GOOD, Bench, bench, labelled
 

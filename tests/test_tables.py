@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
+from influence.data.tables import Table, read_table
 from influence.errors import DataError
-from influence.tables import Table, read_table
 
 ROWS = [("plain", 1), ("two\nlines", 2), ('a "quoted" word', 1), ("comma, tab\tand é 漢 🙂", 2), ("  spaces kept  ", 1)]
 TEXTS, LABELS = [text for text, _ in ROWS], [label for _, label in ROWS]

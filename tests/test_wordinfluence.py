@@ -12,7 +12,7 @@ from tiny import write_csv
 from influence import QueryError, Workspace, WorkspaceBusy, explain, open_workspace
 from influence.__main__ import main
 from influence.build import build_workspace
-from influence.dataset import Columns
+from influence.data.dataset import Columns
 from influence.publishing import build_lock
 from influence.request import BuildRequest, training_settings
 from influence.wordinfluence import MistakeFilter, confusions, count_mistakes, read_examples, word_examples, words

@@ -32,7 +32,7 @@ from influence import (
     open_workspace,
 )
 from influence.build import build_workspace
-from influence.dataset import read_dataset
+from influence.data.dataset import read_dataset
 from influence.errors import SettingsError
 from influence.files import write_json
 from influence.request import BuildRequest

@@ -10,7 +10,7 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel, PreTrainedTokenizerFast
 
 from influence.cnn import CnnConfig, CnnForSequenceClassification
-from influence.dataset import Columns
+from influence.data.dataset import Columns
 from influence.encoding import Encoding, common_tokens, encode
 from influence.gradients import GradientSettings, WordGradients
 from influence.indexing import IndexSettings, write_split

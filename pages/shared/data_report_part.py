@@ -5,8 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from influence.columns import GUESS_RULE
-from influence.findings import IMBALANCED
+from influence.data import GUESS_RULE, IMBALANCED
 from pages.shared import render
 from pages.shared.data_place import DataPlace
 from pages.shared.places import go, latest

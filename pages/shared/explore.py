@@ -3,8 +3,7 @@
 import streamlit as st
 
 import influence
-from pages.shared import address as addresses
-from pages.shared import listing, own_text, places, reading, render
+from pages.shared import address as addresses, listing, own_text, places, reading, render
 from pages.shared.address import Address
 from pages.shared.places import go
 

@@ -8,8 +8,7 @@ import streamlit as st
 import influence
 from influence import DEFAULT_METHOD, METHODS, Explanation, Influence
 from influence.proposals import DEFAULT_STRONGEST
-from pages.shared import answers, asking, charts, numbers, render, shell, versus
-from pages.shared import board as boards
+from pages.shared import answers, asking, board as boards, charts, numbers, render, shell, versus
 from pages.shared.address import FIRST, MOST, STEP, TOKENS, Address
 from pages.shared.places import go
 from pages.shared.render import md

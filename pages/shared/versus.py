@@ -6,8 +6,7 @@ import streamlit as st
 
 import influence
 from influence import METHODS, Explanation, Influence
-from pages.shared import asking, numbers, render, rows
-from pages.shared import board as boards
+from pages.shared import asking, board as boards, numbers, render, rows
 from pages.shared.address import Address
 from pages.shared.render import md
 

@@ -8,7 +8,7 @@ from conftest import IMAGE, SCRIPT, components, joined, parameters_of, shown
 from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 
 import influence
-from influence.masking import find_to_mask
+from influence.data.masking import find_to_mask
 from influence.mislabels import SuspectFilter, suspects
 from influence.queues import Queues
 from influence.wordinfluence import MistakeFilter, confusions, count_mistakes, word_examples, words

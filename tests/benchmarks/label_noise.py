@@ -11,7 +11,7 @@ from cleanlab.rank import get_label_quality_scores
 from sklearn.metrics import average_precision_score
 
 from influence.build import build_workspace
-from influence.dataset import Columns
+from influence.data.dataset import Columns
 from influence.files import load_array
 from influence.heldout import HeldOutSettings, held_out_models
 from influence.mislabels import suspects

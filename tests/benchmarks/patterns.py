@@ -11,7 +11,7 @@ import pandas as pd
 from influence.build import build_workspace
 from influence.clustering import write_clusters
 from influence.clusters import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
-from influence.dataset import Columns
+from influence.data.dataset import Columns
 from influence.errors import WorkspaceMissing
 from influence.heldout import HeldOutSettings
 from influence.progress import ProgressLine, duration

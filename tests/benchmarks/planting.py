@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
 
-from influence.dataset import Columns, read_dataset
+from influence.data.dataset import Columns, read_dataset
 
 KINDS = ("symmetric", "asymmetric", "annotator")
 HASTE, TAUGHT = 25, 600  # the annotator reads this many words of a text and has seen this many examples

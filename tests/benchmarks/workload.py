@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel, PreTrainedTokenizerFast
 
-from influence.dataset import Columns, read_dataset
+from influence.data.dataset import Columns, read_dataset
 from influence.encoding import Encoding, encode
 from influence.model import CNN, new_classifier, train_word_pieces
 from influence.training import default_settings, make_optimizer, train_epoch

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from influence.datareport import DataReport, Rows
+from influence.data.report import DataReport, Rows
 
 Level = Literal["stop", "mend", "look", "fine"]
 IMBALANCED = 10.0  # most frequent label over rarest, from which it is worth saying

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from influence.dataset import Columns, as_text
-from influence.duplicates import NEAR, SIDES, NearPairs, near_pairs
+from influence.data.dataset import Columns, as_text
+from influence.data.duplicates import NEAR, SIDES, NearPairs, near_pairs
+from influence.data.tables import Table
 from influence.errors import DataError
-from influence.tables import Table
 
 SHOWN = 5  # rows or examples given of each kind
 SHOWN_TEXT = 300  # characters

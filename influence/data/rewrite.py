@@ -13,8 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from influence.data.tables import DELIMITERS, Table
 from influence.errors import SettingsError
-from influence.tables import DELIMITERS, Table
 
 Changes = Mapping[int, Mapping[str, Any] | None]  # by row: new values by column, or None for a row to leave out
 BOM = "\ufeff"

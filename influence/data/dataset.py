@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from influence.data.tables import Table, read_table
 from influence.errors import DataError
-from influence.tables import Table, read_table
 
 SHOWN = 5  # rows or names given as examples in a message
 

@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from influence.datareport import label_key, loose
-from influence.dataset import Columns, as_text
+from influence.data.dataset import Columns, as_text
+from influence.data.report import label_key, loose
+from influence.data.tables import DELIMITERS, Table, read_table
 from influence.errors import DataError, SettingsError, WorkspaceError
 from influence.files import is_disk_full, write_json, write_whole
-from influence.tables import DELIMITERS, Table, read_table
 
 DATA, RECORD = "data", "prepared.json"
 DEFAULT_SHARE, MOST_TEST = 0.2, 5_000  # more test rows make a build slower and its figures hardly surer

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from influence.dataset import Columns, as_text
+from influence.data.dataset import Columns, as_text
+from influence.data.tables import Table
 from influence.errors import DataError
-from influence.tables import Table
 
 GUESS_RULE = (
     "A column is taken by its name where the name is a usual one. Otherwise the label is the column with the fewest values "

@@ -1,0 +1,30 @@
+from .columns import (
+    GUESS_RULE as GUESS_RULE,
+    GUESSED_FROM as GUESSED_FROM,
+    Guess as Guess,
+    guess_columns as guess_columns,
+    head as head,
+)
+from .dataset import (
+    Columns as Columns,
+    Dataset as Dataset,
+    check_labels as check_labels,
+    from_table as from_table,
+    label_names as label_names,
+    read_dataset as read_dataset,
+    text_sha256 as text_sha256,
+)
+from .findings import IMBALANCED as IMBALANCED, findings as findings
+from .masking import find as find, find_to_mask as find_to_mask, mask as mask
+from .preparing import (
+    DEFAULT_SHARE as DEFAULT_SHARE,
+    MOST_TEST as MOST_TEST,
+    Preparation as Preparation,
+    is_needed as is_needed,
+    prepare as prepare,
+    prepare_files as prepare_files,
+)
+from .report import Spread as Spread, as_json as as_json, data_report as data_report
+from .rewrite import Changes as Changes, rewritten as rewritten, written as written
+from .tables import Table as Table, read_table as read_table
+from .words import SPECIAL_SIDE as SPECIAL_SIDE, Span as Span, whole_words as whole_words
