@@ -11,13 +11,21 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from influence.encoding import Encoding, length_buckets, pad
 from influence.errors import SettingsError
 from influence.files import DONE, write_json
 from influence.heldout import HeldOutSettings, is_trained, left_out, model_folder
-from influence.inputs import BATCH_TOKENS, model_inputs
-from influence.model import load_tokenizer, new_classifier
-from influence.training import TrainingSettings, make_optimizer, train_epoch
+from influence.models import (
+    BATCH_TOKENS,
+    Encoding,
+    TrainingSettings,
+    length_buckets,
+    load_tokenizer,
+    make_optimizer,
+    model_inputs,
+    new_classifier,
+    pad,
+    train_epoch,
+)
 from influence.types import FloatArray, IntArray, Progress
 
 

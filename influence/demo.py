@@ -10,7 +10,7 @@ import numpy as np
 
 from influence.build import build_workspace
 from influence.data import Columns
-from influence.packaged import DEMO_MODEL, package_folder
+from influence.models import DEMO_MODEL, package_folder
 from influence.publishing import WorkspaceInfo
 from influence.request import BuildRequest, training_settings
 from influence.types import Progress, silent

@@ -17,12 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from influence.checkpoints import OPTIMIZER
 from influence.data import Dataset, Spread, check_labels, label_names
-from influence.encoding import Encoding
 from influence.errors import SettingsError
 from influence.files import file_sizes
-from influence.model import resolve_device
+from influence.models import OPTIMIZER, Encoding, resolve_device
 from influence.request import BuildRequest
 from influence.stages import BuildStages
 from influence.types import Progress, silent

@@ -15,9 +15,8 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel
 
-from influence.encoding import Batch, Encoding, length_buckets, pad
 from influence.errors import ModelError, SettingsError
-from influence.inputs import BATCH_TOKENS, check_tokens, last_linear, model_inputs
+from influence.models import BATCH_TOKENS, Batch, Encoding, check_tokens, last_linear, length_buckets, model_inputs, pad
 from influence.types import FloatArray, IntArray
 
 

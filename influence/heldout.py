@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.encoding import Encoding
 from influence.errors import SettingsError
 from influence.files import DONE, load_array
+from influence.models import Encoding
 from influence.types import BoolArray, FloatArray, IntArray
 
 DEFAULT_MODELS, DEFAULT_FOLDS = 5, 5

@@ -12,10 +12,10 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from influence.encoding import Encoding
 from influence.files import DONE, load_array, open_rows, write_json
 from influence.formulas import top_k_positions
 from influence.gradients import BatchGradients, WordGradients
+from influence.models import Encoding
 from influence.postings import REST, TOP
 from influence.types import BoolArray, FloatArray, IntArray, Progress, silent
 

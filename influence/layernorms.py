@@ -15,8 +15,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from influence.encoding import Encoding
 from influence.layers import Layer, Trace, TracedModel, bias_gradients, bias_of, weight_gradients, weight_of
+from influence.models import Encoding
 from influence.types import FloatArray, IntArray, Progress, silent
 
 CHUNK_BYTES = 64 << 20  # gradients made at a time

@@ -30,10 +30,9 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from influence.encoding import Batch, Encoding, length_buckets, pad
 from influence.errors import ModelError, QueryError
 from influence.gradients import GradientSettings
-from influence.inputs import BATCH_TOKENS, check_tokens, last_linear, model_inputs
+from influence.models import BATCH_TOKENS, Batch, Encoding, check_tokens, last_linear, length_buckets, model_inputs, pad
 from influence.types import IntArray
 
 WEIGHTED = (nn.Linear, nn.Conv1d, Conv1D)

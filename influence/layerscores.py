@@ -15,9 +15,9 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from influence.encoding import Batch, Encoding
 from influence.gradients import GradientSettings
 from influence.layers import Trace, TracedModel, bias_gradients, bias_of, chosen_layers, weight_gradients
+from influence.models import Batch, Encoding
 from influence.question import Method, Query
 from influence.types import FloatArray, IntArray, Progress, silent
 

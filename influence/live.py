@@ -8,10 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from transformers import PreTrainedModel
 
-from influence.encoding import Encoding, encode, pad
 from influence.formulas import top_k_positions
 from influence.gradients import GradientSettings, WordGradients
-from influence.model import load_classifier, load_tokenizer, resolve_device
+from influence.models import Encoding, encode, load_classifier, load_tokenizer, pad, resolve_device
 from influence.question import Query, QueryCheckpoint
 from influence.types import FloatArray
 

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from influence.encoding import Encoding
 from influence.errors import QueryError, WorkspaceError
 from influence.files import load_array
+from influence.models import Encoding
 from influence.question import Query, TokenKind, WordSelection
 from influence.types import BoolArray, FloatArray, IntArray
 

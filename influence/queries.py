@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from influence.encoding import Encoding
 from influence.files import load_array
+from influence.models import Encoding
 from influence.postings import TOP, Postings, WordIndex
 from influence.question import Query, QueryCheckpoint
 from influence.types import FloatArray, IntArray

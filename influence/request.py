@@ -8,8 +8,7 @@ from typing import Any
 
 from influence.data import Columns, Dataset
 from influence.errors import SettingsError
-from influence.model import CNN
-from influence.training import TrainingSettings, default_settings, with_overrides
+from influence.models import CNN, TrainingSettings, default_settings, with_overrides
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from influence.data import SPECIAL_SIDE, Dataset
-from influence.encoding import Encoding
 from influence.files import load_array, write_json
 from influence.formulas import extremes
 from influence.methods import DEFAULT_METHOD, METHODS
+from influence.models import Encoding
 from influence.postings import WordIndex
 from influence.publishing import CheckpointInfo
 from influence.question import Query
@@ -22,7 +22,7 @@ from influence.workspace import id_ranks, open_index, open_queries
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from influence.checkpoints import Checkpoint
+    from influence.models import Checkpoint
 
 STORED_TOP = 100  # proponents and opponents kept for each test example
 SCORES_BYTES = 128 << 20  # of the block of scores held at once

@@ -115,7 +115,7 @@ def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: dict[Run, list[in
 
 def _trained(job: _Job, runs: list[Run], tests: list[int]) -> Iterator[tuple[Run, FloatArray, float]]:
     """The runs as they finish: batched on a GPU; on a CPU one by one, in several processes where that is sooner."""
-    from influence.model import resolve_device
+    from influence.models import resolve_device
     from influence.retraining_plan import cores, groups_of
     from influence.retraining_processes import in_processes, worth_processes
 

@@ -15,14 +15,20 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from influence.encoding import Encoding, length_buckets
 from influence.files import load_array
-from influence.inputs import BATCH_TOKENS, check_tokens
-from influence.model import CNN, load_tokenizer, new_classifier
+from influence.models import (
+    BATCH_TOKENS,
+    CNN,
+    Encoding,
+    TrainingSettings,
+    check_tokens,
+    length_buckets,
+    load_tokenizer,
+    new_classifier,
+)
 from influence.retraining_bert import read_first_token_only, says_the_same
 from influence.retraining_changes import Change
 from influence.retraining_texts import TokenRows, masked_rows
-from influence.training import TrainingSettings
 from influence.types import BoolArray, FloatArray, IntArray
 from influence.workspace import Workspace
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from influence.training import TrainingSettings
+from influence.models import TrainingSettings
 from influence.types import FloatArray, IntArray
 
 

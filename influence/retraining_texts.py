@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from influence.data import find_to_mask, mask
-from influence.encoding import encode
 from influence.errors import DataError
-from influence.model import load_tokenizer
+from influence.models import encode, load_tokenizer
 from influence.types import BoolArray, IntArray
 from influence.workspace import Workspace
 

@@ -17,13 +17,12 @@ import torch.nn.functional as F
 from torch.func import functional_call, grad_and_value, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from influence.cnn import CnnForSequenceClassification
 from influence.errors import ModelError
+from influence.models import CnnForSequenceClassification, epoch_seed, shuffled_batches
 from influence.retraining_changes import Change
 from influence.retraining_cnn import cnn_logits
 from influence.retraining_recipe import Inputs, Recipe, Tokens, buckets, named_inputs
 from influence.retraining_rows import LazyRows, RowLookup
-from influence.training import epoch_seed, shuffled_batches
 from influence.types import FloatArray
 
 Weights = dict[str, torch.Tensor]

@@ -15,18 +15,23 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from influence.checkpoints import CheckpointTrainer, checkpoint_folder, import_checkpoints, read_checkpoints
 from influence.data import Dataset
-from influence.encoding import Encoding, common_tokens, encode
 from influence.errors import ModelError, WorkspaceError
 from influence.files import DONE, write_json
 from influence.gradients import GradientSettings, WordGradients
 from influence.indexing import IndexSettings, estimated_bytes, write_split
-from influence.model import (
+from influence.models import (
     CNN,
+    CheckpointTrainer,
+    Encoding,
+    checkpoint_folder,
+    common_tokens,
+    encode,
+    import_checkpoints,
     load_classifier,
     load_tokenizer,
     longest_input,
+    read_checkpoints,
     read_trainer_folder,
     supports_pairs,
     train_word_pieces,

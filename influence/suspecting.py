@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from influence.database import published, publishing
-from influence.encoding import Encoding
 from influence.errors import SettingsError
 from influence.files import load_array
 from influence.heldout import DEFAULT_MODELS, HeldOutSettings, held_out_models, is_trained
+from influence.models import Encoding
 from influence.publishing import build_lock, disk_full_told
 from influence.signals import (
     Neighbours,
@@ -95,8 +95,7 @@ def _train(workspace: Workspace, settings: HeldOutSettings, device: str, progres
             "were trained from is not known; use --models 0"
         )
     from influence.crossvalidation import HeldOutTrainer
-    from influence.model import resolve_device
-    from influence.training import TrainingSettings
+    from influence.models import TrainingSettings, resolve_device
 
     HeldOutTrainer(
         build=workspace.build,

@@ -25,9 +25,9 @@ import numpy as np
 import pandas as pd
 
 from influence.database import open_published, published, publishing
-from influence.encoding import is_common
 from influence.errors import QueryError, WorkspaceError
 from influence.explanation import Sentence, sentences
+from influence.models import is_common
 from influence.publishing import build_lock
 from influence.results import STORED_TOP
 from influence.wordinfluence_store import WordStore, contributions, mistakes, train_examples

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from influence.encoding import Encoding
 from influence.files import load_array
+from influence.models import Encoding
 from influence.postings import WordIndex
 from influence.publishing import WorkspaceInfo, published_build
 from influence.queries import StoredQueries, TrainQueries

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel
 
-from influence.encoding import Encoding
+from influence.models.encoding import Encoding
 
 
 class Row(NamedTuple):

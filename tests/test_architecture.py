@@ -34,7 +34,6 @@ FLOORS = [
 FLOOR_OF = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
 # Modules that still stand outside the package they belong to.
 UNMOVED = {
-    **dict.fromkeys(["checkpoints", "cnn", "encoding", "inputs", "model", "packaged", "training"], "models"),
     **dict.fromkeys(
         [
             "formulas",

@@ -18,7 +18,7 @@ from influence.__main__ import main
 from influence.build import build_workspace
 from influence.cancellation import cancellation_by_checkpoint, cancellation_table, write_cancellation
 from influence.errors import QueryError
-from influence.model import load_classifier
+from influence.models.model import load_classifier
 
 ROLES = {"first": "embedding.", "second": "convolutions.0.", "third": "convolutions.1.", "last": "classifier.", "all": ""}
 

@@ -474,7 +474,7 @@ def test_a_message_never_spans_lines(run: Run, workspace: Path) -> None:
 
 
 def test_the_demo_says_which_package_it_lacks(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("influence.packaged.find_spec", lambda name: None)
+    monkeypatch.setattr("influence.models.packaged.find_spec", lambda name: None)
     assert run("demo", "--workspace", tmp_path / "w") == Ran(
         2,
         "",

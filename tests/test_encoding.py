@@ -11,9 +11,9 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import PreTrainedTokenizerFast
 
 from influence.data.words import SPECIAL_SIDE, whole_words
-from influence.encoding import Encoding, common_tokens, encode, pad
 from influence.errors import DataError
-from influence.model import supports_pairs, train_word_pieces
+from influence.models.encoding import Encoding, common_tokens, encode, pad
+from influence.models.model import supports_pairs, train_word_pieces
 
 CORPUS = [
     "the café is naïve and unbelievable",
@@ -187,7 +187,7 @@ def test_a_text_that_leaves_nothing_is_refused() -> None:
 def test_batches_of_any_size_encode_alike(tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["the café", "hello", "🙂 text", "don't", "12.5%"]
     whole = encode(tokenizer, texts, None, max_length=64)
-    monkeypatch.setattr("influence.encoding.TOKENIZE_BATCH", 2)
+    monkeypatch.setattr("influence.models.encoding.TOKENIZE_BATCH", 2)
     seen: list[tuple[str, int, int]] = []
     parts = encode(tokenizer, texts, None, max_length=64, progress=lambda *step: seen.append(step))
     assert seen == [("tokenize", 2, 5), ("tokenize", 4, 5), ("tokenize", 5, 5)]

@@ -11,7 +11,7 @@ from oracles import by_token, kept_positions, position_gradients, relative_error
 
 from influence import METHODS, Explanation, TestFilter, Workspace, all_scores, explain, open_workspace
 from influence.errors import QueryError
-from influence.model import load_classifier
+from influence.models.model import load_classifier
 from influence.question import SpecialTokens
 
 WORD_METHODS = [id for id, method in METHODS.items() if method.words]

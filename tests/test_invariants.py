@@ -14,8 +14,6 @@ from oracles import relative_error
 from tiny import Bench, bench, cnn, labelled, word_pieces
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from influence.cnn import CnnForSequenceClassification
-from influence.encoding import Batch, Encoding, encode, length_buckets, pad
 from influence.formulas import (
     extremes,
     last_layer_scores,
@@ -27,6 +25,8 @@ from influence.formulas import (
 from influence.gradients import BatchGradients, GradientSettings, WordGradients
 from influence.indexing import IndexSettings, self_influence, write_split
 from influence.methods import METHODS
+from influence.models.cnn import CnnForSequenceClassification
+from influence.models.encoding import Batch, Encoding, encode, length_buckets, pad
 from influence.postings import WordIndex
 from influence.question import Query, QueryCheckpoint, WordSelection
 

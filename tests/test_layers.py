@@ -15,10 +15,10 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from influence import layerscores
-from influence.encoding import encode, pad
 from influence.errors import ModelError, QueryError
 from influence.layers import chosen_layers, layers_of
 from influence.methods import METHODS
+from influence.models.encoding import encode, pad
 from influence.question import Method, MethodSettings
 
 TOLERANCE = 1e-5  # of the largest score

@@ -21,13 +21,14 @@ from influence.build import build_workspace
 from influence.crossvalidation import predict
 from influence.data.dataset import Columns
 from influence.database import published
-from influence.encoding import Encoding, encode
 from influence.errors import QueryError, SettingsError, WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.explain import all_scores
 from influence.heldout import HeldOutSettings, left_out, model_folder
 from influence.methods import METHODS
 from influence.mislabels import SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
-from influence.model import new_classifier, train_word_pieces
+from influence.models.encoding import Encoding, encode
+from influence.models.model import new_classifier, train_word_pieces
+from influence.models.training import TrainingSettings, make_optimizer, train_epoch
 from influence.publishing import build_lock
 from influence.reasons import Facts, reason
 from influence.request import BuildRequest, training_settings
@@ -50,7 +51,6 @@ from influence.signals import (
 from influence.suspect_store import SIGNALS
 from influence.suspecting import write_suspects
 from influence.suspicion import judge, ranks
-from influence.training import TrainingSettings, make_optimizer, train_epoch
 from influence.workspace import Workspace, open_workspace
 
 N, FLIPS = 240, 24

@@ -10,11 +10,11 @@ import transformers
 from oracles import last_weight_gradient, relative_error, rows_of, tracin
 from tiny import Bench, labelled, word_pieces
 
-from influence.encoding import encode
 from influence.errors import ModelError
 from influence.gradients import GradientSettings, WordGradients
-from influence.inputs import last_linear
-from influence.model import longest_input
+from influence.models.encoding import encode
+from influence.models.inputs import last_linear
+from influence.models.model import longest_input
 
 SMALL: dict[str, Any] = {
     "hidden_size": 16,

@@ -27,8 +27,8 @@ from tiny import Bench, bench, labelled
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from influence.encoding import pad
 from influence.methods import METHODS
+from influence.models.encoding import pad
 
 TOLERANCE = 1e-5  # of the largest score
 KINDS = ("cnn", "bert", "bert-pairs")

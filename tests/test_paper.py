@@ -29,14 +29,14 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from influence.cnn import CnnConfig, CnnForSequenceClassification
 from influence.dendrogram import influence_distances
-from influence.encoding import encode
 from influence.formulas import extremes, top_k_positions, word_contributions
 from influence.layernorms import Group, mean_cosines, squared_norms
 from influence.layers import TracedModel, layers_of
 from influence.methods import METHODS, get_method
-from influence.model import train_word_pieces
+from influence.models.cnn import CnnConfig, CnnForSequenceClassification
+from influence.models.encoding import encode
+from influence.models.model import train_word_pieces
 from influence.question import MethodSettings, WordSelection
 from influence.sources import TrainingSources
 

@@ -17,12 +17,19 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments
 
 from influence.build import build_workspace
-from influence.checkpoints import Checkpoint, CheckpointTrainer, read_checkpoints
-from influence.encoding import Encoding, encode
 from influence.errors import ModelError, SettingsError
 from influence.explain import all_scores
-from influence.model import load_classifier, read_trainer_folder
-from influence.training import TrainingSettings, default_settings, make_optimizer, shuffled_batches, train_epoch, with_overrides
+from influence.models.checkpoints import Checkpoint, CheckpointTrainer, read_checkpoints
+from influence.models.encoding import Encoding, encode
+from influence.models.model import load_classifier, read_trainer_folder
+from influence.models.training import (
+    TrainingSettings,
+    default_settings,
+    make_optimizer,
+    shuffled_batches,
+    train_epoch,
+    with_overrides,
+)
 from influence.workspace import open_workspace
 
 LABELS = ["neg", "pos"]

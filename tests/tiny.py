@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel, PreTrainedTokenizerFast
 
-from influence.cnn import CnnConfig, CnnForSequenceClassification
 from influence.data.dataset import Columns
-from influence.encoding import Encoding, common_tokens, encode
 from influence.gradients import GradientSettings, WordGradients
 from influence.indexing import IndexSettings, write_split
 from influence.methods import METHODS
-from influence.model import train_word_pieces
+from influence.models.cnn import CnnConfig, CnnForSequenceClassification
+from influence.models.encoding import Encoding, common_tokens, encode
+from influence.models.model import train_word_pieces
 from influence.postings import WordIndex
 from influence.queries import StoredQueries
 from influence.question import Method, Query

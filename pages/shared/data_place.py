@@ -9,7 +9,7 @@ from typing import Any
 
 import influence
 from influence.errors import SettingsError
-from influence.packaged import demo_model
+from influence.models import demo_model
 from pages.shared import data_files
 from pages.shared.places import Place
 

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 import influence
-from influence.packaged import demo_model
+from influence.models import demo_model
 from pages.shared import builds, data_files, data_place, data_report_part, desk, numbers, render, workspaces
 from pages.shared.data_place import LENGTHS, MODELS, DataPlace
 from pages.shared.places import go, latest

@@ -13,11 +13,11 @@ from captum.influence import TracInCP, TracInCPFast
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel
 
-from influence.encoding import length_buckets, pad
 from influence.files import sync
 from influence.gradients import GradientSettings, WordGradients
 from influence.indexing import IndexSettings, write_split
-from influence.inputs import BATCH_TOKENS, model_inputs
+from influence.models.encoding import length_buckets, pad
+from influence.models.inputs import BATCH_TOKENS, model_inputs
 from tests.benchmarks.peers import Captum
 from tests.benchmarks.timing import interleaved
 from tests.benchmarks.workload import Split, Workload, first

@@ -15,8 +15,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from transformers import PreTrainedModel
 
-from influence.encoding import pad
-from influence.inputs import last_linear
+from influence.models.encoding import pad
+from influence.models.inputs import last_linear
 from influence.types import FloatArray
 from tests.benchmarks.workload import Split
 

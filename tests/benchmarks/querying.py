@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from influence.encoding import common_tokens
 from influence.formulas import extremes
 from influence.gradients import GradientSettings, WordGradients
 from influence.methods import METHODS
+from influence.models.encoding import common_tokens
 from influence.postings import REST, TOP, Postings, WordIndex
 from influence.question import Method, Query
 from influence.results import queries_at_once

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from influence.model import resolve_device
+from influence.models.model import resolve_device
+from influence.models.training import make_optimizer, shuffled_batches
 from influence.retraining_changes import Change
 from influence.retraining_recipe import Recipe, named_inputs
 from influence.retraining_training import Trainees
-from influence.training import make_optimizer, shuffled_batches
 from influence.types import IntArray
 from influence.workspace import open_workspace
 
@@ -42,7 +42,7 @@ class Bench:
         return islice((batch for epoch in epochs for batch in epoch), self.steps)
 
     def plain(self) -> None:
-        """The whole model and PyTorch's optimizer: what `influence.training` does."""
+        """The whole model and PyTorch's optimizer: what `influence.models.training` does."""
         recipe = self.recipe
         model = recipe._new_model(SEED).to(recipe.device).train()
         optimizer = make_optimizer(model, recipe.settings(SEED))

@@ -8,9 +8,9 @@ import torch
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel, PreTrainedTokenizerFast
 
 from influence.data.dataset import Columns, read_dataset
-from influence.encoding import Encoding, encode
-from influence.model import CNN, new_classifier, train_word_pieces
-from influence.training import default_settings, make_optimizer, train_epoch
+from influence.models.encoding import Encoding, encode
+from influence.models.model import CNN, new_classifier, train_word_pieces
+from influence.models.training import default_settings, make_optimizer, train_epoch
 from influence.types import IntArray
 
 MAX_LENGTH = 128  # the paper's

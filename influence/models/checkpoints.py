@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from influence.encoding import Encoding
 from influence.errors import ModelError
 from influence.files import DONE, write_json
-from influence.model import load_classifier, new_classifier, read_trainer_folder
-from influence.training import TrainingSettings, make_optimizer, train_epoch
+from influence.models.encoding import Encoding
+from influence.models.model import load_classifier, new_classifier, read_trainer_folder
+from influence.models.training import TrainingSettings, make_optimizer, train_epoch
 from influence.types import IntArray, Progress
 
 OPTIMIZER = "optimizer.pt"

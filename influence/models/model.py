@@ -26,8 +26,8 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from influence.cnn import CnnConfig, CnnForSequenceClassification
 from influence.errors import ModelError, SettingsError
+from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 
 CNN = "cnn"
 CNN_VOCABULARY = 25_000

@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from transformers import PreTrainedModel
 
-from influence.encoding import Encoding, pad
 from influence.errors import ModelError, SettingsError
-from influence.inputs import check_tokens, model_inputs
-from influence.model import CNN
+from influence.models.encoding import Encoding, pad
+from influence.models.inputs import check_tokens, model_inputs
+from influence.models.model import CNN
 from influence.types import IntArray, Progress, silent
 
 Optimizer = Literal["sgd", "adamw"]

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from influence.encoding import Batch
 from influence.errors import ModelError
+from influence.models.encoding import Batch
 from influence.types import IntArray
 
 BATCH_TOKENS = {"cpu": 2_048, "cuda": 32_768}

@@ -1,0 +1,5 @@
+"""Classifiers: made, loaded and trained; their checkpoints; tokenized data sets."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,45 @@
+from .checkpoints import (
+    OPTIMIZER as OPTIMIZER,
+    Checkpoint as Checkpoint,
+    CheckpointTrainer as CheckpointTrainer,
+    checkpoint_folder as checkpoint_folder,
+    import_checkpoints as import_checkpoints,
+    read_checkpoints as read_checkpoints,
+)
+from .cnn import CnnForSequenceClassification as CnnForSequenceClassification
+from .encoding import (
+    Batch as Batch,
+    Encoding as Encoding,
+    common_tokens as common_tokens,
+    encode as encode,
+    is_common as is_common,
+    length_buckets as length_buckets,
+    pad as pad,
+)
+from .inputs import (
+    BATCH_TOKENS as BATCH_TOKENS,
+    check_tokens as check_tokens,
+    last_linear as last_linear,
+    model_inputs as model_inputs,
+)
+from .model import (
+    CNN as CNN,
+    load_classifier as load_classifier,
+    load_tokenizer as load_tokenizer,
+    longest_input as longest_input,
+    new_classifier as new_classifier,
+    read_trainer_folder as read_trainer_folder,
+    resolve_device as resolve_device,
+    supports_pairs as supports_pairs,
+    train_word_pieces as train_word_pieces,
+)
+from .packaged import DEMO_MODEL as DEMO_MODEL, demo_model as demo_model, package_folder as package_folder
+from .training import (
+    TrainingSettings as TrainingSettings,
+    default_settings as default_settings,
+    epoch_seed as epoch_seed,
+    make_optimizer as make_optimizer,
+    shuffled_batches as shuffled_batches,
+    train_epoch as train_epoch,
+    with_overrides as with_overrides,
+)
