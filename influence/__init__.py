@@ -7,6 +7,7 @@
 A score above 0 is a proponent: training on that example lowered the loss on the explained label.
 """
 
+from influence.attribution import DEFAULT_METHOD, METHODS, Method
 from influence.errors import (
     DataError,
     ModelError,
@@ -21,9 +22,7 @@ from influence.errors import (
 from influence.explain import all_scores, explain
 from influence.explanation import Explanation, Influence, Match, Sentence, Word
 from influence.frames import Workspace, open_workspace
-from influence.methods import DEFAULT_METHOD, METHODS
 from influence.publishing import CheckpointInfo, WorkspaceInfo, list_workspaces
-from influence.question import Method
 from influence.workspace import TestFilter
 
 __version__ = "0.1.0"

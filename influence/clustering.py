@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from influence.attribution import DEFAULT_METHOD, METHODS
 from influence.cluster_store import ClusterStore
 from influence.clusterwords import cluster_words
 from influence.data import SPECIAL_SIDE
 from influence.database import published, publishing
 from influence.dendrogram import Dendrogram, dendrogram, flat_map, influence_distances
 from influence.errors import SettingsError
-from influence.methods import DEFAULT_METHOD, METHODS
 from influence.mislabels import difficult_examples
 from influence.publishing import build_lock, disk_full_told
 from influence.signals import block_size

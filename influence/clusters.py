@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from influence.attribution import DEFAULT_METHOD, METHODS
 from influence.cluster_store import ClusterStore
 from influence.database import open_published, published
 from influence.errors import QueryError
 from influence.explanation import Sentence, sentences
-from influence.methods import DEFAULT_METHOD, METHODS
 from influence.types import IntArray
 from influence.workspace import Workspace
 

@@ -10,13 +10,12 @@ from typing import Any, get_args
 
 import pandas as pd
 
+from influence.attribution import DEFAULT_METHOD, METHODS, MethodSettings, SpecialTokens
 from influence.cancellation import cancellation_table, write_cancellation
 from influence.errors import SettingsError
 from influence.explain import all_scores, explain
 from influence.explanation import Explanation, Influence, Sentence
-from influence.methods import DEFAULT_METHOD, METHODS
 from influence.progress import ProgressLine
-from influence.question import MethodSettings, SpecialTokens
 from influence.workspace import open_workspace
 
 SHOWN_WORDS = 5

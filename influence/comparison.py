@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from influence import comparison_store
-from influence.methods import DEFAULT_METHOD
+from influence.attribution import DEFAULT_METHOD
 from influence.mislabels import SuspectFilter, has_suspects, suspects
 from influence.workspace import Workspace
 

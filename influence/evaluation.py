@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from influence.attribution import DEFAULT_METHOD, extremes, get_method
 from influence.deletion import DIRECTIONS, areas, balanced, curves, deletion, least_similar
 from influence.errors import SettingsError
 from influence.files import load_array
-from influence.formulas import extremes
-from influence.methods import DEFAULT_METHOD, get_method
 from influence.retraining import check_change, check_trained_here, retrain, seeds_of
 from influence.retraining_changes import Change, Run
 from influence.retraining_store import open_store

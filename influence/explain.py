@@ -9,15 +9,21 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
+from influence.attribution import (
+    DEFAULT_METHOD,
+    Method,
+    MethodSettings,
+    Query,
+    SpecialTokens,
+    TrainingSources,
+    extremes,
+    get_method,
+)
 from influence.data import SPECIAL_SIDE
 from influence.errors import QueryError
 from influence.explanation import Explanation, Influence, Match, Sentence, as_sentence, sentences
-from influence.formulas import extremes
-from influence.methods import DEFAULT_METHOD, get_method
-from influence.question import Method, MethodSettings, Query, SpecialTokens
 from influence.results import STORED_TOP
 from influence.scoring import sources
-from influence.sources import TrainingSources
 from influence.store import StoredExample
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import Workspace

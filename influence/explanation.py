@@ -6,8 +6,8 @@ Sign: a score above 0 is a proponent (training on it lowered the loss on the exp
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from influence.attribution import DEFAULT_METHOD
 from influence.errors import QueryError
-from influence.methods import DEFAULT_METHOD
 from influence.store import StoredExample
 from influence.workspace import Workspace
 

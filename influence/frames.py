@@ -11,16 +11,15 @@ from typing import Any, Self
 import pandas as pd
 
 from influence import workspace as stored
+from influence.attribution import DEFAULT_METHOD, SpecialTokens
 from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters
 from influence.data import Columns
 from influence.errors import QueryError
 from influence.explain import all_scores, explain
 from influence.explanation import Influence, Sentence
 from influence.fixlist import Fix, fix_list
-from influence.methods import DEFAULT_METHOD
 from influence.mislabels import has_suspects, suspects
 from influence.publishing import published_build
-from influence.question import SpecialTokens
 from influence.review import read_reviews
 from influence.review_log import has_reviews
 from influence.types import Progress, silent

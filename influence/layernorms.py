@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from influence.layers import Layer, Trace, TracedModel, bias_gradients, bias_of, weight_gradients, weight_of
+from influence.attribution import Layer, Trace, TracedModel, bias_gradients, bias_of, weight_gradients, weight_of
 from influence.models import Encoding
 from influence.types import FloatArray, IntArray, Progress, silent
 

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from influence.attribution import DEFAULT_METHOD, METHODS, Query, WordIndex, extremes
 from influence.data import SPECIAL_SIDE, Dataset
 from influence.files import load_array, write_json
-from influence.formulas import extremes
-from influence.methods import DEFAULT_METHOD, METHODS
 from influence.models import Encoding
-from influence.postings import WordIndex
 from influence.publishing import CheckpointInfo
-from influence.question import Query
 from influence.store import ResultStore
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import id_ranks, open_index, open_queries

@@ -10,10 +10,8 @@ from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
 
+from influence.attribution import Method, MethodSettings, Parts, Query, TrainingSources, WordSelection, get_method
 from influence.errors import QueryError
-from influence.methods import get_method
-from influence.question import Method, MethodSettings, Query, WordSelection
-from influence.sources import Parts, TrainingSources
 from influence.types import FloatArray, Progress, silent
 from influence.workspace import Workspace
 

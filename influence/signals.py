@@ -15,10 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from influence.methods import DEFAULT_METHOD, METHODS
-from influence.postings import WordIndex
-from influence.queries import StoredQueries, TrainQueries
-from influence.question import WordSelection
+from influence.attribution import DEFAULT_METHOD, METHODS, StoredQueries, TrainQueries, WordIndex, WordSelection
 from influence.types import BoolArray, FloatArray, IntArray, Progress, silent
 
 BLOCK_BYTES = 128 << 20  # of the block of scores held at once

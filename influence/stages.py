@@ -15,11 +15,10 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from influence.attribution import GradientSettings, IndexSettings, WordGradients, estimated_bytes, write_split
 from influence.data import Dataset
 from influence.errors import ModelError, WorkspaceError
 from influence.files import DONE, write_json
-from influence.gradients import GradientSettings, WordGradients
-from influence.indexing import IndexSettings, estimated_bytes, write_split
 from influence.models import (
     CNN,
     CheckpointTrainer,

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import duckdb
 import pandas as pd
 
+from influence.attribution import DEFAULT_METHOD
 from influence.database import DerivedStore, Migration
 from influence.errors import QueryError
-from influence.methods import DEFAULT_METHOD
 from influence.reasons import with_reasons
 from influence.store import ResultStore
 from influence.types import FloatArray

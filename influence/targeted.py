@@ -18,14 +18,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from influence.attribution import DEFAULT_METHOD, METHODS, extremes, get_method
 from influence.corpus import Corpus
 from influence.deletion import bootstrap_weights, interval
 from influence.errors import SettingsError
 from influence.explain import explain
 from influence.explanation import sentences
 from influence.files import load_array
-from influence.formulas import extremes
-from influence.methods import DEFAULT_METHOD, METHODS, get_method
 from influence.proposals import can_mask, masking_step
 from influence.retraining import check_change, check_trained_here, retrain, seeds_of
 from influence.retraining_changes import Change, Run

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from influence.attribution import StoredQueries, TrainQueries, WordIndex
 from influence.files import load_array
 from influence.models import Encoding
-from influence.postings import WordIndex
 from influence.publishing import WorkspaceInfo, published_build
-from influence.queries import StoredQueries, TrainQueries
 from influence.store import ResultStore
 from influence.types import FloatArray, IntArray
 
 if TYPE_CHECKING:  # reading stored results must not wait for PyTorch to be imported
-    from influence.live import LiveModel
+    from influence.attribution import LiveModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +82,7 @@ class Workspace:
     @cached_property
     def live(self) -> "LiveModel":
         """The checkpoints themselves, for texts and labels whose gradients are not stored; loads PyTorch."""
-        from influence.live import LiveModel
+        from influence.attribution import LiveModel
 
         return LiveModel(
             self.build / "checkpoints",

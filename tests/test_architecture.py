@@ -36,24 +36,6 @@ FLOOR_OF = {package: floor for floor, packages in enumerate(FLOORS) for package 
 UNMOVED = {
     **dict.fromkeys(
         [
-            "formulas",
-            "gradients",
-            "indexing",
-            "layers",
-            "layerscores",
-            "live",
-            "methods",
-            "postings",
-            "queries",
-            "question",
-            "sources",
-            "synonyms",
-            "textsimilarity",
-        ],
-        "attribution",
-    ),
-    **dict.fromkeys(
-        [
             "build",
             "database",
             "demo",

@@ -20,6 +20,8 @@ from sklearn.cluster import AgglomerativeClustering
 from tiny import PLAIN, Bench, bench, labelled, rows, write_csv
 
 from influence.__main__ import main
+from influence.attribution.methods import METHODS
+from influence.attribution.stored_queries import TrainQueries
 from influence.build import build_workspace
 from influence.clustering import ClusterSettings, pair_scores, pair_words, write_clusters
 from influence.clusters import (
@@ -36,9 +38,7 @@ from influence.database import published
 from influence.dendrogram import dendrogram, flat_map, influence_distances
 from influence.errors import QueryError, SettingsError, WorkspaceMissing, WorkspaceNewer
 from influence.heldout import HeldOutSettings
-from influence.methods import METHODS
 from influence.mislabels import difficult_examples, suspects
-from influence.queries import TrainQueries
 from influence.request import BuildRequest, training_settings
 from influence.suspecting import write_suspects
 from influence.workspace import Workspace, open_workspace

@@ -10,9 +10,9 @@ import pytest
 from oracles import by_token, kept_positions, position_gradients, relative_error, rows_of, tracin
 
 from influence import METHODS, Explanation, TestFilter, Workspace, all_scores, explain, open_workspace
+from influence.attribution.query import SpecialTokens
 from influence.errors import QueryError
 from influence.models.model import load_classifier
-from influence.question import SpecialTokens
 
 WORD_METHODS = [id for id, method in METHODS.items() if method.words]
 TIGHT = {"rel": 1e-5, "abs": 1e-9}

@@ -14,7 +14,7 @@ from oracles import relative_error
 from tiny import Bench, bench, cnn, labelled, word_pieces
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from influence.formulas import (
+from influence.attribution.formulas import (
     extremes,
     last_layer_scores,
     random_same_label_scores,
@@ -22,13 +22,13 @@ from influence.formulas import (
     top_k_positions,
     word_contributions,
 )
-from influence.gradients import BatchGradients, GradientSettings, WordGradients
-from influence.indexing import IndexSettings, self_influence, write_split
-from influence.methods import METHODS
+from influence.attribution.gradients import BatchGradients, GradientSettings, WordGradients
+from influence.attribution.index import WordIndex
+from influence.attribution.index_writer import IndexSettings, self_influence, write_split
+from influence.attribution.methods import METHODS
+from influence.attribution.query import Query, QueryCheckpoint, WordSelection
 from influence.models.cnn import CnnForSequenceClassification
 from influence.models.encoding import Batch, Encoding, encode, length_buckets, pad
-from influence.postings import WordIndex
-from influence.question import Query, QueryCheckpoint, WordSelection
 
 KINDS = ("cnn", "bert", "bert-pairs")
 WORD_METHODS = [id for id, method in METHODS.items() if method.words]

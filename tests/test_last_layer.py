@@ -12,12 +12,18 @@ from oracles import relative_error
 from tiny import Bench, bench, cnn, labelled, word_pieces
 from torch.autograd.functional import hessian, jacobian
 
-from influence import formulas
+from influence.attribution import formulas
+from influence.attribution.formulas import (
+    hessian_solver,
+    influence_scores,
+    last_layer_hessian,
+    representer_scores,
+    with_bias_input,
+)
+from influence.attribution.methods import METHODS
+from influence.attribution.query import Method, MethodSettings
 from influence.errors import QueryError, SettingsError
-from influence.formulas import hessian_solver, influence_scores, last_layer_hessian, representer_scores, with_bias_input
-from influence.methods import METHODS
 from influence.models.encoding import encode
-from influence.question import Method, MethodSettings
 
 DAMPING, LABELS = 0.05, 3
 

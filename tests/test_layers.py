@@ -14,12 +14,12 @@ from tiny import Bench, bench, labelled, word_pieces
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from influence import layerscores
+from influence.attribution import layer_scores as layerscores
+from influence.attribution.layers import chosen_layers, layers_of
+from influence.attribution.methods import METHODS
+from influence.attribution.query import Method, MethodSettings
 from influence.errors import ModelError, QueryError
-from influence.layers import chosen_layers, layers_of
-from influence.methods import METHODS
 from influence.models.encoding import encode, pad
-from influence.question import Method, MethodSettings
 
 TOLERANCE = 1e-5  # of the largest score
 LAYERED = ("tracin-second", "tracin-third", "tracin-all")

@@ -17,6 +17,7 @@ from sklearn.metrics import average_precision_score
 from tiny import bench, labelled, rows, write_csv
 
 from influence.__main__ import main
+from influence.attribution.methods import METHODS
 from influence.build import build_workspace
 from influence.crossvalidation import predict
 from influence.data.dataset import Columns
@@ -24,7 +25,6 @@ from influence.database import published
 from influence.errors import QueryError, SettingsError, WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.explain import all_scores
 from influence.heldout import HeldOutSettings, left_out, model_folder
-from influence.methods import METHODS
 from influence.mislabels import SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
 from influence.models.encoding import Encoding, encode
 from influence.models.model import new_classifier, train_word_pieces
@@ -424,7 +424,7 @@ def test_neighbours_are_the_strongest_for_their_own_size(tmp_path: Path) -> None
 
 
 def train_queries(made: object) -> list[object]:
-    from influence.queries import TrainQueries
+    from influence.attribution.stored_queries import TrainQueries
 
     queries = TrainQueries(made.index)  # type: ignore[attr-defined]
     return [queries[position] for position in range(len(queries))]

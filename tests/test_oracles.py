@@ -27,7 +27,7 @@ from tiny import Bench, bench, labelled
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from influence.methods import METHODS
+from influence.attribution.methods import METHODS
 from influence.models.encoding import pad
 
 TOLERANCE = 1e-5  # of the largest score

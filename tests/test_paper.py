@@ -29,16 +29,16 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
+from influence.attribution.formulas import extremes, top_k_positions, word_contributions
+from influence.attribution.layers import TracedModel, layers_of
+from influence.attribution.methods import METHODS, get_method
+from influence.attribution.query import MethodSettings, WordSelection
+from influence.attribution.training_set import TrainingSources
 from influence.dendrogram import influence_distances
-from influence.formulas import extremes, top_k_positions, word_contributions
 from influence.layernorms import Group, mean_cosines, squared_norms
-from influence.layers import TracedModel, layers_of
-from influence.methods import METHODS, get_method
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.encoding import encode
 from influence.models.model import train_word_pieces
-from influence.question import MethodSettings, WordSelection
-from influence.sources import TrainingSources
 
 LN3 = math.log(3)
 VOCABULARY = {

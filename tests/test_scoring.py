@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from influence import METHODS, Workspace, all_scores, open_workspace
+from influence.attribution.query import MethodSettings
 from influence.errors import QueryError
-from influence.question import MethodSettings
 from influence.scoring import scores_of
 
 ROWS = [5, 0, 11]

@@ -11,8 +11,8 @@ from hypothesis import given, strategies as st
 from oracles import kept_positions, position_gradients, relative_error, rows_of
 from tiny import BAD, GOOD, Bench, bench, labelled
 
-from influence.methods import METHODS
-from influence.synonyms import Pairs, SynonymIndex, one_to_one
+from influence.attribution.methods import METHODS
+from influence.attribution.synonyms import Pairs, SynonymIndex, one_to_one
 
 TOLERANCE = 1e-5  # of the largest score
 METHOD = METHODS["tracin-we-syn"]

@@ -9,8 +9,8 @@ import pytest
 from contents import build_folder
 
 from influence import explain, open_workspace
+from influence.attribution.tfidf import text_similarity
 from influence.scoring import scores_of
-from influence.textsimilarity import text_similarity
 
 TEXTS = ["sun rain", "sun sun fog", "moon"]
 

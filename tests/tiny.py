@@ -9,18 +9,18 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel, PreTrainedTokenizerFast
 
+from influence.attribution.gradients import GradientSettings, WordGradients
+from influence.attribution.index import WordIndex
+from influence.attribution.index_writer import IndexSettings, write_split
+from influence.attribution.methods import METHODS
+from influence.attribution.query import Method, Query
+from influence.attribution.stored_queries import StoredQueries
+from influence.attribution.training_set import Parts, TrainingSources
 from influence.data.dataset import Columns
-from influence.gradients import GradientSettings, WordGradients
-from influence.indexing import IndexSettings, write_split
-from influence.methods import METHODS
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.encoding import Encoding, common_tokens, encode
 from influence.models.model import train_word_pieces
-from influence.postings import WordIndex
-from influence.queries import StoredQueries
-from influence.question import Method, Query
 from influence.request import BuildRequest, training_settings
-from influence.sources import Parts, TrainingSources
 
 GOOD, BAD = ("good", "great", "fine", "lovely"), ("bad", "awful", "poor", "dull")
 PLAIN = ("film", "plot", "actor", "scene", "story", "music", "the", "a", "of", "and", "is", "was", "very", "so")

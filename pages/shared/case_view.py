@@ -7,8 +7,8 @@ from functools import partial
 import streamlit as st
 
 import influence
+from influence.attribution import DEFAULT_METHOD
 from influence.events import Action
-from influence.methods import DEFAULT_METHOD
 from influence.queues import Progress, Queue
 from pages.shared import board, case, case_buttons, case_keys, desk, evidence, numbers, queue_places, render, verdicts
 from pages.shared.case import Case

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
+from influence.attribution import DEFAULT_METHOD
 from influence.events import Decision, Evidence
-from influence.methods import DEFAULT_METHOD
 from influence.mislabels import SuspectFilter, suspects
 from influence.wordinfluence import WordExample, read_examples, word_confusions, word_examples
 from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, suspicions, verdicts

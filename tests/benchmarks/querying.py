@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from influence.formulas import extremes
-from influence.gradients import GradientSettings, WordGradients
-from influence.methods import METHODS
+from influence.attribution.formulas import extremes
+from influence.attribution.gradients import GradientSettings, WordGradients
+from influence.attribution.index import REST, TOP, Postings, WordIndex
+from influence.attribution.methods import METHODS
+from influence.attribution.query import Method, Query
 from influence.models.encoding import common_tokens
-from influence.postings import REST, TOP, Postings, WordIndex
-from influence.question import Method, Query
 from influence.results import queries_at_once
 from influence.types import FloatArray
 from influence.workspace import open_index, open_queries

@@ -10,7 +10,7 @@ import torch
 from captum.influence import TracInCP, TracInCPFast
 from transformers import PreTrainedModel
 
-from influence.methods import METHODS
+from influence.attribution.methods import METHODS
 from influence.workspace import open_index, open_queries
 from tests.benchmarks import building, querying
 from tests.benchmarks.building import BuildTimes

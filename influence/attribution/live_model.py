@@ -8,10 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from transformers import PreTrainedModel
 
-from influence.formulas import top_k_positions
-from influence.gradients import GradientSettings, WordGradients
+from influence.attribution.formulas import top_k_positions
+from influence.attribution.gradients import GradientSettings, WordGradients
+from influence.attribution.query import Query, QueryCheckpoint
 from influence.models import Encoding, encode, load_classifier, load_tokenizer, pad, resolve_device
-from influence.question import Query, QueryCheckpoint
 from influence.types import FloatArray
 
 

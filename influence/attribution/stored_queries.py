@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
+from influence.attribution.index import TOP, Postings, WordIndex
+from influence.attribution.query import Query, QueryCheckpoint
 from influence.files import load_array
 from influence.models import Encoding
-from influence.postings import TOP, Postings, WordIndex
-from influence.question import Query, QueryCheckpoint
 from influence.types import FloatArray, IntArray
 
 
 class StoredQueries:
-    """The test split's gradients, in example order, as written by `indexing.write_split`."""
+    """The test split's gradients, in example order, as written by `index_writer.write_split`."""
 
     def __init__(
         self, folder: Path, encoding: Encoding, *, labels_M: IntArray, ids: Callable[[int], str], checkpoints: int

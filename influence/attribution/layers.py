@@ -30,8 +30,8 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from influence.attribution.gradients import GradientSettings
 from influence.errors import ModelError, QueryError
-from influence.gradients import GradientSettings
 from influence.models import BATCH_TOKENS, Batch, Encoding, check_tokens, last_linear, length_buckets, model_inputs, pad
 from influence.types import IntArray
 

@@ -1,7 +1,7 @@
 """The table of influence methods: what each compares, in which order they are offered, and what they cost.
 
 Sign, here and everywhere: a score above 0 is a proponent (a gradient step on the training example lowers the loss on
-the query), below 0 an opponent. The formulas stand in `formulas`, those over words in `postings` and `synonyms`, those
+the query), below 0 an opponent. The formulas stand in `formulas`, those over words in `index` and `synonyms`, those
 over layers in `layers`.
 
 Axes: N training examples, C checkpoints, H features, Y labels.
@@ -9,8 +9,7 @@ Axes: N training examples, C checkpoints, H features, Y labels.
 
 import numpy as np
 
-from influence.errors import QueryError
-from influence.formulas import (
+from influence.attribution.formulas import (
     extremes,
     influence_scores,
     last_layer_scores,
@@ -21,7 +20,7 @@ from influence.formulas import (
     with_bias_input,
     word_contributions,
 )
-from influence.question import (
+from influence.attribution.query import (
     Method,
     MethodSettings,
     Query,
@@ -31,6 +30,7 @@ from influence.question import (
     TokenKind,
     WordSelection,
 )
+from influence.errors import QueryError
 from influence.types import FloatArray
 
 __all__ = [

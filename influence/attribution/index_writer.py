@@ -1,7 +1,7 @@
 """Writing the index: one pass of a model over a split, gradients to disk, then sorted by token for the training split.
 
 Nothing of size N×L×D is ever in memory: rows are appended to a spool file as each batch is done, and copied from there
-into their final order a slice at a time. Axes as in `postings`.
+into their final order a slice at a time. Axes as in `index`.
 """
 
 from contextlib import closing
@@ -12,11 +12,11 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
+from influence.attribution.formulas import top_k_positions
+from influence.attribution.gradients import BatchGradients, WordGradients
+from influence.attribution.index import REST, TOP
 from influence.files import DONE, load_array, open_rows, write_json
-from influence.formulas import top_k_positions
-from influence.gradients import BatchGradients, WordGradients
 from influence.models import Encoding
-from influence.postings import REST, TOP
 from influence.types import BoolArray, FloatArray, IntArray, Progress, silent
 
 COPY_BYTES = 4 << 20

@@ -15,10 +15,10 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from influence.gradients import GradientSettings
-from influence.layers import Trace, TracedModel, bias_gradients, bias_of, chosen_layers, weight_gradients
+from influence.attribution.gradients import GradientSettings
+from influence.attribution.layers import Trace, TracedModel, bias_gradients, bias_of, chosen_layers, weight_gradients
+from influence.attribution.query import Method, Query
 from influence.models import Batch, Encoding
-from influence.question import Method, Query
 from influence.types import FloatArray, IntArray, Progress, silent
 
 HELD_BYTES = 512 << 20  # gradients of the queries

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from influence.formulas import hessian_solver, with_bias_input
-from influence.postings import Matches, WordIndex
-from influence.question import Method, MethodSettings, Query, WordSelection
-from influence.synonyms import SynonymIndex
-from influence.textsimilarity import TextSimilarity, text_similarity
+from influence.attribution.formulas import hessian_solver, with_bias_input
+from influence.attribution.index import Matches, WordIndex
+from influence.attribution.query import Method, MethodSettings, Query, WordSelection
+from influence.attribution.synonyms import SynonymIndex
+from influence.attribution.tfidf import TextSimilarity, text_similarity
 from influence.types import FloatArray, IntArray, Progress, silent
 
 if TYPE_CHECKING:  # most methods read the index and should not wait for PyTorch to be imported
     from transformers import PreTrainedModel
 
-    from influence.gradients import GradientSettings
+    from influence.attribution.gradients import GradientSettings
 
 Made = TypeVar("Made")
 
@@ -115,7 +115,7 @@ class TrainingSources:
 
     def layer_scores_many(self, queries: Sequence[Query], method: Method) -> Iterator[FloatArray]:
         """`layer_scores` of many queries with one pass of each checkpoint over the training set, shape (M, N) each."""
-        from influence.layerscores import layer_scores
+        from influence.attribution.layer_scores import layer_scores
 
         return layer_scores(
             self.parts.model,

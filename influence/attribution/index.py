@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from influence.attribution.query import Query, TokenKind, WordSelection
 from influence.errors import QueryError, WorkspaceError
 from influence.files import load_array
 from influence.models import Encoding
-from influence.question import Query, TokenKind, WordSelection
 from influence.types import BoolArray, FloatArray, IntArray
 
 TOP, REST = "top", "rest"  # the positions kept by top-k, and all others

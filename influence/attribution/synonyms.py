@@ -10,7 +10,7 @@ Only examples that hold such a word are looked at. A word that meets just one ot
 choice; most of the rest is a word with several candidates that have no other match, where the largest wins. What is
 left is solved example by example.
 
-Axes as in `postings`; U distinct tokens of the query, T tokens, X pairs of tokens in examples.
+Axes as in `index`; U distinct tokens of the query, T tokens, X pairs of tokens in examples.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.postings import TOP, Matches, WordIndex, merge_matches, sum_by_key
-from influence.question import Query, WordSelection
+from influence.attribution.index import TOP, Matches, WordIndex, merge_matches, sum_by_key
+from influence.attribution.query import Query, WordSelection
 from influence.types import BoolArray, FloatArray, IntArray
 
 SYNONYM_COSINE = 0.7

@@ -1,0 +1,25 @@
+from .formulas import extremes as extremes
+from .gradients import GradientSettings as GradientSettings, WordGradients as WordGradients, check_precision as check_precision
+from .index import WordIndex as WordIndex
+from .index_writer import IndexSettings as IndexSettings, estimated_bytes as estimated_bytes, write_split as write_split
+from .layers import (
+    Layer as Layer,
+    Trace as Trace,
+    TracedModel as TracedModel,
+    bias_gradients as bias_gradients,
+    bias_of as bias_of,
+    layers_of as layers_of,
+    weight_gradients as weight_gradients,
+    weight_of as weight_of,
+)
+from .live_model import LiveModel as LiveModel
+from .methods import DEFAULT_METHOD as DEFAULT_METHOD, METHODS as METHODS, get_method as get_method
+from .query import (
+    Method as Method,
+    MethodSettings as MethodSettings,
+    Query as Query,
+    SpecialTokens as SpecialTokens,
+    WordSelection as WordSelection,
+)
+from .stored_queries import StoredQueries as StoredQueries, TrainQueries as TrainQueries
+from .training_set import Parts as Parts, TrainingSources as TrainingSources
