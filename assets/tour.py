@@ -23,7 +23,7 @@ from screenshots import ASSETS, ROOT, chromium, served
 sys.path.insert(0, str(ROOT))
 
 from influence import open_workspace
-from influence.demo import film_reviews
+from influence.workspace.demo import film_reviews
 
 ROWS, NOISE, SEED = 1_500, 0.03, 5
 REVIEWED = 50  # suspects, from the top of the list

@@ -22,8 +22,7 @@ from influence.errors import (
 from influence.explain import all_scores, explain
 from influence.explanation import Explanation, Influence, Match, Sentence, Word
 from influence.frames import Workspace, open_workspace
-from influence.publishing import CheckpointInfo, WorkspaceInfo, list_workspaces
-from influence.workspace import TestFilter
+from influence.workspace import CheckpointInfo, TestFilter, WorkspaceInfo, list_workspaces
 
 __version__ = "0.1.0"
 

@@ -29,12 +29,10 @@ import numpy as np
 import pandas as pd
 
 from influence.cancellation_store import CancellationStore
-from influence.database import open_published, published, publishing
 from influence.errors import QueryError
 from influence.files import load_array
-from influence.publishing import build_lock
 from influence.types import FloatArray, Progress, silent
-from influence.workspace import Workspace
+from influence.workspace import Workspace, build_lock, open_published, published, publishing
 
 KIND = "cancellation"
 FORMULA = 1  # counts up when the numbers would come out differently
@@ -57,8 +55,10 @@ def cancellation_by_checkpoint(workspace: Workspace) -> pd.DataFrame | None:
 
 def write_cancellation(path: str | Path, *, progress: Progress = silent) -> None:
     """Measure the cancellation of a workspace, unless it has been. Raises `QueryError` for a single checkpoint."""
-    from influence.publishing import disk_full_told
-    from influence.workspace import opened  # brings PyTorch
+    from influence.workspace import (
+        disk_full_told,
+        opened,  # brings PyTorch
+    )
 
     path = Path(path)
     with disk_full_told(path), build_lock(path), opened(path) as workspace:

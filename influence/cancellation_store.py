@@ -6,7 +6,7 @@ from typing import ClassVar
 import duckdb
 import pandas as pd
 
-from influence.database import DerivedStore, Migration
+from influence.workspace import DerivedStore, Migration
 
 
 def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import duckdb
 import pandas as pd
 
-from influence.database import DerivedStore, Migration
+from influence.workspace import DerivedStore, Migration
 
 IN_CUT = "height <= $threshold and parent_height > $threshold and size >= $min_size"
 

@@ -17,15 +17,13 @@ from influence.attribution import DEFAULT_METHOD, METHODS
 from influence.cluster_store import ClusterStore
 from influence.clusterwords import cluster_words
 from influence.data import SPECIAL_SIDE
-from influence.database import published, publishing
 from influence.dendrogram import Dendrogram, dendrogram, flat_map, influence_distances
 from influence.errors import SettingsError
 from influence.mislabels import difficult_examples
-from influence.publishing import build_lock, disk_full_told
 from influence.signals import block_size
 from influence.suspecting import SUSPECTS
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.workspace import Workspace, opened
+from influence.workspace import Workspace, build_lock, disk_full_told, opened, published, publishing
 
 CLUSTERS = "clusters"
 NAMED_HEIGHT = 1.0  # above it members do not pull together at all

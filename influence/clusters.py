@@ -16,11 +16,10 @@ import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, METHODS
 from influence.cluster_store import ClusterStore
-from influence.database import open_published, published
 from influence.errors import QueryError
 from influence.explanation import Sentence, sentences
 from influence.types import IntArray
-from influence.workspace import Workspace
+from influence.workspace import Workspace, open_published, published
 
 __all__ = [
     "Cluster",

@@ -10,8 +10,8 @@ from influence.data import DEFAULT_SHARE, MOST_TEST, Columns, Preparation, is_ne
 from influence.errors import SettingsError
 from influence.mislabels import has_suspects
 from influence.progress import ProgressLine
-from influence.publishing import WorkspaceInfo
 from influence.types import Progress
+from influence.workspace import WorkspaceInfo
 
 PROGRESS_EVERY = 2.0  # seconds, in a log: the app reads how far a build is from it
 SERVER = Path(__file__).parent.parent / "pages" / "shared" / "server.py"
@@ -84,7 +84,7 @@ def _add_device(parser: argparse.ArgumentParser) -> None:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from influence.demo import build_demo
+    from influence.workspace import build_demo
 
     with ProgressLine(sys.stderr) as progress:
         info = build_demo(options.workspace, device=options.device, progress=progress)
@@ -93,8 +93,7 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    from influence.build import build_workspace
-    from influence.request import BuildRequest, training_settings
+    from influence.workspace import BuildRequest, build_workspace, training_settings
 
     given = {name: getattr(options, name) for name in ("epochs", "learning_rate", "optimizer", "batch_size", "seed")}
     if options.checkpoints is not None and (extra := [name for name, value in given.items() if value is not None]):

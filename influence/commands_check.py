@@ -99,8 +99,7 @@ def _columns(options: argparse.Namespace, guess: Guess) -> Columns:
 
 def _estimate(options: argparse.Namespace, train: Table, test: Table | None, columns: Columns) -> dict[str, Any]:
     from influence.data import from_table
-    from influence.estimates import estimate_build
-    from influence.request import BuildRequest, training_settings
+    from influence.workspace import BuildRequest, estimate_build, training_settings
 
     tables = {"train": train} if test is None else {"train": train, "test": test}
     # What a build would refuse is mended first, as the app offers to.

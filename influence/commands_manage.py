@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from influence.comparison import TOP, Comparison, compare
-from influence.managing import back_up
 from influence.progress import ProgressLine
-from influence.workspace import open_workspace
+from influence.workspace import back_up, open_workspace
 
 LISTED = 20
 

@@ -7,9 +7,8 @@ from typing import Any
 import pandas as pd
 
 from influence.errors import SettingsError
-from influence.results import STORED_TOP
 from influence.wordinfluence import COMMON, TOKEN, MistakeFilter, count_mistakes, words
-from influence.workspace import open_workspace
+from influence.workspace import STORED_TOP, open_workspace
 
 COLUMNS = ["word", "kind", "score", "against", "support", "mistakes", "examples"]
 

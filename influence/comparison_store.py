@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from influence.store import ResultStore
+from influence.workspace import ResultStore
 
 
 def tests(store: ResultStore) -> pd.DataFrame:

@@ -22,11 +22,9 @@ from influence.attribution import (
 from influence.data import SPECIAL_SIDE
 from influence.errors import QueryError
 from influence.explanation import Explanation, Influence, Match, Sentence, as_sentence, sentences
-from influence.results import STORED_TOP
 from influence.scoring import sources
-from influence.store import StoredExample
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.workspace import Workspace
+from influence.workspace import STORED_TOP, StoredExample, Workspace
 
 
 def explain(

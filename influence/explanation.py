@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from influence.attribution import DEFAULT_METHOD
 from influence.errors import QueryError
-from influence.store import StoredExample
-from influence.workspace import Workspace
+from influence.workspace import StoredExample, Workspace
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import pandas as pd
 
-from influence import workspace as stored
 from influence.attribution import DEFAULT_METHOD, SpecialTokens
 from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters
 from influence.data import Columns
@@ -19,11 +18,11 @@ from influence.explain import all_scores, explain
 from influence.explanation import Influence, Sentence
 from influence.fixlist import Fix, fix_list
 from influence.mislabels import has_suspects, suspects
-from influence.publishing import published_build
 from influence.review import read_reviews
 from influence.review_log import has_reviews
 from influence.types import Progress, silent
 from influence.wordinfluence import COMMON, TOKEN, MistakeFilter, words
+from influence.workspace import published_build, workspace as stored
 
 
 class Workspace(stored.Workspace):
@@ -65,8 +64,7 @@ class Workspace(stored.Workspace):
         `training` takes epochs, learning_rate, optimizer, batch_size and seed; `checkpoints` is a Trainer's output folder
         to import instead. Raises a `WordtraceError` for bad data, models or settings.
         """
-        from influence.build import build_workspace
-        from influence.request import BuildRequest, training_settings
+        from influence.workspace import BuildRequest, build_workspace, training_settings
 
         request = BuildRequest(
             train=str(train),

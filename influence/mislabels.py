@@ -21,10 +21,9 @@ from typing import Any
 
 import pandas as pd
 
-from influence.database import open_published, published
 from influence.errors import QueryError
 from influence.suspect_store import SIGNALS, SuspectStore
-from influence.workspace import Workspace
+from influence.workspace import Workspace, open_published, published
 
 __all__ = [
     "SIGNALS",

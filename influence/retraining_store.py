@@ -18,10 +18,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from influence.database import Database, Migration
 from influence.files import locked
 from influence.types import FloatArray
-from influence.workspace import Workspace
+from influence.workspace import Database, Migration, Workspace
 
 FILE, LOCK = "retraining.duckdb", "retraining.lock"
 VERSION = 1  # of what a retraining does with a change; results of another version are not reused

@@ -19,8 +19,8 @@ from typing import Any
 from influence.errors import WorkspaceBusy, WorkspaceError
 from influence.files import take
 from influence.journal import Journal, Record, breaks, merge, read_journal, rewrite, seal
-from influence.managing import lets_go
 from influence.review_store import IN_MEMORY, DamagedStore, ReviewStore
+from influence.workspace import lets_go
 
 JOURNAL, DATABASE, LOCK = "reviews.jsonl", "reviews.duckdb", "reviews.lock"
 LOCK_WAIT = 2.0  # seconds: as long as a command may hold the lock to mend the files

@@ -11,11 +11,10 @@ import duckdb
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD
-from influence.database import DerivedStore, Migration
 from influence.errors import QueryError
 from influence.reasons import with_reasons
-from influence.store import ResultStore
 from influence.types import FloatArray
+from influence.workspace import DerivedStore, Migration, ResultStore
 
 WORDLIKE = r"regexp_matches(word, '[\pL\pN]')"  # not punctuation
 SIGNALS = (

@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from influence.database import published, publishing
 from influence.errors import SettingsError
 from influence.files import load_array
 from influence.heldout import DEFAULT_MODELS, HeldOutSettings, held_out_models, is_trained
 from influence.models import Encoding
-from influence.publishing import build_lock, disk_full_told
 from influence.signals import (
     Neighbours,
     Opinions,
@@ -33,7 +31,7 @@ from influence.signals import (
 from influence.suspect_store import SuspectStore, driven_errors, opposed_tests, self_influences, training_examples
 from influence.suspicion import FORMULA, Findings, judge, suspect_rows
 from influence.types import FloatArray, Progress, silent
-from influence.workspace import Workspace, opened
+from influence.workspace import Workspace, build_lock, disk_full_told, opened, published, publishing
 
 SUSPECTS = "suspects"
 

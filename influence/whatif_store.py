@@ -14,8 +14,8 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from influence.database import Database, Migration
 from influence.files import locked
+from influence.workspace import Database, Migration
 
 FILE, LOCK = "whatif.duckdb", "whatif.lock"
 WAIT = 10.0  # seconds; a read or a write takes hundredths of one

@@ -24,14 +24,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from influence.database import open_published, published, publishing
 from influence.errors import QueryError, WorkspaceError
 from influence.explanation import Sentence, sentences
 from influence.models import is_common
-from influence.publishing import build_lock
-from influence.results import STORED_TOP
 from influence.wordinfluence_store import WordStore, contributions, mistakes, train_examples
-from influence.workspace import Workspace
+from influence.workspace import STORED_TOP, Workspace, build_lock, open_published, published, publishing
 
 WORDS = "words"
 FORMULA = 1
@@ -75,8 +72,10 @@ def has_words(workspace: Workspace) -> bool:
 
 def write_words(path: str | Path) -> None:
     """Compute the sums of a workspace's published build, unless they are there. Raises `WorkspaceBusy` during a build."""
-    from influence.publishing import disk_full_told
-    from influence.workspace import opened  # which imports PyTorch; reading must not wait for it
+    from influence.workspace import (
+        disk_full_told,
+        opened,  # which imports PyTorch; reading must not wait for it
+    )
 
     path = Path(path)
     try:

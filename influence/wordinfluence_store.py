@@ -10,8 +10,7 @@ from typing import Any, ClassVar
 import duckdb
 import pandas as pd
 
-from influence.database import DerivedStore, Migration
-from influence.store import ResultStore
+from influence.workspace import DerivedStore, Migration, ResultStore
 
 MISTAKES = """
     select e.position as test, e.id as test_id, e.label, p.predicted

@@ -55,7 +55,7 @@ def workspace(data: dict[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     """A workspace of the CNN, three epochs, k = 4. Not to be changed: see `copied`."""
     from tiny import request
 
-    from influence.build import build_workspace
+    from influence.workspace.build import build_workspace
 
     path = tmp_path_factory.mktemp("workspaces") / "tiny"
     build_workspace(path, request(data))
@@ -67,7 +67,7 @@ def pair_workspace(data: dict[str, str], tmp_path_factory: pytest.TempPathFactor
     """The same with text pairs. Not to be changed."""
     from tiny import request
 
-    from influence.build import build_workspace
+    from influence.workspace.build import build_workspace
 
     path = tmp_path_factory.mktemp("workspaces") / "pairs"
     build_workspace(path, request(data, pairs=True))

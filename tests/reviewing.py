@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from influence.data.dataset import text_sha256
-from influence.publishing import BUILDS, CheckpointInfo, WorkspaceInfo, publish
 from influence.review import Reviews
 from influence.review_log import ReviewLog
-from influence.store import ResultStore
-from influence.workspace import Workspace, open_workspace
+from influence.workspace.publishing import BUILDS, CheckpointInfo, WorkspaceInfo, publish
+from influence.workspace.result_tables import ResultStore
+from influence.workspace.workspace import Workspace, open_workspace
 
 ROOT = Path(__file__).parent.parent
 Row = tuple[str, ...]  # id, text, label, or id, text, second text, label

@@ -36,22 +36,6 @@ FLOOR_OF = {package: floor for floor, packages in enumerate(FLOORS) for package 
 UNMOVED = {
     **dict.fromkeys(
         [
-            "build",
-            "database",
-            "demo",
-            "estimates",
-            "managing",
-            "publishing",
-            "request",
-            "results",
-            "stages",
-            "store",
-            "workspace",
-        ],
-        "workspace",
-    ),
-    **dict.fromkeys(
-        [
             "cancellation",
             "cancellation_store",
             "explain",

@@ -15,10 +15,10 @@ from tiny import MODELS, request
 
 from influence import open_workspace
 from influence.__main__ import main
-from influence.build import build_workspace
 from influence.cancellation import cancellation_by_checkpoint, cancellation_table, write_cancellation
 from influence.errors import QueryError
 from influence.models.model import load_classifier
+from influence.workspace.build import build_workspace
 
 ROLES = {"first": "embedding.", "second": "convolutions.0.", "third": "convolutions.1.", "last": "classifier.", "all": ""}
 
@@ -118,7 +118,7 @@ def test_the_command_prints_the_table_and_json(measured: Path, capsys: pytest.Ca
 
 
 def test_one_checkpoint_is_not_enough(data: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from influence.request import training_settings
+    from influence.workspace.build_request import training_settings
 
     build_workspace(tmp_path / "one", request(data, training=training_settings("cnn", epochs=1)))
     with pytest.raises(QueryError):

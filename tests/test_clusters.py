@@ -22,7 +22,6 @@ from tiny import PLAIN, Bench, bench, labelled, rows, write_csv
 from influence.__main__ import main
 from influence.attribution.methods import METHODS
 from influence.attribution.stored_queries import TrainQueries
-from influence.build import build_workspace
 from influence.clustering import ClusterSettings, pair_scores, pair_words, write_clusters
 from influence.clusters import (
     cluster,
@@ -34,14 +33,15 @@ from influence.clusters import (
 )
 from influence.clusterwords import JOIN_PAIRS, cluster_words, top_words
 from influence.data.dataset import Columns
-from influence.database import published
 from influence.dendrogram import dendrogram, flat_map, influence_distances
 from influence.errors import QueryError, SettingsError, WorkspaceMissing, WorkspaceNewer
 from influence.heldout import HeldOutSettings
 from influence.mislabels import difficult_examples, suspects
-from influence.request import BuildRequest, training_settings
 from influence.suspecting import write_suspects
-from influence.workspace import Workspace, open_workspace
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import BuildRequest, training_settings
+from influence.workspace.database import published
+from influence.workspace.workspace import Workspace, open_workspace
 
 EASY = ClusterSettings(difficult=0.01)
 PATTERNS = (("championship series", "pos", "neg"), ("quarterly merger", "neg", "pos"))  # words, right and wrong label

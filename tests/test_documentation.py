@@ -63,7 +63,7 @@ def decide(path: str) -> None:
     """One decision, so that there is a fix list to export."""
     from influence.events import Reviewer
     from influence.review import open_reviews
-    from influence.workspace import open_workspace
+    from influence.workspace.workspace import open_workspace
 
     opened = open_workspace(path)
     reviews = open_reviews(opened)

@@ -4,10 +4,10 @@ import pytest
 from tiny import rows, write_csv
 
 from influence import QueryError, Workspace, explain, open_workspace
-from influence.build import build_workspace
 from influence.data.dataset import Columns
 from influence.explanation import effects
-from influence.request import BuildRequest, training_settings
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import BuildRequest, training_settings
 
 
 @pytest.fixture(scope="module")

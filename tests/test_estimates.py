@@ -3,12 +3,12 @@
 import pytest
 from tiny import request, rows, write_csv
 
-from influence import estimates
-from influence.build import build_workspace
 from influence.data.dataset import Columns, read_dataset
 from influence.errors import DataError, SettingsError
-from influence.estimates import estimate_build
-from influence.request import training_settings
+from influence.workspace import estimates
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import training_settings
+from influence.workspace.estimates import estimate_build
 
 
 @pytest.fixture

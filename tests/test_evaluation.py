@@ -32,7 +32,7 @@ from influence.retraining import retrain
 from influence.retraining_changes import Change, Run
 from influence.retraining_store import FILE
 from influence.scoring import scores_of
-from influence.workspace import Workspace, open_workspace
+from influence.workspace.workspace import Workspace, open_workspace
 
 SMALL = EvaluationSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=4, retrains=2)
 

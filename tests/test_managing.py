@@ -10,20 +10,20 @@ import pytest
 from tiny import request
 
 from influence.__main__ import main
-from influence.build import build_workspace
 from influence.comparison import TOP, compare
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
 from influence.events import Reviewer
 from influence.explain import explain
 from influence.heldout import HeldOutSettings
-from influence.managing import back_up, check_name, delete_workspace, rename_workspace
 from influence.mislabels import SuspectFilter, suspects
-from influence.publishing import build_lock, list_workspaces
-from influence.request import training_settings
 from influence.review import open_reviews
 from influence.review_log import close_log
 from influence.suspecting import write_suspects
-from influence.workspace import open_workspace
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import training_settings
+from influence.workspace.manage import back_up, check_name, delete_workspace, rename_workspace
+from influence.workspace.publishing import build_lock, list_workspaces
+from influence.workspace.workspace import open_workspace
 
 ANN = Reviewer(name="Ann")
 

@@ -18,10 +18,8 @@ from tiny import bench, labelled, rows, write_csv
 
 from influence.__main__ import main
 from influence.attribution.methods import METHODS
-from influence.build import build_workspace
 from influence.crossvalidation import predict
 from influence.data.dataset import Columns
-from influence.database import published
 from influence.errors import QueryError, SettingsError, WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.explain import all_scores
 from influence.heldout import HeldOutSettings, left_out, model_folder
@@ -29,9 +27,7 @@ from influence.mislabels import SuspectFilter, has_suspects, provenance, suspect
 from influence.models.encoding import Encoding, encode
 from influence.models.model import new_classifier, train_word_pieces
 from influence.models.training import TrainingSettings, make_optimizer, train_epoch
-from influence.publishing import build_lock
 from influence.reasons import Facts, reason
-from influence.request import BuildRequest, training_settings
 from influence.signals import (
     NEIGHBOURS,
     SAME_WORD,
@@ -51,7 +47,11 @@ from influence.signals import (
 from influence.suspect_store import SIGNALS
 from influence.suspecting import write_suspects
 from influence.suspicion import judge, ranks
-from influence.workspace import Workspace, open_workspace
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import BuildRequest, training_settings
+from influence.workspace.database import published
+from influence.workspace.publishing import build_lock
+from influence.workspace.workspace import Workspace, open_workspace
 
 N, FLIPS = 240, 24
 FIVE = HeldOutSettings(models=5)

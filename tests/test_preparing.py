@@ -11,7 +11,7 @@ from influence.data.dataset import Columns
 from influence.data.preparing import MOST_TEST, Preparation, encode_table, prepare, prepare_files, split_rows
 from influence.data.tables import Table, read_table
 from influence.errors import DataError, SettingsError
-from influence.workspace import open_workspace
+from influence.workspace.workspace import open_workspace
 
 
 def table(**columns: list) -> Table:

@@ -16,19 +16,19 @@ import torch
 from tiny import bert, request, word_pieces
 
 import influence.retraining_plan as plan
-from influence.build import build_workspace
 from influence.data.masking import mask
 from influence.errors import DataError, ModelError, SettingsError, WorkspaceBusy, WorkspaceNewer
 from influence.files import load_array
 from influence.models.encoding import Encoding, encode
 from influence.models.model import load_tokenizer, new_classifier
 from influence.models.training import TrainingSettings, epoch_seed, make_optimizer, shuffled_batches
-from influence.request import training_settings
 from influence.retraining import RunResult, retrain, seeds_of
 from influence.retraining_changes import Change, Run, controls
 from influence.retraining_recipe import Recipe
 from influence.retraining_store import FILE, RunKey, fingerprint, open_store
-from influence.workspace import Workspace, open_workspace
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import training_settings
+from influence.workspace.workspace import Workspace, open_workspace
 
 CLOSE = 2e-5  # of probabilities: float32 sums in another order, over 15 steps
 EXACT = 2e-7  # the same in float64, and probabilities rounded to float32 at the end

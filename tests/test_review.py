@@ -13,7 +13,7 @@ from influence.data.dataset import text_sha256
 from influence.errors import QueryError, SettingsError
 from influence.events import Action, Decision, Evidence, Note, Reviewer
 from influence.review import Reviews
-from influence.workspace import Workspace
+from influence.workspace.workspace import Workspace
 
 ANN, BOB, CAT = (Reviewer(name=name) for name in ("ann", "bob", "cat"))
 

@@ -17,7 +17,7 @@ from influence.events import Reviewer
 from influence.journal import read_journal, seal
 from influence.review import Reviews, open_reviews, read_reviews
 from influence.review_log import DATABASE, JOURNAL, LOCK, ReviewLog, open_log
-from influence.workspace import Workspace
+from influence.workspace.workspace import Workspace
 
 ANN, BOB = Reviewer(name="ann"), Reviewer(name="bob")
 KILLS = 3

@@ -9,9 +9,9 @@ from tiny import request, rows, write_csv
 
 from influence import TestFilter, open_workspace
 from influence.__main__ import main
-from influence.build import build_workspace
 from influence.errors import QueryError, SettingsError
 from influence.targeted import FixingSettings, fix_mistakes, fixing_curves, fixings, mistakes
+from influence.workspace.build import build_workspace
 
 OTHER = {"neg": "pos", "pos": "neg"}
 SETTINGS = FixingSettings(methods=("tracin-we-topk", "tracin-last"), ks=(2, 6), test_points=2, retrains=2)

@@ -16,7 +16,6 @@ from tokenizers import Tokenizer, models
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments
 
-from influence.build import build_workspace
 from influence.errors import ModelError, SettingsError
 from influence.explain import all_scores
 from influence.models.checkpoints import Checkpoint, CheckpointTrainer, read_checkpoints
@@ -30,7 +29,8 @@ from influence.models.training import (
     train_epoch,
     with_overrides,
 )
-from influence.workspace import open_workspace
+from influence.workspace.build import build_workspace
+from influence.workspace.workspace import open_workspace
 
 LABELS = ["neg", "pos"]
 EPOCHS = 3

@@ -306,8 +306,8 @@ def test_a_killed_command_leaves_no_answer(data, tmp_path):
     """Killed while it trains: no what-if, no half a retraining; the next one goes on from what was finished."""
     from tiny import request, rows
 
-    from influence.build import build_workspace
-    from influence.request import training_settings
+    from influence.workspace.build import build_workspace
+    from influence.workspace.build_request import training_settings
 
     train = write_csv(tmp_path / "train.csv", rows(800, seed=3))
     training = training_settings("cnn", epochs=4, learning_rate=0.02, batch_size=8)

@@ -11,11 +11,11 @@ from tiny import write_csv
 
 from influence import QueryError, Workspace, WorkspaceBusy, explain, open_workspace
 from influence.__main__ import main
-from influence.build import build_workspace
 from influence.data.dataset import Columns
-from influence.publishing import build_lock
-from influence.request import BuildRequest, training_settings
 from influence.wordinfluence import MistakeFilter, confusions, count_mistakes, read_examples, word_examples, words
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import BuildRequest, training_settings
+from influence.workspace.publishing import build_lock
 
 WRITTEN = [
     "Film", "FILM", "film", "Straße", "STRASSE", "İzmir", "I", "🎬", "👩‍👩‍👧", "cafe\u0301", "مرحبا", "שלום", "電影",

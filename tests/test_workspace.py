@@ -31,12 +31,12 @@ from influence import (
     list_workspaces,
     open_workspace,
 )
-from influence.build import build_workspace
 from influence.data.dataset import read_dataset
 from influence.errors import SettingsError
 from influence.files import write_json
-from influence.request import BuildRequest
-from influence.workspace import id_ranks
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import BuildRequest
+from influence.workspace.workspace import id_ranks
 
 Copy = Callable[[], Path]
 
@@ -159,7 +159,7 @@ def test_the_same_build_twice_gives_the_same_scores(workspace: Path, data: dict[
 
 
 def test_another_seed_gives_other_scores(workspace: Path, data: dict[str, str], tmp_path: Path) -> None:
-    from influence.request import training_settings
+    from influence.workspace.build_request import training_settings
 
     settings = training_settings("cnn", epochs=3, learning_rate=0.1, batch_size=16, seed=1)
     build_workspace(tmp_path / "w", request(data, training=settings))
@@ -263,7 +263,7 @@ def test_a_build_stopped_between_publishing_and_tidying_up_is_published(
         raise Stopped
 
     with monkeypatch.context() as patch:
-        patch.setattr("influence.publishing.shutil.rmtree", stop)
+        patch.setattr("influence.workspace.publishing.shutil.rmtree", stop)
         with pytest.raises(Stopped):
             build_workspace(path, request(data, top_k=5))
     assert open_workspace(path).info.top_k == 5
@@ -602,7 +602,7 @@ def test_an_index_too_large_for_the_disk_is_refused_before_it_is_written(
     data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr("influence.stages.shutil.disk_usage", lambda path: usage._replace(free=1_000))
+    monkeypatch.setattr("influence.workspace.stages.shutil.disk_usage", lambda path: usage._replace(free=1_000))
     with pytest.raises(WorkspaceError) as caught:
         build_workspace(tmp_path / "w", request(data))
     assert str(caught.value).startswith("disk full: the index needs about 0.0 GB and 0.0 GB are free at ")

@@ -20,7 +20,7 @@ from influence.data.dataset import Columns
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.encoding import Encoding, common_tokens, encode
 from influence.models.model import train_word_pieces
-from influence.request import BuildRequest, training_settings
+from influence.workspace.build_request import BuildRequest, training_settings
 
 GOOD, BAD = ("good", "great", "fine", "lovely"), ("bad", "awful", "poor", "dull")
 PLAIN = ("film", "plot", "actor", "scene", "story", "music", "the", "a", "of", "and", "is", "was", "very", "so")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import influence
-from influence.managing import check_name
+from influence.workspace import check_name
 from pages.shared import background, processes, workspaces
 from pages.shared.background import Job
 from pages.shared.data_place import DataPlace

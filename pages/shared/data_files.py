@@ -11,7 +11,7 @@ from pathlib import Path
 
 import influence
 from influence.files import is_disk_full, write_whole
-from influence.managing import DATA_FOLDER
+from influence.workspace import DATA_FOLDER
 from pages.shared import numbers, workspaces
 
 VARIABLE = "WORDTRACE_DATA"

@@ -7,8 +7,8 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from influence.results import STORED_TOP
 from influence.wordinfluence import COMMON, TOKEN
+from influence.workspace import STORED_TOP
 from pages.shared import numbers, render
 from pages.shared.board import stamped
 from pages.shared.desk import Desk

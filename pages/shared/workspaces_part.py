@@ -3,8 +3,8 @@
 import streamlit as st
 
 import influence
-from influence.managing import BACKUPS, delete_workspace, rename_workspace
 from influence.review_log import JOURNAL
+from influence.workspace import BACKUPS, delete_workspace, rename_workspace
 from pages.shared import background, builds, desk, numbers, render, shell, waiting, workspaces
 from pages.shared.background import Job
 from pages.shared.data_place import DataPlace

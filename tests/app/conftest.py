@@ -47,9 +47,9 @@ def _rows(count: int, ids: list[str], *, wrong_every: int, plain_too: bool) -> l
 
 def build(path: Path, *, pairs: bool = False) -> None:
     """Build a small workspace there, as `python -m influence build` would."""
-    from influence.build import build_workspace
     from influence.data.dataset import Columns
-    from influence.request import BuildRequest, training_settings
+    from influence.workspace.build import build_workspace
+    from influence.workspace.build_request import BuildRequest, training_settings
 
     data = path.parent / f"{path.name}-data"
     data.mkdir(parents=True, exist_ok=True)

@@ -300,7 +300,7 @@ def test_no_build_under_a_name_that_cannot_be_had(root, small, name):
 
 
 def test_deleting_asks_first_and_not_during_a_job(open_page, root, workspaces):
-    from influence.publishing import build_lock
+    from influence.workspace.publishing import build_lock
 
     for name in ("one", "two"):
         shutil.copytree(workspaces / "tiny", root / name)
@@ -369,8 +369,8 @@ def test_the_page_opens_without_any_workspace_and_home_points_to_it(open_page, r
 def test_the_reviews_of_a_renamed_workspace_are_not_another_s(root, workspaces):
     """A name that is given again must not meet what the server remembers of the one before."""
     from influence.events import Reviewer
-    from influence.managing import rename_workspace
     from influence.review import open_reviews
+    from influence.workspace.manage import rename_workspace
 
     shutil.copytree(workspaces / "tiny", root / "one")
     opened = influence.open_workspace(root / "one")

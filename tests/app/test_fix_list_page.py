@@ -18,7 +18,7 @@ from influence.fixlist import fix_list
 from influence.queues import Queues
 from influence.review_log import open_log
 from influence.rules import Rule, applied_rules, preview
-from influence.store import ResultStore
+from influence.workspace.result_tables import ResultStore
 from pages.shared import downloads, review_charts, rules_part
 
 IDS = ["train-1", "train-2", "train-3", "train-4", f"{HOSTILE_ID}5"]

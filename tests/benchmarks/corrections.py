@@ -60,7 +60,7 @@ def _correct(workspace: Path, train: Path, fixed: Path, truth, top: int, which: 
     from influence.events import Reviewer
     from influence.mislabels import suspects
     from influence.review import open_reviews
-    from influence.workspace import open_workspace
+    from influence.workspace.workspace import open_workspace
 
     opened = open_workspace(workspace)
     rows = suspects(opened, limit=top)[1]

@@ -10,17 +10,17 @@ from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 from sklearn.metrics import average_precision_score
 
-from influence.build import build_workspace
 from influence.data.dataset import Columns
 from influence.files import load_array
 from influence.heldout import HeldOutSettings, held_out_models
 from influence.mislabels import suspects
 from influence.progress import ProgressLine, duration
-from influence.request import BuildRequest, training_settings
 from influence.signals import Neighbours, calibrated, doubt, usual_confidence
 from influence.suspecting import gather_opinions, write_suspects
 from influence.suspicion import NEIGHBOUR_WEIGHT, judge
-from influence.workspace import Workspace, open_workspace
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import BuildRequest, training_settings
+from influence.workspace.workspace import Workspace, open_workspace
 
 DEPTHS = (100, 500, 2_000)
 RESAMPLES = 500

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from influence.build import build_workspace
 from influence.clustering import write_clusters
 from influence.clusters import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
 from influence.data.dataset import Columns
 from influence.errors import WorkspaceMissing
 from influence.heldout import HeldOutSettings
 from influence.progress import ProgressLine, duration
-from influence.request import BuildRequest, training_settings
 from influence.suspecting import write_suspects
-from influence.workspace import Workspace, open_workspace
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import BuildRequest, training_settings
+from influence.workspace.workspace import Workspace, open_workspace
 
 PATTERNS = {  # as the paper describes them: how to tell a text that belongs
     "Red Sox and Yankees, AL championship series": r"(?=.*(championship series|ALCS))(?=.*(red sox|yankees))",

@@ -19,9 +19,9 @@ from influence.attribution.index import REST, TOP, Postings, WordIndex
 from influence.attribution.methods import METHODS
 from influence.attribution.query import Method, Query
 from influence.models.encoding import common_tokens
-from influence.results import queries_at_once
 from influence.types import FloatArray
-from influence.workspace import open_index, open_queries
+from influence.workspace.results import queries_at_once
+from influence.workspace.workspace import open_index, open_queries
 from tests.benchmarks.building import write
 from tests.benchmarks.timing import peak_megabytes, seconds_of
 from tests.benchmarks.workload import LEARNING_RATES, Workload

@@ -11,7 +11,7 @@ from captum.influence import TracInCP, TracInCPFast
 from transformers import PreTrainedModel
 
 from influence.attribution.methods import METHODS
-from influence.workspace import open_index, open_queries
+from influence.workspace.workspace import open_index, open_queries
 from tests.benchmarks import building, querying
 from tests.benchmarks.building import BuildTimes
 from tests.benchmarks.peers import Captum

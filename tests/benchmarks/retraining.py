@@ -24,7 +24,7 @@ from influence.retraining_changes import Change
 from influence.retraining_recipe import Recipe, named_inputs
 from influence.retraining_training import Trainees
 from influence.types import IntArray
-from influence.workspace import open_workspace
+from influence.workspace.workspace import open_workspace
 
 SEED, AGREE = 1, 1e-3  # a value that crosses a ReLU's kink by rounding moves a few probabilities by this much
 

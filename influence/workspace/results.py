@@ -11,10 +11,10 @@ from influence.attribution import DEFAULT_METHOD, METHODS, Query, WordIndex, ext
 from influence.data import SPECIAL_SIDE, Dataset
 from influence.files import load_array, write_json
 from influence.models import Encoding
-from influence.publishing import CheckpointInfo
-from influence.store import ResultStore
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.workspace import id_ranks, open_index, open_queries
+from influence.workspace.publishing import CheckpointInfo
+from influence.workspace.result_tables import ResultStore
+from influence.workspace.workspace import id_ranks, open_index, open_queries
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

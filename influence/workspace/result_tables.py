@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pandas as pd
 
-from influence.database import Database, Migration
+from influence.workspace.database import Database, Migration
 
 
 def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:

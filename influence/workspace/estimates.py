@@ -21,9 +21,9 @@ from influence.data import Dataset, Spread, check_labels, label_names
 from influence.errors import SettingsError
 from influence.files import file_sizes
 from influence.models import OPTIMIZER, Encoding, resolve_device
-from influence.request import BuildRequest
-from influence.stages import BuildStages
 from influence.types import Progress, silent
+from influence.workspace.build_request import BuildRequest
+from influence.workspace.stages import BuildStages
 
 SAMPLE_TRAIN, SAMPLE_TEST = 256, 64
 LOW, HIGH = 0.8, 1.5  # a small build's first batches wait for caches, and its few rows may be shorter or longer than most

@@ -18,7 +18,9 @@ from influence.data import check_labels, label_names, read_dataset
 from influence.errors import SettingsError, WordtraceError, WorkspaceError
 from influence.files import file_sizes, is_disk_full, sync, write_json
 from influence.models import resolve_device
-from influence.publishing import (
+from influence.types import Progress, silent
+from influence.workspace.build_request import BuildRequest, identity, training_settings
+from influence.workspace.publishing import (
     BUILDS,
     WorkspaceInfo,
     build_lock,
@@ -28,10 +30,8 @@ from influence.publishing import (
     remove_superseded,
     unfinished_builds,
 )
-from influence.request import BuildRequest, identity, training_settings
-from influence.stages import BuildStages
-from influence.types import Progress, silent
-from influence.workspace import open_workspace
+from influence.workspace.stages import BuildStages
+from influence.workspace.workspace import open_workspace
 
 __all__ = ["BuildRequest", "build_workspace", "training_settings"]
 

@@ -35,10 +35,10 @@ from influence.models import (
     supports_pairs,
     train_word_pieces,
 )
-from influence.publishing import WorkspaceInfo
-from influence.request import BuildRequest
-from influence.results import write_results
 from influence.types import IntArray, Progress
+from influence.workspace.build_request import BuildRequest
+from influence.workspace.publishing import WorkspaceInfo
+from influence.workspace.results import write_results
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "duckdb", "pandas")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer.model")

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
-from influence.build import build_workspace
 from influence.data import Columns
 from influence.models import DEMO_MODEL, package_folder
-from influence.publishing import WorkspaceInfo
-from influence.request import BuildRequest, training_settings
 from influence.types import Progress, silent
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import BuildRequest, training_settings
+from influence.workspace.publishing import WorkspaceInfo
 
 N_TRAIN, N_TEST = 6_000, 1_500
 SPLIT_SEED = 0

@@ -13,9 +13,9 @@ import pandas as pd
 from influence.attribution import StoredQueries, TrainQueries, WordIndex
 from influence.files import load_array
 from influence.models import Encoding
-from influence.publishing import WorkspaceInfo, published_build
-from influence.store import ResultStore
 from influence.types import FloatArray, IntArray
+from influence.workspace.publishing import WorkspaceInfo, published_build
+from influence.workspace.result_tables import ResultStore
 
 if TYPE_CHECKING:  # reading stored results must not wait for PyTorch to be imported
     from influence.attribution import LiveModel

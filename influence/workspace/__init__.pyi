@@ -1,0 +1,33 @@
+from . import workspace as workspace
+from .build import build_workspace as build_workspace
+from .build_request import BuildRequest as BuildRequest, training_settings as training_settings
+from .database import (
+    Database as Database,
+    DerivedStore as DerivedStore,
+    Migration as Migration,
+    open_published as open_published,
+    published as published,
+    publishing as publishing,
+)
+from .demo import build_demo as build_demo
+from .estimates import estimate_build as estimate_build
+from .manage import (
+    BACKUPS as BACKUPS,
+    DATA_FOLDER as DATA_FOLDER,
+    back_up as back_up,
+    check_name as check_name,
+    delete_workspace as delete_workspace,
+    lets_go as lets_go,
+    rename_workspace as rename_workspace,
+)
+from .publishing import (
+    CheckpointInfo as CheckpointInfo,
+    WorkspaceInfo as WorkspaceInfo,
+    build_lock as build_lock,
+    disk_full_told as disk_full_told,
+    list_workspaces as list_workspaces,
+    published_build as published_build,
+)
+from .result_tables import ResultStore as ResultStore, StoredExample as StoredExample
+from .results import STORED_TOP as STORED_TOP
+from .workspace import TestFilter as TestFilter, Workspace as Workspace, open_workspace as open_workspace, opened as opened
