@@ -19,8 +19,7 @@ from influence.errors import (
     WorkspaceMissing,
     WorkspaceNewer,
 )
-from influence.explain import all_scores, explain
-from influence.explanation import Explanation, Influence, Match, Sentence, Word
+from influence.explain import Explanation, Influence, Match, Sentence, Word, all_scores, explain
 from influence.frames import Workspace, open_workspace
 from influence.workspace import CheckpointInfo, TestFilter, WorkspaceInfo, list_workspaces
 

@@ -17,7 +17,7 @@ import pandas as pd
 from influence.attribution import DEFAULT_METHOD, METHODS
 from influence.cluster_store import ClusterStore
 from influence.errors import QueryError
-from influence.explanation import Sentence, sentences
+from influence.explain import Sentence, sentences
 from influence.types import IntArray
 from influence.workspace import Workspace, open_published, published
 

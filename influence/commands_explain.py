@@ -11,10 +11,8 @@ from typing import Any, get_args
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, METHODS, MethodSettings, SpecialTokens
-from influence.cancellation import cancellation_table, write_cancellation
 from influence.errors import SettingsError
-from influence.explain import all_scores, explain
-from influence.explanation import Explanation, Influence, Sentence
+from influence.explain import Explanation, Influence, Sentence, all_scores, cancellation_table, explain, write_cancellation
 from influence.progress import ProgressLine
 from influence.workspace import open_workspace
 

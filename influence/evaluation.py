@@ -18,11 +18,11 @@ import pandas as pd
 from influence.attribution import DEFAULT_METHOD, extremes, get_method
 from influence.deletion import DIRECTIONS, areas, balanced, curves, deletion, least_similar
 from influence.errors import SettingsError
+from influence.explain import scores_of, sources
 from influence.files import load_array
 from influence.retraining import check_change, check_trained_here, retrain, seeds_of
 from influence.retraining_changes import Change, Run
 from influence.retraining_store import open_store
-from influence.scoring import scores_of, sources
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import Workspace
 

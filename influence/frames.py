@@ -14,14 +14,12 @@ from influence.attribution import DEFAULT_METHOD, SpecialTokens
 from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters
 from influence.data import Columns
 from influence.errors import QueryError
-from influence.explain import all_scores, explain
-from influence.explanation import Influence, Sentence
+from influence.explain import COMMON, TOKEN, Influence, MistakeFilter, Sentence, all_scores, explain, words
 from influence.fixlist import Fix, fix_list
 from influence.mislabels import has_suspects, suspects
 from influence.review import read_reviews
 from influence.review_log import has_reviews
 from influence.types import Progress, silent
-from influence.wordinfluence import COMMON, TOKEN, MistakeFilter, words
 from influence.workspace import published_build, workspace as stored
 
 

@@ -18,8 +18,7 @@ from influence.corpus import Corpus, TrainExample
 from influence.data import find_to_mask, mask
 from influence.deciding import changes
 from influence.errors import DataError, SettingsError
-from influence.explain import explain
-from influence.explanation import Influence
+from influence.explain import Influence, explain
 from influence.fixfile import read_fixes
 from influence.fixlist import Fix, FixList, fix_list
 from influence.retraining_changes import Change

@@ -36,19 +36,6 @@ FLOOR_OF = {package: floor for floor, packages in enumerate(FLOORS) for package 
 UNMOVED = {
     **dict.fromkeys(
         [
-            "cancellation",
-            "cancellation_store",
-            "explain",
-            "explanation",
-            "layernorms",
-            "scoring",
-            "wordinfluence",
-            "wordinfluence_store",
-        ],
-        "explain",
-    ),
-    **dict.fromkeys(
-        [
             "agreement",
             "bulk",
             "corpus",

@@ -21,7 +21,7 @@ from influence.attribution.methods import METHODS
 from influence.crossvalidation import predict
 from influence.data.dataset import Columns
 from influence.errors import QueryError, SettingsError, WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
-from influence.explain import all_scores
+from influence.explain.explain import all_scores
 from influence.heldout import HeldOutSettings, left_out, model_folder
 from influence.mislabels import SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
 from influence.models.encoding import Encoding, encode

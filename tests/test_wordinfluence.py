@@ -12,7 +12,7 @@ from tiny import write_csv
 from influence import QueryError, Workspace, WorkspaceBusy, explain, open_workspace
 from influence.__main__ import main
 from influence.data.dataset import Columns
-from influence.wordinfluence import MistakeFilter, confusions, count_mistakes, read_examples, word_examples, words
+from influence.explain.word_influence import MistakeFilter, confusions, count_mistakes, read_examples, word_examples, words
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.publishing import build_lock

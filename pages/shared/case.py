@@ -11,7 +11,7 @@ from influence import Sentence
 from influence.corpus import TrainExample
 from influence.data import find_to_mask
 from influence.events import Decision, Note
-from influence.explanation import Effect
+from influence.explain import Effect
 from influence.queues import Queue
 from pages.shared import board, desk, evidence, numbers, suspicions, verdicts
 from pages.shared.desk import Desk

@@ -9,9 +9,9 @@ from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 
 import influence
 from influence.data.masking import find_to_mask
+from influence.explain.word_influence import MistakeFilter, confusions, count_mistakes, word_examples, words
 from influence.mislabels import SuspectFilter, suspects
 from influence.queues import Queues
-from influence.wordinfluence import MistakeFilter, confusions, count_mistakes, word_examples, words
 
 
 def table(app):

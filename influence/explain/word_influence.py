@@ -25,9 +25,9 @@ import numpy as np
 import pandas as pd
 
 from influence.errors import QueryError, WorkspaceError
-from influence.explanation import Sentence, sentences
+from influence.explain.explanation import Sentence, sentences
+from influence.explain.word_tables import WordStore, contributions, mistakes, train_examples
 from influence.models import is_common
-from influence.wordinfluence_store import WordStore, contributions, mistakes, train_examples
 from influence.workspace import STORED_TOP, Workspace, build_lock, open_published, published, publishing
 
 WORDS = "words"

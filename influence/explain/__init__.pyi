@@ -1,0 +1,29 @@
+from . import explain as explain
+from .cancellation import cancellation_table as cancellation_table, write_cancellation as write_cancellation
+from .explain import all_scores as all_scores
+from .explanation import (
+    Effect as Effect,
+    Effects as Effects,
+    Explanation as Explanation,
+    Influence as Influence,
+    Match as Match,
+    Sentence as Sentence,
+    Word as Word,
+    effects as effects,
+    sentences as sentences,
+)
+from .scores import scores_of as scores_of, sources as sources
+from .word_influence import (
+    COMMON as COMMON,
+    TOKEN as TOKEN,
+    MistakeFilter as MistakeFilter,
+    WordExample as WordExample,
+    confusions as confusions,
+    count_mistakes as count_mistakes,
+    has_words as has_words,
+    read_examples as read_examples,
+    word_confusions as word_confusions,
+    word_examples as word_examples,
+    words as words,
+    write_words as write_words,
+)
