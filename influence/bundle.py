@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from influence.apply import Applied, content, plan
-from influence.corpus import Corpus
 from influence.data import Columns, Table, from_table
 from influence.errors import SettingsError
-from influence.events import iso
 from influence.files import write_whole
 from influence.fixfile import encode_fixes
 from influence.fixlist import Fix, FixList, fix_list
-from influence.review import Reviews
+from influence.review import Corpus, Reviews, iso
 from influence.train_file import GivenColumns, TrainFile, open_train_file
 
 MOST_LISTED = 50  # conflicts and unmatched decisions spelt out in the report

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from influence.agreement import POLICIES
 from influence.errors import SettingsError
+from influence.review import POLICIES
 
 SUFFIXES = (".csv", ".jsonl", ".parquet", ".zip")
 

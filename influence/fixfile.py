@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 
 from influence.data import Table, read_table, text_sha256 as sha256_of
 from influence.errors import DataError, SettingsError
-from influence.events import DECISIONS, iso
 from influence.files import write_whole
 from influence.fixlist import Fix
+from influence.review import DECISIONS, iso
 
 COLUMNS = Fix._fields
 TEXT_COLUMNS = tuple(name for name in COLUMNS if name not in ("decided_at", "score"))

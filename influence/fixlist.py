@@ -5,12 +5,26 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from influence.agreement import Resolution, resolve
-from influence.corpus import Corpus, TrainExample
-from influence.deciding import changes, checked_event, repeats
-from influence.events import NAMES_JOIN, Action, Decision, Evidence, Note, Reviewer, iso
-from influence.review import Reviews
-from influence.rules import AppliedRule, applied_rules, rule_of
+from influence.review import (
+    NAMES_JOIN,
+    Action,
+    AppliedRule,
+    Corpus,
+    Decision,
+    Evidence,
+    Note,
+    Resolution,
+    Reviewer,
+    Reviews,
+    TrainExample,
+    applied_rules,
+    changes,
+    checked_event,
+    iso,
+    repeats,
+    resolve,
+    rule_of,
+)
 
 
 class Fix(NamedTuple):

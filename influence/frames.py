@@ -17,8 +17,7 @@ from influence.errors import QueryError
 from influence.explain import COMMON, TOKEN, Influence, MistakeFilter, Sentence, all_scores, explain, words
 from influence.fixlist import Fix, fix_list
 from influence.mislabels import has_suspects, suspects
-from influence.review import read_reviews
-from influence.review_log import has_reviews
+from influence.review import has_reviews, read_reviews
 from influence.types import Progress, silent
 from influence.workspace import published_build, workspace as stored
 

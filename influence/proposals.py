@@ -14,16 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from influence.clusters import cluster, cluster_suggestions
-from influence.corpus import Corpus, TrainExample
 from influence.data import find_to_mask, mask
-from influence.deciding import changes
 from influence.errors import DataError, SettingsError
 from influence.explain import Influence, explain
 from influence.fixfile import read_fixes
 from influence.fixlist import Fix, FixList, fix_list
 from influence.retraining_changes import Change
-from influence.review import Reviews, read_reviews
-from influence.rules import Rule, changed_by
+from influence.review import Corpus, Reviews, Rule, TrainExample, changed_by, changes, read_reviews
 from influence.workspace import Workspace
 
 DECIDED = "decided"

@@ -19,7 +19,6 @@ import pandas as pd
 import pyarrow as pa
 
 from influence.attribution import DEFAULT_METHOD, METHODS, extremes, get_method
-from influence.corpus import Corpus
 from influence.deletion import bootstrap_weights, interval
 from influence.errors import SettingsError
 from influence.explain import explain, scores_of, sentences
@@ -27,6 +26,7 @@ from influence.files import load_array
 from influence.proposals import can_mask, masking_step
 from influence.retraining import check_change, check_trained_here, retrain, seeds_of
 from influence.retraining_changes import Change, Run
+from influence.review import Corpus
 from influence.types import IntArray, Progress, silent
 from influence.whatif_store import opened
 from influence.workspace import Workspace

@@ -36,25 +36,6 @@ FLOOR_OF = {package: floor for floor, packages in enumerate(FLOORS) for package 
 UNMOVED = {
     **dict.fromkeys(
         [
-            "agreement",
-            "bulk",
-            "corpus",
-            "deciding",
-            "events",
-            "journal",
-            "queue_store",
-            "queues",
-            "review",
-            "review_log",
-            "review_state",
-            "review_store",
-            "rule_store",
-            "rules",
-        ],
-        "review",
-    ),
-    **dict.fromkeys(
-        [
             "retraining",
             "retraining_bert",
             "retraining_changes",

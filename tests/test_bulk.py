@@ -4,9 +4,9 @@ import pytest
 from reviewing import make_workspace
 
 from influence import QueryError
-from influence.bulk import Bulk, decide_bulk, preview_bulk
-from influence.events import Evidence, Reviewer
-from influence.review import open_reviews
+from influence.review.bulk import Bulk, decide_bulk, preview_bulk
+from influence.review.events import Evidence, Reviewer
+from influence.review.reviews import open_reviews
 
 ANN, BOB = Reviewer(name="Ann"), Reviewer(name="Bob")
 ALL = tuple(f"e{number}" for number in range(8))  # World, World, Business, Sport, Sport, Business, World, Business

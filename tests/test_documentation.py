@@ -61,8 +61,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
 
 def decide(path: str) -> None:
     """One decision, so that there is a fix list to export."""
-    from influence.events import Reviewer
-    from influence.review import open_reviews
+    from influence.review.events import Reviewer
+    from influence.review.reviews import open_reviews
     from influence.workspace.workspace import open_workspace
 
     opened = open_workspace(path)

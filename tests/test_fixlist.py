@@ -18,11 +18,11 @@ from tiny import write_csv
 from influence.bundle import export_bundle
 from influence.data.dataset import text_sha256
 from influence.errors import DataError, QueryError, SettingsError
-from influence.events import Evidence, Reviewer
 from influence.fixfile import COLUMNS, RISKY, encode_fixes, neutralised, read_fixes, restored, write_fixes
 from influence.fixlist import Fix, fix_list, import_fixes
-from influence.review import Reviews
-from influence.rules import Rule, apply_rule
+from influence.review.events import Evidence, Reviewer
+from influence.review.reviews import Reviews
+from influence.review.rules import Rule, apply_rule
 
 ANN, BOB, CAT, DAN = (Reviewer(name=name) for name in ("ann", "bob", "cat", "dan"))
 FORMS = (".csv", ".jsonl", ".parquet")

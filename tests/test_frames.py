@@ -107,8 +107,8 @@ def test_held_out_models_are_trained_when_asked_for(copied):
 
 
 def test_fixes_are_those_exported(copied, tmp_path, capsys):
-    from influence.events import Reviewer
-    from influence.review import open_reviews
+    from influence.review.events import Reviewer
+    from influence.review.reviews import open_reviews
 
     path = copied()
     opened = Workspace.open(path)

@@ -12,12 +12,12 @@ from tiny import request
 from influence.__main__ import main
 from influence.comparison import TOP, compare
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
-from influence.events import Reviewer
 from influence.explain import explain
 from influence.heldout import HeldOutSettings
 from influence.mislabels import SuspectFilter, suspects
-from influence.review import open_reviews
-from influence.review_log import close_log
+from influence.review.events import Reviewer
+from influence.review.log import close_log
+from influence.review.reviews import open_reviews
 from influence.suspecting import write_suspects
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings

@@ -11,8 +11,8 @@ from reviewing import ROWS, Clock, make_workspace, reviews_at
 
 from influence.data.dataset import text_sha256
 from influence.errors import QueryError, SettingsError
-from influence.events import Action, Decision, Evidence, Note, Reviewer
-from influence.review import Reviews
+from influence.review.events import Action, Decision, Evidence, Note, Reviewer
+from influence.review.reviews import Reviews
 from influence.workspace.workspace import Workspace
 
 ANN, BOB, CAT = (Reviewer(name=name) for name in ("ann", "bob", "cat"))

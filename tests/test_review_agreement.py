@@ -9,7 +9,8 @@ from hypothesis import given
 from reviewing import make_workspace, reviews_at
 from sklearn.metrics import cohen_kappa_score
 
-from influence.agreement import (
+from influence.errors import SettingsError
+from influence.review.agreement import (
     Agreement,
     PairAgreement,
     agreement,
@@ -19,10 +20,9 @@ from influence.agreement import (
     raw_agreement,
     resolve,
 )
-from influence.errors import SettingsError
-from influence.events import Reviewer
-from influence.queues import Queues
-from influence.review import Reviews
+from influence.review.events import Reviewer
+from influence.review.queues import Queues
+from influence.review.reviews import Reviews
 
 ANN, BOB, CAT, DAN = (Reviewer(name=name) for name in ("ann", "bob", "cat", "dan"))
 

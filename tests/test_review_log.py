@@ -13,10 +13,10 @@ import pytest
 from reviewing import Clock, make_workspace, python, reviews_at
 
 from influence.errors import WorkspaceBusy, WorkspaceError, WorkspaceNewer
-from influence.events import Reviewer
-from influence.journal import read_journal, seal
-from influence.review import Reviews, open_reviews, read_reviews
-from influence.review_log import DATABASE, JOURNAL, LOCK, ReviewLog, open_log
+from influence.review.events import Reviewer
+from influence.review.journal import read_journal, seal
+from influence.review.log import DATABASE, JOURNAL, LOCK, ReviewLog, open_log
+from influence.review.reviews import Reviews, open_reviews, read_reviews
 from influence.workspace.workspace import Workspace
 
 ANN, BOB = Reviewer(name="ann"), Reviewer(name="bob")
@@ -95,7 +95,7 @@ def test_a_journal_line_can_be_read_by_anybody_and_names_the_line_before(workspa
 WORKER = """
 import sys
 from influence import open_workspace
-from influence.events import Reviewer
+from influence.review.events import Reviewer
 from influence.review import open_reviews
 reviews = open_reviews(open_workspace(sys.argv[1]))
 for turn in range(100):
@@ -200,7 +200,7 @@ def test_a_bad_database_is_rebuilt_from_the_journal_and_kept_aside(workspace: Wo
 
 def test_an_older_database_is_migrated_and_filled_from_its_records(workspace: Workspace) -> None:
     """One that knows only the first migration has no queues table, though its records made a queue."""
-    from influence.queues import Queues
+    from influence.review.queues import Queues
 
     reviews = reviews_at(workspace)
     fill(reviews)
@@ -224,8 +224,8 @@ def test_an_action_added_after_a_database_was_made_is_accepted_and_shown(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Version 3 wrote the kinds of its day into two views; the file is what it made, the vocabulary has grown since."""
-    from influence import deciding, queue_store, review_state
-    from influence.queues import Queues
+    from influence.review import checks as deciding, queue_tables as queue_store, state as review_state
+    from influence.review.queues import Queues
 
     reviews = reviews_at(workspace)
     fill(reviews)
@@ -354,7 +354,7 @@ def test_files_of_a_newer_version_are_refused(workspace: Workspace) -> None:
     (workspace.path / DATABASE).unlink()
     newer = seal({"type": "act"}, None).line
     body = "{" + newer[45:].replace('"v":1', '"v":2')
-    from influence import journal
+    from influence.review import journal
 
     (workspace.path / JOURNAL).write_text(f'{{"digest":"{journal._digest(body)}",{body[1:]}\n')
     with pytest.raises(WorkspaceNewer, match=r"has lines of version 2, this Wordtrace knows 1; install a newer Wordtrace"):
@@ -453,7 +453,7 @@ import resource, signal, sys
 from pathlib import Path
 from influence import open_workspace
 from influence.errors import WorkspaceError
-from influence.events import Reviewer
+from influence.review.events import Reviewer
 from influence.review import open_reviews
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 folder, grow = Path(sys.argv[1]), sys.argv[2]

@@ -8,9 +8,9 @@ import pytest
 from reviewing import ROWS, Clock, make_workspace, reviews_at
 
 from influence.errors import QueryError, SettingsError
-from influence.events import Evidence, Reviewer
-from influence.queues import FLAGGED, Progress, Queue, Queues
-from influence.review import Reviews
+from influence.review.events import Evidence, Reviewer
+from influence.review.queues import FLAGGED, Progress, Queue, Queues
+from influence.review.reviews import Reviews
 
 ANN, BOB, CAT = (Reviewer(name=name) for name in ("ann", "bob", "cat"))
 IDS = [row[0] for row in ROWS]

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from reviewing import ROWS, make_workspace, reviews_at
 
 from influence.errors import QueryError
-from influence.events import Reviewer
+from influence.review.events import Reviewer
 
 NAMES = ("ann", "bob")
 WHO = st.sampled_from(NAMES)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from reviewing import ROWS, make_workspace, reviews_at
 
-from influence.corpus import TrainExample
 from influence.data.masking import find, mask
 from influence.errors import QueryError, SettingsError
-from influence.events import Reviewer
-from influence.review import Reviews
-from influence.rule_store import RuleStore
-from influence.rules import Preview, Rule, applied_rules, apply_rule, preview, rule_of
+from influence.review.corpus import TrainExample
+from influence.review.events import Reviewer
+from influence.review.reviews import Reviews
+from influence.review.rule_tables import RuleStore
+from influence.review.rules import Preview, Rule, applied_rules, apply_rule, preview, rule_of
 
 ANN, BOB = Reviewer(name="ann"), Reviewer(name="bob")
 SERIES = Rule(by="words", pattern="championship series", action="relabel", new_label="Sport", only_label="World")

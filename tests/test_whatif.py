@@ -15,11 +15,9 @@ from tiny import write_csv
 from influence import open_workspace
 from influence.__main__ import main
 from influence.apply import apply_fixes
-from influence.corpus import Corpus
 from influence.data.masking import mask
 from influence.data.tables import read_table
 from influence.errors import DataError, QueryError, SettingsError, WorkspaceError
-from influence.events import Reviewer
 from influence.explain import explain
 from influence.files import load_array
 from influence.fixfile import write_fixes
@@ -27,9 +25,11 @@ from influence.fixlist import fix_list
 from influence.proposals import of_fixes, propose, spec_of_rule
 from influence.retraining import retrain
 from influence.retraining_changes import Change, Run
-from influence.review import Reviews
-from influence.review_log import ReviewLog
-from influence.rules import Rule
+from influence.review.corpus import Corpus
+from influence.review.events import Reviewer
+from influence.review.log import ReviewLog
+from influence.review.reviews import Reviews
+from influence.review.rules import Rule
 from influence.whatif import flips_of, measured, outcomes, seconds_a_model, to_train, try_out
 from influence.whatif_store import FILE
 from influence.whatif_words import as_text, verdict

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from influence.agreement import Agreement, agreement, conflicts
+from influence.review import Agreement, agreement, conflicts
 from pages.shared import disagreements, render
 from pages.shared.desk import Desk
 from pages.shared.fix_place import FixPlace

@@ -37,7 +37,7 @@ _component = st.components.v2.component(
 def board(found: Explanation, *, title: str, pinned: str, review: str, on_choose: Callable[[], None], key: str) -> None:
     """Draw an explanation. A choice of a card reruns with its training id, or "" for none, in `chosen(key)`.
 
-    Each card links to `review` with its id at the end.
+    Each card links to `reviews` with its id at the end.
     """
     _component(key=key, data={**payload(found, title=title), "pinned": pinned, "review": review}, on_chosen_change=on_choose)
 

@@ -7,8 +7,7 @@ from typing import Any
 import streamlit as st
 
 import influence
-from influence.bulk import Bulk, BulkPreview, decide_bulk, preview_bulk
-from influence.events import Action, Evidence
+from influence.review import Action, Bulk, BulkPreview, Evidence, decide_bulk, preview_bulk
 from pages.shared import bulk_words, desk, numbers, queues, render, review_charts, reviewer, verdicts
 from pages.shared.charts import STILL
 from pages.shared.desk import Desk

@@ -8,11 +8,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from influence import Sentence
-from influence.corpus import TrainExample
 from influence.data import find_to_mask
-from influence.events import Decision, Note
 from influence.explain import Effect
-from influence.queues import Queue
+from influence.review import Decision, Note, Queue, TrainExample
 from pages.shared import board, desk, evidence, numbers, suspicions, verdicts
 from pages.shared.desk import Desk
 from pages.shared.evidence import Related

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from influence.events import Action
+from influence.review import Action
 from pages.shared import case_keys, queue_places
 from pages.shared.case import Case
 from pages.shared.case_keys import decide

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 import influence
-from influence.events import Action, Evidence
+from influence.review import Action, Evidence
 from pages.shared import desk, verdicts
 from pages.shared.desk import Desk
 from pages.shared.places import go

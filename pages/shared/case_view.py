@@ -8,8 +8,7 @@ import streamlit as st
 
 import influence
 from influence.attribution import DEFAULT_METHOD
-from influence.events import Action
-from influence.queues import Progress, Queue
+from influence.review import Action, Progress, Queue
 from pages.shared import board, case, case_buttons, case_keys, desk, evidence, numbers, queue_places, render, verdicts
 from pages.shared.case import Case
 from pages.shared.case_keys import MASKING, MORE, NOTING, SHOWN, Shown

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from influence.clusters import Cluster, Member, cluster_members
-from influence.events import Decision
+from influence.review import Decision
 from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, shell, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.clusters_place import ClustersPlace

@@ -1,9 +1,7 @@
 """Home's lines about the training labels: what is in doubt, what has been decided, and where the reviewer stopped."""
 
 import influence
-from influence.queues import Queues
-from influence.review import Reviews, open_reviews
-from influence.review_log import has_reviews
+from influence.review import Queues, Reviews, has_reviews, open_reviews
 from pages.shared import reviewer, shell, suspicions
 from pages.shared.render import md
 

@@ -7,9 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 import influence
-from influence.events import Reviewer
-from influence.queues import Queues
-from influence.review import Reviews, open_reviews
+from influence.review import Queues, Reviewer, Reviews, open_reviews
 from pages.shared import render, reviewer
 from pages.shared.render import md
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from influence.agreement import Resolution
+from influence.review import Resolution
 from pages.shared import queues, render, verdicts
 from pages.shared.desk import Desk
 from pages.shared.queues import Source

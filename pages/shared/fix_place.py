@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import influence
-from influence.agreement import POLICIES
-from influence.rules import BY, Rule
+from influence.review import BY, POLICIES, Rule
 from pages.shared.places import Place
 
 PARTS = {"changes": "Changes", "rules": "Rules", "agreement": "Agreement", "log": "Log"}

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from influence.agreement import conflicts
-from influence.queues import FLAGGED, Queue
+from influence.review import FLAGGED, Queue, conflicts
 from pages.shared import answers, case_view, desk, queues, render, shell, suspicions
 from pages.shared.desk import Desk
 from pages.shared.places import go

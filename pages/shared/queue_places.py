@@ -3,7 +3,7 @@
 import streamlit as st
 
 import influence
-from influence.queues import FLAGGED
+from influence.review import FLAGGED
 from pages.shared.desk import Desk
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 import streamlit as st
 
 from influence import SettingsError
-from influence.events import Reviewer
+from influence.review import Reviewer
 from pages.shared import render
 from pages.shared.render import ASSETS, md
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from influence.events import Action, Decision
+from influence.review import Action, Decision
 
 VERBS = {"keep": "keep", "remove": "remove", "flag": "flag", "skip": "skip", "note": "note", "import": "import"}
 

@@ -5,7 +5,7 @@ import streamlit as st
 import influence
 from influence.clusters import Cluster, clusters, has_clusters
 from influence.proposals import DEFAULT_STRONGEST, spec_of_rule
-from influence.rules import Rule, applied_rules
+from influence.review import Rule, applied_rules
 from pages.shared import numbers, render, shell
 from pages.shared.desk import Desk
 from pages.shared.places import go

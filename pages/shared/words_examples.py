@@ -11,9 +11,9 @@ import pandas as pd
 import streamlit as st
 
 from influence.attribution import DEFAULT_METHOD
-from influence.events import Decision, Evidence
 from influence.explain import WordExample, read_examples, word_confusions, word_examples
 from influence.mislabels import SuspectFilter, suspects
+from influence.review import Decision, Evidence
 from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.desk import Desk

@@ -3,7 +3,7 @@
 import streamlit as st
 
 import influence
-from influence.review_log import JOURNAL
+from influence.review import JOURNAL
 from influence.workspace import BACKUPS, delete_workspace, rename_workspace
 from pages.shared import background, builds, desk, numbers, render, shell, waiting, workspaces
 from pages.shared.background import Job

@@ -11,10 +11,10 @@ from conftest import ROOT
 from streamlit.testing.v1 import AppTest
 
 import influence
-from influence.events import Reviewer
-from influence.queues import Queue, Queues
-from influence.review import Reviews, open_reviews
-from influence.review_log import open_log
+from influence.review.events import Reviewer
+from influence.review.log import open_log
+from influence.review.queues import Queue, Queues
+from influence.review.reviews import Reviews, open_reviews
 from pages.shared import reviewer
 
 ANN, BOB = Reviewer(name="Ann", session="ann's"), Reviewer(name="Bob", session="bob's")

@@ -11,10 +11,10 @@ import pytest
 from conftest import ROOT, serve, stop
 
 import influence
-from influence.events import Reviewer
-from influence.queues import Queues
-from influence.review import Reviews
-from influence.review_log import ReviewLog
+from influence.review.events import Reviewer
+from influence.review.log import ReviewLog
+from influence.review.queues import Queues
+from influence.review.reviews import Reviews
 from pages.shared.shell import PAGES
 
 pytestmark = pytest.mark.slow  # every page in a browser, twice

@@ -14,7 +14,7 @@ import pytest
 from conftest import IMAGE, SCRIPT, parameters_of, shown
 
 import influence
-from influence.review_log import close_log
+from influence.review.log import close_log
 from pages.shared import background, builds, data_files, data_place, processes
 from pages.shared.data_place import DataPlace
 
@@ -368,8 +368,8 @@ def test_the_page_opens_without_any_workspace_and_home_points_to_it(open_page, r
 
 def test_the_reviews_of_a_renamed_workspace_are_not_another_s(root, workspaces):
     """A name that is given again must not meet what the server remembers of the one before."""
-    from influence.events import Reviewer
-    from influence.review import open_reviews
+    from influence.review.events import Reviewer
+    from influence.review.reviews import open_reviews
     from influence.workspace.manage import rename_workspace
 
     shutil.copytree(workspaces / "tiny", root / "one")

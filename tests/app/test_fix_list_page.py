@@ -15,9 +15,9 @@ from reviewing_app import ANN, BOB, button, opener, own_workspace, reviews_of
 import influence
 from influence.fixfile import read_fixes
 from influence.fixlist import fix_list
-from influence.queues import Queues
-from influence.review_log import open_log
-from influence.rules import Rule, applied_rules, preview
+from influence.review.log import open_log
+from influence.review.queues import Queues
+from influence.review.rules import Rule, applied_rules, preview
 from influence.workspace.result_tables import ResultStore
 from pages.shared import downloads, review_charts, rules_part
 
@@ -292,7 +292,7 @@ def test_bad_values_are_named_and_left_out(open_as, decided, name, value):
 
 def test_reviews_open_in_another_process_are_said(open_as, root, workspaces):
     open_log(root / "tiny").close()
-    code = "import sys, time; from influence.review_log import open_log; from pathlib import Path; "
+    code = "import sys, time; from influence.review.log import open_log; from pathlib import Path; "
     code += "open_log(Path(sys.argv[1])); print('open', flush=True); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", code, str(root / "tiny")], stdout=subprocess.PIPE, text=True)
     try:

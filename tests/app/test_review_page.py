@@ -10,9 +10,9 @@ from reviewing_app import ANN, BOB, button, opener, own_workspace, press, queue_
 from streamlit.testing.v1 import AppTest
 
 import influence
-from influence.agreement import conflicts
 from influence.fixlist import fix_list
-from influence.queues import Queues
+from influence.review.agreement import conflicts
+from influence.review.queues import Queues
 from pages.shared import case_buttons, case_keys, review
 
 IDS = ["train-1", "train-2", "train-3", "train-4", f"{HOSTILE_ID}5", "train-6"]

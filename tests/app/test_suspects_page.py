@@ -163,7 +163,7 @@ def test_nobody_decides_without_a_name(open_as):
 
 
 def test_those_of_a_filter_become_a_queue(open_as, root, workspace):
-    from influence.queues import Queues
+    from influence.review.queues import Queues
 
     app = open_as("Ann", "suspects", workspace="tiny", show="all", label=IMAGE)
     button(app, "bulk_queue_suspects").click().run()

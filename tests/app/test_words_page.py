@@ -11,7 +11,7 @@ import influence
 from influence.data.masking import find_to_mask
 from influence.explain.word_influence import MistakeFilter, confusions, count_mistakes, word_examples, words
 from influence.mislabels import SuspectFilter, suspects
-from influence.queues import Queues
+from influence.review.queues import Queues
 
 
 def table(app):

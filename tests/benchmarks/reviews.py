@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from influence.agreement import agreement
-from influence.events import Evidence, Reviewer
 from influence.fixfile import encode_fixes
 from influence.fixlist import fix_list
-from influence.queues import Queues
-from influence.review import Reviews, open_reviews
-from influence.rules import Rule, preview
+from influence.review.agreement import agreement
+from influence.review.events import Evidence, Reviewer
+from influence.review.queues import Queues
+from influence.review.reviews import Reviews, open_reviews
+from influence.review.rules import Rule, preview
 from tests.reviewing import make_workspace
 
 LABELS = ("Business", "Sci/Tech", "Sport", "World")

@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from influence.corpus import TrainExample
 from influence.errors import SettingsError
+from influence.review.corpus import TrainExample
 
 COLUMNS = ("id", "text", "text_pair", "label", "predicted", "confidence")
 TIMEOUT = 10.0  # seconds

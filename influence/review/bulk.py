@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from influence.deciding import changes, checked_event
-from influence.events import Action, Evidence, Reviewer
-from influence.review import NO_EVIDENCE, Reviews
+from influence.review.checks import changes, checked_event
+from influence.review.events import Action, Evidence, Reviewer
+from influence.review.reviews import NO_EVIDENCE, Reviews
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from influence.corpus import Corpus, TrainExample
 from influence.data import find_to_mask, mask
 from influence.errors import SettingsError
-from influence.events import STATUSES, Action, Decision, Event, Evidence, as_datetime
-from influence.journal import Record
+from influence.review.corpus import Corpus, TrainExample
+from influence.review.events import STATUSES, Action, Decision, Event, Evidence, as_datetime
+from influence.review.journal import Record
 
 LONGEST_NOTE = 10_000
 

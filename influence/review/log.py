@@ -18,8 +18,8 @@ from typing import Any
 
 from influence.errors import WorkspaceBusy, WorkspaceError
 from influence.files import take
-from influence.journal import Journal, Record, breaks, merge, read_journal, rewrite, seal
-from influence.review_store import IN_MEMORY, DamagedStore, ReviewStore
+from influence.review.journal import Journal, Record, breaks, merge, read_journal, rewrite, seal
+from influence.review.tables import IN_MEMORY, DamagedStore, ReviewStore
 from influence.workspace import lets_go
 
 JOURNAL, DATABASE, LOCK = "reviews.jsonl", "reviews.duckdb", "reviews.lock"

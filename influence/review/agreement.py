@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from influence.errors import SettingsError
-from influence.events import Decision
-from influence.review import Reviews
+from influence.review.events import Decision
+from influence.review.reviews import Reviews
 
 Policy = Literal["adjudicated", "majority", "latest"]
 POLICIES: tuple[str, ...] = ("adjudicated", "majority", "latest")

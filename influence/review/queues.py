@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from influence import queue_store
 from influence.errors import QueryError, SettingsError
-from influence.events import Reviewer, as_datetime, plain
-from influence.queue_store import Asked
-from influence.review import Reviews
-from influence.review_state import flagged, loaded, pace
+from influence.review import queue_tables as queue_store
+from influence.review.events import Reviewer, as_datetime, plain
+from influence.review.queue_tables import Asked
+from influence.review.reviews import Reviews
+from influence.review.state import flagged, loaded, pace
 
 FLAGGED = "flagged"  # the queue of what the reviewer has flagged, which needs no making
 LONGEST_NAME, MOST_OPINIONS = 200, 20

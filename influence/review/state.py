@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from influence.events import DECISIONS, STATUSES, Action, Decision, Note, as_datetime
-from influence.review_store import ReviewStore, latest
+from influence.review.events import DECISIONS, STATUSES, Action, Decision, Note, as_datetime
+from influence.review.tables import ReviewStore, latest
 
 IDLE_MS = 60_000  # longer on one example than this is a pause, not work
 PACE_ITEMS = 50

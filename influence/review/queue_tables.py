@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from influence.events import DECISIONS, STATUSES
-from influence.review_store import ReviewStore, latest
+from influence.review.events import DECISIONS, STATUSES
+from influence.review.tables import ReviewStore, latest
 
 LEASE_MS = 90_000
 # What a reviewer may still be given, in the queue's order: nothing they have decided, flagged or skipped, nothing that

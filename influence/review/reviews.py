@@ -14,14 +14,14 @@ from typing import Any
 
 import pandas as pd
 
-from influence import review_state
-from influence.corpus import Corpus
-from influence.deciding import as_action, changes, checked_event, checked_note, repeats, stored
 from influence.errors import QueryError
-from influence.events import DECISIONS, NOTE, REDO, UNDO, Action, Decision, Event, Evidence, Note, Reviewer, plain
-from influence.queue_store import take_lease
-from influence.review_log import ReviewLog, open_log, open_log_for_reading
-from influence.rule_store import RuleStore
+from influence.review import state as review_state
+from influence.review.checks import as_action, changes, checked_event, checked_note, repeats, stored
+from influence.review.corpus import Corpus
+from influence.review.events import DECISIONS, NOTE, REDO, UNDO, Action, Decision, Event, Evidence, Note, Reviewer, plain
+from influence.review.log import ReviewLog, open_log, open_log_for_reading
+from influence.review.queue_tables import take_lease
+from influence.review.rule_tables import RuleStore
 from influence.workspace import Workspace
 
 NO_EVIDENCE = Evidence()

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from influence.errors import WorkspaceBusy, WorkspaceError, WorkspaceNewer
-from influence.journal import Record, parse
+from influence.review.journal import Record, parse
 
 Cursor = duckdb.DuckDBPyConnection
 IN_MEMORY = ":memory:"

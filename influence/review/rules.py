@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from influence import review_state
-from influence.corpus import Corpus, TrainExample
 from influence.data import find
-from influence.deciding import changes
 from influence.errors import QueryError, SettingsError
-from influence.events import DECISIONS, Action, Evidence, Reviewer
-from influence.review import Reviews
-from influence.rule_store import RuleStore
+from influence.review import state as review_state
+from influence.review.checks import changes
+from influence.review.corpus import Corpus, TrainExample
+from influence.review.events import DECISIONS, Action, Evidence, Reviewer
+from influence.review.reviews import Reviews
+from influence.review.rule_tables import RuleStore
 
 By = Literal["words", "regex", "sql"]
 BY: tuple[str, ...] = ("words", "regex", "sql")

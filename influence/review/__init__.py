@@ -1,0 +1,5 @@
+"""Reviewers' decisions: the log, what stands in it, queues, rules and agreement."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,35 @@
+from .agreement import (
+    POLICIES as POLICIES,
+    Agreement as Agreement,
+    Resolution as Resolution,
+    agreement as agreement,
+    conflicts as conflicts,
+    resolve as resolve,
+)
+from .bulk import Bulk as Bulk, BulkPreview as BulkPreview, decide_bulk as decide_bulk, preview_bulk as preview_bulk
+from .checks import changes as changes, checked_event as checked_event, repeats as repeats
+from .corpus import Corpus as Corpus, TrainExample as TrainExample
+from .events import (
+    DECISIONS as DECISIONS,
+    NAMES_JOIN as NAMES_JOIN,
+    Action as Action,
+    Decision as Decision,
+    Evidence as Evidence,
+    Note as Note,
+    Reviewer as Reviewer,
+    iso as iso,
+)
+from .log import JOURNAL as JOURNAL, has_reviews as has_reviews
+from .queues import FLAGGED as FLAGGED, Progress as Progress, Queue as Queue, Queues as Queues
+from .reviews import Reviews as Reviews, open_reviews as open_reviews, read_reviews as read_reviews
+from .rules import (
+    BY as BY,
+    AppliedRule as AppliedRule,
+    Preview as Preview,
+    Rule as Rule,
+    applied_rules as applied_rules,
+    apply_rule as apply_rule,
+    changed_by as changed_by,
+    preview as preview,
+    rule_of as rule_of,
+)
