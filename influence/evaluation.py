@@ -20,9 +20,7 @@ from influence.deletion import DIRECTIONS, areas, balanced, curves, deletion, le
 from influence.errors import SettingsError
 from influence.explain import scores_of, sources
 from influence.files import load_array
-from influence.retraining import check_change, check_trained_here, retrain, seeds_of
-from influence.retraining_changes import Change, Run
-from influence.retraining_store import open_store
+from influence.retraining import Change, Run, check_change, check_trained_here, open_store, retrain, seeds_of
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import Workspace
 

@@ -19,7 +19,7 @@ from influence.errors import DataError, SettingsError
 from influence.explain import Influence, explain
 from influence.fixfile import read_fixes
 from influence.fixlist import Fix, FixList, fix_list
-from influence.retraining_changes import Change
+from influence.retraining import Change
 from influence.review import Corpus, Reviews, Rule, TrainExample, changed_by, changes, read_reviews
 from influence.workspace import Workspace
 

@@ -24,8 +24,7 @@ from influence.errors import SettingsError
 from influence.explain import explain, scores_of, sentences
 from influence.files import load_array
 from influence.proposals import can_mask, masking_step
-from influence.retraining import check_change, check_trained_here, retrain, seeds_of
-from influence.retraining_changes import Change, Run
+from influence.retraining import Change, Run, check_change, check_trained_here, retrain, seeds_of
 from influence.review import Corpus
 from influence.types import IntArray, Progress, silent
 from influence.whatif_store import opened

@@ -20,9 +20,7 @@ from influence.errors import QueryError, SettingsError
 from influence.files import load_array
 from influence.paired import Paired
 from influence.proposals import Proposal
-from influence.retraining import retrain, seeds_of
-from influence.retraining_changes import Change, Run
-from influence.retraining_store import RunKey, open_store
+from influence.retraining import Change, Run, RunKey, open_store, retrain, seeds_of
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.whatif_store import WhatIfStore, opened
 from influence.workspace import Workspace
@@ -117,7 +115,7 @@ def try_out(
 
 
 def seeds_for(workspace: Workspace, count: int) -> list[int]:
-    """The seeds of a what-if, see `retraining.seeds_of`. Raises `SettingsError` for an impossible number."""
+    """The seeds of a what-if, see `retrain.seeds_of`. Raises `SettingsError` for an impossible number."""
     if not 1 <= count <= MOST_SEEDS:
         raise SettingsError(f"--seeds {count}: must be from 1 to {MOST_SEEDS}")
     return seeds_of(workspace, count)

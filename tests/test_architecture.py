@@ -36,24 +36,6 @@ FLOOR_OF = {package: floor for floor, packages in enumerate(FLOORS) for package 
 UNMOVED = {
     **dict.fromkeys(
         [
-            "retraining",
-            "retraining_bert",
-            "retraining_changes",
-            "retraining_cnn",
-            "retraining_plan",
-            "retraining_processes",
-            "retraining_recipe",
-            "retraining_rows",
-            "retraining_store",
-            "retraining_texts",
-            "retraining_threads",
-            "retraining_training",
-            "retraining_worker",
-        ],
-        "retraining",
-    ),
-    **dict.fromkeys(
-        [
             "cluster_store",
             "clustering",
             "clusters",

@@ -30,8 +30,8 @@ from influence.evaluation import EvaluationSettings, evaluate, evaluation_tables
 from influence.explain.scores import scores_of
 from influence.files import load_array
 from influence.retraining import retrain
-from influence.retraining_changes import Change, Run
-from influence.retraining_store import FILE
+from influence.retraining.change import Change, Run
+from influence.retraining.tables import FILE
 from influence.workspace.workspace import Workspace, open_workspace
 
 SMALL = EvaluationSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=4, retrains=2)

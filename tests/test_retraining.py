@@ -15,17 +15,18 @@ import pytest
 import torch
 from tiny import bert, request, word_pieces
 
-import influence.retraining_plan as plan
+import influence.retraining.schedule as plan
 from influence.data.masking import mask
 from influence.errors import DataError, ModelError, SettingsError, WorkspaceBusy, WorkspaceNewer
 from influence.files import load_array
 from influence.models.encoding import Encoding, encode
 from influence.models.model import load_tokenizer, new_classifier
 from influence.models.training import TrainingSettings, epoch_seed, make_optimizer, shuffled_batches
-from influence.retraining import RunResult, retrain, seeds_of
-from influence.retraining_changes import Change, Run, controls
-from influence.retraining_recipe import Recipe
-from influence.retraining_store import FILE, RunKey, fingerprint, open_store
+from influence.retraining import retrain
+from influence.retraining.change import Change, Run, controls
+from influence.retraining.recipe import Recipe
+from influence.retraining.retrain import RunResult, seeds_of
+from influence.retraining.tables import FILE, RunKey, fingerprint, open_store
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.workspace import Workspace, open_workspace
@@ -50,7 +51,7 @@ def opened(copied: Callable[[], Path]) -> Iterator[Workspace]:
 @pytest.fixture
 def double(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models are trained in float64: rounding then never moves a value across a ReLU's kink, where gradients jump."""
-    import influence.retraining_recipe as recipe
+    import influence.retraining.recipe as recipe
 
     monkeypatch.setattr(recipe, "new_classifier", lambda *a, **o: new_classifier(*a, **o).double())
 
@@ -300,7 +301,7 @@ def test_runs_in_processes_are_the_same_to_the_bit(opened: Workspace) -> None:
 
 
 def test_cancelled_processes_are_gone_and_a_killed_one_is_told(opened: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    import influence.retraining_processes as processes
+    import influence.retraining.workers as processes
 
     started: list[Any] = []
     real = subprocess.Popen
@@ -328,7 +329,7 @@ def test_processes_end_with_a_killed_parent(opened: Workspace) -> None:
 import os, subprocess
 from influence.retraining import *
 from influence.workspace import open_workspace
-import influence.retraining_processes as processes
+import influence.retraining.workers as processes
 real = subprocess.Popen
 def popen(*args, **options):
     started = real(*args, **options)
@@ -355,13 +356,13 @@ for result in retrain(open_workspace({str(opened.path)!r}), controls(range(1, 50
     [(100, 5.0, 2, 2), (100, 5.0, 16, 16), (3, 40.0, 2, 3), (3, 40.0, 8, 3), (3, 1.0, 8, 0), (1, 99.0, 8, 0), (9, 9.0, 1, 0)],
 )
 def test_processes_are_started_where_they_are_sooner(runs: int, seconds: float, cores: int, processes: int) -> None:
-    from influence.retraining_processes import worth_processes
+    from influence.retraining.workers import worth_processes
 
     assert worth_processes(runs, seconds, cores) == processes
 
 
 def test_the_faster_number_of_threads_stays_and_the_old_one_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    import influence.retraining_threads as threads
+    import influence.retraining.threads as threads
 
     used, clock = [4], [0.0]
     monkeypatch.setattr(threads.torch, "get_num_threads", lambda: used[-1])
@@ -405,7 +406,7 @@ def test_out_of_memory_halves_the_batch_of_runs(opened: Workspace, double: None,
 
 def test_out_of_memory_in_the_middle_of_training(opened: Workspace, double: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raised by an inner step, after some have been taken: the halves start from the beginning."""
-    from influence.retraining_training import Trainees
+    from influence.retraining.train import Trainees
 
     real, taken = Trainees.step, []
 
@@ -497,7 +498,7 @@ def test_changes_have_one_name_each() -> None:
 
 
 def test_the_file_is_locked_only_while_it_is_used(opened: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    import influence.retraining_store as store
+    import influence.retraining.tables as store
 
     for _ in retrain(opened, controls([1, 2])):
         with open_store(opened).opened() as file:  # between two results anyone may read

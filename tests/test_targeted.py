@@ -69,7 +69,7 @@ def test_it_is_what_a_retraining_says(noisy, fixed):
     """One row looked up: remove the opponents of one mistake, retrain with one seed, read the prediction."""
     from influence.explain import explain
     from influence.retraining import retrain
-    from influence.retraining_changes import Change, Run
+    from influence.retraining.change import Change, Run
 
     wanted = fixed.runs[(fixed.runs["method"] == "tracin-we-topk") & (fixed.runs["way"] == "remove") & (fixed.runs["k"] == 6)]
     row = wanted.iloc[0]

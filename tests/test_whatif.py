@@ -24,7 +24,7 @@ from influence.fixfile import write_fixes
 from influence.fixlist import fix_list
 from influence.proposals import of_fixes, propose, spec_of_rule
 from influence.retraining import retrain
-from influence.retraining_changes import Change, Run
+from influence.retraining.change import Change, Run
 from influence.review.corpus import Corpus
 from influence.review.events import Reviewer
 from influence.review.log import ReviewLog

@@ -20,9 +20,9 @@ import torch.nn.functional as F
 
 from influence.models.model import resolve_device
 from influence.models.training import make_optimizer, shuffled_batches
-from influence.retraining_changes import Change
-from influence.retraining_recipe import Recipe, named_inputs
-from influence.retraining_training import Trainees
+from influence.retraining.change import Change
+from influence.retraining.recipe import Recipe, named_inputs
+from influence.retraining.train import Trainees
 from influence.types import IntArray
 from influence.workspace.workspace import open_workspace
 

@@ -19,10 +19,10 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from influence.errors import ModelError
 from influence.models import CnnForSequenceClassification, epoch_seed, shuffled_batches
-from influence.retraining_changes import Change
-from influence.retraining_cnn import cnn_logits
-from influence.retraining_recipe import Inputs, Recipe, Tokens, buckets, named_inputs
-from influence.retraining_rows import LazyRows, RowLookup
+from influence.retraining.change import Change
+from influence.retraining.fast_cnn import cnn_logits
+from influence.retraining.lazy_embedding import LazyRows, RowLookup
+from influence.retraining.recipe import Inputs, Recipe, Tokens, buckets, named_inputs
 from influence.types import FloatArray
 
 Weights = dict[str, torch.Tensor]

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import torch
 
 from influence.errors import ModelError
-from influence.retraining_changes import Run
-from influence.retraining_recipe import Recipe
-from influence.retraining_threads import ThreadChoice
-from influence.retraining_training import fine_tune
+from influence.retraining.change import Run
+from influence.retraining.recipe import Recipe
+from influence.retraining.threads import ThreadChoice
+from influence.retraining.train import fine_tune
 from influence.types import FloatArray
 
 # AG News CNN, one thread: 2 to 32 runs together reach 0.8 to 0.9 of the speed of one at a time (tests/benchmarks/retraining.py).

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from influence.errors import ModelError
-from influence.retraining_changes import Run
-from influence.retraining_worker import as_json
+from influence.retraining.change import Run
+from influence.retraining.worker import as_json
 from influence.types import FloatArray
 from influence.workspace import Workspace
 
@@ -98,7 +98,7 @@ class _Worker:
     def __init__(self, prepare: dict[str, Any], messages: "queue.Queue[Any]") -> None:
         # A session of its own: an interrupt from the terminal is for the process that asked, which then ends this one.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "influence.retraining_worker"],
+            [sys.executable, "-m", "influence.retraining.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

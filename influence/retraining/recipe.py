@@ -26,9 +26,9 @@ from influence.models import (
     load_tokenizer,
     new_classifier,
 )
-from influence.retraining_bert import read_first_token_only, says_the_same
-from influence.retraining_changes import Change
-from influence.retraining_texts import TokenRows, masked_rows
+from influence.retraining.change import Change
+from influence.retraining.first_token import read_first_token_only, says_the_same
+from influence.retraining.masked_texts import TokenRows, masked_rows
 from influence.types import BoolArray, FloatArray, IntArray
 from influence.workspace import Workspace
 

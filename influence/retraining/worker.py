@@ -1,4 +1,4 @@
-"""A process that retrains one run after another with one thread: `python -m influence.retraining_worker`.
+"""A process that retrains one run after another with one thread: `python -m influence.retraining.worker`.
 
 It reads one JSON line that says what to prepare, then one line a run, and answers in JSON lines: steps taken, a run's
 label probabilities, or an error. It ends when the process that asked has ended, however that ended.
@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from influence.errors import WordtraceError
-from influence.retraining_changes import Change
+from influence.retraining.change import Change
 
 SAY_SECONDS, LOOK_SECONDS = 0.5, 0.2
 
@@ -74,8 +74,8 @@ def _end_with(parent: int) -> None:
 def _serve(first: Mapping[str, Any]) -> None:
     import torch
 
-    from influence.retraining_recipe import Recipe
-    from influence.retraining_training import fine_tune
+    from influence.retraining.recipe import Recipe
+    from influence.retraining.train import fine_tune
     from influence.workspace import open_workspace
 
     torch.set_num_threads(1)

@@ -1,4 +1,4 @@
-"""`retraining.duckdb`: the outcome of every fine-tuning, and the tables of the evaluations made of them.
+"""`retrain.duckdb`: the outcome of every fine-tuning, and the tables of the evaluations made of them.
 
 A process that holds a DuckDB file open for writing shuts out every other, so the file is open only for the instant of
 one read or write, under a lock file. A write is one transaction: a kill leaves all of it or nothing.

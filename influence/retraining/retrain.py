@@ -1,7 +1,7 @@
 """Retraining: what would the model say had it been trained on a changed training set?
 
 Each run repeats the workspace's own recipe (model, optimizer, learning rate, batch size, epochs) with its seed, on the
-changed training set. Finished runs are kept in `retraining.duckdb` and never done twice, the controls above all.
+changed training set. Finished runs are kept in `retrain.duckdb` and never done twice, the controls above all.
 """
 
 import time
@@ -12,8 +12,8 @@ import numpy as np
 
 from influence.errors import SettingsError
 from influence.files import load_array
-from influence.retraining_changes import Change, Run, controls
-from influence.retraining_store import Outcome, RetrainingStore, RunKey, open_store
+from influence.retraining.change import Change, Run, controls
+from influence.retraining.tables import Outcome, RetrainingStore, RunKey, open_store
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import Workspace
 
@@ -116,8 +116,8 @@ def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: dict[Run, list[in
 def _trained(job: _Job, runs: list[Run], tests: list[int]) -> Iterator[tuple[Run, FloatArray, float]]:
     """The runs as they finish: batched on a GPU; on a CPU one by one, in several processes where that is sooner."""
     from influence.models import resolve_device
-    from influence.retraining_plan import cores, groups_of
-    from influence.retraining_processes import in_processes, worth_processes
+    from influence.retraining.schedule import cores, groups_of
+    from influence.retraining.workers import in_processes, worth_processes
 
     device, recipe = resolve_device(job.device), None
     meter = _Meter(job, len(runs))
@@ -131,7 +131,7 @@ def _trained(job: _Job, runs: list[Run], tests: list[int]) -> Iterator[tuple[Run
             yield from in_processes(job.workspace, runs, tests, frozen=job.frozen, processes=processes, step=meter.step)
             break
         if recipe is None:
-            from influence.retraining_recipe import Recipe
+            from influence.retraining.recipe import Recipe
 
             recipe = Recipe(job.workspace, [run.change for run in runs], device)
         now = runs[:1] if side_by_side and known is None else runs  # how long one takes decides about the others
