@@ -8,8 +8,8 @@ from typing import Any
 
 from influence.data import DEFAULT_SHARE, MOST_TEST, Columns, Preparation, is_needed, prepare_files
 from influence.errors import SettingsError
-from influence.mislabels import has_suspects
 from influence.progress import ProgressLine
+from influence.suspects import has_suspects
 from influence.types import Progress
 from influence.workspace import WorkspaceInfo
 
@@ -141,8 +141,7 @@ def _data(options: argparse.Namespace) -> tuple[str, str, Columns]:
 
 def _rank_suspects(path: str, progress: Progress) -> None:
     """Rank the suspects by what the build itself knows; `suspects` trains held-out models and ranks them better."""
-    from influence.heldout import HeldOutSettings
-    from influence.suspecting import write_suspects
+    from influence.suspects import HeldOutSettings, write_suspects
     from influence.workspace import opened
 
     with opened(Path(path)) as workspace:

@@ -9,19 +9,22 @@ from typing import Any
 
 import pandas as pd
 
-from influence.clusters import (
+from influence.errors import SettingsError
+from influence.progress import ProgressLine
+from influence.suspects import (
+    DEFAULT_FOLDS,
     DEFAULT_MIN_SIZE,
+    DEFAULT_MODELS,
     DEFAULT_THRESHOLD,
+    SIGNALS,
     Cluster,
+    HeldOutSettings,
     check_cut,
     clusters,
     clusters_provenance,
+    provenance,
+    suspects,
 )
-from influence.errors import SettingsError
-from influence.heldout import DEFAULT_FOLDS, DEFAULT_MODELS, HeldOutSettings
-from influence.mislabels import provenance, suspects
-from influence.progress import ProgressLine
-from influence.suspect_store import SIGNALS
 from influence.workspace import open_workspace
 
 SHOWN_IDS = 10
@@ -55,7 +58,7 @@ def add(commands: Any) -> None:
 
 
 def _suspects(options: argparse.Namespace) -> None:
-    from influence.suspecting import write_suspects
+    from influence.suspects import write_suspects
 
     if options.top < 1:
         raise SettingsError(f"--top {options.top}: must be 1 or more")
@@ -93,7 +96,7 @@ def _as_text(rows: pd.DataFrame, total: int) -> str:
 
 
 def _clusters(options: argparse.Namespace) -> None:
-    from influence.clustering import ClusterSettings, write_clusters
+    from influence.suspects import ClusterSettings, write_clusters
 
     check_cut(options.threshold, options.min_size)
     settings = ClusterSettings(difficult=options.difficult, seed=options.seed)

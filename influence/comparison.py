@@ -10,7 +10,7 @@ import pandas as pd
 
 from influence import comparison_store
 from influence.attribution import DEFAULT_METHOD
-from influence.mislabels import SuspectFilter, has_suspects, suspects
+from influence.suspects import SuspectFilter, has_suspects, suspects
 from influence.workspace import Workspace
 
 TOP = 10  # proponents and opponents of a prediction that are compared

@@ -11,13 +11,12 @@ from typing import Any, Self
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, SpecialTokens
-from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters
 from influence.data import Columns
 from influence.errors import QueryError
 from influence.explain import COMMON, TOKEN, Influence, MistakeFilter, Sentence, all_scores, explain, words
 from influence.fixlist import Fix, fix_list
-from influence.mislabels import has_suspects, suspects
 from influence.review import has_reviews, read_reviews
+from influence.suspects import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters, has_suspects, suspects
 from influence.types import Progress, silent
 from influence.workspace import published_build, workspace as stored
 
@@ -139,8 +138,7 @@ class Workspace(stored.Workspace):
         if top < 1:
             raise QueryError(f"top={top}: must be 1 or more")
         if models is not None or not has_suspects(self):
-            from influence.heldout import HeldOutSettings
-            from influence.suspecting import write_suspects
+            from influence.suspects import HeldOutSettings, write_suspects
 
             write_suspects(self.path, HeldOutSettings(models=models or 0), progress=progress)
         return suspects(self, limit=top)[1]
@@ -152,7 +150,7 @@ class Workspace(stored.Workspace):
 
         The dendrogram is computed the first time. Raises `QueryError` for a cut that cannot be.
         """
-        from influence.clustering import write_clusters
+        from influence.suspects import write_clusters
 
         self.suspects(top=1)
         write_clusters(self.path, progress=progress)

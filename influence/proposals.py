@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from influence.clusters import cluster, cluster_suggestions
 from influence.data import find_to_mask, mask
 from influence.errors import DataError, SettingsError
 from influence.explain import Influence, explain
@@ -21,6 +20,7 @@ from influence.fixfile import read_fixes
 from influence.fixlist import Fix, FixList, fix_list
 from influence.retraining import Change
 from influence.review import Corpus, Reviews, Rule, TrainExample, changed_by, changes, read_reviews
+from influence.suspects import cluster, cluster_suggestions
 from influence.workspace import Workspace
 
 DECIDED = "decided"

@@ -22,22 +22,15 @@ from tiny import PLAIN, Bench, bench, labelled, rows, write_csv
 from influence.__main__ import main
 from influence.attribution.methods import METHODS
 from influence.attribution.stored_queries import TrainQueries
-from influence.clustering import ClusterSettings, pair_scores, pair_words, write_clusters
-from influence.clusters import (
-    cluster,
-    cluster_map,
-    cluster_members,
-    clusters,
-    clusters_provenance,
-    has_clusters,
-)
-from influence.clusterwords import JOIN_PAIRS, cluster_words, top_words
 from influence.data.dataset import Columns
-from influence.dendrogram import dendrogram, flat_map, influence_distances
 from influence.errors import QueryError, SettingsError, WorkspaceMissing, WorkspaceNewer
-from influence.heldout import HeldOutSettings
-from influence.mislabels import difficult_examples, suspects
-from influence.suspecting import write_suspects
+from influence.suspects.cluster_compute import ClusterSettings, pair_scores, pair_words, write_clusters
+from influence.suspects.cluster_words import JOIN_PAIRS, cluster_words, top_words
+from influence.suspects.clusters import cluster, cluster_map, cluster_members, clusters, clusters_provenance, has_clusters
+from influence.suspects.compute import write_suspects
+from influence.suspects.dendrogram import dendrogram, flat_map, influence_distances
+from influence.suspects.held_out import HeldOutSettings
+from influence.suspects.suspects import difficult_examples, suspects
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.database import published

@@ -8,11 +8,11 @@ import pytest
 
 from influence import DataError, QueryError, SettingsError, Workspace, WorkspaceMissing, all_scores, explain, open_workspace
 from influence.__main__ import main
-from influence.clustering import write_clusters
-from influence.clusters import clusters
-from influence.heldout import HeldOutSettings
-from influence.mislabels import suspects
-from influence.suspecting import write_suspects
+from influence.suspects.cluster_compute import write_clusters
+from influence.suspects.clusters import clusters
+from influence.suspects.compute import write_suspects
+from influence.suspects.held_out import HeldOutSettings
+from influence.suspects.suspects import suspects
 
 
 @pytest.fixture

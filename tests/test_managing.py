@@ -13,12 +13,12 @@ from influence.__main__ import main
 from influence.comparison import TOP, compare
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
 from influence.explain import explain
-from influence.heldout import HeldOutSettings
-from influence.mislabels import SuspectFilter, suspects
 from influence.review.events import Reviewer
 from influence.review.log import close_log
 from influence.review.reviews import open_reviews
-from influence.suspecting import write_suspects
+from influence.suspects.compute import write_suspects
+from influence.suspects.held_out import HeldOutSettings
+from influence.suspects.suspects import SuspectFilter, suspects
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.manage import back_up, check_name, delete_workspace, rename_workspace

@@ -18,17 +18,17 @@ from tiny import bench, labelled, rows, write_csv
 
 from influence.__main__ import main
 from influence.attribution.methods import METHODS
-from influence.crossvalidation import predict
 from influence.data.dataset import Columns
 from influence.errors import QueryError, SettingsError, WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.explain.explain import all_scores
-from influence.heldout import HeldOutSettings, left_out, model_folder
-from influence.mislabels import SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
 from influence.models.encoding import Encoding, encode
 from influence.models.model import new_classifier, train_word_pieces
 from influence.models.training import TrainingSettings, make_optimizer, train_epoch
-from influence.reasons import Facts, reason
-from influence.signals import (
+from influence.suspects.compute import write_suspects
+from influence.suspects.cross_validation import predict
+from influence.suspects.held_out import HeldOutSettings, left_out, model_folder
+from influence.suspects.reasons import Facts, reason
+from influence.suspects.signals import (
     NEIGHBOURS,
     SAME_WORD,
     Neighbours,
@@ -44,9 +44,9 @@ from influence.signals import (
     strongest,
     usual_confidence,
 )
-from influence.suspect_store import SIGNALS
-from influence.suspecting import write_suspects
-from influence.suspicion import judge, ranks
+from influence.suspects.suspects import SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
+from influence.suspects.suspicion import judge, ranks
+from influence.suspects.tables import SIGNALS
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.database import published
@@ -571,7 +571,9 @@ def test_a_reason_worded_anew_shows_at_once(opened: Workspace, monkeypatch: pyte
     """The file holds the facts; every way to read it makes the sentence of today."""
     before = everything(opened)
     assert before.columns[8] == "reason"
-    monkeypatch.setattr("influence.reasons.reason", lambda facts: f"{facts.votes} of {facts.held_out}, {facts.opposed_word}")
+    monkeypatch.setattr(
+        "influence.suspects.reasons.reason", lambda facts: f"{facts.votes} of {facts.held_out}, {facts.opposed_word}"
+    )
     after = everything(opened)
     assert after["reason"].str.fullmatch(r"[0-9]+ of [0-9]+, .+").all()
     assert after.drop(columns="reason").equals(before.drop(columns="reason"))
@@ -616,7 +618,7 @@ def test_the_same_settings_only_read(copied_planted: Path) -> None:
 def test_another_formula_computes_anew(copied_planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build = open_workspace(copied_planted).build
     before = published(build, "suspects")
-    monkeypatch.setattr("influence.suspecting.FORMULA", 999)
+    monkeypatch.setattr("influence.suspects.compute.FORMULA", 999)
     write_suspects(copied_planted, FIVE)
     assert published(build, "suspects") != before
 
@@ -644,7 +646,7 @@ def test_a_failure_while_writing_leaves_the_old_suspects(copied_planted: Path, m
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("influence.suspect_store.SuspectStore.write_provenance", full)
+    monkeypatch.setattr("influence.suspects.tables.SuspectStore.write_provenance", full)
     with pytest.raises(WorkspaceError, match=r"^disk full while writing into workspace .*run the same command again$"):
         write_suspects(copied_planted, HeldOutSettings(models=0))
     pd.testing.assert_frame_equal(everything(open_workspace(copied_planted)), before)

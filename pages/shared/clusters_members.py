@@ -5,8 +5,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from influence.clusters import Cluster, Member, cluster_members
 from influence.review import Decision
+from influence.suspects import Cluster, Member, cluster_members
 from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, shell, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.clusters_place import ClustersPlace

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 import influence
-from influence.clusters import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
+from influence.suspects import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
 from pages.shared import (
     bulk_words,
     clusters_members,

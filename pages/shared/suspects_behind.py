@@ -3,7 +3,7 @@
 import streamlit as st
 
 import influence
-from influence.mislabels import suspects_behind
+from influence.suspects import suspects_behind
 from pages.shared import bulk_bar, render, rows, shell, suspects_list, suspicions
 from pages.shared.desk import Desk
 from pages.shared.places import go

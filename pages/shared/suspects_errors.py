@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from influence.mislabels import Suspect
+from influence.suspects import Suspect
 from pages.shared import numbers, render, rows, shell, suspicions
 from pages.shared.desk import Desk
 from pages.shared.places import go

@@ -7,9 +7,8 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from influence.mislabels import suspect_ids, suspects
 from influence.review import Decision
-from influence.suspect_store import SIGNALS
+from influence.suspects import SIGNALS, suspect_ids, suspects
 from pages.shared import bulk_bar, numbers, render, rows, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.desk import Desk

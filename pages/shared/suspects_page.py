@@ -3,7 +3,7 @@
 import streamlit as st
 
 import influence
-from influence.mislabels import suspect
+from influence.suspects import suspect
 from pages.shared import (
     compute,
     desk,

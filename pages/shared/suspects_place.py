@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import influence
-from influence.mislabels import SuspectFilter
+from influence.suspects import SuspectFilter
 from pages.shared.places import Place
 from pages.shared.suspicions import SORTS
 

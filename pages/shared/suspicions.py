@@ -8,8 +8,8 @@ import pandas as pd
 import streamlit as st
 
 import influence
-from influence.mislabels import SuspectFilter, has_suspects, suspect, suspect_ids, suspects, suspects_behind
 from influence.review import Evidence
+from influence.suspects import SuspectFilter, has_suspects, suspect, suspect_ids, suspects, suspects_behind
 from influence.workspace import published
 from pages.shared import numbers
 from pages.shared.bulk_bar import Chosen

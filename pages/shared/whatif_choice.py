@@ -3,9 +3,9 @@
 import streamlit as st
 
 import influence
-from influence.clusters import Cluster, clusters, has_clusters
 from influence.proposals import DEFAULT_STRONGEST, spec_of_rule
 from influence.review import Rule, applied_rules
+from influence.suspects import Cluster, clusters, has_clusters
 from pages.shared import numbers, render, shell
 from pages.shared.desk import Desk
 from pages.shared.places import go

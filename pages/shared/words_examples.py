@@ -12,8 +12,8 @@ import streamlit as st
 
 from influence.attribution import DEFAULT_METHOD
 from influence.explain import WordExample, read_examples, word_confusions, word_examples
-from influence.mislabels import SuspectFilter, suspects
 from influence.review import Decision, Evidence
+from influence.suspects import SuspectFilter, suspects
 from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.desk import Desk

@@ -88,9 +88,9 @@ def pair_workspaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def judged_workspaces(workspaces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with `tiny` again, its suspects and clusters computed without further training."""
-    from influence.clustering import write_clusters
-    from influence.heldout import HeldOutSettings
-    from influence.suspecting import write_suspects
+    from influence.suspects.cluster_compute import write_clusters
+    from influence.suspects.compute import write_suspects
+    from influence.suspects.held_out import HeldOutSettings
 
     root = tmp_path_factory.mktemp("judged")
     shutil.copytree(workspaces / "tiny", root / "tiny")

@@ -8,7 +8,7 @@ from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 
 import influence
 from influence.fixlist import fix_list
-from influence.mislabels import SuspectFilter, suspect, suspect_ids, suspects, suspects_behind
+from influence.suspects.suspects import SuspectFilter, suspect, suspect_ids, suspects, suspects_behind
 from pages.shared import jobs, suspicions
 
 

@@ -9,8 +9,8 @@ from conftest import HOSTILE_ID, SCRIPT, components, parameters_of, shown
 from reviewing_app import ANN, button, own_workspace, reviews_of
 
 import influence
-from influence.clusters import clusters
 from influence.proposals import propose
+from influence.suspects.clusters import clusters
 from influence.whatif import outcomes, try_out
 from influence.whatif_words import verdict
 from pages.shared import background

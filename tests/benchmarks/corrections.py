@@ -56,10 +56,10 @@ def _copy(workspace: Path, copy: Path) -> Path:
 
 def _correct(workspace: Path, train: Path, fixed: Path, truth, top: int, which: str) -> int:
     """Relabel the top suspects as one bulk decision, export and apply it, and undo it; the number of changed labels."""
-    from influence.mislabels import suspects
     from influence.review.bulk import Bulk, decide_bulk
     from influence.review.events import Reviewer
     from influence.review.reviews import open_reviews
+    from influence.suspects.suspects import suspects
     from influence.workspace.workspace import open_workspace
 
     opened = open_workspace(workspace)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from influence.clustering import write_clusters
-from influence.clusters import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
 from influence.data.dataset import Columns
 from influence.errors import WorkspaceMissing
-from influence.heldout import HeldOutSettings
 from influence.progress import ProgressLine, duration
-from influence.suspecting import write_suspects
+from influence.suspects.cluster_compute import write_clusters
+from influence.suspects.clusters import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
+from influence.suspects.compute import write_suspects
+from influence.suspects.held_out import HeldOutSettings
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.workspace import Workspace, open_workspace

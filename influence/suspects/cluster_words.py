@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from influence.dendrogram import Dendrogram
+from influence.suspects.dendrogram import Dendrogram
 from influence.types import IntArray, Progress, silent
 
 PAIR_WORDS = 5  # words noted for a pair, as in the paper

@@ -1,6 +1,6 @@
 """Suspects: every training example ranked by how likely its label is wrong, with the signals and the reason.
 
-    write_suspects("workspaces/demo")                     # in `suspecting`: computes them, once
+    write_suspects("workspaces/demo")                     # in `compute`: computes them, once
     total, page = suspects(open_workspace("workspaces/demo"), limit=20)
 
 Signals (columns of the frames; each is about one example and its own given label):
@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 
 from influence.errors import QueryError
-from influence.suspect_store import SIGNALS, SuspectStore
+from influence.suspects.tables import SIGNALS, SuspectStore
 from influence.workspace import Workspace, open_published, published
 
 __all__ = [

@@ -13,7 +13,6 @@ from transformers import PreTrainedModel
 
 from influence.errors import SettingsError
 from influence.files import DONE, write_json
-from influence.heldout import HeldOutSettings, is_trained, left_out, model_folder
 from influence.models import (
     BATCH_TOKENS,
     Encoding,
@@ -26,6 +25,7 @@ from influence.models import (
     pad,
     train_epoch,
 )
+from influence.suspects.held_out import HeldOutSettings, is_trained, left_out, model_folder
 from influence.types import FloatArray, IntArray, Progress
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD
 from influence.errors import QueryError
-from influence.reasons import with_reasons
+from influence.suspects.reasons import with_reasons
 from influence.types import FloatArray
 from influence.workspace import DerivedStore, Migration, ResultStore
 
@@ -62,7 +62,7 @@ class SuspectStore(DerivedStore):
     def search(
         self, conditions: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]], order: str, limit: int, offset: int
     ) -> tuple[int, pd.DataFrame]:
-        """Suspects under conditions (see `mislabels.SuspectFilter`): how many, and one page of them."""
+        """Suspects under conditions (see `suspects.SuspectFilter`): how many, and one page of them."""
         matching, parameters, ordered = self._matching(conditions, ranges, order)
         total = self.rows(f"select count(*) {matching}", parameters)[0][0]
         return total, self._frame(

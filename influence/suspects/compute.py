@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from influence.errors import SettingsError
 from influence.files import load_array
-from influence.heldout import DEFAULT_MODELS, HeldOutSettings, held_out_models, is_trained
 from influence.models import Encoding
-from influence.signals import (
+from influence.suspects.held_out import DEFAULT_MODELS, HeldOutSettings, held_out_models, is_trained
+from influence.suspects.signals import (
     Neighbours,
     Opinions,
     Opposition,
@@ -28,8 +28,8 @@ from influence.signals import (
     neighbours,
     opposition,
 )
-from influence.suspect_store import SuspectStore, driven_errors, opposed_tests, self_influences, training_examples
-from influence.suspicion import FORMULA, Findings, judge, suspect_rows
+from influence.suspects.suspicion import FORMULA, Findings, judge, suspect_rows
+from influence.suspects.tables import SuspectStore, driven_errors, opposed_tests, self_influences, training_examples
 from influence.types import FloatArray, Progress, silent
 from influence.workspace import Workspace, build_lock, disk_full_told, opened, published, publishing
 
@@ -92,8 +92,8 @@ def _train(workspace: Workspace, settings: HeldOutSettings, device: str, progres
             f"--models {settings.models}: the checkpoints of workspace {workspace.name!r} were imported, so the model they "
             "were trained from is not known; use --models 0"
         )
-    from influence.crossvalidation import HeldOutTrainer
     from influence.models import TrainingSettings, resolve_device
+    from influence.suspects.cross_validation import HeldOutTrainer
 
     HeldOutTrainer(
         build=workspace.build,

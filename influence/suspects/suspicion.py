@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from influence.signals import Neighbours, Opinions, Opposition, calibrated, doubt, usual_confidence
+from influence.suspects.signals import Neighbours, Opinions, Opposition, calibrated, doubt, usual_confidence
 from influence.types import FloatArray, IntArray
 
 FORMULA = 2  # to be raised when the same signals come to another judgement, so that stored ones are computed anew

@@ -14,14 +14,14 @@ import numpy as np
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, METHODS
-from influence.cluster_store import ClusterStore
-from influence.clusterwords import cluster_words
 from influence.data import SPECIAL_SIDE
-from influence.dendrogram import Dendrogram, dendrogram, flat_map, influence_distances
 from influence.errors import SettingsError
-from influence.mislabels import difficult_examples
-from influence.signals import block_size
-from influence.suspecting import SUSPECTS
+from influence.suspects.cluster_tables import ClusterStore
+from influence.suspects.cluster_words import cluster_words
+from influence.suspects.compute import SUSPECTS
+from influence.suspects.dendrogram import Dendrogram, dendrogram, flat_map, influence_distances
+from influence.suspects.signals import block_size
+from influence.suspects.suspects import difficult_examples
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import Workspace, build_lock, disk_full_told, opened, published, publishing
 

@@ -1,0 +1,5 @@
+"""Training examples whose labels are probably wrong: signals, ranking, reasons, and clusters of them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
