@@ -40,9 +40,7 @@ def add(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from influence.bundle import export_bundle, write_bundle
-    from influence.fixfile import write_fixes
-    from influence.fixlist import fix_list
+    from influence.fixes import export_bundle, fix_list, write_bundle, write_fixes
     from influence.review import read_reviews
     from influence.workspace import open_workspace
 
@@ -70,8 +68,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _apply(options: argparse.Namespace) -> None:
-    from influence.apply import apply_fixes
-    from influence.train_file import GivenColumns
+    from influence.fixes import GivenColumns, apply_fixes
 
     given = GivenColumns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id)
     applied = apply_fixes(

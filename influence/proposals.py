@@ -16,8 +16,7 @@ from typing import NamedTuple
 from influence.data import find_to_mask, mask
 from influence.errors import DataError, SettingsError
 from influence.explain import Influence, explain
-from influence.fixfile import read_fixes
-from influence.fixlist import Fix, FixList, fix_list
+from influence.fixes import Fix, FixList, fix_list, read_fixes
 from influence.retraining import Change
 from influence.review import Corpus, Reviews, Rule, TrainExample, changed_by, changes, read_reviews
 from influence.suspects import cluster, cluster_suggestions

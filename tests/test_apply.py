@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from tiny import write_csv
 
-from influence.apply import Applied, apply_fixes
 from influence.data.dataset import text_sha256
 from influence.errors import DataError, SettingsError
-from influence.fixfile import write_fixes
-from influence.fixlist import Fix
-from influence.train_file import GivenColumns
+from influence.fixes.apply import Applied, apply_fixes
+from influence.fixes.files import write_fixes
+from influence.fixes.fixlist import Fix
+from influence.fixes.train_file import GivenColumns
 
 TRAIN = (
     "id,text,label,source\r\n"

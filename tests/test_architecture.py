@@ -34,7 +34,6 @@ FLOORS = [
 FLOOR_OF = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
 # Modules that still stand outside the package they belong to.
 UNMOVED = {
-    **dict.fromkeys(["apply", "bundle", "fixfile", "fixlist", "train_file"], "fixes"),
     **dict.fromkeys(
         [
             "comparison",

@@ -15,11 +15,11 @@ from hypothesis import given
 from reviewing import ROWS, Clock, make_workspace, reviews_at
 from tiny import write_csv
 
-from influence.bundle import export_bundle
 from influence.data.dataset import text_sha256
 from influence.errors import DataError, QueryError, SettingsError
-from influence.fixfile import COLUMNS, RISKY, encode_fixes, neutralised, read_fixes, restored, write_fixes
-from influence.fixlist import Fix, fix_list, import_fixes
+from influence.fixes.bundle import export_bundle
+from influence.fixes.files import COLUMNS, RISKY, encode_fixes, neutralised, read_fixes, restored, write_fixes
+from influence.fixes.fixlist import Fix, fix_list, import_fixes
 from influence.review.events import Evidence, Reviewer
 from influence.review.reviews import Reviews
 from influence.review.rules import Rule, apply_rule

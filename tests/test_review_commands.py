@@ -10,8 +10,8 @@ from reviewing import ROWS, make_workspace, python, reviews_at
 
 from influence import open_workspace
 from influence.__main__ import main
-from influence.fixfile import read_fixes
-from influence.fixlist import fix_list
+from influence.fixes.files import read_fixes
+from influence.fixes.fixlist import fix_list
 from influence.review.events import Reviewer
 
 ANN, BOB = Reviewer(name="ann"), Reviewer(name="bob")

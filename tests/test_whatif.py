@@ -14,14 +14,14 @@ from tiny import write_csv
 
 from influence import open_workspace
 from influence.__main__ import main
-from influence.apply import apply_fixes
 from influence.data.masking import mask
 from influence.data.tables import read_table
 from influence.errors import DataError, QueryError, SettingsError, WorkspaceError
 from influence.explain import explain
 from influence.files import load_array
-from influence.fixfile import write_fixes
-from influence.fixlist import fix_list
+from influence.fixes.apply import apply_fixes
+from influence.fixes.files import write_fixes
+from influence.fixes.fixlist import fix_list
 from influence.proposals import of_fixes, propose, spec_of_rule
 from influence.retraining import retrain
 from influence.retraining.change import Change, Run

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from influence.fixlist import Fix, FixList, fix_list
+from influence.fixes import Fix, FixList, fix_list
 from pages.shared import charts, disagreements, downloads, numbers, render, review_charts, rows, shell, verdicts
 from pages.shared.desk import Desk
 from pages.shared.fix_place import POLICY_NAMES, FixPlace

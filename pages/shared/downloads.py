@@ -4,9 +4,7 @@ import shlex
 from pathlib import Path
 
 import influence
-from influence.bundle import export_bundle
-from influence.fixfile import encode_fixes
-from influence.fixlist import fix_list
+from influence.fixes import encode_fixes, export_bundle, fix_list
 from influence.review import Reviews
 
 KINDS = {".csv": "text/csv", ".jsonl": "application/jsonl", ".parquet": "application/vnd.apache.parquet"}

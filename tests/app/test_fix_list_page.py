@@ -13,8 +13,8 @@ from conftest import HOSTILE_ID, IMAGE, SCRIPT, components, joined, parameters_o
 from reviewing_app import ANN, BOB, button, opener, own_workspace, reviews_of
 
 import influence
-from influence.fixfile import read_fixes
-from influence.fixlist import fix_list
+from influence.fixes.files import read_fixes
+from influence.fixes.fixlist import fix_list
 from influence.review.log import open_log
 from influence.review.queues import Queues
 from influence.review.rules import Rule, applied_rules, preview

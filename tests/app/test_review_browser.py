@@ -17,8 +17,8 @@ from conftest import IMAGE, SCRIPT, serve, stop
 from test_browser import TIMEOUT, assert_clean, eventually, texts, watch
 
 import influence
-from influence.fixfile import read_fixes
-from influence.fixlist import fix_list
+from influence.fixes.files import read_fixes
+from influence.fixes.fixlist import fix_list
 from influence.review.events import Reviewer
 from influence.review.log import ReviewLog
 from influence.review.queues import Queues

@@ -10,7 +10,7 @@ from reviewing_app import ANN, BOB, button, opener, own_workspace, press, queue_
 from streamlit.testing.v1 import AppTest
 
 import influence
-from influence.fixlist import fix_list
+from influence.fixes.fixlist import fix_list
 from influence.review.agreement import conflicts
 from influence.review.queues import Queues
 from pages.shared import case_buttons, case_keys, review

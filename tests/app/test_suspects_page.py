@@ -7,7 +7,7 @@ from conftest import HOSTILE_ID, IMAGE, SCRIPT, components, joined, parameters_o
 from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 
 import influence
-from influence.fixlist import fix_list
+from influence.fixes.fixlist import fix_list
 from influence.suspects.suspects import SuspectFilter, suspect, suspect_ids, suspects, suspects_behind
 from pages.shared import jobs, suspicions
 

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from influence.fixfile import encode_fixes
-from influence.fixlist import fix_list
+from influence.fixes.files import encode_fixes
+from influence.fixes.fixlist import fix_list
 from influence.review.agreement import agreement
 from influence.review.events import Evidence, Reviewer
 from influence.review.queues import Queues

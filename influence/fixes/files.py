@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from influence.data import Table, read_table, text_sha256 as sha256_of
 from influence.errors import DataError, SettingsError
 from influence.files import write_whole
-from influence.fixlist import Fix
+from influence.fixes.fixlist import Fix
 from influence.review import DECISIONS, iso
 
 COLUMNS = Fix._fields

@@ -9,9 +9,9 @@ from typing import Any
 from influence.data import Changes, find_to_mask, mask, rewritten, written
 from influence.errors import DataError, SettingsError
 from influence.files import write_whole
-from influence.fixfile import read_fixes
-from influence.fixlist import Fix
-from influence.train_file import GivenColumns, TrainFile, check_fit, open_train_file
+from influence.fixes.files import read_fixes
+from influence.fixes.fixlist import Fix
+from influence.fixes.train_file import GivenColumns, TrainFile, check_fit, open_train_file
 
 ANY_COLUMNS = GivenColumns()
 

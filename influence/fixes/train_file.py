@@ -6,7 +6,7 @@ from itertools import permutations
 
 from influence.data import Columns, Dataset, Table, from_table, read_table, text_sha256
 from influence.errors import DataError
-from influence.fixlist import Fix
+from influence.fixes.fixlist import Fix
 
 PROBED = 50  # fixes that the columns are tried on
 SHOWN = 100  # rows named in a message

@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from influence.apply import Applied, content, plan
 from influence.data import Columns, Table, from_table
 from influence.errors import SettingsError
 from influence.files import write_whole
-from influence.fixfile import encode_fixes
-from influence.fixlist import Fix, FixList, fix_list
+from influence.fixes.apply import Applied, content, plan
+from influence.fixes.files import encode_fixes
+from influence.fixes.fixlist import Fix, FixList, fix_list
+from influence.fixes.train_file import GivenColumns, TrainFile, open_train_file
 from influence.review import Corpus, Reviews, iso
-from influence.train_file import GivenColumns, TrainFile, open_train_file
 
 MOST_LISTED = 50  # conflicts and unmatched decisions spelt out in the report
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])")
