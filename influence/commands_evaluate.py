@@ -9,7 +9,7 @@ import pandas as pd
 
 from influence.attribution import METHODS
 from influence.errors import SettingsError
-from influence.evaluation import Evaluation, EvaluationSettings, evaluate
+from influence.experiments import Evaluation, EvaluationSettings, evaluate
 from influence.progress import ProgressLine
 from influence.workspace import open_workspace
 

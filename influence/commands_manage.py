@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from influence.comparison import TOP, Comparison, compare
+from influence.experiments import TOP, Comparison, compare
 from influence.progress import ProgressLine
 from influence.workspace import back_up, open_workspace
 

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from influence.errors import SettingsError
+from influence.experiments import Fixing, FixingSettings, fix_mistakes, fixing_curves
 from influence.progress import ProgressLine
-from influence.targeted import Fixing, FixingSettings, fix_mistakes, fixing_curves
 from influence.workspace import open_workspace
 
 EVERY = 1.0  # seconds between lines of progress where there is no terminal: a page reads them
@@ -54,9 +54,7 @@ def add(commands: Any) -> None:
 
 
 def _retrain(options: argparse.Namespace) -> None:
-    from influence.proposals import DECIDED, of_fixes, propose
-    from influence.whatif import try_out
-    from influence.whatif_words import as_json, as_text
+    from influence.experiments import DECIDED, as_json, as_text, of_fixes, propose, try_out
 
     workspace = open_workspace(options.workspace)
     if options.fixes is not None:

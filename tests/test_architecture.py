@@ -36,21 +36,6 @@ FLOOR_OF = {package: floor for floor, packages in enumerate(FLOORS) for package 
 UNMOVED = {
     **dict.fromkeys(
         [
-            "comparison",
-            "comparison_store",
-            "deletion",
-            "evaluation",
-            "paired",
-            "proposals",
-            "targeted",
-            "whatif",
-            "whatif_store",
-            "whatif_words",
-        ],
-        "experiments",
-    ),
-    **dict.fromkeys(
-        [
             "commands_build",
             "commands_check",
             "commands_evaluate",

@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 
 from influence.__main__ import main
-from influence.deletion import (
+from influence.errors import QueryError, SettingsError
+from influence.experiments.deletion import (
     areas,
     balanced,
     bootstrap_weights,
@@ -25,8 +26,7 @@ from influence.deletion import (
     least_similar,
     probability_and_margin,
 )
-from influence.errors import QueryError, SettingsError
-from influence.evaluation import EvaluationSettings, evaluate, evaluation_tables
+from influence.experiments.evaluation import EvaluationSettings, evaluate, evaluation_tables
 from influence.explain.scores import scores_of
 from influence.files import load_array
 from influence.retraining import retrain
@@ -232,7 +232,7 @@ def test_without_overlap_only_the_least_similar_are_removed(opened: Workspace) -
 def test_evaluations_are_read_without_pytorch(evaluated: Workspace) -> None:
     code = f"""
 import sys
-from influence.evaluation import evaluation_tables
+from influence.experiments.evaluation import evaluation_tables
 from influence.workspace import open_workspace
 print(len(evaluation_tables(open_workspace({str(evaluated.path)!r}))), {{'torch', 'streamlit'}} & set(sys.modules))
 """

@@ -10,8 +10,8 @@ import pytest
 from tiny import request
 
 from influence.__main__ import main
-from influence.comparison import TOP, compare
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
+from influence.experiments.comparison import TOP, compare
 from influence.explain import explain
 from influence.review.events import Reviewer
 from influence.review.log import close_log

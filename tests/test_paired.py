@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from influence.errors import SettingsError
-from influence.paired import Paired, interval
+from influence.experiments.statistics import Paired, interval
 
 T_975 = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262, 30: 2.045}  # by sample size, from a printed table
 

@@ -17,12 +17,15 @@ from influence.__main__ import main
 from influence.data.masking import mask
 from influence.data.tables import read_table
 from influence.errors import DataError, QueryError, SettingsError, WorkspaceError
+from influence.experiments.proposals import of_fixes, propose, spec_of_rule
+from influence.experiments.whatif import flips_of, measured, outcomes, seconds_a_model, to_train, try_out
+from influence.experiments.whatif_report import as_text, verdict
+from influence.experiments.whatif_tables import FILE
 from influence.explain import explain
 from influence.files import load_array
 from influence.fixes.apply import apply_fixes
 from influence.fixes.files import write_fixes
 from influence.fixes.fixlist import fix_list
-from influence.proposals import of_fixes, propose, spec_of_rule
 from influence.retraining import retrain
 from influence.retraining.change import Change, Run
 from influence.review.corpus import Corpus
@@ -30,9 +33,6 @@ from influence.review.events import Reviewer
 from influence.review.log import ReviewLog
 from influence.review.reviews import Reviews
 from influence.review.rules import Rule
-from influence.whatif import flips_of, measured, outcomes, seconds_a_model, to_train, try_out
-from influence.whatif_store import FILE
-from influence.whatif_words import as_text, verdict
 
 ROOT = Path(__file__).parent.parent
 ANN = Reviewer(name="Ann")

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from influence import METHODS
-from influence.targeted import MASK, NO_CHANGE, REMOVE
+from influence.experiments import MASK, NO_CHANGE, REMOVE
 from pages.shared import proof_words
 from pages.shared.charts import MINUS, PLUS, TRAIN, label
 from pages.shared.review_charts import COLOURS, SYMBOLS

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import influence
-from influence.evaluation import Evaluation, EvaluationSettings, evaluation_tables
+from influence.experiments import Evaluation, EvaluationSettings, evaluation_tables
 from pages.shared import proof_charts, proof_run, proof_words, render, waiting
 from pages.shared.charts import STILL
 from pages.shared.places import go

@@ -7,7 +7,7 @@ import streamlit as st
 
 import influence
 from influence import METHODS
-from influence.targeted import Fixing, FixingSettings, fixing_curves, fixings, mistakes
+from influence.experiments import Fixing, FixingSettings, fixing_curves, fixings, mistakes
 from pages.shared import proof_charts, proof_run, proof_words, render, shell, waiting
 from pages.shared.charts import STILL
 from pages.shared.places import go

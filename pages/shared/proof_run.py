@@ -9,7 +9,7 @@ import streamlit as st
 
 import influence
 from influence import METHODS
-from influence.whatif import seconds_a_model
+from influence.experiments import seconds_a_model
 from pages.shared import background, desk, numbers, render, waiting
 
 KS = (5, 10, 20, 50, 100, 200)

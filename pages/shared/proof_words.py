@@ -6,8 +6,7 @@ from typing import Any
 import pandas as pd
 
 from influence import DEFAULT_METHOD, METHODS
-from influence.evaluation import Evaluation
-from influence.targeted import NO_CHANGE, RANDOM
+from influence.experiments import NO_CHANGE, RANDOM, Evaluation
 from pages.shared.numbers import MINUS
 
 WORD_LAYER = "word embedding"

@@ -7,7 +7,7 @@ import streamlit as st
 
 import influence
 from influence import DEFAULT_METHOD, METHODS, Explanation, Influence
-from influence.proposals import DEFAULT_STRONGEST
+from influence.experiments import DEFAULT_STRONGEST
 from pages.shared import answers, asking, board as boards, charts, numbers, render, shell, versus
 from pages.shared.address import FIRST, MOST, STEP, TOKENS, Address
 from pages.shared.places import go

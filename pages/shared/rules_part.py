@@ -6,7 +6,7 @@ import streamlit as st
 
 import influence
 from influence.data import find
-from influence.proposals import spec_of_rule
+from influence.experiments import spec_of_rule
 from influence.review import Action, AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
 from pages.shared import bulk_words, desk, fix_place, numbers, render, review_charts, reviewer, rows, shell
 from pages.shared.board import SHOWN, Piece

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import streamlit as st
 
 import influence
-from influence.whatif import seconds_a_model
+from influence.experiments import seconds_a_model
 from pages.shared import background, numbers, render
 from pages.shared.background import Job
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 import influence
-from influence.proposals import DECIDED, Proposal
-from influence.whatif import to_train
+from influence.experiments import DECIDED, Proposal, to_train
 from pages.shared import background, desk, render, waiting, whatif_place
 from pages.shared.desk import Desk
 from pages.shared.places import go, latest

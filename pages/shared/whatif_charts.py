@@ -5,9 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from influence.paired import Paired
-from influence.whatif import Measure
-from influence.whatif_words import points, what
+from influence.experiments import Measure, Paired, points, what
 from pages.shared.charts import MINUS, PLUS, TRAIN, label
 
 ROW, HEAD, GAP = 46, 66, 62  # pixels

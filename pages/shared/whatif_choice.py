@@ -3,7 +3,7 @@
 import streamlit as st
 
 import influence
-from influence.proposals import DEFAULT_STRONGEST, spec_of_rule
+from influence.experiments import DEFAULT_STRONGEST, spec_of_rule
 from influence.review import Rule, applied_rules
 from influence.suspects import Cluster, clusters, has_clusters
 from pages.shared import numbers, render, shell

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 import influence
-from influence.proposals import Proposal, propose
-from influence.whatif import Outcome, outcomes
+from influence.experiments import Outcome, Proposal, outcomes, propose
 from pages.shared import desk, places, render, waiting, whatif_ask, whatif_choice, whatif_past, whatif_place, whatif_result
 from pages.shared.desk import Desk
 from pages.shared.render import md

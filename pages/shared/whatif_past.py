@@ -4,8 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from influence.whatif import Outcome
-from influence.whatif_words import changes, headline, interval, points, what
+from influence.experiments import Outcome, changes, headline, interval, points, what
 from pages.shared import numbers, render, rows
 from pages.shared.desk import Desk
 from pages.shared.places import go

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import influence
-from influence.proposals import DEFAULT_STRONGEST
-from influence.whatif import DEFAULT_SEEDS
+from influence.experiments import DEFAULT_SEEDS, DEFAULT_STRONGEST
 from pages.shared.places import Place
 
 KINDS = {"decided": "Decisions", "cluster": "Cluster", "rule": "Rule", "opponents": "Opponents"}
@@ -19,7 +18,7 @@ OPPONENT_KINDS = {"opponents": "Remove them", "words": "Mask their worst word"}
 class WhatIfPlace(Place):
     """Every field is one parameter of the address."""
 
-    change: str = ""  # see `influence.proposals`
+    change: str = ""  # see `influence.experiments.proposals`
     kind: str = ""  # of the change that is being chosen
     tests: str = ""  # test ids as a JSON list
     seeds: int = DEFAULT_SEEDS

@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from influence.whatif import Measure, Outcome
-from influence.whatif_words import changes, headline, interval, points, predictions, verdict, what
+from influence.experiments import Measure, Outcome, changes, headline, interval, points, predictions, verdict, what
 from pages.shared import numbers, render, rows, whatif_charts
 from pages.shared.charts import STILL
 from pages.shared.desk import Desk

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import influence
-from influence.comparison import TOP, Comparison, compare
+from influence.experiments import TOP, Comparison, compare
 from pages.shared import numbers, render, shell, workspaces
 from pages.shared.data_place import DataPlace
 from pages.shared.places import go

@@ -9,7 +9,7 @@ import time
 import pytest
 
 import influence
-from influence.whatif import outcomes
+from influence.experiments.whatif import outcomes
 from pages.shared import background, processes
 
 CHANGE = "opponents:test-3:5"

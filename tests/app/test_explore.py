@@ -9,7 +9,7 @@ from conftest import HOSTILE_ID, IMAGE, SCRIPT, TEST_IDS, components, joined, pa
 
 import influence
 from influence import METHODS
-from influence.proposals import DEFAULT_STRONGEST
+from influence.experiments.proposals import DEFAULT_STRONGEST
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from conftest import serve, stop
 from test_browser import assert_clean, eventually, watch
 
 import influence
-from influence.whatif import outcomes
+from influence.experiments.whatif import outcomes
 from pages.shared import background
 
 pytestmark = pytest.mark.slow  # real retrainings behind a real browser

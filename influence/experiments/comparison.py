@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from influence import comparison_store
 from influence.attribution import DEFAULT_METHOD
+from influence.experiments import comparison_tables as comparison_store
 from influence.suspects import SuspectFilter, has_suspects, suspects
 from influence.workspace import Workspace
 

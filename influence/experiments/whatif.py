@@ -17,12 +17,12 @@ import numpy as np
 import pyarrow as pa
 
 from influence.errors import QueryError, SettingsError
+from influence.experiments.proposals import Proposal
+from influence.experiments.statistics import Paired
+from influence.experiments.whatif_tables import WhatIfStore, opened
 from influence.files import load_array
-from influence.paired import Paired
-from influence.proposals import Proposal
 from influence.retraining import Change, Run, RunKey, open_store, retrain, seeds_of
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.whatif_store import WhatIfStore, opened
 from influence.workspace import Workspace
 
 DEFAULT_SEEDS, MOST_SEEDS = 3, 50

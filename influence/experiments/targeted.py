@@ -19,15 +19,15 @@ import pandas as pd
 import pyarrow as pa
 
 from influence.attribution import DEFAULT_METHOD, METHODS, extremes, get_method
-from influence.deletion import bootstrap_weights, interval
 from influence.errors import SettingsError
+from influence.experiments.deletion import bootstrap_weights, interval
+from influence.experiments.proposals import can_mask, masking_step
+from influence.experiments.whatif_tables import opened
 from influence.explain import explain, scores_of, sentences
 from influence.files import load_array
-from influence.proposals import can_mask, masking_step
 from influence.retraining import Change, Run, check_change, check_trained_here, retrain, seeds_of
 from influence.review import Corpus
 from influence.types import IntArray, Progress, silent
-from influence.whatif_store import opened
 from influence.workspace import Workspace
 
 LEAST, MOST = 0.3, 0.7  # probability of the true label

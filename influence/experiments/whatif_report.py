@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from influence.whatif import Measure, Outcome
+from influence.experiments.whatif import Measure, Outcome
 
 MINUS = "−"
 

@@ -1,0 +1,48 @@
+from .comparison import TOP as TOP, Comparison as Comparison, compare as compare
+from .evaluation import (
+    Evaluation as Evaluation,
+    EvaluationSettings as EvaluationSettings,
+    evaluate as evaluate,
+    evaluation_tables as evaluation_tables,
+)
+from .proposals import (
+    DECIDED as DECIDED,
+    DEFAULT_STRONGEST as DEFAULT_STRONGEST,
+    Proposal as Proposal,
+    of_fixes as of_fixes,
+    propose as propose,
+    spec_of_rule as spec_of_rule,
+)
+from .statistics import Paired as Paired
+from .targeted import (
+    MASK as MASK,
+    NO_CHANGE as NO_CHANGE,
+    RANDOM as RANDOM,
+    REMOVE as REMOVE,
+    Fixing as Fixing,
+    FixingSettings as FixingSettings,
+    fix_mistakes as fix_mistakes,
+    fixing_curves as fixing_curves,
+    fixings as fixings,
+    mistakes as mistakes,
+)
+from .whatif import (
+    DEFAULT_SEEDS as DEFAULT_SEEDS,
+    Measure as Measure,
+    Outcome as Outcome,
+    outcomes as outcomes,
+    seconds_a_model as seconds_a_model,
+    to_train as to_train,
+    try_out as try_out,
+)
+from .whatif_report import (
+    as_json as as_json,
+    as_text as as_text,
+    changes as changes,
+    headline as headline,
+    interval as interval,
+    points as points,
+    predictions as predictions,
+    verdict as verdict,
+    what as what,
+)
