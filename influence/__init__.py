@@ -7,48 +7,7 @@
 A score above 0 is a proponent: training on that example lowered the loss on the explained label.
 """
 
-from influence.attribution import DEFAULT_METHOD, METHODS, Method
-from influence.errors import (
-    DataError,
-    ModelError,
-    QueryError,
-    SettingsError,
-    WordtraceError,
-    WorkspaceBusy,
-    WorkspaceError,
-    WorkspaceMissing,
-    WorkspaceNewer,
-)
-from influence.explain import Explanation, Influence, Match, Sentence, Word, all_scores, explain
-from influence.frames import Workspace, open_workspace
-from influence.workspace import CheckpointInfo, TestFilter, WorkspaceInfo, list_workspaces
+import lazy_loader
 
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __version__ = "0.1.0"
-
-__all__ = [
-    "DEFAULT_METHOD",
-    "METHODS",
-    "CheckpointInfo",
-    "DataError",
-    "Explanation",
-    "Influence",
-    "Match",
-    "Method",
-    "ModelError",
-    "QueryError",
-    "Sentence",
-    "SettingsError",
-    "TestFilter",
-    "Word",
-    "WordtraceError",
-    "Workspace",
-    "WorkspaceBusy",
-    "WorkspaceError",
-    "WorkspaceInfo",
-    "WorkspaceMissing",
-    "WorkspaceNewer",
-    "all_scores",
-    "explain",
-    "list_workspaces",
-    "open_workspace",
-]

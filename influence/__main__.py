@@ -1,71 +1,8 @@
-"""The command line: `python -m influence COMMAND`. Results on stdout, progress on stderr, exit code 2 on bad input."""
+"""`python -m influence COMMAND`: see `cli`."""
 
-import argparse
-import os
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
 
-from influence import (
-    WordtraceError,
-    __version__,
-    commands_build,
-    commands_check,
-    commands_evaluate,
-    commands_explain,
-    commands_manage,
-    commands_mislabels,
-    commands_review,
-    commands_whatif,
-    commands_words,
-)
-
-COMMANDS = (
-    commands_build,
-    commands_check,
-    commands_explain,
-    commands_mislabels,
-    commands_words,
-    commands_review,
-    commands_evaluate,
-    commands_whatif,
-    commands_manage,
-)
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose complaint is one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 2 bad input, 130 interrupted."""
-    options = _parser().parse_args(arguments)
-    try:
-        options.run(options)
-        sys.stdout.flush()
-    except WordtraceError as error:
-        print(f"wordtrace: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("wordtrace: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): not an error, and Python must not complain at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="influence", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"wordtrace {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in COMMANDS:
-        module.add(commands)
-    return parser
-
+from influence.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from influence.progress import ProgressLine, duration
+from influence.cli.progress import ProgressLine, duration
 
 Step = tuple[float, str, int, int]  # seconds, stage, done, total
 
@@ -42,7 +42,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Callable[[io.StringIO, list[Step
 
     def write(stream: io.StringIO, steps: list[Step]) -> str:
         now = 0.0
-        monkeypatch.setattr("influence.progress.time.monotonic", lambda: 1_000 + now)
+        monkeypatch.setattr("influence.cli.progress.time.monotonic", lambda: 1_000 + now)
         with ProgressLine(stream) as progress:
             for now, stage, done, total in steps:  # noqa: B007
                 progress(stage, done, total)

@@ -1,4 +1,3 @@
-from . import workspace as workspace
 from .build import build_workspace as build_workspace
 from .build_request import BuildRequest as BuildRequest, training_settings as training_settings
 from .database import (

@@ -107,7 +107,7 @@ class Job:
 
 
 def read_progress(line: str) -> Progress | None:
-    """What a line of `influence.progress` says of a stage that has not ended; None for any other line."""
+    """What a line of `influence.cli.progress` says of a stage that has not ended; None for any other line."""
     if (found := PROGRESS.match(line)) is None:
         return None
     done, total = (int(found[name].replace(",", "")) for name in ("done", "total"))

@@ -10,9 +10,9 @@ from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 from sklearn.metrics import average_precision_score
 
+from influence.cli.progress import ProgressLine, duration
 from influence.data.dataset import Columns
 from influence.files import load_array
-from influence.progress import ProgressLine, duration
 from influence.suspects.compute import gather_opinions, write_suspects
 from influence.suspects.held_out import HeldOutSettings, held_out_models
 from influence.suspects.signals import Neighbours, calibrated, doubt, usual_confidence

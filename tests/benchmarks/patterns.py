@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from influence.cli.progress import ProgressLine, duration
 from influence.data.dataset import Columns
 from influence.errors import WorkspaceMissing
-from influence.progress import ProgressLine, duration
 from influence.suspects.cluster_compute import write_clusters
 from influence.suspects.clusters import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
 from influence.suspects.compute import write_suspects

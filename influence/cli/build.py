@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from influence.cli.progress import ProgressLine
 from influence.data import DEFAULT_SHARE, MOST_TEST, Columns, Preparation, is_needed, prepare_files
 from influence.errors import SettingsError
-from influence.progress import ProgressLine
 from influence.suspects import has_suspects
 from influence.types import Progress
 from influence.workspace import WorkspaceInfo

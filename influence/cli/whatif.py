@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from influence.cli.progress import ProgressLine
 from influence.errors import SettingsError
 from influence.experiments import Fixing, FixingSettings, fix_mistakes, fixing_curves
-from influence.progress import ProgressLine
 from influence.workspace import open_workspace
 
 EVERY = 1.0  # seconds between lines of progress where there is no terminal: a page reads them

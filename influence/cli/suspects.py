@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
+from influence.cli.progress import ProgressLine
 from influence.errors import SettingsError
-from influence.progress import ProgressLine
 from influence.suspects import (
     DEFAULT_FOLDS,
     DEFAULT_MIN_SIZE,

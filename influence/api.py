@@ -18,10 +18,10 @@ from influence.fixes import Fix, fix_list
 from influence.review import has_reviews, read_reviews
 from influence.suspects import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters, has_suspects, suspects
 from influence.types import Progress, silent
-from influence.workspace import published_build, workspace as stored
+from influence.workspace import TestFilter, Workspace as OpenedWorkspace, published_build
 
 
-class Workspace(stored.Workspace):
+class Workspace(OpenedWorkspace):
     """A workspace, opened for reading, that answers in pandas frames.
 
     >>> from influence import Workspace
@@ -124,10 +124,10 @@ class Workspace(stored.Workspace):
         """Columns train_id, score: every training example, in the data's order. Raises `QueryError` for what is unknown."""
         return all_scores(self, test_id=test_id, method=method)
 
-    def tests(self, filter: stored.TestFilter | None = None, *, top: int | None = None) -> pd.DataFrame:
+    def tests(self, filter: TestFilter | None = None, *, top: int | None = None) -> pd.DataFrame:
         """Columns id, texts, label, predicted, confidence, wrong: the test examples that match, wrong ones first."""
         limit = self.info.n_test if top is None else top
-        return self.search_tests(filter or stored.TestFilter(), limit=limit)[1]
+        return self.search_tests(filter or TestFilter(), limit=limit)[1]
 
     def suspects(self, top: int = 100, *, models: int | None = None, progress: Progress = silent) -> pd.DataFrame:
         """The training examples most likely mislabelled, with suggested_label, suspicion (0 to 1), reason and every signal.

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from influence.cli.progress import ProgressLine
 from influence.experiments import TOP, Comparison, compare
-from influence.progress import ProgressLine
 from influence.workspace import back_up, open_workspace
 
 LISTED = 20

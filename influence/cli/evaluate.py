@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from influence.attribution import METHODS
+from influence.cli.progress import ProgressLine
 from influence.errors import SettingsError
 from influence.experiments import Evaluation, EvaluationSettings, evaluate
-from influence.progress import ProgressLine
 from influence.workspace import open_workspace
 
 USUAL = EvaluationSettings()

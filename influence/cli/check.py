@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from influence.cli.progress import ProgressLine, duration
 from influence.data import (
     DEFAULT_SHARE,
     GUESSED_FROM,
@@ -25,7 +26,6 @@ from influence.data import (
 )
 from influence.errors import SettingsError
 from influence.files import write_whole
-from influence.progress import ProgressLine, duration
 
 HEAD_ROWS = 8
 MANY_LABELS = 20
