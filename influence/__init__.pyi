@@ -11,7 +11,7 @@ from .errors import (
     WorkspaceMissing as WorkspaceMissing,
     WorkspaceNewer as WorkspaceNewer,
 )
-from .explain import (
+from .explanations import (
     Explanation as Explanation,
     Influence as Influence,
     Match as Match,

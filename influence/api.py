@@ -13,7 +13,7 @@ import pandas as pd
 from influence.attribution import DEFAULT_METHOD, SpecialTokens
 from influence.data import Columns
 from influence.errors import QueryError
-from influence.explain import COMMON, TOKEN, Influence, MistakeFilter, Sentence, all_scores, explain, words
+from influence.explanations import COMMON, TOKEN, Influence, MistakeFilter, Sentence, all_scores, explain, words
 from influence.fixes import Fix, fix_list
 from influence.review import has_reviews, read_reviews
 from influence.suspects import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters, has_suspects, suspects

@@ -9,7 +9,7 @@ from pathlib import Path
 from influence.data.dataset import text_sha256
 from influence.review.log import ReviewLog
 from influence.review.reviews import Reviews
-from influence.workspace.publishing import BUILDS, CheckpointInfo, WorkspaceInfo, publish
+from influence.workspace.builds import BUILDS, CheckpointInfo, WorkspaceInfo, publish
 from influence.workspace.result_tables import ResultStore
 from influence.workspace.workspace import Workspace, open_workspace
 

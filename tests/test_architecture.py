@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ FLOORS = [
     ["models"],
     ["attribution"],
     ["workspace"],
-    ["explain", "review", "retraining"],
+    ["explanations", "review", "retraining"],
     ["suspects", "fixes"],
     ["experiments"],
     ["api"],
@@ -42,7 +42,7 @@ def name_of(file: Path) -> str:
     return str(file.relative_to(ROOT))
 
 
-@lru_cache(maxsize=None)
+@cache
 def tree_of(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
@@ -204,6 +204,8 @@ def test_every_face_says_what_it_is_for_and_exports_what_is_there(face: Path) ->
     package = importlib.import_module(module_of(face))
     assert package.__doc__
     assert sorted(package.__all__) == sorted(exported(face))
+    modules = {file.stem for file in face.parent.iterdir() if file.stem != "__init__"}
+    assert not modules & set(package.__all__), "a name that is a module as well is one or the other as imports happen"
     for name in package.__all__:
         found = getattr(package, name)
         assert found.__doc__ or not (inspect.isclass(found) or inspect.isfunction(found)), name

@@ -14,9 +14,9 @@ from oracles import doubled, loss, rows_of
 from tiny import MODELS, request
 
 from influence import open_workspace
-from influence.__main__ import main
+from influence.cli import main
 from influence.errors import QueryError
-from influence.explain.cancellation import cancellation_by_checkpoint, cancellation_table, write_cancellation
+from influence.explanations.cancellation import cancellation_by_checkpoint, cancellation_table, write_cancellation
 from influence.models.model import load_classifier
 from influence.workspace.build import build_workspace
 
@@ -134,7 +134,7 @@ def test_one_checkpoint_is_not_enough(data: dict[str, str], tmp_path: Path, caps
 def test_a_transformer_s_layers(data: dict[str, str], tmp_path: Path, copied: Callable[[], Path]) -> None:
     """Blocks of several modules, against autograd at one checkpoint."""
     from influence.attribution.layers import TracedModel, layers_of
-    from influence.explain.layer_norms import groups_of, squared_norms
+    from influence.explanations.layer_norms import groups_of, squared_norms
 
     opened = open_workspace(copied())
     encoding, labels = opened.queries.encoding, np.asarray(opened.queries.labels_M)

@@ -19,18 +19,18 @@ from scipy.spatial.distance import squareform
 from sklearn.cluster import AgglomerativeClustering
 from tiny import PLAIN, Bench, bench, labelled, rows, write_csv
 
-from influence.__main__ import main
 from influence.attribution.methods import METHODS
 from influence.attribution.stored_queries import TrainQueries
+from influence.cli import main
 from influence.data.dataset import Columns
 from influence.errors import QueryError, SettingsError, WorkspaceMissing, WorkspaceNewer
 from influence.suspects.cluster_compute import ClusterSettings, pair_scores, pair_words, write_clusters
+from influence.suspects.cluster_cuts import cluster, cluster_map, cluster_members, clusters, clusters_provenance, has_clusters
 from influence.suspects.cluster_words import JOIN_PAIRS, cluster_words, top_words
-from influence.suspects.clusters import cluster, cluster_map, cluster_members, clusters, clusters_provenance, has_clusters
 from influence.suspects.compute import write_suspects
 from influence.suspects.dendrogram import dendrogram, flat_map, influence_distances
 from influence.suspects.held_out import HeldOutSettings
-from influence.suspects.suspects import difficult_examples, suspects
+from influence.suspects.ranking import difficult_examples, suspects
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.database import published

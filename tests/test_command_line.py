@@ -18,7 +18,8 @@ from contents import build_folder, use
 from tiny import bert, rows, write_csv
 
 from influence import METHODS, __version__
-from influence.__main__ import _parser, main
+from influence.__main__ import _parser
+from influence.cli import main
 
 
 class Ran(NamedTuple):

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from influence.__main__ import main
+from influence.cli import main
+from influence.data.advice import findings
 from influence.data.columns import guess_columns
 from influence.data.dataset import Columns
 from influence.data.duplicates import NEAR, near_pairs
-from influence.data.findings import findings
 from influence.data.report import data_report
 from influence.data.tables import Table
 from influence.errors import DataError

@@ -5,7 +5,7 @@ from tiny import rows, write_csv
 
 from influence import QueryError, Workspace, explain, open_workspace
 from influence.data.dataset import Columns
-from influence.explain.explanation import effects
+from influence.explanations.explanation import effects
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from influence.__main__ import main
+from influence.cli import main
 from influence.errors import QueryError, SettingsError
 from influence.experiments.deletion import (
     areas,
@@ -27,7 +27,7 @@ from influence.experiments.deletion import (
     probability_and_margin,
 )
 from influence.experiments.evaluation import EvaluationSettings, evaluate, evaluation_tables
-from influence.explain.scores import scores_of
+from influence.explanations.scores import scores_of
 from influence.files import load_array
 from influence.retraining import retrain
 from influence.retraining.change import Change, Run

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from influence import DataError, QueryError, SettingsError, Workspace, WorkspaceMissing, all_scores, explain, open_workspace
-from influence.__main__ import main
+from influence.cli import main
 from influence.suspects.cluster_compute import write_clusters
-from influence.suspects.clusters import clusters
+from influence.suspects.cluster_cuts import clusters
 from influence.suspects.compute import write_suspects
 from influence.suspects.held_out import HeldOutSettings
-from influence.suspects.suspects import suspects
+from influence.suspects.ranking import suspects
 
 
 @pytest.fixture

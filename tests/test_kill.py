@@ -18,7 +18,7 @@ from contents import check_same, content, use
 from tiny import rows, write_csv
 
 from influence import open_workspace
-from influence.__main__ import main
+from influence.cli import main
 
 pytestmark = pytest.mark.slow  # real processes, killed
 

@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from tiny import request
 
-from influence.__main__ import main
+from influence.cli import main
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
 from influence.experiments.comparison import TOP, compare
-from influence.explain import explain
+from influence.explanations import explain
 from influence.review.events import Reviewer
 from influence.review.log import close_log
 from influence.review.reviews import open_reviews
 from influence.suspects.compute import write_suspects
 from influence.suspects.held_out import HeldOutSettings
-from influence.suspects.suspects import SuspectFilter, suspects
+from influence.suspects.ranking import SuspectFilter, suspects
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
+from influence.workspace.builds import build_lock, list_workspaces
 from influence.workspace.manage import back_up, check_name, delete_workspace, rename_workspace
-from influence.workspace.publishing import build_lock, list_workspaces
 from influence.workspace.workspace import open_workspace
 
 ANN = Reviewer(name="Ann")

@@ -16,17 +16,18 @@ from hypothesis import given, strategies as st
 from sklearn.metrics import average_precision_score
 from tiny import bench, labelled, rows, write_csv
 
-from influence.__main__ import main
 from influence.attribution.methods import METHODS
+from influence.cli import main
 from influence.data.dataset import Columns
 from influence.errors import QueryError, SettingsError, WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
-from influence.explain.explain import all_scores
+from influence.explanations.explaining import all_scores
 from influence.models.encoding import Encoding, encode
 from influence.models.model import new_classifier, train_word_pieces
 from influence.models.training import TrainingSettings, make_optimizer, train_epoch
 from influence.suspects.compute import write_suspects
 from influence.suspects.cross_validation import predict
 from influence.suspects.held_out import HeldOutSettings, left_out, model_folder
+from influence.suspects.ranking import SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
 from influence.suspects.reasons import Facts, reason
 from influence.suspects.signals import (
     NEIGHBOURS,
@@ -44,13 +45,12 @@ from influence.suspects.signals import (
     strongest,
     usual_confidence,
 )
-from influence.suspects.suspects import SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
 from influence.suspects.suspicion import judge, ranks
 from influence.suspects.tables import SIGNALS
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
+from influence.workspace.builds import build_lock
 from influence.workspace.database import published
-from influence.workspace.publishing import build_lock
 from influence.workspace.workspace import Workspace, open_workspace
 
 N, FLIPS = 240, 24

@@ -34,7 +34,7 @@ from influence.attribution.layers import TracedModel, layers_of
 from influence.attribution.methods import METHODS, get_method
 from influence.attribution.query import MethodSettings, WordSelection
 from influence.attribution.training_set import TrainingSources
-from influence.explain.layer_norms import Group, mean_cosines, squared_norms
+from influence.explanations.layer_norms import Group, mean_cosines, squared_norms
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.encoding import encode
 from influence.models.model import train_word_pieces

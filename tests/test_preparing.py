@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from hypothesis import given, strategies as st
 
-from influence.__main__ import main
+from influence.cli import main
 from influence.data.dataset import Columns
 from influence.data.preparing import MOST_TEST, Preparation, encode_table, prepare, prepare_files, split_rows
 from influence.data.tables import Table, read_table

@@ -25,7 +25,7 @@ from influence.models.training import TrainingSettings, epoch_seed, make_optimiz
 from influence.retraining import retrain
 from influence.retraining.change import Change, Run, controls
 from influence.retraining.recipe import Recipe
-from influence.retraining.retrain import RunResult, seeds_of
+from influence.retraining.runner import RunResult, seeds_of
 from influence.retraining.tables import FILE, RunKey, fingerprint, open_store
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings

@@ -10,7 +10,7 @@ from reviewing import make_workspace, reviews_at
 from sklearn.metrics import cohen_kappa_score
 
 from influence.errors import SettingsError
-from influence.review.agreement import (
+from influence.review.agreements import (
     Agreement,
     PairAgreement,
     agreement,

@@ -9,7 +9,7 @@ import tiny
 from reviewing import ROWS, make_workspace, python, reviews_at
 
 from influence import open_workspace
-from influence.__main__ import main
+from influence.cli import main
 from influence.fixes.files import read_fixes
 from influence.fixes.fixlist import fix_list
 from influence.review.events import Reviewer

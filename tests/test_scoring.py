@@ -9,7 +9,7 @@ import pytest
 from influence import METHODS, Workspace, all_scores, open_workspace
 from influence.attribution.query import MethodSettings
 from influence.errors import QueryError
-from influence.explain.scores import scores_of
+from influence.explanations.scores import scores_of
 
 ROWS = [5, 0, 11]
 

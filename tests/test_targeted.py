@@ -8,7 +8,7 @@ import pytest
 from tiny import request, rows, write_csv
 
 from influence import TestFilter, open_workspace
-from influence.__main__ import main
+from influence.cli import main
 from influence.errors import QueryError, SettingsError
 from influence.experiments.targeted import FixingSettings, fix_mistakes, fixing_curves, fixings, mistakes
 from influence.workspace.build import build_workspace
@@ -67,7 +67,7 @@ def test_it_is_kept(noisy, fixed):
 
 def test_it_is_what_a_retraining_says(noisy, fixed):
     """One row looked up: remove the opponents of one mistake, retrain with one seed, read the prediction."""
-    from influence.explain import explain
+    from influence.explanations import explain
     from influence.retraining import retrain
     from influence.retraining.change import Change, Run
 

@@ -10,7 +10,7 @@ from contents import build_folder
 
 from influence import explain, open_workspace
 from influence.attribution.tfidf import text_similarity
-from influence.explain.scores import scores_of
+from influence.explanations.scores import scores_of
 
 TEXTS = ["sun rain", "sun sun fog", "moon"]
 

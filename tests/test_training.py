@@ -17,7 +17,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments
 
 from influence.errors import ModelError, SettingsError
-from influence.explain.explain import all_scores
+from influence.explanations.explaining import all_scores
 from influence.models.checkpoints import Checkpoint, CheckpointTrainer, read_checkpoints
 from influence.models.encoding import Encoding, encode
 from influence.models.model import load_classifier, read_trainer_folder

@@ -13,7 +13,7 @@ import pytest
 from tiny import write_csv
 
 from influence import open_workspace
-from influence.__main__ import main
+from influence.cli import main
 from influence.data.masking import mask
 from influence.data.tables import read_table
 from influence.errors import DataError, QueryError, SettingsError, WorkspaceError
@@ -21,7 +21,7 @@ from influence.experiments.proposals import of_fixes, propose, spec_of_rule
 from influence.experiments.whatif import flips_of, measured, outcomes, seconds_a_model, to_train, try_out
 from influence.experiments.whatif_report import as_text, verdict
 from influence.experiments.whatif_tables import FILE
-from influence.explain import explain
+from influence.explanations import explain
 from influence.files import load_array
 from influence.fixes.apply import apply_fixes
 from influence.fixes.files import write_fixes

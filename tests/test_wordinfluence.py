@@ -10,12 +10,12 @@ import pytest
 from tiny import write_csv
 
 from influence import QueryError, Workspace, WorkspaceBusy, explain, open_workspace
-from influence.__main__ import main
+from influence.cli import main
 from influence.data.dataset import Columns
-from influence.explain.word_influence import MistakeFilter, confusions, count_mistakes, read_examples, word_examples, words
+from influence.explanations.word_influence import MistakeFilter, confusions, count_mistakes, read_examples, word_examples, words
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
-from influence.workspace.publishing import build_lock
+from influence.workspace.builds import build_lock
 
 WRITTEN = [
     "Film", "FILM", "film", "Straße", "STRASSE", "İzmir", "I", "🎬", "👩‍👩‍👧", "cafe\u0301", "مرحبا", "שלום", "電影",

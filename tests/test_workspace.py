@@ -263,7 +263,7 @@ def test_a_build_stopped_between_publishing_and_tidying_up_is_published(
         raise Stopped
 
     with monkeypatch.context() as patch:
-        patch.setattr("influence.workspace.publishing.shutil.rmtree", stop)
+        patch.setattr("influence.workspace.builds.shutil.rmtree", stop)
         with pytest.raises(Stopped):
             build_workspace(path, request(data, top_k=5))
     assert open_workspace(path).info.top_k == 5

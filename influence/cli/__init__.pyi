@@ -1,1 +1,1 @@
-from .main import main as main
+from .commands import main as main

@@ -13,7 +13,15 @@ import pandas as pd
 from influence.attribution import DEFAULT_METHOD, METHODS, MethodSettings, SpecialTokens
 from influence.cli.progress import ProgressLine
 from influence.errors import SettingsError
-from influence.explain import Explanation, Influence, Sentence, all_scores, cancellation_table, explain, write_cancellation
+from influence.explanations import (
+    Explanation,
+    Influence,
+    Sentence,
+    all_scores,
+    cancellation_table,
+    explain,
+    write_cancellation,
+)
 from influence.workspace import open_workspace
 
 SHOWN_WORDS = 5

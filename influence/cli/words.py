@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from influence.errors import SettingsError
-from influence.explain import COMMON, TOKEN, MistakeFilter, count_mistakes, words
+from influence.explanations import COMMON, TOKEN, MistakeFilter, count_mistakes, words
 from influence.workspace import STORED_TOP, open_workspace
 
 COLUMNS = ["word", "kind", "score", "against", "support", "mistakes", "examples"]

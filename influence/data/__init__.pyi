@@ -1,3 +1,4 @@
+from .advice import IMBALANCED as IMBALANCED, findings as findings
 from .columns import (
     GUESS_RULE as GUESS_RULE,
     GUESSED_FROM as GUESSED_FROM,
@@ -14,7 +15,6 @@ from .dataset import (
     read_dataset as read_dataset,
     text_sha256 as text_sha256,
 )
-from .findings import IMBALANCED as IMBALANCED, findings as findings
 from .masking import find as find, find_to_mask as find_to_mask, mask as mask
 from .preparing import (
     DEFAULT_SHARE as DEFAULT_SHARE,

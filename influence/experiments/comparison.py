@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD
-from influence.experiments import comparison_tables as comparison_store
+from influence.experiments import comparison_tables
 from influence.suspects import SuspectFilter, has_suspects, suspects
 from influence.workspace import Workspace
 
@@ -36,7 +36,7 @@ class Comparison:
 
 def compare(first: Workspace, second: Workspace) -> Comparison:
     """Compare two workspaces. Raises a `WorkspaceError` where one is damaged."""
-    one, two = comparison_store.tests(first.store), comparison_store.tests(second.store)
+    one, two = comparison_tables.tests(first.store), comparison_tables.tests(second.store)
     both = one.merge(two[["text_sha256", "label", "predicted", "confidence"]], on="text_sha256", suffixes=("", "_2"))
     right, right_2 = both["predicted"] == both["label"], both["predicted_2"] == both["label_2"]
     both["kind"] = "otherwise wrong"
@@ -80,7 +80,7 @@ def _tidy(rows: pd.DataFrame, other: Workspace) -> pd.DataFrame:
 
 
 def _overlaps(first: Workspace, second: Workspace, shared: Set[str]) -> tuple[float, float]:
-    one, two = (comparison_store.strongest(workspace.store, DEFAULT_METHOD, TOP) for workspace in (first, second))
+    one, two = (comparison_tables.strongest(workspace.store, DEFAULT_METHOD, TOP) for workspace in (first, second))
     one = one[one["test"].isin(shared)]
     kept = one.merge(two, on=["test", "side", "train"], how="left", indicator=True)
     kept["there"] = kept["_merge"] == "both"

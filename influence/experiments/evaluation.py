@@ -18,7 +18,7 @@ import pandas as pd
 from influence.attribution import DEFAULT_METHOD, extremes, get_method
 from influence.errors import SettingsError
 from influence.experiments.deletion import DIRECTIONS, areas, balanced, curves, deletion, least_similar
-from influence.explain import scores_of, sources
+from influence.explanations import scores_of, sources
 from influence.files import load_array
 from influence.retraining import Change, Run, check_change, check_trained_here, open_store, retrain, seeds_of
 from influence.types import FloatArray, IntArray, Progress, silent

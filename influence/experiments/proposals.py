@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from influence.data import find_to_mask, mask
 from influence.errors import DataError, SettingsError
-from influence.explain import Influence, explain
+from influence.explanations import Influence, explain
 from influence.fixes import Fix, FixList, fix_list, read_fixes
 from influence.retraining import Change
 from influence.review import Corpus, Reviews, Rule, TrainExample, changed_by, changes, read_reviews

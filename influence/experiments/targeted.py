@@ -23,7 +23,7 @@ from influence.errors import SettingsError
 from influence.experiments.deletion import bootstrap_weights, interval
 from influence.experiments.proposals import can_mask, masking_step
 from influence.experiments.whatif_tables import opened
-from influence.explain import explain, scores_of, sentences
+from influence.explanations import explain, scores_of, sentences
 from influence.files import load_array
 from influence.retraining import Change, Run, check_change, check_trained_here, retrain, seeds_of
 from influence.review import Corpus

@@ -1,4 +1,8 @@
-from . import retrain as retrain
 from .change import Change as Change, Run as Run
-from .retrain import check_change as check_change, check_trained_here as check_trained_here, seeds_of as seeds_of
+from .runner import (
+    check_change as check_change,
+    check_trained_here as check_trained_here,
+    retrain as retrain,
+    seeds_of as seeds_of,
+)
 from .tables import RunKey as RunKey, open_store as open_store

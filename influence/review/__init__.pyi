@@ -1,4 +1,4 @@
-from .agreement import (
+from .agreements import (
     POLICIES as POLICIES,
     Agreement as Agreement,
     Resolution as Resolution,

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from influence.errors import QueryError, SettingsError
-from influence.review import queue_tables as queue_store
+from influence.review import queue_tables
 from influence.review.events import Reviewer, as_datetime, plain
 from influence.review.queue_tables import Asked
 from influence.review.reviews import Reviews
@@ -81,7 +81,7 @@ class Queues:
         with self._log.lock:
             for queue in self.all():
                 same = _settings_of(queue) == settings and queue.source == origin
-                if same and queue_store.queue_items(self._log.store, queue.id) == items:
+                if same and queue_tables.queue_items(self._log.store, queue.id) == items:
                     return queue
             id = f"q{self._log.next_seq}"
             content = {"queue": id, **settings, "source": origin, "items": items}
@@ -99,7 +99,7 @@ class Queues:
     def all(self, *, closed: bool = False) -> list[Queue]:
         """The open queues in the order of making, or the closed ones too."""
         found = []
-        for id, name, by, at_ms, overlap, blind, adjudicates, is_closed, source, build, size in queue_store.queue_rows(
+        for id, name, by, at_ms, overlap, blind, adjudicates, is_closed, source, build, size in queue_tables.queue_rows(
             self._log.store
         ):
             if closed or not is_closed:
@@ -127,7 +127,7 @@ class Queues:
     def _items(self, queue_id: str, reviewer: Reviewer) -> list[tuple[str, str]]:
         if self.get(queue_id).id == FLAGGED:
             return [(id, hash) for id, hash, _ in flagged(self._log.store, reviewer.name)]
-        return queue_store.queue_items(self._log.store, queue_id)
+        return queue_tables.queue_items(self._log.store, queue_id)
 
     # Work ------------------------------------------------------------------------------------------------------------
 
@@ -140,7 +140,7 @@ class Queues:
         queue = self.get(queue_id)
         with self._log.lock:
             asked = self._asked(queue, reviewer)
-            found = queue_store.next_item(self._log.store, asked, flagged=queue.id == FLAGGED, after=after)
+            found = queue_tables.next_item(self._log.store, asked, flagged=queue.id == FLAGGED, after=after)
             if found is not None:
                 self._lease(found, reviewer)
             return found
@@ -148,7 +148,7 @@ class Queues:
     def peek(self, queue_id: str, reviewer: Reviewer, *, after: str) -> str | None:
         """What `next` would give, without leasing it: to have its evidence ready in time."""
         queue = self.get(queue_id)
-        return queue_store.next_item(self._log.store, self._asked(queue, reviewer), flagged=queue.id == FLAGGED, after=after)
+        return queue_tables.next_item(self._log.store, self._asked(queue, reviewer), flagged=queue.id == FLAGGED, after=after)
 
     def claim(self, queue_id: str | None, example_id: str, reviewer: Reviewer) -> bool:
         """Lease one example, for a link, an undo or a look back; False when others have it on screen.
@@ -158,7 +158,7 @@ class Queues:
         overlap = 1 if queue_id is None else self.get(queue_id).overlap
         with self._log.lock:
             now = self._log.clock()
-            if queue_store.others_holding(self._log.store, example_id, reviewer.name, now) >= overlap:
+            if queue_tables.others_holding(self._log.store, example_id, reviewer.name, now) >= overlap:
                 return False
             self._lease(self._reviews.corpus[example_id].id, reviewer)
             return True
@@ -166,14 +166,14 @@ class Queues:
     def renew(self, reviewer: Reviewer) -> bool:
         """Lengthen the lease of what this browser has on screen; False if it has run out or been taken over."""
         with self._log.lock:
-            held = queue_store.held(self._log.store, reviewer.name, reviewer.session, self._log.clock())
+            held = queue_tables.held(self._log.store, reviewer.name, reviewer.session, self._log.clock())
             for example_id in held:
                 self._lease(example_id, reviewer)
             return bool(held)
 
     def leave(self, reviewer: Reviewer) -> None:
         """Let go of what this browser has on screen."""
-        queue_store.drop_leases(self._log.store, reviewer.name, reviewer.session)
+        queue_tables.drop_leases(self._log.store, reviewer.name, reviewer.session)
 
     def progress(self, queue_id: str, reviewer: Reviewer) -> Progress:
         """How far the queue is, for this reviewer and for all."""
@@ -182,7 +182,7 @@ class Queues:
         if queue.id == FLAGGED:
             count = len(self.example_ids(FLAGGED, reviewer))
             return Progress(count, 0, count, 0, 0, count, 0, seconds)
-        counts = queue_store.counts(self._log.store, self._asked(queue, reviewer))
+        counts = queue_tables.counts(self._log.store, self._asked(queue, reviewer))
         return Progress(**counts._asdict(), seconds=seconds)
 
     def hides(self, queue_id: str, example_id: str, reviewer: Reviewer) -> bool:
@@ -196,7 +196,7 @@ class Queues:
         return Asked(queue.id, *who, self._log.clock(), queue.overlap, queue.adjudicates, gone)
 
     def _lease(self, example_id: str, reviewer: Reviewer) -> None:
-        queue_store.take_lease(self._log.store, example_id, reviewer.name, reviewer.session, self._log.clock())
+        queue_tables.take_lease(self._log.store, example_id, reviewer.name, reviewer.session, self._log.clock())
 
 
 def _settings_of(queue: Queue) -> dict[str, Any]:

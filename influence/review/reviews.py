@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from influence.errors import QueryError
-from influence.review import state as review_state
+from influence.review import state
 from influence.review.checks import as_action, changes, checked_event, checked_note, repeats, stored
 from influence.review.corpus import Corpus
 from influence.review.events import DECISIONS, NOTE, REDO, UNDO, Action, Decision, Event, Evidence, Note, Reviewer, plain
@@ -120,16 +120,16 @@ class Reviews:
         An example that was decided by itself is leased to the reviewer again.
         """
         with self.log.lock:
-            return self._turn(reviewer, UNDO, review_state.undo_target(self.log.store, reviewer.name))
+            return self._turn(reviewer, UNDO, state.undo_target(self.log.store, reviewer.name))
 
     def redo(self, reviewer: Reviewer) -> Action | None:
         """Do again what the reviewer undid last; None when there is nothing, or they have done something new since."""
         with self.log.lock:
-            return self._turn(reviewer, REDO, review_state.redo_target(self.log.store, reviewer.name))
+            return self._turn(reviewer, REDO, state.redo_target(self.log.store, reviewer.name))
 
     def redoable(self, reviewer: Reviewer) -> Action | None:
         """What `redo` would do again; None for nothing."""
-        target = review_state.redo_target(self.log.store, reviewer.name)
+        target = state.redo_target(self.log.store, reviewer.name)
         return None if target is None else self.action(target)
 
     def revoke(self, reviewer: Reviewer, action_id: int) -> Action:
@@ -201,7 +201,7 @@ class Reviews:
     ) -> list[Decision]:
         """Standing decisions on this build's texts, oldest first; with `unmatched`, instead those on texts it lacks."""
         name = None if reviewer is None else reviewer.name
-        found = review_state.decisions(self.log.store, example_ids=example_ids, reviewer=name)
+        found = state.decisions(self.log.store, example_ids=example_ids, reviewer=name)
         return [d for d in found if self.is_current(d.example_id, d.text_sha256) != unmatched]
 
     def standing(self, example_id: str, reviewer: Reviewer, *, adjudicates: bool = False) -> Decision | None:
@@ -210,47 +210,47 @@ class Reviews:
 
     def standings(self, reviewer: Reviewer, ids: Sequence[str], adjudicates: bool) -> dict[str, Decision]:
         """The same for many examples, by id; those without are left out."""
-        found = review_state.standings(self.log.store, ids, reviewer.name, adjudicates=adjudicates)
+        found = state.standings(self.log.store, ids, reviewer.name, adjudicates=adjudicates)
         return {id: standing for id, standing in found.items() if self.is_current(id, standing.text_sha256)}
 
     def flagged(self, reviewer: Reviewer | None = None) -> list[str]:
         """Examples that the reviewer, or anybody, has flagged and not decided since, oldest first."""
-        found = review_state.flagged(self.log.store, None if reviewer is None else reviewer.name)
+        found = state.flagged(self.log.store, None if reviewer is None else reviewer.name)
         return list(dict.fromkeys(id for id, text_sha256, _ in found if self.is_current(id, text_sha256)))
 
     def notes(self, example_id: str) -> list[Note]:
         """Remarks on an example, oldest first."""
-        return review_state.notes(self.log.store, example_id)
+        return state.notes(self.log.store, example_id)
 
     def all_notes(self) -> dict[str, list[Note]]:
         """Remarks by example, oldest first."""
         found: dict[str, list[Note]] = {}
-        for note in review_state.notes(self.log.store):
+        for note in state.notes(self.log.store):
             found.setdefault(note.example_id, []).append(note)
         return found
 
     def recent(self, reviewer: Reviewer, limit: int = 10) -> list[Action]:
         """The reviewer's latest actions that stand, the last one first."""
-        return review_state.actions(self.log.store, reviewer=reviewer.name, standing=True, limit=limit)
+        return state.actions(self.log.store, reviewer=reviewer.name, standing=True, limit=limit)
 
     def action(self, action_id: int) -> Action:
         """One action. Raises `QueryError` for an unknown one."""
-        found = review_state.actions(self.log.store, seqs=[action_id])
+        found = state.actions(self.log.store, seqs=[action_id])
         if not found:
             raise QueryError(f"unknown action {action_id}")
         return found[0]
 
     def reviewers(self) -> list[str]:
         """Everybody who has a standing decision, by name."""
-        return review_state.reviewers(self.log.store)
+        return state.reviewers(self.log.store)
 
     def pace(self, reviewer: Reviewer, queue: str | None = None) -> tuple[float | None, int]:
         """Mean seconds the reviewer takes an example, pauses over a minute left out, and over how many that is."""
-        return review_state.pace(self.log.store, reviewer.name, queue)
+        return state.pace(self.log.store, reviewer.name, queue)
 
     def audit(self) -> pd.DataFrame:
         """Every event ever made, undo and redo too, in order, with a column that says whether it has been undone."""
-        return review_state.audit(self.log.store)
+        return state.audit(self.log.store)
 
 
 _REVIEWS: dict[Path, Reviews] = {}  # the latest build's of each workspace, so that its examples are read once

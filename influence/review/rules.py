@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from influence.data import find
 from influence.errors import QueryError, SettingsError
-from influence.review import state as review_state
+from influence.review import state
 from influence.review.checks import changes
 from influence.review.corpus import Corpus, TrainExample
 from influence.review.events import DECISIONS, Action, Evidence, Reviewer
@@ -140,7 +140,7 @@ def apply_rule(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, note: str = 
 def applied_rules(reviews: Reviews, reviewer: Reviewer | None = None) -> list[AppliedRule]:
     """Every rule ever applied, by one reviewer or all, the latest first, revoked ones too; `Reviews.revoke` takes one back."""
     name = None if reviewer is None else reviewer.name
-    actions = review_state.actions(reviews.log.store, reviewer=name, rules=True)
+    actions = state.actions(reviews.log.store, reviewer=name, rules=True)
     return [AppliedRule(rule_of(action.origin), action) for action in actions]
 
 

@@ -1,5 +1,5 @@
 from .cluster_compute import ClusterSettings as ClusterSettings, write_clusters as write_clusters
-from .clusters import (
+from .cluster_cuts import (
     DEFAULT_MIN_SIZE as DEFAULT_MIN_SIZE,
     DEFAULT_THRESHOLD as DEFAULT_THRESHOLD,
     Cluster as Cluster,
@@ -15,7 +15,7 @@ from .clusters import (
 )
 from .compute import write_suspects as write_suspects
 from .held_out import DEFAULT_FOLDS as DEFAULT_FOLDS, DEFAULT_MODELS as DEFAULT_MODELS, HeldOutSettings as HeldOutSettings
-from .suspects import (
+from .ranking import (
     Suspect as Suspect,
     SuspectFilter as SuspectFilter,
     has_suspects as has_suspects,

@@ -20,8 +20,8 @@ from influence.suspects.cluster_tables import ClusterStore
 from influence.suspects.cluster_words import cluster_words
 from influence.suspects.compute import SUSPECTS
 from influence.suspects.dendrogram import Dendrogram, dendrogram, flat_map, influence_distances
+from influence.suspects.ranking import difficult_examples
 from influence.suspects.signals import block_size
-from influence.suspects.suspects import difficult_examples
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import Workspace, build_lock, disk_full_told, opened, published, publishing
 

@@ -1,5 +1,13 @@
 from .build import build_workspace as build_workspace
 from .build_request import BuildRequest as BuildRequest, training_settings as training_settings
+from .builds import (
+    CheckpointInfo as CheckpointInfo,
+    WorkspaceInfo as WorkspaceInfo,
+    build_lock as build_lock,
+    disk_full_told as disk_full_told,
+    list_workspaces as list_workspaces,
+    published_build as published_build,
+)
 from .database import (
     Database as Database,
     DerivedStore as DerivedStore,
@@ -18,14 +26,6 @@ from .manage import (
     delete_workspace as delete_workspace,
     lets_go as lets_go,
     rename_workspace as rename_workspace,
-)
-from .publishing import (
-    CheckpointInfo as CheckpointInfo,
-    WorkspaceInfo as WorkspaceInfo,
-    build_lock as build_lock,
-    disk_full_told as disk_full_told,
-    list_workspaces as list_workspaces,
-    published_build as published_build,
 )
 from .result_tables import ResultStore as ResultStore, StoredExample as StoredExample
 from .results import STORED_TOP as STORED_TOP

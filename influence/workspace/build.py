@@ -20,7 +20,7 @@ from influence.files import file_sizes, is_disk_full, sync, write_json
 from influence.models import resolve_device
 from influence.types import Progress, silent
 from influence.workspace.build_request import BuildRequest, identity, training_settings
-from influence.workspace.publishing import (
+from influence.workspace.builds import (
     BUILDS,
     WorkspaceInfo,
     build_lock,

@@ -13,7 +13,7 @@ from influence.models import DEMO_MODEL, package_folder
 from influence.types import Progress, silent
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
-from influence.workspace.publishing import WorkspaceInfo
+from influence.workspace.builds import WorkspaceInfo
 
 N_TRAIN, N_TEST = 6_000, 1_500
 SPLIT_SEED = 0

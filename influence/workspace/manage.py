@@ -14,7 +14,7 @@ from pathlib import Path
 from influence.errors import SettingsError, WorkspaceError
 from influence.files import is_disk_full, sync_folder
 from influence.types import Progress, silent
-from influence.workspace.publishing import BUILDS, POINTER, build_lock, list_workspaces, read_pointer
+from influence.workspace.builds import BUILDS, POINTER, build_lock, list_workspaces, read_pointer
 
 DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are none
 _NAME = re.compile(r"\w[\w .-]{0,63}")

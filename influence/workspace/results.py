@@ -12,7 +12,7 @@ from influence.data import SPECIAL_SIDE, Dataset
 from influence.files import load_array, write_json
 from influence.models import Encoding
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.workspace.publishing import CheckpointInfo
+from influence.workspace.builds import CheckpointInfo
 from influence.workspace.result_tables import ResultStore
 from influence.workspace.workspace import id_ranks, open_index, open_queries
 

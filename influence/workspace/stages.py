@@ -37,7 +37,7 @@ from influence.models import (
 )
 from influence.types import IntArray, Progress
 from influence.workspace.build_request import BuildRequest
-from influence.workspace.publishing import WorkspaceInfo
+from influence.workspace.builds import WorkspaceInfo
 from influence.workspace.results import write_results
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "duckdb", "pandas")

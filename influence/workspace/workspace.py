@@ -14,7 +14,7 @@ from influence.attribution import StoredQueries, TrainQueries, WordIndex
 from influence.files import load_array
 from influence.models import Encoding
 from influence.types import FloatArray, IntArray
-from influence.workspace.publishing import WorkspaceInfo, published_build
+from influence.workspace.builds import WorkspaceInfo, published_build
 from influence.workspace.result_tables import ResultStore
 
 if TYPE_CHECKING:  # reading stored results must not wait for PyTorch to be imported

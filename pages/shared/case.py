@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from influence import Sentence
 from influence.data import find_to_mask
-from influence.explain import Effect
+from influence.explanations import Effect
 from influence.review import Decision, Note, Queue, TrainExample
 from pages.shared import board, desk, evidence, numbers, suspicions, verdicts
 from pages.shared.desk import Desk

@@ -22,7 +22,7 @@ def draw(mine: Desk, found: list[Resolution], *, remark: str) -> None:
     if mine.known:
         ids = [one.example_id for one in found]
         source = Source("conflicts", "Conflicts", "", ids, {"kind": "conflicts"}, adjudicates=True)
-        st.button("Settle them in Review", key="fixqueues.make_and_open", on_click=queues.make_and_open, args=(mine, source))
+        st.button("Settle them in Review", key="fix_settle", on_click=queues.make_and_open, args=(mine, source))
 
 
 def _in_words(one: Resolution) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import influence
 from influence import Explanation
-from influence.explain import Effects, effects
+from influence.explanations import Effects, effects
 
 TOP = 6  # on each side
 MOST_KEPT = 256

@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 import influence
-from influence.explain import cancellation_table
+from influence.explanations import cancellation_table
 from pages.shared import numbers, proof_charts, proof_run, proof_words, render, waiting
 from pages.shared.charts import STILL
 from pages.shared.proof_place import ProofPlace

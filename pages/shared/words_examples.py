@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from influence.attribution import DEFAULT_METHOD
-from influence.explain import WordExample, read_examples, word_confusions, word_examples
+from influence.explanations import WordExample, read_examples, word_confusions, word_examples
 from influence.review import Decision, Evidence
 from influence.suspects import SuspectFilter, suspects
 from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, suspicions, verdicts

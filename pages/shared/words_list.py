@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pandas as pd
 import streamlit as st
 
-from influence.explain import COMMON, TOKEN
+from influence.explanations import COMMON, TOKEN
 from influence.workspace import STORED_TOP
 from pages.shared import numbers, render
 from pages.shared.board import stamped

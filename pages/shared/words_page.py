@@ -4,7 +4,7 @@ import pandas as pd
 import streamlit as st
 
 import influence
-from influence.explain import confusions, has_words, words, write_words
+from influence.explanations import confusions, has_words, words, write_words
 from pages.shared import desk, places, render, shell, words_examples, words_list, words_place
 from pages.shared.desk import Desk
 from pages.shared.places import go

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import influence
-from influence.explain import MistakeFilter
+from influence.explanations import MistakeFilter
 from pages.shared.places import Place
 
 SHOW = {"words": "Words", "all": "With stop words"}

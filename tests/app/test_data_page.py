@@ -300,7 +300,7 @@ def test_no_build_under_a_name_that_cannot_be_had(root, small, name):
 
 
 def test_deleting_asks_first_and_not_during_a_job(open_page, root, workspaces):
-    from influence.workspace.publishing import build_lock
+    from influence.workspace.builds import build_lock
 
     for name in ("one", "two"):
         shutil.copytree(workspaces / "tiny", root / name)

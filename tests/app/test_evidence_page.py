@@ -9,7 +9,7 @@ from conftest import parameters_of, shown
 import influence
 from influence.experiments.evaluation import EvaluationSettings, evaluate, evaluation_tables
 from influence.experiments.targeted import FixingSettings, fix_mistakes, fixing_curves, fixings, mistakes
-from influence.explain.cancellation import cancellation_table, write_cancellation
+from influence.explanations.cancellation import cancellation_table, write_cancellation
 from pages.shared import background, proof_charts, proof_run, proof_words
 
 

@@ -23,7 +23,7 @@ from influence.review.events import Reviewer
 from influence.review.log import ReviewLog
 from influence.review.queues import Queues
 from influence.review.reviews import Reviews, read_reviews
-from influence.suspects.clusters import clusters
+from influence.suspects.cluster_cuts import clusters
 
 AGAIN = 4.0  # seconds after which a key is pressed again: it may have come before its button
 READING = 0.32  # seconds before a key may decide, with time for the page to draw

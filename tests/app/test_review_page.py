@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 import influence
 from influence.fixes.fixlist import fix_list
-from influence.review.agreement import conflicts
+from influence.review.agreements import conflicts
 from influence.review.queues import Queues
 from pages.shared import case_buttons, case_keys, review
 

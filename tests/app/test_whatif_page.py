@@ -12,7 +12,7 @@ import influence
 from influence.experiments.proposals import propose
 from influence.experiments.whatif import outcomes, try_out
 from influence.experiments.whatif_report import verdict
-from influence.suspects.clusters import clusters
+from influence.suspects.cluster_cuts import clusters
 from pages.shared import background
 
 CHANGE = "opponents:test-3:5"

@@ -9,9 +9,9 @@ from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 
 import influence
 from influence.data.masking import find_to_mask
-from influence.explain.word_influence import MistakeFilter, confusions, count_mistakes, word_examples, words
+from influence.explanations.word_influence import MistakeFilter, confusions, count_mistakes, word_examples, words
 from influence.review.queues import Queues
-from influence.suspects.suspects import SuspectFilter, suspects
+from influence.suspects.ranking import SuspectFilter, suspects
 
 
 def table(app):

@@ -59,7 +59,7 @@ def _correct(workspace: Path, train: Path, fixed: Path, truth, top: int, which: 
     from influence.review.bulk import Bulk, decide_bulk
     from influence.review.events import Reviewer
     from influence.review.reviews import open_reviews
-    from influence.suspects.suspects import suspects
+    from influence.suspects.ranking import suspects
     from influence.workspace.workspace import open_workspace
 
     opened = open_workspace(workspace)

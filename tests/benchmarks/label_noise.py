@@ -15,8 +15,8 @@ from influence.data.dataset import Columns
 from influence.files import load_array
 from influence.suspects.compute import gather_opinions, write_suspects
 from influence.suspects.held_out import HeldOutSettings, held_out_models
+from influence.suspects.ranking import suspects
 from influence.suspects.signals import Neighbours, calibrated, doubt, usual_confidence
-from influence.suspects.suspects import suspects
 from influence.suspects.suspicion import NEIGHBOUR_WEIGHT, judge
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings

@@ -12,7 +12,7 @@ from influence.cli.progress import ProgressLine, duration
 from influence.data.dataset import Columns
 from influence.errors import WorkspaceMissing
 from influence.suspects.cluster_compute import write_clusters
-from influence.suspects.clusters import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
+from influence.suspects.cluster_cuts import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
 from influence.suspects.compute import write_suspects
 from influence.suspects.held_out import HeldOutSettings
 from influence.workspace.build import build_workspace

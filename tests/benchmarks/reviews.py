@@ -14,7 +14,7 @@ from pathlib import Path
 
 from influence.fixes.files import encode_fixes
 from influence.fixes.fixlist import fix_list
-from influence.review.agreement import agreement
+from influence.review.agreements import agreement
 from influence.review.events import Evidence, Reviewer
 from influence.review.queues import Queues
 from influence.review.reviews import Reviews, open_reviews

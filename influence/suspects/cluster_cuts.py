@@ -16,7 +16,7 @@ import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, METHODS
 from influence.errors import QueryError
-from influence.explain import Sentence, sentences
+from influence.explanations import Sentence, sentences
 from influence.suspects.cluster_tables import ClusterStore
 from influence.types import IntArray
 from influence.workspace import Workspace, open_published, published

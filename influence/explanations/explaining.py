@@ -21,8 +21,8 @@ from influence.attribution import (
 )
 from influence.data import SPECIAL_SIDE
 from influence.errors import QueryError
-from influence.explain.explanation import Explanation, Influence, Match, Sentence, as_sentence, sentences
-from influence.explain.scores import sources
+from influence.explanations.explanation import Explanation, Influence, Match, Sentence, as_sentence, sentences
+from influence.explanations.scores import sources
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import STORED_TOP, StoredExample, Workspace
 

@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 
 from influence.errors import QueryError
-from influence.explain.cancellation_tables import CancellationStore
+from influence.explanations.cancellation_tables import CancellationStore
 from influence.files import load_array
 from influence.types import FloatArray, Progress, silent
 from influence.workspace import Workspace, build_lock, open_published, published, publishing
@@ -88,7 +88,7 @@ def write_cancellation(path: str | Path, *, progress: Progress = silent) -> None
 def _rows(workspace: Workspace, number: int, progress: Progress) -> Iterator[dict[str, Any]]:
     """What one checkpoint adds: a row for each layer and part."""
     from influence.attribution import TracedModel, layers_of
-    from influence.explain.layer_norms import EMBEDDING, changes, groups_of, mean_cosines, sizes, squared_norms
+    from influence.explanations.layer_norms import EMBEDDING, changes, groups_of, mean_cosines, sizes, squared_norms
 
     model, after = workspace.live.model(number), workspace.live.model(number + 1)
     layers = layers_of(model)

@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 
 from influence.errors import QueryError, WorkspaceError
-from influence.explain.explanation import Sentence, sentences
-from influence.explain.word_tables import WordStore, contributions, mistakes, train_examples
+from influence.explanations.explanation import Sentence, sentences
+from influence.explanations.word_tables import WordStore, contributions, mistakes, train_examples
 from influence.models import is_common
 from influence.workspace import STORED_TOP, Workspace, build_lock, open_published, published, publishing
 

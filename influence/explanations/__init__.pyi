@@ -1,6 +1,5 @@
-from . import explain as explain
 from .cancellation import cancellation_table as cancellation_table, write_cancellation as write_cancellation
-from .explain import all_scores as all_scores
+from .explaining import all_scores as all_scores, explain as explain
 from .explanation import (
     Effect as Effect,
     Effects as Effects,
