@@ -7,7 +7,7 @@ import streamlit as st
 
 from influence.review import Decision
 from influence.suspects import Cluster, Member, cluster_members
-from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, shell, suspicions, verdicts
+from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, shell, suspect_choice, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.clusters_place import ClustersPlace
 from pages.shared.desk import Desk
@@ -46,7 +46,7 @@ def _scope(mine: Desk, place: ClustersPlace, found: Cluster) -> Chosen:
     words = found.name
     origin = {"kind": "cluster", "cluster": found.number, "words": found.words, "threshold": place.threshold}
     ids = list(found.train_ids)
-    made = suspicions.scope(mine, "cluster", f"all {found.size:,}", lambda: ids, found.size, origin, f"Cluster: {words}")
+    made = suspect_choice.scope(mine, "cluster", f"all {found.size:,}", lambda: ids, found.size, origin, f"Cluster: {words}")
     return bulk_bar.with_words(made, tuple(found.words))
 
 

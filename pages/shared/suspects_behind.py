@@ -4,7 +4,7 @@ import streamlit as st
 
 import influence
 from influence.suspects import suspects_behind
-from pages.shared import bulk_bar, render, rows, shell, suspects_list, suspicions
+from pages.shared import bulk_bar, render, rows, shell, suspect_choice, suspects_list
 from pages.shared.desk import Desk
 from pages.shared.places import go
 from pages.shared.render import md
@@ -35,6 +35,6 @@ def draw(mine: Desk, place: SuspectsPlace) -> None:
     ids = [str(id) for id in found["train_id"]]
     render.heading(f"{len(ids):,} suspects push it there", "the strongest first")
     origin = {"kind": "test", "test": place.test}
-    scope = suspicions.scope(mine, "test", f"these {len(ids):,}", lambda: ids, len(ids), origin, f"Behind {place.test}")
+    scope = suspect_choice.scope(mine, "test", f"these {len(ids):,}", lambda: ids, len(ids), origin, f"Behind {place.test}")
     bulk_bar.draw(mine, [scope], key="behind")
     suspects_list.draw_rows(mine, found)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from influence.review import Decision
 from influence.suspects import SIGNALS, suspect_ids, suspects
-from pages.shared import bulk_bar, numbers, render, rows, suspicions, verdicts
+from pages.shared import bulk_bar, numbers, render, rows, suspect_choice, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.desk import Desk
 from pages.shared.places import go
@@ -61,12 +61,14 @@ def draw_rows(mine: Desk, page: Any, *, query: str = "", chosen: list[str] | Non
 
 def _scopes(mine: Desk, place: SuspectsPlace, chosen: list[str], total: int, every: Callable[[], list[str]]) -> list[Chosen]:
     origin = {"kind": "filter", "filter": place.at(page=1, workspace="").parameters()}
-    whole = suspicions.scope(mine, "filter", f"all {total:,} like this", every, total, origin, f"Suspects: {place.in_words()}")
+    whole = suspect_choice.scope(
+        mine, "filter", f"all {total:,} like this", every, total, origin, f"Suspects: {place.in_words()}"
+    )
     if not chosen:
         return [whole]
     origin = {"kind": "selection"}
     return [
-        suspicions.scope(mine, "chosen", f"{len(chosen):,} chosen", lambda: chosen, len(chosen), origin, "Chosen suspects"),
+        suspect_choice.scope(mine, "chosen", f"{len(chosen):,} chosen", lambda: chosen, len(chosen), origin, "Chosen suspects"),
         whole,
     ]
 

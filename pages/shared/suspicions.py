@@ -1,19 +1,15 @@
 """What the suspects file says about training examples, in the words and numbers of the screen."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
 
 import influence
-from influence.review import Evidence
 from influence.suspects import SuspectFilter, has_suspects, suspect, suspect_ids, suspects, suspects_behind
 from influence.workspace import published
 from pages.shared import numbers
-from pages.shared.bulk_bar import Chosen
-from pages.shared.desk import Desk
 
 SORTS = {
     "-suspicion": "suspicion",
@@ -138,26 +134,3 @@ def _missing(value: Any) -> bool:
 def pull(score: float, word: object) -> str:
     """A pair's score and the word that carries most of it; there is none where start and end tokens or punctuation do."""
     return f"{numbers.score(score)} through “{word}”" if isinstance(word, str) else numbers.score(score)
-
-
-def evidence(mine: Desk, ids: list[str]) -> dict[str, Evidence]:
-    """What is known of each suspect, for the log and the fix list's reasons."""
-    found: dict[str, Evidence] = {}
-    _, page = suspects(mine.workspace, SuspectFilter(among=ids), limit=max(len(ids), 1))
-    for row in page.to_dict("records"):
-        details = {"reason": row["reason"], "suggested_label": row["suggested_label"]}
-        found[str(row["train_id"])] = Evidence(method="suspicion", score=row["suspicion"], details=details)
-    return found
-
-
-def suggested(mine: Desk, ids: list[str]) -> dict[str, str]:
-    """The label suggested for each example, where that is another than its own."""
-    _, page = suspects(mine.workspace, SuspectFilter(among=ids, changed=True), limit=max(len(ids), 1))
-    return {str(id): str(label) for id, label in zip(page["train_id"], page["suggested_label"], strict=True)}
-
-
-def scope(
-    mine: Desk, key: str, name: str, ids: Callable[[], list[str]], count: int, origin: dict[str, Any], queue: str
-) -> Chosen:
-    """Suspects to act on, with their suggestions and reasons."""
-    return Chosen(key, name, ids, count, origin, queue, partial(suggested, mine), partial(evidence, mine))

@@ -14,7 +14,7 @@ from influence.attribution import DEFAULT_METHOD
 from influence.explanations import WordExample, read_examples, word_confusions, word_examples
 from influence.review import Decision, Evidence
 from influence.suspects import SuspectFilter, suspects
-from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, suspicions, verdicts
+from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, suspect_choice, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.desk import Desk
 from pages.shared.places import go
@@ -30,7 +30,7 @@ def draw(mine: Desk, place: WordsPlace, sums: pd.DataFrame, mistakes: Callable[[
     """The whole of it."""
     found = word_examples(mine.workspace, place.word, place.filter)
     written = next(iter(sums["written"][(sums["word"] == place.word) & (sums["kind"] != "token")]), place.word)
-    suggested = suspicions.suggested(mine, list(found["train_id"])) if suspicions.known(mine.workspace) else None
+    suggested = suspect_choice.suggested(mine, list(found["train_id"])) if suspicions.known(mine.workspace) else None
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
         st.button("All words", icon=":material/list:", key="words_back", on_click=go, args=(place.of_word(""),))
         mistakes()
