@@ -126,7 +126,7 @@ def test_reading_a_workspace_needs_no_pytorch_and_no_streamlit() -> None:
 
 
 NEVER = {
-    r"unsafe_allow_html": "HTML is made in pages/shared/render.py and shown by st.html",
+    r"unsafe_allow_html": "HTML is made in pages/ui/frame/render.py and shown by st.html",
     r"st\.navigation": "with it, a page opened at its deep link never runs app.py",
     r"\.executemany\b": "hundreds of times slower than an insert from Arrow",
     r"\bimport (pickle|dill|joblib|shelve)\b|allow_pickle=True": "data must not be able to run code",

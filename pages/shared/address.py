@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import influence
 from influence import DEFAULT_METHOD, METHODS
-from pages.shared.places import Place
+from pages.ui.frame import Place
 
 SHOW = {"wrong": "Wrong", "right": "Right", "all": "All"}
 TOKENS = {"include": "with", "exclude": "without", "only": "only"}

@@ -9,8 +9,8 @@ import streamlit as st
 
 import influence
 from influence import DEFAULT_METHOD, METHODS, Explanation
-from pages.shared import answers, numbers, render
 from pages.shared.address import MOST, Address
+from pages.ui.frame import answers, numbers, render
 
 AGREED = "explore_agreed"
 MOST_KEPT = 64

@@ -11,8 +11,7 @@ from typing import Any
 import streamlit as st
 
 from influence import METHODS, Explanation, Influence, Sentence
-from pages.shared import numbers
-from pages.shared.render import script, sheet
+from pages.ui.frame import numbers, script, sheet
 
 SHOWN, FOLDED, UNREAD, FOLDED_UNREAD = range(4)
 FOLD_FROM = 320  # characters of a text, from which what lies far from any lit word is folded away

@@ -16,9 +16,10 @@ from typing import Any
 
 import influence
 from influence.workspace import check_name
-from pages.shared import background, processes, workspaces
+from pages.shared import background, processes
 from pages.shared.background import Job
 from pages.shared.data_place import DataPlace
+from pages.ui.frame import workspaces
 
 RUNS, CHECKS = ".wordtrace/runs", ".wordtrace/checks"
 KEPT = 60  # reports and estimates

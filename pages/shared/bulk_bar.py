@@ -8,10 +8,10 @@ import streamlit as st
 
 import influence
 from influence.review import Action, Bulk, BulkPreview, Evidence, decide_bulk, preview_bulk
-from pages.shared import bulk_words, desk, numbers, queues, render, review_charts, reviewer, verdicts
+from pages.shared import bulk_words, queues, review_charts, verdicts
 from pages.shared.charts import STILL
-from pages.shared.desk import Desk
 from pages.shared.queues import Source
+from pages.ui.frame import Desk, numbers, render, reviewer, session as desk
 
 ASKED = "wt_bulk_asked"
 SUGGESTION = "suggestion"

@@ -6,9 +6,8 @@ from influence.review import Action
 from pages.shared import case_keys, queue_places
 from pages.shared.case import Case
 from pages.shared.case_keys import decide
-from pages.shared.desk import Desk
-from pages.shared.render import md
 from pages.shared.review_place import ReviewPlace
+from pages.ui.frame import Desk, md
 
 KEYED = 9
 

@@ -9,13 +9,11 @@ import streamlit as st
 import influence
 from influence.attribution import DEFAULT_METHOD
 from influence.review import Action, Progress, Queue
-from pages.shared import board, case, case_buttons, case_keys, desk, evidence, numbers, queue_places, render, verdicts
+from pages.shared import board, case, case_buttons, case_keys, evidence, queue_places, verdicts
 from pages.shared.case import Case
 from pages.shared.case_keys import MASKING, MORE, NOTING, SHOWN, Shown
-from pages.shared.desk import Desk
-from pages.shared.places import go
-from pages.shared.render import md, script, sheet
 from pages.shared.review_place import ReviewPlace
+from pages.ui.frame import Desk, go, md, numbers, render, script, session as desk, sheet
 
 RECENT = 10
 

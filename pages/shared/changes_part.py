@@ -6,10 +6,9 @@ from typing import Any
 import streamlit as st
 
 from influence.fixes import Fix, FixList, fix_list
-from pages.shared import charts, disagreements, downloads, numbers, render, review_charts, rows, shell, verdicts
-from pages.shared.desk import Desk
+from pages.shared import charts, disagreements, downloads, review_charts, rows, verdicts
 from pages.shared.fix_place import POLICY_NAMES, FixPlace
-from pages.shared.places import go
+from pages.ui.frame import Desk, go, numbers, render, shell
 
 PAGE = 25
 MOST_LISTED = 50

@@ -7,7 +7,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from influence import CheckpointInfo, Influence, Sentence
-from pages.shared import numbers
+from pages.ui.frame import numbers
 
 PLUS, MINUS, TRAIN, TEST, RIGHT = "#2f7fc9", "#d9730d", "#8a94a3", "#2f7fc9", "#8a94a3"
 STILL = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}

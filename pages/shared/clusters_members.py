@@ -7,11 +7,10 @@ import streamlit as st
 
 from influence.review import Decision
 from influence.suspects import Cluster, Member, cluster_members
-from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, shell, suspect_choice, verdicts
+from pages.shared import board, bulk_bar, bulk_words, rows, suspect_choice, verdicts
 from pages.shared.bulk_bar import Chosen
 from pages.shared.clusters_place import ClustersPlace
-from pages.shared.desk import Desk
-from pages.shared.places import go
+from pages.ui.frame import Desk, go, numbers, render, shell
 
 PAGE = 25
 

@@ -6,23 +6,10 @@ import streamlit as st
 
 import influence
 from influence.suspects import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
-from pages.shared import (
-    bulk_words,
-    clusters_members,
-    clusters_place,
-    compute,
-    desk,
-    places,
-    render,
-    review_charts,
-    rows,
-    shell,
-    suspicions,
-)
+from pages.shared import bulk_words, clusters_members, clusters_place, compute, review_charts, rows, suspicions
 from pages.shared.charts import STILL
 from pages.shared.clusters_place import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersPlace
-from pages.shared.desk import Desk
-from pages.shared.places import go
+from pages.ui.frame import Desk, address as places, go, render, session as desk, shell
 
 ROWS, MAP = "clusters_rows", "clusters_map"
 MOST_CARDS = 60

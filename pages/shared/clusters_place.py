@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import influence
 from influence.suspects import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD
-from pages.shared.places import Place
+from pages.ui.frame import Place
 
 LEAST, MOST, STEP = 0.05, 1.0, 0.05  # of the threshold
 SHOW = {"all": "All", "changed": "Another label suggested"}

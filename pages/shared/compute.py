@@ -5,7 +5,8 @@ import shlex
 import streamlit as st
 
 import influence
-from pages.shared import jobs, render
+from pages.shared import jobs
+from pages.ui.frame import render
 
 CHOICES = {  # for each command: button, options, what to expect
     "suspects": (

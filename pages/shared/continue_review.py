@@ -2,8 +2,8 @@
 
 import influence
 from influence.review import Queues, Reviews, has_reviews, open_reviews
-from pages.shared import reviewer, shell, suspicions
-from pages.shared.render import md
+from pages.shared import suspicions
+from pages.ui.frame import md, reviewer, shell
 
 
 def draw(workspace: influence.Workspace) -> None:

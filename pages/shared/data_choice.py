@@ -5,9 +5,9 @@ from typing import Any
 import streamlit as st
 
 import influence
-from pages.shared import data_files, desk, render
+from pages.shared import data_files
 from pages.shared.data_place import FILE, HUB, DataPlace, is_hub_id
-from pages.shared.places import go
+from pages.ui.frame import go, render, session as desk
 
 KINDS = [suffix.removeprefix(".") for suffix in data_files.SUFFIXES]
 WAYS = {"upload": "Upload", "server": "On this server", "hub": "Hugging Face"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import influence
 from influence.files import is_disk_full, write_whole
 from influence.workspace import DATA_FOLDER
-from pages.shared import numbers, workspaces
+from pages.ui.frame import numbers, workspaces
 
 VARIABLE = "WORDTRACE_DATA"
 SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")

@@ -3,9 +3,9 @@
 import streamlit as st
 
 import influence
-from pages.shared import builds, data_choice, data_report_part, data_start, render
+from pages.shared import builds, data_choice, data_report_part, data_start
 from pages.shared.data_place import HUB, DataPlace
-from pages.shared.render import md
+from pages.ui.frame import md, render
 
 EVERY = 0.7  # seconds between looks at a report that is being made
 

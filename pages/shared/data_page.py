@@ -2,20 +2,9 @@
 
 import streamlit as st
 
-from pages.shared import (
-    builds,
-    data_new,
-    data_place,
-    desk,
-    places,
-    render,
-    runs_part,
-    workspaces,
-    workspaces_compare,
-    workspaces_part,
-)
+from pages.shared import builds, data_new, data_place, runs_part, workspaces_compare, workspaces_part
 from pages.shared.data_place import PARTS, DataPlace
-from pages.shared.places import go
+from pages.ui.frame import address as places, go, render, session as desk, workspaces
 
 DRAW = {
     "new": data_new.draw,

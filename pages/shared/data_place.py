@@ -11,7 +11,7 @@ import influence
 from influence.errors import SettingsError
 from influence.models import demo_model
 from pages.shared import data_files
-from pages.shared.places import Place
+from pages.ui.frame import Place
 
 PARTS = {"new": "New workspace", "runs": "Runs", "workspaces": "Workspaces", "compare": "Compare"}
 MODELS = {"cnn": "Small CNN", "demo": "MiniLM, 2 layers", "hub": "Hub model", "folder": "Model folder"}

@@ -6,9 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from influence.data import GUESS_RULE, IMBALANCED
-from pages.shared import render
 from pages.shared.data_place import DataPlace
-from pages.shared.places import go, latest
+from pages.ui.frame import go, latest, render
 
 NONE = ""
 ROLES = {"text": "Text", "pair": "Second text, if there are two", "label": "Label", "id": "Id, if there is one"}

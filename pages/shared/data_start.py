@@ -6,10 +6,9 @@ import streamlit as st
 
 import influence
 from influence.models import demo_model
-from pages.shared import builds, data_files, data_place, data_report_part, desk, numbers, render, workspaces
+from pages.shared import builds, data_files, data_place, data_report_part
 from pages.shared.data_place import LENGTHS, MODELS, DataPlace
-from pages.shared.places import go, latest
-from pages.shared.render import md
+from pages.ui.frame import go, latest, md, numbers, render, session as desk, workspaces
 
 FEW_ROWS = 2_000  # a network that knows no word yet learns little from fewer
 EVERY = 0.7  # seconds between looks at an estimate that is being made

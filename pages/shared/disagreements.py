@@ -3,9 +3,9 @@
 import streamlit as st
 
 from influence.review import Resolution
-from pages.shared import queues, render, verdicts
-from pages.shared.desk import Desk
+from pages.shared import queues, verdicts
 from pages.shared.queues import Source
+from pages.ui.frame import Desk, render
 
 MOST_LISTED = 50
 

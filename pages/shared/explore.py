@@ -3,9 +3,9 @@
 import streamlit as st
 
 import influence
-from pages.shared import address as addresses, listing, own_text, places, reading, render
+from pages.shared import address as addresses, listing, own_text, reading
 from pages.shared.address import Address
-from pages.shared.places import go
+from pages.ui.frame import address as places, go, render
 
 
 @st.fragment

@@ -3,10 +3,9 @@
 import streamlit as st
 
 import influence
-from pages.shared import agreement_part, changes_part, desk, fix_place, log_part, places, render, rules_part, shell
-from pages.shared.desk import Desk
+from pages.shared import agreement_part, changes_part, fix_place, log_part, rules_part
 from pages.shared.fix_place import PARTS, FixPlace
-from pages.shared.places import go
+from pages.ui.frame import Desk, address as places, go, render, session as desk, shell
 
 DRAW = {"changes": changes_part.draw, "rules": rules_part.draw, "agreement": agreement_part.draw, "log": log_part.draw}
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import influence
 from influence.review import BY, POLICIES, Rule
-from pages.shared.places import Place
+from pages.ui.frame import Place
 
 PARTS = {"changes": "Changes", "rules": "Rules", "agreement": "Agreement", "log": "Log"}
 POLICY_NAMES = {"majority": "majority", "latest": "latest decision", "adjudicated": "adjudicator only"}

@@ -8,10 +8,8 @@ from urllib.parse import urlencode
 import streamlit as st
 
 import influence
-from pages.shared import numbers, render
 from pages.shared.address import SHOW, Address
-from pages.shared.places import go
-from pages.shared.render import script, sheet
+from pages.ui.frame import go, numbers, render, script, sheet
 
 PAGE = 20
 ANY = ""

@@ -5,10 +5,8 @@ from collections.abc import Iterable
 import pandas as pd
 import streamlit as st
 
-from pages.shared import render
-from pages.shared.desk import Desk
 from pages.shared.fix_place import FixPlace
-from pages.shared.places import go
+from pages.ui.frame import Desk, go, render
 
 FEW = 16  # rows that fit on a screen
 PAGE = 100

@@ -7,8 +7,8 @@ import streamlit as st
 
 import influence
 from influence import WorkspaceInfo
-from pages.shared import answers, charts, continue_review, numbers, render, shell
-from pages.shared.render import md
+from pages.shared import charts, continue_review
+from pages.ui.frame import answers, md, numbers, render, shell
 
 WIDE = 12  # labels, from which the matrix takes the whole width
 MANY = 25  # labels, from which the matrix shows the most confused ones first

@@ -6,7 +6,7 @@ import streamlit as st
 
 import influence
 from pages.shared.address import FIRST, LONGEST_TEXT, Address
-from pages.shared.places import go
+from pages.ui.frame import go
 
 
 def form(workspace: influence.Workspace, address: Address) -> None:

@@ -5,9 +5,10 @@ import streamlit as st
 
 import influence
 from influence.explanations import cancellation_table
-from pages.shared import numbers, proof_charts, proof_run, proof_words, render, waiting
+from pages.shared import proof_charts, proof_run, proof_words, waiting
 from pages.shared.charts import STILL
 from pages.shared.proof_place import ProofPlace
+from pages.ui.frame import numbers, render
 
 COMMAND, TITLE = "cancellation", "Cancellation by layer"
 EMPTY = (

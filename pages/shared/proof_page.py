@@ -3,9 +3,9 @@
 import streamlit as st
 
 import influence
-from pages.shared import desk, places, proof_cancellation, proof_deletion, proof_fixing, proof_place, render
-from pages.shared.places import go
+from pages.shared import proof_cancellation, proof_deletion, proof_fixing, proof_place
 from pages.shared.proof_place import PARTS, ProofPlace
+from pages.ui.frame import address as places, go, render, session as desk
 
 DRAW = {"deletion": proof_deletion.draw, "cancellation": proof_cancellation.draw, "fixing": proof_fixing.draw}
 

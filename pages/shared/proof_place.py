@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import influence
-from pages.shared.places import Place
+from pages.ui.frame import Place
 
 PARTS = {"deletion": "Deletion curves", "cancellation": "Cancellation", "fixing": "Targeted fixing"}
 MEASURES = {"probability": "Probability", "margin": "Logit margin"}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from influence import DEFAULT_METHOD, METHODS
 from influence.experiments import NO_CHANGE, RANDOM, Evaluation
-from pages.shared.numbers import MINUS
+from pages.ui.frame import MINUS
 
 WORD_LAYER = "word embedding"
 OVER_RANDOM = ("over_random", "over_random_low", "over_random_high")

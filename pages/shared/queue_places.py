@@ -4,7 +4,7 @@ import streamlit as st
 
 import influence
 from influence.review import FLAGGED
-from pages.shared.desk import Desk
+from pages.ui.frame import Desk
 
 
 def before(mine: Desk, queue: str, example_id: str) -> str | None:

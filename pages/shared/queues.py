@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import influence
-from pages.shared import desk, shell
-from pages.shared.desk import Desk
+from pages.ui.frame import Desk, session as desk, shell
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,9 @@ import streamlit as st
 import influence
 from influence import DEFAULT_METHOD, METHODS, Explanation, Influence
 from influence.experiments import DEFAULT_STRONGEST
-from pages.shared import answers, asking, board as boards, charts, numbers, render, shell, versus
+from pages.shared import asking, board as boards, charts, versus
 from pages.shared.address import FIRST, MOST, STEP, TOKENS, Address
-from pages.shared.places import go
-from pages.shared.render import md
+from pages.ui.frame import answers, go, md, numbers, render, shell
 
 BOARD = "explore_board"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import influence
-from pages.shared.places import Place
+from pages.ui.frame import Place
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.board import Piece, fold, stamped
-from pages.shared.render import script, sheet
+from pages.ui.frame import script, sheet
 
 _component = st.components.v2.component(
     "wordtrace_rows",

@@ -8,13 +8,11 @@ import influence
 from influence.data import find
 from influence.experiments import spec_of_rule
 from influence.review import Action, AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
-from pages.shared import bulk_words, desk, fix_place, numbers, render, review_charts, reviewer, rows, shell
+from pages.shared import bulk_words, fix_place, review_charts, rows
 from pages.shared.board import SHOWN, Piece
 from pages.shared.charts import STILL
-from pages.shared.desk import Desk
 from pages.shared.fix_place import ACTIONS, BY_NAMES, FixPlace
-from pages.shared.places import go, latest
-from pages.shared.render import md
+from pages.ui.frame import Desk, go, latest, md, numbers, render, reviewer, session as desk, shell
 
 ANY = ""
 SAMPLES = 12

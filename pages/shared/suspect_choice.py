@@ -7,7 +7,7 @@ from typing import Any
 from influence.review import Evidence
 from influence.suspects import SuspectFilter, suspects
 from pages.shared.bulk_bar import Chosen
-from pages.shared.desk import Desk
+from pages.ui.frame import Desk
 
 
 def evidence(mine: Desk, ids: list[str]) -> dict[str, Evidence]:

@@ -4,11 +4,9 @@ import streamlit as st
 
 import influence
 from influence.suspects import suspects_behind
-from pages.shared import bulk_bar, render, rows, shell, suspect_choice, suspects_list
-from pages.shared.desk import Desk
-from pages.shared.places import go
-from pages.shared.render import md
+from pages.shared import bulk_bar, rows, suspect_choice, suspects_list
 from pages.shared.suspects_place import SuspectsPlace
+from pages.ui.frame import Desk, go, md, render, shell
 
 MOST = 50
 

@@ -6,11 +6,9 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from influence.suspects import Suspect
-from pages.shared import numbers, render, rows, shell, suspicions
-from pages.shared.desk import Desk
-from pages.shared.places import go
-from pages.shared.render import md
+from pages.shared import rows, suspicions
 from pages.shared.suspects_place import SuspectsPlace
+from pages.ui.frame import Desk, go, md, numbers, render, shell
 
 MOST = 100
 

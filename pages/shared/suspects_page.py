@@ -4,19 +4,8 @@ import streamlit as st
 
 import influence
 from influence.suspects import suspect
-from pages.shared import (
-    compute,
-    desk,
-    places,
-    render,
-    shell,
-    suspects_behind,
-    suspects_errors,
-    suspects_list,
-    suspects_place,
-    suspicions,
-)
-from pages.shared.desk import Desk
+from pages.shared import compute, suspects_behind, suspects_errors, suspects_list, suspects_place, suspicions
+from pages.ui.frame import Desk, address as places, render, session as desk, shell
 
 EXPLANATION = (
     "Every training example is ranked by how likely its label is wrong: how it was learnt, whom it opposes, and what its "

@@ -9,7 +9,7 @@ import streamlit as st
 import influence
 from influence.suspects import SuspectFilter, has_suspects, suspect, suspect_ids, suspects, suspects_behind
 from influence.workspace import published
-from pages.shared import numbers
+from pages.ui.frame import numbers
 
 SORTS = {
     "-suspicion": "suspicion",

@@ -6,9 +6,9 @@ import streamlit as st
 
 import influence
 from influence import METHODS, Explanation, Influence
-from pages.shared import asking, board as boards, numbers, render, rows
+from pages.shared import asking, board as boards, rows
 from pages.shared.address import Address
-from pages.shared.render import md
+from pages.ui.frame import md, numbers, render
 
 RANKED = 100  # how far down the other method's list a sentence is looked for
 

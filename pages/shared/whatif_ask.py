@@ -8,10 +8,9 @@ import streamlit as st
 
 import influence
 from influence.experiments import DECIDED, Proposal, to_train
-from pages.shared import background, desk, render, waiting, whatif_place
-from pages.shared.desk import Desk
-from pages.shared.places import go, latest
+from pages.shared import background, waiting, whatif_place
 from pages.shared.whatif_place import SEEDS, WhatIfPlace
+from pages.ui.frame import Desk, go, latest, render, session as desk
 
 COMMAND = "retrain"
 MOST_LISTED = 100

@@ -6,10 +6,9 @@ import streamlit as st
 
 import influence
 from influence.experiments import Outcome, Proposal, outcomes, propose
-from pages.shared import desk, places, render, waiting, whatif_ask, whatif_choice, whatif_past, whatif_place, whatif_result
-from pages.shared.desk import Desk
-from pages.shared.render import md
+from pages.shared import waiting, whatif_ask, whatif_choice, whatif_past, whatif_place, whatif_result
 from pages.shared.whatif_place import WhatIfPlace
+from pages.ui.frame import Desk, address as places, md, render, session as desk
 
 COMMAND = "retrain"
 ABOUT = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import influence
 from influence.experiments import DEFAULT_SEEDS, DEFAULT_STRONGEST
-from pages.shared.places import Place
+from pages.ui.frame import Place
 
 KINDS = {"decided": "Decisions", "cluster": "Cluster", "rule": "Rule", "opponents": "Opponents"}
 SEEDS = (2, 3, 5, 10)

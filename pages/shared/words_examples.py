@@ -14,12 +14,11 @@ from influence.attribution import DEFAULT_METHOD
 from influence.explanations import WordExample, read_examples, word_confusions, word_examples
 from influence.review import Decision, Evidence
 from influence.suspects import SuspectFilter, suspects
-from pages.shared import board, bulk_bar, bulk_words, numbers, render, rows, suspect_choice, suspicions, verdicts
+from pages.shared import board, bulk_bar, bulk_words, rows, suspect_choice, suspicions, verdicts
 from pages.shared.bulk_bar import Chosen
-from pages.shared.desk import Desk
-from pages.shared.places import go
 from pages.shared.words_list import total
 from pages.shared.words_place import SUGGESTED, WordsPlace
+from pages.ui.frame import Desk, go, numbers, render
 
 PAGE = 25
 ROWS = "words_rows"

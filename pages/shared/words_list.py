@@ -9,12 +9,9 @@ import streamlit as st
 
 from influence.explanations import COMMON, TOKEN
 from influence.workspace import STORED_TOP
-from pages.shared import numbers, render
 from pages.shared.board import stamped
-from pages.shared.desk import Desk
-from pages.shared.places import go
-from pages.shared.render import script, sheet
 from pages.shared.words_place import SHOW, SORTS, WordsPlace
+from pages.ui.frame import Desk, go, numbers, render, script, sheet
 
 PAGE = 30
 TABLE = "words_table"

@@ -5,10 +5,9 @@ import streamlit as st
 
 import influence
 from influence.explanations import confusions, has_words, words, write_words
-from pages.shared import desk, places, render, shell, words_examples, words_list, words_place
-from pages.shared.desk import Desk
-from pages.shared.places import go
+from pages.shared import words_examples, words_list, words_place
 from pages.shared.words_place import WordsPlace
+from pages.ui.frame import Desk, address as places, go, render, session as desk, shell
 
 ANY = ""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import influence
 from influence.explanations import MistakeFilter
-from pages.shared.places import Place
+from pages.ui.frame import Place
 
 SHOW = {"words": "Words", "all": "With stop words"}
 SORTS = {"against": "pull against", "score": "on balance", "mistakes": "mistakes", "examples": "examples"}

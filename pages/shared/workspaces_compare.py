@@ -7,10 +7,8 @@ import streamlit as st
 
 import influence
 from influence.experiments import TOP, Comparison, compare
-from pages.shared import numbers, render, shell, workspaces
 from pages.shared.data_place import DataPlace
-from pages.shared.places import go
-from pages.shared.render import md
+from pages.ui.frame import go, md, numbers, render, shell, workspaces
 
 KINDS = {"fixed": "now right", "broken": "now wrong", "otherwise wrong": "wrong otherwise", "both right": "label changed, too"}
 LISTED = 200

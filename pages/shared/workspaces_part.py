@@ -5,11 +5,10 @@ import streamlit as st
 import influence
 from influence.review import JOURNAL
 from influence.workspace import BACKUPS, delete_workspace, rename_workspace
-from pages.shared import background, builds, desk, numbers, render, shell, waiting, workspaces
+from pages.shared import background, builds, waiting
 from pages.shared.background import Job
 from pages.shared.data_place import DataPlace
-from pages.shared.places import go
-from pages.shared.render import md
+from pages.ui.frame import go, md, numbers, render, session as desk, shell, workspaces
 
 
 def draw(place: DataPlace) -> None:

@@ -15,7 +15,7 @@ from influence.review.events import Reviewer
 from influence.review.log import open_log
 from influence.review.queues import Queue, Queues
 from influence.review.reviews import Reviews, open_reviews
-from pages.shared import reviewer
+from pages.ui.frame import reviewer
 
 ANN, BOB = Reviewer(name="Ann", session="ann's"), Reviewer(name="Bob", session="bob's")
 

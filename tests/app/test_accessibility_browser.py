@@ -15,7 +15,7 @@ from influence.review.events import Reviewer
 from influence.review.log import ReviewLog
 from influence.review.queues import Queues
 from influence.review.reviews import Reviews
-from pages.shared.shell import PAGES
+from pages.ui.frame.shell import PAGES
 
 pytestmark = pytest.mark.slow  # every page in a browser, twice
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import parameters_of, shown
 
-from pages.shared import shell
+from pages.ui.frame import shell
 
 PAGES = tuple(page for page in shell.PAGES if page != "data_and_runs")  # which needs no workspace
 

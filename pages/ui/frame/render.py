@@ -11,7 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shared import numbers
+from pages.ui.frame import numbers
 
 ASSETS = Path(__file__).parents[2] / "assets"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&@/])")

@@ -8,8 +8,8 @@ import streamlit as st
 
 import influence
 from influence.review import Queues, Reviewer, Reviews, open_reviews
-from pages.shared import render, reviewer
-from pages.shared.render import md
+from pages.ui.frame import render, reviewer
+from pages.ui.frame.render import md
 
 SAID = "wt_said"
 

@@ -10,8 +10,8 @@ import streamlit as st
 
 from influence import SettingsError
 from influence.review import Reviewer
-from pages.shared import render
-from pages.shared.render import ASSETS, md
+from pages.ui.frame import render
+from pages.ui.frame.render import ASSETS, md
 
 COOKIE = "wordtrace_reviewer"
 NAME, SESSION, CHANGED = "wt_reviewer", "wt_session", "wt_reviewer_changed"

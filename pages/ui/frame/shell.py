@@ -9,7 +9,7 @@ from typing import NoReturn
 import streamlit as st
 
 import influence
-from pages.shared import render, workspaces
+from pages.ui.frame import render, workspaces
 
 PARAMETER = "workspace"
 LEAVING = "wt_leaving"
