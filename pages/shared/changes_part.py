@@ -6,9 +6,10 @@ from typing import Any
 import streamlit as st
 
 from influence.fixes import Fix, FixList, fix_list
-from pages.shared import charts, disagreements, downloads, review_charts, rows, verdicts
+from pages.shared import disagreements, downloads
 from pages.shared.fix_place import POLICY_NAMES, FixPlace
 from pages.ui.frame import Desk, go, numbers, render, shell
+from pages.ui.parts import charts, decision_charts as review_charts, rows, verdicts
 
 PAGE = 25
 MOST_LISTED = 50

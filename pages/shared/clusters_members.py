@@ -7,10 +7,17 @@ import streamlit as st
 
 from influence.review import Decision
 from influence.suspects import Cluster, Member, cluster_members
-from pages.shared import board, bulk_bar, bulk_words, rows, suspect_choice, verdicts
-from pages.shared.bulk_bar import Chosen
 from pages.shared.clusters_place import ClustersPlace
 from pages.ui.frame import Desk, go, numbers, render, shell
+from pages.ui.parts import (
+    Chosen,
+    bulk_bar,
+    explanation_board as board,
+    label_counts as bulk_words,
+    rows,
+    suspect_choice,
+    verdicts,
+)
 
 PAGE = 25
 

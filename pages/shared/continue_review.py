@@ -2,8 +2,8 @@
 
 import influence
 from influence.review import Queues, Reviews, has_reviews, open_reviews
-from pages.shared import suspicions
 from pages.ui.frame import md, reviewer, shell
+from pages.ui.parts import suspicions
 
 
 def draw(workspace: influence.Workspace) -> None:

@@ -3,9 +3,8 @@
 import streamlit as st
 
 from influence.review import Resolution
-from pages.shared import queues, verdicts
-from pages.shared.queues import Source
 from pages.ui.frame import Desk, render
+from pages.ui.parts import Source, queues, verdicts
 
 MOST_LISTED = 50
 

@@ -10,8 +10,7 @@ from plotly.subplots import make_subplots
 from influence import METHODS
 from influence.experiments import MASK, NO_CHANGE, REMOVE
 from pages.shared import proof_words
-from pages.shared.charts import MINUS, PLUS, TRAIN, label
-from pages.shared.review_charts import COLOURS, SYMBOLS
+from pages.ui.parts import COLOURS, MINUS, PLUS, SYMBOLS, TRAIN, label
 
 HEIGHT = 396
 CONTROLS = {"random": ("#8a94a3", "dot", "x"), "random-same-label": ("#8a94a3", "dash", "cross")}

@@ -9,10 +9,10 @@ import influence
 from influence import METHODS
 from influence.experiments import Fixing, FixingSettings, fixing_curves, fixings, mistakes
 from pages.shared import proof_charts, proof_run, proof_words, waiting
-from pages.shared.charts import STILL
 from pages.shared.proof_place import ProofPlace
 from pages.shared.proof_run import Form
 from pages.ui.frame import go, render, shell
+from pages.ui.parts import STILL
 
 COMMAND, KEY = "fixing", "proof_run_fixing"
 WAYS = {"remove": "removed", "mask": "word masked", "": ""}

@@ -9,11 +9,9 @@ import streamlit as st
 
 from influence.review import Decision
 from influence.suspects import SIGNALS, suspect_ids, suspects
-from pages.shared import bulk_bar, rows, suspect_choice, suspicions, verdicts
-from pages.shared.bulk_bar import Chosen
 from pages.shared.suspects_place import DECIDED, SHOW, SuspectsPlace
-from pages.shared.suspicions import SORTS
 from pages.ui.frame import Desk, go, numbers, render
+from pages.ui.parts import SORTS, Chosen, bulk_bar, rows, suspect_choice, suspicions, verdicts
 
 PAGE = 20
 ANY = ""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import influence
 from influence.suspects import SuspectFilter
-from pages.shared.suspicions import SORTS
 from pages.ui.frame import Place
+from pages.ui.parts import SORTS
 
 SHOW = {"changed": "Another suggested", "all": "All"}
 DECIDED = {"": "any", "no": "undecided", "yes": "decided"}

@@ -6,9 +6,10 @@ import streamlit as st
 
 import influence
 from influence import METHODS, Explanation, Influence
-from pages.shared import asking, board as boards, rows
+from pages.shared import asking
 from pages.shared.address import Address
 from pages.ui.frame import md, numbers, render
+from pages.ui.parts import explanation_board as boards, rows
 
 RANKED = 100  # how far down the other method's list a sentence is looked for
 

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from influence.experiments import Measure, Paired, points, what
-from pages.shared.charts import MINUS, PLUS, TRAIN, label
+from pages.ui.parts import MINUS, PLUS, TRAIN, label
 
 ROW, HEAD, GAP = 46, 66, 62  # pixels
 BAND = "rgba(138,148,163,0.22)"

@@ -14,11 +14,19 @@ from influence.attribution import DEFAULT_METHOD
 from influence.explanations import WordExample, read_examples, word_confusions, word_examples
 from influence.review import Decision, Evidence
 from influence.suspects import SuspectFilter, suspects
-from pages.shared import board, bulk_bar, bulk_words, rows, suspect_choice, suspicions, verdicts
-from pages.shared.bulk_bar import Chosen
 from pages.shared.words_list import total
 from pages.shared.words_place import SUGGESTED, WordsPlace
 from pages.ui.frame import Desk, go, numbers, render
+from pages.ui.parts import (
+    Chosen,
+    bulk_bar,
+    explanation_board as board,
+    label_counts as bulk_words,
+    rows,
+    suspect_choice,
+    suspicions,
+    verdicts,
+)
 
 PAGE = 25
 ROWS = "words_rows"

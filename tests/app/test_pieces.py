@@ -5,8 +5,8 @@ import random
 import pytest
 from hypothesis import given, strategies as st
 
-from pages.shared import board
 from pages.ui.frame import numbers, render
+from pages.ui.parts import explanation_board as board
 
 
 @given(st.text(max_size=900), st.data())

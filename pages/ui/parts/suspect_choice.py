@@ -6,8 +6,8 @@ from typing import Any
 
 from influence.review import Evidence
 from influence.suspects import SuspectFilter, suspects
-from pages.shared.bulk_bar import Chosen
 from pages.ui.frame import Desk
+from pages.ui.parts.bulk_bar import Chosen
 
 
 def evidence(mine: Desk, ids: list[str]) -> dict[str, Evidence]:

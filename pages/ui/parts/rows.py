@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared.board import Piece, fold, stamped
 from pages.ui.frame import script, sheet
+from pages.ui.parts.explanation_board import Piece, fold, stamped
 
 _component = st.components.v2.component(
     "wordtrace_rows",

@@ -5,8 +5,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from pages.shared.charts import PLUS, TRAIN, label
 from pages.ui.frame import numbers
+from pages.ui.parts.charts import PLUS, TRAIN, label
 
 MOST_LABELS = 20
 PAIR = 46  # pixels of two bars

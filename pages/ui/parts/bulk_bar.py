@@ -8,10 +8,10 @@ import streamlit as st
 
 import influence
 from influence.review import Action, Bulk, BulkPreview, Evidence, decide_bulk, preview_bulk
-from pages.shared import bulk_words, queues, review_charts, verdicts
-from pages.shared.charts import STILL
-from pages.shared.queues import Source
 from pages.ui.frame import Desk, numbers, render, reviewer, session as desk
+from pages.ui.parts import decision_charts as review_charts, label_counts as bulk_words, queues, verdicts
+from pages.ui.parts.charts import STILL
+from pages.ui.parts.queues import Source
 
 ASKED = "wt_bulk_asked"
 SUGGESTION = "suggestion"

@@ -1,0 +1,18 @@
+from . import (
+    bulk_bar as bulk_bar,
+    charts as charts,
+    decision_charts as decision_charts,
+    explanation_board as explanation_board,
+    label_counts as label_counts,
+    queues as queues,
+    rows as rows,
+    suspect_choice as suspect_choice,
+    suspicions as suspicions,
+    verdicts as verdicts,
+)
+from .bulk_bar import Chosen as Chosen
+from .charts import MINUS as MINUS, PLUS as PLUS, STILL as STILL, TRAIN as TRAIN, label as label
+from .decision_charts import COLOURS as COLOURS, SYMBOLS as SYMBOLS
+from .explanation_board import SHOWN as SHOWN, Piece as Piece, stamped as stamped
+from .queues import Source as Source
+from .suspicions import SORTS as SORTS, Suspicion as Suspicion
