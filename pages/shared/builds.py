@@ -16,10 +16,9 @@ from typing import Any
 
 import influence
 from influence.workspace import check_name
-from pages.shared import background, processes
-from pages.shared.background import Job
 from pages.shared.data_place import DataPlace
 from pages.ui.frame import workspaces
+from pages.ui.jobs import Job, background, processes
 
 RUNS, CHECKS = ".wordtrace/runs", ".wordtrace/checks"
 KEPT = 60  # reports and estimates

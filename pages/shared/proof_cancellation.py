@@ -5,9 +5,10 @@ import streamlit as st
 
 import influence
 from influence.explanations import cancellation_table
-from pages.shared import proof_charts, proof_run, proof_words, waiting
+from pages.shared import proof_charts, proof_run, proof_words
 from pages.shared.proof_place import ProofPlace
 from pages.ui.frame import numbers, render
+from pages.ui.jobs import waiting
 from pages.ui.parts import STILL
 
 COMMAND, TITLE = "cancellation", "Cancellation by layer"

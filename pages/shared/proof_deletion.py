@@ -7,10 +7,11 @@ import streamlit as st
 
 import influence
 from influence.experiments import Evaluation, EvaluationSettings, evaluation_tables
-from pages.shared import proof_charts, proof_run, proof_words, waiting
+from pages.shared import proof_charts, proof_run, proof_words
 from pages.shared.proof_place import MEASURES, ProofPlace
 from pages.shared.proof_run import Form
 from pages.ui.frame import go, render
+from pages.ui.jobs import waiting
 from pages.ui.parts import STILL
 
 COMMAND, KEY = "evaluate", "proof_run_deletion"

@@ -8,10 +8,11 @@ import streamlit as st
 import influence
 from influence import METHODS
 from influence.experiments import Fixing, FixingSettings, fixing_curves, fixings, mistakes
-from pages.shared import proof_charts, proof_run, proof_words, waiting
+from pages.shared import proof_charts, proof_run, proof_words
 from pages.shared.proof_place import ProofPlace
 from pages.shared.proof_run import Form
 from pages.ui.frame import go, render, shell
+from pages.ui.jobs import waiting
 from pages.ui.parts import STILL
 
 COMMAND, KEY = "fixing", "proof_run_fixing"

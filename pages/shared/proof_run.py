@@ -10,8 +10,8 @@ import streamlit as st
 import influence
 from influence import METHODS
 from influence.experiments import seconds_a_model
-from pages.shared import background, waiting
 from pages.ui.frame import numbers, render, session as desk
+from pages.ui.jobs import background, waiting
 
 KS = (5, 10, 20, 50, 100, 200)
 LONGEST = 3_600.0  # seconds that a form may propose to spend

@@ -5,10 +5,10 @@ import time
 import streamlit as st
 
 import influence
-from pages.shared import builds, data_place, processes
-from pages.shared.background import BAD_INPUT, Job
+from pages.shared import builds, data_place
 from pages.shared.data_place import DataPlace
 from pages.ui.frame import go, numbers, render, session as desk, shell, workspaces
+from pages.ui.jobs import BAD_INPUT, Job, processes
 
 EVERY = 1.0  # seconds between looks
 WATCHED = "wt_watched_builds"

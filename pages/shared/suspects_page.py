@@ -4,8 +4,9 @@ import streamlit as st
 
 import influence
 from influence.suspects import suspect
-from pages.shared import compute, suspects_behind, suspects_errors, suspects_list, suspects_place
+from pages.shared import suspects_behind, suspects_errors, suspects_list, suspects_place
 from pages.ui.frame import Desk, address as places, render, session as desk, shell
+from pages.ui.jobs import compute
 from pages.ui.parts import suspicions
 
 EXPLANATION = (

@@ -6,9 +6,10 @@ import streamlit as st
 
 import influence
 from influence.experiments import Outcome, Proposal, outcomes, propose
-from pages.shared import waiting, whatif_ask, whatif_choice, whatif_past, whatif_place, whatif_result
+from pages.shared import whatif_ask, whatif_choice, whatif_past, whatif_place, whatif_result
 from pages.shared.whatif_place import WhatIfPlace
 from pages.ui.frame import Desk, address as places, md, render, session as desk
+from pages.ui.jobs import waiting
 
 COMMAND = "retrain"
 ABOUT = (

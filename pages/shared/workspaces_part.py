@@ -5,10 +5,10 @@ import streamlit as st
 import influence
 from influence.review import JOURNAL
 from influence.workspace import BACKUPS, delete_workspace, rename_workspace
-from pages.shared import background, builds, waiting
-from pages.shared.background import Job
+from pages.shared import builds
 from pages.shared.data_place import DataPlace
 from pages.ui.frame import go, md, numbers, render, session as desk, shell, workspaces
+from pages.ui.jobs import Job, background, waiting
 
 
 def draw(place: DataPlace) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import influence
 from influence.experiments.whatif import outcomes
-from pages.shared import background, processes
+from pages.ui.jobs import background, processes
 
 CHANGE = "opponents:test-3:5"
 

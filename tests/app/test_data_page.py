@@ -15,8 +15,9 @@ from conftest import IMAGE, SCRIPT, parameters_of, shown
 
 import influence
 from influence.review.log import close_log
-from pages.shared import background, builds, data_files, data_place, processes
+from pages.shared import builds, data_files, data_place
 from pages.shared.data_place import DataPlace
+from pages.ui.jobs import background, processes
 
 PAGE = "data_and_runs"
 

@@ -9,7 +9,7 @@ from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 import influence
 from influence.fixes.fixlist import fix_list
 from influence.suspects.ranking import SuspectFilter, suspect, suspect_ids, suspects, suspects_behind
-from pages.shared import jobs
+from pages.ui.jobs import commands as jobs
 from pages.ui.parts import suspicions
 
 

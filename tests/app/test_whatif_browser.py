@@ -9,7 +9,7 @@ from test_browser import assert_clean, eventually, watch
 
 import influence
 from influence.experiments.whatif import outcomes
-from pages.shared import background
+from pages.ui.jobs import background
 
 pytestmark = pytest.mark.slow  # real retrainings behind a real browser
 

@@ -13,7 +13,7 @@ from influence.experiments.proposals import propose
 from influence.experiments.whatif import outcomes, try_out
 from influence.experiments.whatif_report import verdict
 from influence.suspects.cluster_cuts import clusters
-from pages.shared import background
+from pages.ui.jobs import background
 
 CHANGE = "opponents:test-3:5"
 

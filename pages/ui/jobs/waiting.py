@@ -6,9 +6,9 @@ import streamlit as st
 
 import influence
 from influence.experiments import seconds_a_model
-from pages.shared import background
-from pages.shared.background import Job
 from pages.ui.frame import numbers, render
+from pages.ui.jobs import background
+from pages.ui.jobs.background import Job
 
 EVERY = 1.0  # seconds between looks
 STAGES = {"retrain": "training models", "retrain controls": "training models without any change"}

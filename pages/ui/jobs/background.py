@@ -27,8 +27,8 @@ from typing import Any
 
 import influence
 from influence.files import write_json
-from pages.shared import processes
-from pages.shared.processes import KILLED, PROCESS, SAID
+from pages.ui.jobs import processes
+from pages.ui.jobs.processes import KILLED, PROCESS, SAID
 
 JOBS, LOCK = "jobs", "jobs.lock"
 JOB, CODE, CANCELLED = "job.json", "code", "cancelled"

@@ -5,8 +5,8 @@ import shlex
 import streamlit as st
 
 import influence
-from pages.shared import jobs
 from pages.ui.frame import render
+from pages.ui.jobs import commands as jobs
 
 CHOICES = {  # for each command: button, options, what to expect
     "suspects": (

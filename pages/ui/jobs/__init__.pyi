@@ -1,0 +1,2 @@
+from . import background as background, compute as compute, processes as processes, waiting as waiting
+from .background import BAD_INPUT as BAD_INPUT, Job as Job
