@@ -7,7 +7,7 @@ from conftest import IMAGE, PLAIN, SCRIPT, shown
 from reviewing_app import ANN, opener, own_workspace, queue_of, reviews_of
 
 import influence
-from pages.shared import overview
+from pages.ui.home import page as overview
 
 
 def test_the_figures_are_the_workspace_s(open_page, workspaces):

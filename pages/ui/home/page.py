@@ -7,8 +7,8 @@ import streamlit as st
 
 import influence
 from influence import WorkspaceInfo
-from pages.shared import continue_review
 from pages.ui.frame import answers, md, numbers, render, shell
+from pages.ui.home import continue_review
 from pages.ui.parts import charts
 
 WIDE = 12  # labels, from which the matrix takes the whole width
