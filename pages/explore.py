@@ -1,6 +1,6 @@
 """Explore: the training sentences, and the words in them, behind one prediction."""
 
-from pages.shared import explore
+from pages.ui import explore
 from pages.ui.frame import shell
 
 explore.draw(shell.begin("explore"))

@@ -3,8 +3,8 @@
 import streamlit as st
 
 import influence
-from pages.shared import address as addresses, listing, own_text, reading
-from pages.shared.address import Address
+from pages.ui.explore import address as addresses, listing, own_text, reading
+from pages.ui.explore.address import Address
 from pages.ui.frame import address as places, go, render
 
 

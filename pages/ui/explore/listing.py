@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 import influence
-from pages.shared.address import SHOW, Address
+from pages.ui.explore.address import SHOW, Address
 from pages.ui.frame import go, numbers, render, script, sheet
 
 PAGE = 20

@@ -6,8 +6,8 @@ import streamlit as st
 
 import influence
 from influence import METHODS, Explanation, Influence
-from pages.shared import asking
-from pages.shared.address import Address
+from pages.ui.explore import asking
+from pages.ui.explore.address import Address
 from pages.ui.frame import md, numbers, render
 from pages.ui.parts import explanation_board as boards, rows
 

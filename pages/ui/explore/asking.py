@@ -9,7 +9,7 @@ import streamlit as st
 
 import influence
 from influence import DEFAULT_METHOD, METHODS, Explanation
-from pages.shared.address import MOST, Address
+from pages.ui.explore.address import MOST, Address
 from pages.ui.frame import answers, numbers, render
 
 AGREED = "explore_agreed"

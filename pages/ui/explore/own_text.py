@@ -5,7 +5,7 @@ import hashlib
 import streamlit as st
 
 import influence
-from pages.shared.address import FIRST, LONGEST_TEXT, Address
+from pages.ui.explore.address import FIRST, LONGEST_TEXT, Address
 from pages.ui.frame import go
 
 

@@ -8,8 +8,8 @@ import streamlit as st
 import influence
 from influence import DEFAULT_METHOD, METHODS, Explanation, Influence
 from influence.experiments import DEFAULT_STRONGEST
-from pages.shared import asking, versus
-from pages.shared.address import FIRST, MOST, STEP, TOKENS, Address
+from pages.ui.explore import asking, versus
+from pages.ui.explore.address import FIRST, MOST, STEP, TOKENS, Address
 from pages.ui.frame import answers, go, md, numbers, render, shell
 from pages.ui.parts import charts, explanation_board as boards
 
