@@ -1,6 +1,6 @@
 """Suspects: training examples ranked by how likely their label is wrong."""
 
-from pages.shared import suspects_page
+from pages.ui import suspects
 from pages.ui.frame import shell
 
-suspects_page.draw(shell.begin("suspects"))
+suspects.draw(shell.begin("suspects"))

@@ -4,10 +4,15 @@ import streamlit as st
 
 import influence
 from influence.suspects import suspect
-from pages.shared import suspects_behind, suspects_errors, suspects_list, suspects_place
 from pages.ui.frame import Desk, address as places, render, session as desk, shell
 from pages.ui.jobs import compute
 from pages.ui.parts import suspicions
+from pages.ui.suspects import (
+    address as suspects_place,
+    behind as suspects_behind,
+    errors as suspects_errors,
+    listing as suspects_list,
+)
 
 EXPLANATION = (
     "Every training example is ranked by how likely its label is wrong: how it was learnt, whom it opposes, and what its "

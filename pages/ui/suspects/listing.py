@@ -9,9 +9,9 @@ import streamlit as st
 
 from influence.review import Decision
 from influence.suspects import SIGNALS, suspect_ids, suspects
-from pages.shared.suspects_place import DECIDED, SHOW, SuspectsPlace
 from pages.ui.frame import Desk, go, numbers, render
 from pages.ui.parts import SORTS, Chosen, bulk_bar, rows, suspect_choice, suspicions, verdicts
+from pages.ui.suspects.address import DECIDED, SHOW, SuspectsPlace
 
 PAGE = 20
 ANY = ""

@@ -4,10 +4,10 @@ import streamlit as st
 
 import influence
 from influence.suspects import suspects_behind
-from pages.shared import suspects_list
-from pages.shared.suspects_place import SuspectsPlace
 from pages.ui.frame import Desk, go, md, render, shell
 from pages.ui.parts import bulk_bar, rows, suspect_choice
+from pages.ui.suspects import listing as suspects_list
+from pages.ui.suspects.address import SuspectsPlace
 
 MOST = 50
 

@@ -6,9 +6,9 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from influence.suspects import Suspect
-from pages.shared.suspects_place import SuspectsPlace
 from pages.ui.frame import Desk, go, md, numbers, render, shell
 from pages.ui.parts import rows, suspicions
+from pages.ui.suspects.address import SuspectsPlace
 
 MOST = 100
 
