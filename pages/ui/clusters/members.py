@@ -7,7 +7,7 @@ import streamlit as st
 
 from influence.review import Decision
 from influence.suspects import Cluster, Member, cluster_members
-from pages.shared.clusters_place import ClustersPlace
+from pages.ui.clusters.address import ClustersPlace
 from pages.ui.frame import Desk, go, numbers, render, shell
 from pages.ui.parts import (
     Chosen,

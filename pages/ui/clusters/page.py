@@ -6,8 +6,8 @@ import streamlit as st
 
 import influence
 from influence.suspects import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
-from pages.shared import clusters_members, clusters_place
-from pages.shared.clusters_place import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersPlace
+from pages.ui.clusters import address as clusters_place, members as clusters_members
+from pages.ui.clusters.address import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersPlace
 from pages.ui.frame import Desk, address as places, go, render, session as desk, shell
 from pages.ui.jobs import compute
 from pages.ui.parts import STILL, decision_charts as review_charts, label_counts as bulk_words, rows, suspicions
