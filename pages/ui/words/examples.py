@@ -14,8 +14,6 @@ from influence.attribution import DEFAULT_METHOD
 from influence.explanations import WordExample, read_examples, word_confusions, word_examples
 from influence.review import Decision, Evidence
 from influence.suspects import SuspectFilter, suspects
-from pages.shared.words_list import total
-from pages.shared.words_place import SUGGESTED, WordsPlace
 from pages.ui.frame import Desk, go, numbers, render
 from pages.ui.parts import (
     Chosen,
@@ -27,6 +25,8 @@ from pages.ui.parts import (
     suspicions,
     verdicts,
 )
+from pages.ui.words.address import SUGGESTED, WordsPlace
+from pages.ui.words.listing import total
 
 PAGE = 25
 ROWS = "words_rows"

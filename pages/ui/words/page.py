@@ -5,9 +5,9 @@ import streamlit as st
 
 import influence
 from influence.explanations import confusions, has_words, words, write_words
-from pages.shared import words_examples, words_list, words_place
-from pages.shared.words_place import WordsPlace
 from pages.ui.frame import Desk, address as places, go, render, session as desk, shell
+from pages.ui.words import address as words_place, examples as words_examples, listing as words_list
+from pages.ui.words.address import WordsPlace
 
 ANY = ""
 

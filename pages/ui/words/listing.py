@@ -9,9 +9,9 @@ import streamlit as st
 
 from influence.explanations import COMMON, TOKEN
 from influence.workspace import STORED_TOP
-from pages.shared.words_place import SHOW, SORTS, WordsPlace
 from pages.ui.frame import Desk, go, numbers, render, script, sheet
 from pages.ui.parts import stamped
+from pages.ui.words.address import SHOW, SORTS, WordsPlace
 
 PAGE = 30
 TABLE = "words_table"
