@@ -1,6 +1,6 @@
 """Review: one training example at a time, decided by keyboard."""
 
-from pages.shared import review
+from pages.ui import review
 from pages.ui.frame import shell
 
 review.draw(shell.begin("review"))

@@ -13,7 +13,7 @@ import influence
 from influence.fixes.fixlist import fix_list
 from influence.review.agreements import conflicts
 from influence.review.queues import Queues
-from pages.shared import case_buttons, case_keys, review
+from pages.ui.review import buttons as case_buttons, keys as case_keys, page as review
 
 IDS = ["train-1", "train-2", "train-3", "train-4", f"{HOSTILE_ID}5", "train-6"]
 

@@ -9,12 +9,18 @@ import streamlit as st
 import influence
 from influence.attribution import DEFAULT_METHOD
 from influence.review import Action, Progress, Queue
-from pages.shared import case, case_buttons, case_keys, evidence, queue_places
-from pages.shared.case import Case
-from pages.shared.case_keys import MASKING, MORE, NOTING, SHOWN, Shown
-from pages.shared.review_place import ReviewPlace
 from pages.ui.frame import Desk, go, md, numbers, render, script, session as desk, sheet
 from pages.ui.parts import explanation_board as board, verdicts
+from pages.ui.review import (
+    buttons as case_buttons,
+    keys as case_keys,
+    position as queue_places,
+    related as evidence,
+    review_item as case,
+)
+from pages.ui.review.address import ReviewPlace
+from pages.ui.review.keys import MASKING, MORE, NOTING, SHOWN, Shown
+from pages.ui.review.review_item import Case
 
 RECENT = 10
 

@@ -5,8 +5,8 @@ import time
 import streamlit as st
 
 import influence
-from pages.shared import case_keys, case_view, queue_choice, review_place
 from pages.ui.frame import Desk, address as places, session as desk
+from pages.ui.review import address as review_place, keys as case_keys, queue_choice, view as case_view
 
 RENEW = 30  # seconds; a lease lasts 90
 PAUSE_AFTER = 600  # seconds without a key, from which an example goes back to its queue

@@ -12,9 +12,9 @@ import streamlit as st
 
 import influence
 from influence.review import Action, Evidence
-from pages.shared.review_place import ReviewPlace
 from pages.ui.frame import Desk, go, session as desk
 from pages.ui.parts import verdicts
+from pages.ui.review.address import ReviewPlace
 
 SHOWN, MASKING, NOTING, MORE = "wt_review_shown", "wt_review_masking", "wt_review_noting", "wt_review_more"
 UNREAD = 0.25  # seconds; nobody has read an example that has been on screen for less

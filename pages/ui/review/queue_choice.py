@@ -3,10 +3,10 @@
 import streamlit as st
 
 from influence.review import FLAGGED, Queue, conflicts
-from pages.shared import case_view
-from pages.shared.review_place import ReviewPlace
 from pages.ui.frame import Desk, answers, go, md, render, session as desk, shell
 from pages.ui.parts import Source, queues, suspicions
+from pages.ui.review import view as case_view
+from pages.ui.review.address import ReviewPlace
 
 SIZES = {50: "50", 200: "200", 1_000: "1,000", 0: "all"}
 OPINIONS = [1, 2, 3]

@@ -1,13 +1,13 @@
-"""The buttons of the Review page, each with its key. Their own keys carry the example's id: see `case_keys`."""
+"""The buttons of the Review page, each with its key. Their own keys carry the example's id: see `keys`."""
 
 import streamlit as st
 
 from influence.review import Action
-from pages.shared import case_keys, queue_places
-from pages.shared.case import Case
-from pages.shared.case_keys import decide
-from pages.shared.review_place import ReviewPlace
 from pages.ui.frame import Desk, md
+from pages.ui.review import keys as case_keys, position as queue_places
+from pages.ui.review.address import ReviewPlace
+from pages.ui.review.keys import decide
+from pages.ui.review.review_item import Case
 
 KEYED = 9
 

@@ -11,10 +11,10 @@ from influence import Sentence
 from influence.data import find_to_mask
 from influence.explanations import Effect
 from influence.review import Decision, Note, Queue, TrainExample
-from pages.shared import evidence
-from pages.shared.evidence import Related
 from pages.ui.frame import Desk, numbers, session as desk
 from pages.ui.parts import Suspicion, explanation_board as board, suspicions, verdicts
+from pages.ui.review import related as evidence
+from pages.ui.review.related import Related
 
 FEW, MOST = 3, evidence.TOP
 MOSTLY = 0.5  # share of a score from which start and end tokens are worth a remark

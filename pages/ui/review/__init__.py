@@ -1,0 +1,5 @@
+"""Review: a choice of queues, or one example of a queue at a time."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
