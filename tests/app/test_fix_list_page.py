@@ -19,7 +19,7 @@ from influence.review.log import open_log
 from influence.review.queues import Queues
 from influence.review.rules import Rule, applied_rules, preview
 from influence.workspace.result_tables import ResultStore
-from pages.shared import downloads, rules_part
+from pages.ui.fix_list import downloads, rules as rules_part
 from pages.ui.parts import decision_charts as review_charts
 
 IDS = ["train-1", "train-2", "train-3", "train-4", f"{HOSTILE_ID}5"]

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 import streamlit as st
 
-from pages.shared.fix_place import FixPlace
+from pages.ui.fix_list.address import FixPlace
 from pages.ui.frame import Desk, go, render
 
 FEW = 16  # rows that fit on a screen

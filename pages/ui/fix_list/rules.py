@@ -8,8 +8,8 @@ import influence
 from influence.data import find
 from influence.experiments import spec_of_rule
 from influence.review import Action, AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
-from pages.shared import fix_place
-from pages.shared.fix_place import ACTIONS, BY_NAMES, FixPlace
+from pages.ui.fix_list import address as fix_place
+from pages.ui.fix_list.address import ACTIONS, BY_NAMES, FixPlace
 from pages.ui.frame import Desk, go, latest, md, numbers, render, reviewer, session as desk, shell
 from pages.ui.parts import SHOWN, STILL, Piece, decision_charts as review_charts, label_counts as bulk_words, rows
 

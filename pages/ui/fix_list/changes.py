@@ -6,8 +6,8 @@ from typing import Any
 import streamlit as st
 
 from influence.fixes import Fix, FixList, fix_list
-from pages.shared import disagreements, downloads
-from pages.shared.fix_place import POLICY_NAMES, FixPlace
+from pages.ui.fix_list import disagreements, downloads
+from pages.ui.fix_list.address import POLICY_NAMES, FixPlace
 from pages.ui.frame import Desk, go, numbers, render, shell
 from pages.ui.parts import charts, decision_charts as review_charts, rows, verdicts
 

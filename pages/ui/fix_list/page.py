@@ -3,8 +3,14 @@
 import streamlit as st
 
 import influence
-from pages.shared import agreement_part, changes_part, fix_place, log_part, rules_part
-from pages.shared.fix_place import PARTS, FixPlace
+from pages.ui.fix_list import (
+    address as fix_place,
+    agreement as agreement_part,
+    changes as changes_part,
+    log as log_part,
+    rules as rules_part,
+)
+from pages.ui.fix_list.address import PARTS, FixPlace
 from pages.ui.frame import Desk, address as places, go, render, session as desk, shell
 
 DRAW = {"changes": changes_part.draw, "rules": rules_part.draw, "agreement": agreement_part.draw, "log": log_part.draw}

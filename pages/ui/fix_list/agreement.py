@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from influence.review import Agreement, agreement, conflicts
-from pages.shared import disagreements
-from pages.shared.fix_place import FixPlace
+from pages.ui.fix_list import disagreements
+from pages.ui.fix_list.address import FixPlace
 from pages.ui.frame import Desk, render
 
 VERDICTS = ((0.8, "almost perfect"), (0.6, "substantial"), (0.4, "moderate"), (0.2, "fair"), (-1.01, "slight or none"))
