@@ -1,6 +1,6 @@
 """What-if: try a change to the training data by retraining, before anybody makes it."""
 
-from pages.shared import whatif_page
+from pages.ui import what_if
 from pages.ui.frame import shell
 
-whatif_page.draw(shell.begin("what_if"))
+what_if.draw(shell.begin("what_if"))

@@ -8,10 +8,10 @@ import streamlit as st
 
 import influence
 from influence.experiments import DECIDED, Proposal, to_train
-from pages.shared import whatif_place
-from pages.shared.whatif_place import SEEDS, WhatIfPlace
 from pages.ui.frame import Desk, go, latest, render, session as desk
 from pages.ui.jobs import background, waiting
+from pages.ui.what_if import address as whatif_place
+from pages.ui.what_if.address import SEEDS, WhatIfPlace
 
 COMMAND = "retrain"
 MOST_LISTED = 100

@@ -5,9 +5,9 @@ from typing import Any
 import streamlit as st
 
 from influence.experiments import Outcome, changes, headline, interval, points, what
-from pages.shared.whatif_place import WhatIfPlace
 from pages.ui.frame import Desk, go, numbers, render
 from pages.ui.parts import rows
+from pages.ui.what_if.address import WhatIfPlace
 
 ROWS = "whatif_past"
 MOST = 50

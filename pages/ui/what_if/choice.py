@@ -6,8 +6,8 @@ import influence
 from influence.experiments import DEFAULT_STRONGEST, spec_of_rule
 from influence.review import Rule, applied_rules
 from influence.suspects import Cluster, clusters, has_clusters
-from pages.shared.whatif_place import KINDS, OPPONENT_KINDS, STRONGEST, WhatIfPlace
 from pages.ui.frame import Desk, go, md, numbers, render, shell
+from pages.ui.what_if.address import KINDS, OPPONENT_KINDS, STRONGEST, WhatIfPlace
 
 ACTIONS = {"remove": "Remove", "relabel": "Relabel as suggested"}
 MOST_LISTED = 100  # wrong predictions to choose from; any other is typed

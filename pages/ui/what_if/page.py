@@ -6,10 +6,16 @@ import streamlit as st
 
 import influence
 from influence.experiments import Outcome, Proposal, outcomes, propose
-from pages.shared import whatif_ask, whatif_choice, whatif_past, whatif_place, whatif_result
-from pages.shared.whatif_place import WhatIfPlace
 from pages.ui.frame import Desk, address as places, md, render, session as desk
 from pages.ui.jobs import waiting
+from pages.ui.what_if import (
+    address as whatif_place,
+    ask as whatif_ask,
+    choice as whatif_choice,
+    past as whatif_past,
+    result as whatif_result,
+)
+from pages.ui.what_if.address import WhatIfPlace
 
 COMMAND = "retrain"
 ABOUT = (

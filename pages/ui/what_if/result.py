@@ -8,10 +8,10 @@ import pandas as pd
 import streamlit as st
 
 from influence.experiments import Measure, Outcome, changes, headline, interval, points, predictions, verdict, what
-from pages.shared import whatif_charts
-from pages.shared.whatif_place import WhatIfPlace
 from pages.ui.frame import Desk, numbers, render
 from pages.ui.parts import STILL, rows
+from pages.ui.what_if import charts as whatif_charts
+from pages.ui.what_if.address import WhatIfPlace
 
 MOST_CLASSES = 12  # in the chart; the table has them all
 
