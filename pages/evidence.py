@@ -1,6 +1,6 @@
 """Evidence: whether the scores mean anything on this data, found out by retraining."""
 
-from pages.shared import proof_page
+from pages.ui import evidence
 from pages.ui.frame import shell
 
-proof_page.draw(shell.begin("evidence"))
+evidence.draw(shell.begin("evidence"))

@@ -10,7 +10,7 @@ import influence
 from influence.experiments.evaluation import EvaluationSettings, evaluate, evaluation_tables
 from influence.experiments.targeted import FixingSettings, fix_mistakes, fixing_curves, fixings, mistakes
 from influence.explanations.cancellation import cancellation_table, write_cancellation
-from pages.shared import proof_charts, proof_run, proof_words
+from pages.ui.evidence import charts as proof_charts, run as proof_run, wording as proof_words
 from pages.ui.jobs import background
 
 

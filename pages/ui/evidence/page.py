@@ -3,8 +3,13 @@
 import streamlit as st
 
 import influence
-from pages.shared import proof_cancellation, proof_deletion, proof_fixing, proof_place
-from pages.shared.proof_place import PARTS, ProofPlace
+from pages.ui.evidence import (
+    address as proof_place,
+    cancellation as proof_cancellation,
+    deletion as proof_deletion,
+    fixing as proof_fixing,
+)
+from pages.ui.evidence.address import PARTS, ProofPlace
 from pages.ui.frame import address as places, go, render, session as desk
 
 DRAW = {"deletion": proof_deletion.draw, "cancellation": proof_cancellation.draw, "fixing": proof_fixing.draw}

@@ -8,9 +8,9 @@ import streamlit as st
 import influence
 from influence import METHODS
 from influence.experiments import Fixing, FixingSettings, fixing_curves, fixings, mistakes
-from pages.shared import proof_charts, proof_run, proof_words
-from pages.shared.proof_place import ProofPlace
-from pages.shared.proof_run import Form
+from pages.ui.evidence import charts as proof_charts, run as proof_run, wording as proof_words
+from pages.ui.evidence.address import ProofPlace
+from pages.ui.evidence.run import Form
 from pages.ui.frame import go, render, shell
 from pages.ui.jobs import waiting
 from pages.ui.parts import STILL

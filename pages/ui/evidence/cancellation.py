@@ -5,8 +5,8 @@ import streamlit as st
 
 import influence
 from influence.explanations import cancellation_table
-from pages.shared import proof_charts, proof_run, proof_words
-from pages.shared.proof_place import ProofPlace
+from pages.ui.evidence import charts as proof_charts, run as proof_run, wording as proof_words
+from pages.ui.evidence.address import ProofPlace
 from pages.ui.frame import numbers, render
 from pages.ui.jobs import waiting
 from pages.ui.parts import STILL

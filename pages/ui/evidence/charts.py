@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from influence import METHODS
 from influence.experiments import MASK, NO_CHANGE, REMOVE
-from pages.shared import proof_words
+from pages.ui.evidence import wording as proof_words
 from pages.ui.parts import COLOURS, MINUS, PLUS, SYMBOLS, TRAIN, label
 
 HEIGHT = 396

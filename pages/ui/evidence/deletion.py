@@ -7,9 +7,9 @@ import streamlit as st
 
 import influence
 from influence.experiments import Evaluation, EvaluationSettings, evaluation_tables
-from pages.shared import proof_charts, proof_run, proof_words
-from pages.shared.proof_place import MEASURES, ProofPlace
-from pages.shared.proof_run import Form
+from pages.ui.evidence import charts as proof_charts, run as proof_run, wording as proof_words
+from pages.ui.evidence.address import MEASURES, ProofPlace
+from pages.ui.evidence.run import Form
 from pages.ui.frame import go, render
 from pages.ui.jobs import waiting
 from pages.ui.parts import STILL
