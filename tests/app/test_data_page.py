@@ -15,8 +15,8 @@ from conftest import IMAGE, SCRIPT, parameters_of, shown
 
 import influence
 from influence.review.log import close_log
-from pages.shared import builds, data_files, data_place
-from pages.shared.data_place import DataPlace
+from pages.ui.data import address as data_place, builds, files as data_files
+from pages.ui.data.address import DataPlace
 from pages.ui.jobs import background, processes
 
 PAGE = "data_and_runs"

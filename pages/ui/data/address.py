@@ -10,7 +10,7 @@ from typing import Any
 import influence
 from influence.errors import SettingsError
 from influence.models import demo_model
-from pages.shared import data_files
+from pages.ui.data import files as data_files
 from pages.ui.frame import Place
 
 PARTS = {"new": "New workspace", "runs": "Runs", "workspaces": "Workspaces", "compare": "Compare"}

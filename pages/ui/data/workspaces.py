@@ -5,8 +5,8 @@ import streamlit as st
 import influence
 from influence.review import JOURNAL
 from influence.workspace import BACKUPS, delete_workspace, rename_workspace
-from pages.shared import builds
-from pages.shared.data_place import DataPlace
+from pages.ui.data import builds
+from pages.ui.data.address import DataPlace
 from pages.ui.frame import go, md, numbers, render, session as desk, shell, workspaces
 from pages.ui.jobs import Job, background, waiting
 

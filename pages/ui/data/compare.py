@@ -7,7 +7,7 @@ import streamlit as st
 
 import influence
 from influence.experiments import TOP, Comparison, compare
-from pages.shared.data_place import DataPlace
+from pages.ui.data.address import DataPlace
 from pages.ui.frame import go, md, numbers, render, shell, workspaces
 
 KINDS = {"fixed": "now right", "broken": "now wrong", "otherwise wrong": "wrong otherwise", "both right": "label changed, too"}

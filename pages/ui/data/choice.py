@@ -5,8 +5,8 @@ from typing import Any
 import streamlit as st
 
 import influence
-from pages.shared import data_files
-from pages.shared.data_place import FILE, HUB, DataPlace, is_hub_id
+from pages.ui.data import files as data_files
+from pages.ui.data.address import FILE, HUB, DataPlace, is_hub_id
 from pages.ui.frame import go, render, session as desk
 
 KINDS = [suffix.removeprefix(".") for suffix in data_files.SUFFIXES]

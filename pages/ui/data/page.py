@@ -2,8 +2,15 @@
 
 import streamlit as st
 
-from pages.shared import builds, data_new, data_place, runs_part, workspaces_compare, workspaces_part
-from pages.shared.data_place import PARTS, DataPlace
+from pages.ui.data import (
+    address as data_place,
+    builds,
+    compare as workspaces_compare,
+    new as data_new,
+    runs as runs_part,
+    workspaces as workspaces_part,
+)
+from pages.ui.data.address import PARTS, DataPlace
 from pages.ui.frame import address as places, go, render, session as desk, workspaces
 
 DRAW = {

@@ -16,7 +16,7 @@ from typing import Any
 
 import influence
 from influence.workspace import check_name
-from pages.shared.data_place import DataPlace
+from pages.ui.data.address import DataPlace
 from pages.ui.frame import workspaces
 from pages.ui.jobs import Job, background, processes
 

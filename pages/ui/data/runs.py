@@ -5,8 +5,8 @@ import time
 import streamlit as st
 
 import influence
-from pages.shared import builds, data_place
-from pages.shared.data_place import DataPlace
+from pages.ui.data import address as data_place, builds
+from pages.ui.data.address import DataPlace
 from pages.ui.frame import go, numbers, render, session as desk, shell, workspaces
 from pages.ui.jobs import BAD_INPUT, Job, processes
 

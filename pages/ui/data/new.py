@@ -3,8 +3,8 @@
 import streamlit as st
 
 import influence
-from pages.shared import builds, data_choice, data_report_part, data_start
-from pages.shared.data_place import HUB, DataPlace
+from pages.ui.data import builds, choice as data_choice, report as data_report_part, start as data_start
+from pages.ui.data.address import HUB, DataPlace
 from pages.ui.frame import md, render
 
 EVERY = 0.7  # seconds between looks at a report that is being made

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from influence.data import GUESS_RULE, IMBALANCED
-from pages.shared.data_place import DataPlace
+from pages.ui.data.address import DataPlace
 from pages.ui.frame import go, latest, render
 
 NONE = ""

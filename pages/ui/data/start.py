@@ -6,8 +6,8 @@ import streamlit as st
 
 import influence
 from influence.models import demo_model
-from pages.shared import builds, data_files, data_place, data_report_part
-from pages.shared.data_place import LENGTHS, MODELS, DataPlace
+from pages.ui.data import address as data_place, builds, files as data_files, report as data_report_part
+from pages.ui.data.address import LENGTHS, MODELS, DataPlace
 from pages.ui.frame import go, latest, md, numbers, render, session as desk, workspaces
 
 FEW_ROWS = 2_000  # a network that knows no word yet learns little from fewer
