@@ -1,4 +1,4 @@
-// Stands before the script of every component: see pages/shared/render.py.
+// Stands before the script of every component: see pages/ui/frame/render.py.
 
 function make(tag, name, text) {
   const element = document.createElement(tag);

@@ -14,7 +14,7 @@ from tiny import Bench, bench, labelled, word_pieces
 from torch import nn
 from torch.utils.data import TensorDataset
 
-from influence.attribution import layer_scores as layerscores
+from influence.attribution import layer_scores
 from influence.attribution.layers import chosen_layers, layers_of
 from influence.attribution.methods import METHODS
 from influence.attribution.query import Method, MethodSettings
@@ -100,8 +100,8 @@ def test_many_queries_at_once_give_the_scores_of_one_at_a_time(
     assert [done for done, _ in told] == sorted({done for done, _ in told})
     # Held two at a time, made one at a time.
     weights = sum(layer.weights for layer in chosen_layers(engine.models[0], str(chosen.layer), method))
-    monkeypatch.setattr(layerscores, "HELD_BYTES", 8 * weights)
-    monkeypatch.setattr(layerscores, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(layer_scores, "HELD_BYTES", 8 * weights)
+    monkeypatch.setattr(layer_scores, "CHUNK_BYTES", 1)
     assert relative_error(np.asarray(sum(sources.layer_scores_many(queries, chosen))), alone) < TOLERANCE
 
 
@@ -112,12 +112,12 @@ def test_all_is_the_sum_over_the_layers(engine: Bench) -> None:
     for number in range(len(layers)):
         only = lambda model, which, method, number=number: [layers_of(model)[number]]  # noqa: E731
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(layerscores, "chosen_layers", only)
+            patch.setattr(layer_scores, "chosen_layers", only)
             total = total + engine.scores("tracin-second")
     assert relative_error(total, engine.scores("tracin-all")) < TOLERANCE
     last = next(number for number, layer in enumerate(layers) if layer.role == "last")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layerscores, "chosen_layers", lambda model, which, method: [layers_of(model)[last]])
+        patch.setattr(layer_scores, "chosen_layers", lambda model, which, method: [layers_of(model)[last]])
         assert relative_error(engine.scores("tracin-second"), engine.scores("tracin-last")) < TOLERANCE
 
 

@@ -224,7 +224,7 @@ def test_an_action_added_after_a_database_was_made_is_accepted_and_shown(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Version 3 wrote the kinds of its day into two views; the file is what it made, the vocabulary has grown since."""
-    from influence.review import checks as deciding, queue_tables as queue_store, state as review_state
+    from influence.review import checks, queue_tables, state
     from influence.review.queues import Queues
 
     reviews = reviews_at(workspace)
@@ -241,7 +241,7 @@ def test_an_action_added_after_a_database_was_made_is_accepted_and_shown(
                 qualify row_number() over (partition by example_id, reviewer, adjudicates order by seq desc, item desc) = 1
             """)
         connection.execute("delete from schema_versions where version > 3")
-    for module in (deciding, queue_store, review_state):
+    for module in (checks, queue_tables, state):
         for name in {"DECISIONS", "STATUSES"} & set(vars(module)):
             monkeypatch.setattr(module, name, (*getattr(module, name), "escalate"))
 

@@ -15,7 +15,7 @@ from conftest import IMAGE, SCRIPT, parameters_of, shown
 
 import influence
 from influence.review.log import close_log
-from pages.ui.data import address as data_place, builds, files as data_files
+from pages.ui.data import address, builds, files
 from pages.ui.data.address import DataPlace
 from pages.ui.jobs import background, processes
 
@@ -58,7 +58,7 @@ def page_text(app) -> str:
 
 
 def test_only_files_under_the_data_folder_are_listed(root):
-    assert list(data_files.listing()) == ["sub/small.csv"]
+    assert list(files.listing()) == ["sub/small.csv"]
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_no_path_from_an_address_is_opened(open_page, root, name):
     "name", ["../x", "/etc", "a/b/c", "..", "owner/../x", "https://h.example/x", "file.csv", "a b", "x" * 300]
 )
 def test_no_path_passes_for_a_hub_id(open_page, root, name):
-    assert not data_place.is_hub_id(name)
+    assert not address.is_hub_id(name)
     app = open_page(PAGE, root=root, source="hub", train=name)
     assert not app.exception
     assert not (root / ".wordtrace").exists()
@@ -102,26 +102,26 @@ def test_no_path_passes_for_a_model(root, kind, weights, monkeypatch):
 )
 def test_uploads_that_are_refused(root, name, content, said):
     with pytest.raises(influence.DataError, match=said):
-        data_files.keep_upload(name, content)
-    assert list(data_files.listing()) == ["sub/small.csv"]
+        files.keep_upload(name, content)
+    assert list(files.listing()) == ["sub/small.csv"]
 
 
 def test_an_upload_that_is_too_large(root, monkeypatch):
-    monkeypatch.setattr(data_files, "UPLOAD_LIMIT", 0.001)
+    monkeypatch.setattr(files, "UPLOAD_LIMIT", 0.001)
     with pytest.raises(influence.DataError, match=r"larger than 0\.001 MB; put it into"):
-        data_files.keep_upload("a.csv", b"x" * 2000)
+        files.keep_upload("a.csv", b"x" * 2000)
 
 
 def test_a_name_from_a_browser_is_made_harmless(root):
-    kept = data_files.keep_upload("../../<b>Ünser Text</b>.csv", b"text,label\n")
+    kept = files.keep_upload("../../<b>Ünser Text</b>.csv", b"text,label\n")
     assert re.fullmatch(r"uploads/\d{8}-\d{12}-b\.csv", kept)
-    assert data_files.plain_name(kept.rpartition("/")[2]) == "b"
+    assert files.plain_name(kept.rpartition("/")[2]) == "b"
     assert (root / "data" / kept).read_bytes() == b"text,label\n"
 
 
 def test_the_limit_is_the_server_s(root):
-    configuration = (Path(data_files.__file__).parents[2] / ".streamlit" / "config.toml").read_text("utf-8")
-    assert f"maxUploadSize = {data_files.UPLOAD_LIMIT}\n" in configuration
+    configuration = (Path(files.__file__).parents[2] / ".streamlit" / "config.toml").read_text("utf-8")
+    assert f"maxUploadSize = {files.UPLOAD_LIMIT}\n" in configuration
 
 
 # The report on the page --------------------------------------------------------------------------------------------------
@@ -363,7 +363,7 @@ def test_the_page_opens_without_any_workspace_and_home_points_to_it(open_page, r
     assert not app.exception
     home = open_page("home", root=root)
     assert "Bring your own data" in page_text(home)
-    for part in data_place.PARTS:
+    for part in address.PARTS:
         assert not open_page(PAGE, root=root, part=part).exception
 
 

@@ -10,7 +10,7 @@ import influence
 from influence.experiments.evaluation import EvaluationSettings, evaluate, evaluation_tables
 from influence.experiments.targeted import FixingSettings, fix_mistakes, fixing_curves, fixings, mistakes
 from influence.explanations.cancellation import cancellation_table, write_cancellation
-from pages.ui.evidence import charts as proof_charts, run as proof_run, wording as proof_words
+from pages.ui.evidence import charts, run, wording
 from pages.ui.jobs import background
 
 
@@ -69,8 +69,8 @@ def test_numbers_typed_just_before_the_click_count(open_page, monkeypatch):
 )
 def test_what_the_form_proposes_is_done_within_an_hour_where_it_can_be(seconds, proposed):
     count = lambda methods, ks, points, retrains: retrains * (1 + 2 * (methods + 2) * ks * points)  # noqa: E731
-    form = proof_run.Form("evaluate", "", ("a", "b"), (10, 50), 6, 3, count, 100, "Test sentences")
-    assert proof_run.affordable(form, seconds) == proposed
+    form = run.Form("evaluate", "", ("a", "b"), (10, 50), 6, 3, count, 100, "Test sentences")
+    assert run.affordable(form, seconds) == proposed
 
 
 def test_deletion_curves_are_the_engine_s(open_page, proven):
@@ -79,7 +79,7 @@ def test_deletion_curves_are_the_engine_s(open_page, proven):
     for measure in ("probability", "margin"):
         app = open_page("evidence", root=proven, measure=measure)
         assert not app.exception
-        said = proof_words.deletion(found, measure)[0]
+        said = wording.deletion(found, measure)[0]
         assert said.split(" named by ")[1] in shown(app).replace("&#x27;", "'")
         spec = json.loads(app.get("plotly_chart")[0].proto.spec)
         here = found.curves[(found.curves["method"] == "tracin-we-topk") & (found.curves["measure"] == measure)]
@@ -93,7 +93,7 @@ def test_deletion_curves_are_the_engine_s(open_page, proven):
 def test_one_k_has_a_row_for_every_method(proven):
     [found] = evaluation_tables(influence.open_workspace(proven / "tiny"))
     curves = found.curves[found.curves["k"] == found.curves["k"].max()]
-    figure = proof_charts.deletion(curves, "probability")
+    figure = charts.deletion(curves, "probability")
     methods = ["TracIn-WE-Topk", "Random", "Random, same label"]
     assert list(figure.layout.yaxis.ticktext) == methods
     for direction, traces in (("+", figure.data[:3]), ("-", figure.data[3:])):
@@ -133,7 +133,7 @@ def test_cancellation_by_layer(open_page, proven):
     table = cancellation_table(influence.open_workspace(proven / "tiny"))
     app = open_page("evidence", root=proven, part="cancellation")
     assert not app.exception
-    assert proof_words.cancellation(table)[0][:60] in shown(app).replace("&#x27;", "'")
+    assert wording.cancellation(table)[0][:60] in shown(app).replace("&#x27;", "'")
     assert len(app.dataframe[0].value) == len(table)
 
 

@@ -19,8 +19,8 @@ from influence.review.log import open_log
 from influence.review.queues import Queues
 from influence.review.rules import Rule, applied_rules, preview
 from influence.workspace.result_tables import ResultStore
-from pages.ui.fix_list import downloads, rules as rules_part
-from pages.ui.parts import decision_charts as review_charts
+from pages.ui.fix_list import downloads, rules
+from pages.ui.parts import decision_charts
 
 IDS = ["train-1", "train-2", "train-3", "train-4", f"{HOSTILE_ID}5"]
 
@@ -92,13 +92,13 @@ def test_the_balance_of_labels_is_drawn(open_as, decided):
 
 def test_of_many_labels_those_that_change_are_drawn():
     before = {f"label {n}": 100 + n for n in range(30)}
-    figure = review_charts.balance(before, before | {"label 3": 90, "label 7": 120})
+    figure = decision_charts.balance(before, before | {"label 3": 90, "label 7": 120})
     assert list(figure.data[0].y) == ["label 3", "label 7"]
-    figure = review_charts.balance(before, {name: count + 1 for name, count in before.items()})
+    figure = decision_charts.balance(before, {name: count + 1 for name, count in before.items()})
     assert list(figure.data[0].y) == [f"label {n}" for n in range(10, 30)]  # the twenty largest of those that change as much
-    assert len(review_charts.balance(before, before).data[0].y) == 20
+    assert len(decision_charts.balance(before, before).data[0].y) == 20
     few = {name: before[name] for name in list(before)[:3]}
-    assert list(review_charts.balance(few, few | {"label 0": 99}).data[0].y) == list(few)
+    assert list(decision_charts.balance(few, few | {"label 0": 99}).data[0].y) == list(few)
 
 
 def test_disagreements_are_listed_settled_by_policy_and_sent_to_review(open_as, decided, root):
@@ -167,7 +167,7 @@ def test_a_rule_is_previewed_applied_and_revoked(open_as, root):
     app.selectbox(key="rule_label").select(IMAGE).run()
     assert f"{len(found.example_ids)} examples would change" in shown(app)
     assert "1 more match, but you have decided them otherwise" in shown(app)
-    assert [row["id"] for row in listed(app)] == list(found.example_ids)[: rules_part.SAMPLES]
+    assert [row["id"] for row in listed(app)] == list(found.example_ids)[: rules.SAMPLES]
     for row in listed(app):
         assert {text.lower() for side in row["sides"] for text, word, _ in side if word >= 0} == {"good"}
     assert set(standing(root)) == {"train-2"}

@@ -7,7 +7,7 @@ from conftest import IMAGE, PLAIN, SCRIPT, shown
 from reviewing_app import ANN, opener, own_workspace, queue_of, reviews_of
 
 import influence
-from pages.ui.home import page as overview
+from pages.ui.home import page
 
 
 def test_the_figures_are_the_workspace_s(open_page, workspaces):
@@ -58,9 +58,9 @@ def test_many_labels_show_the_most_confused_first(workspaces):
     import pandas as pd
 
     counts = pd.DataFrame([[9, 1, 0], [4, 5, 0], [0, 0, 7]], index=list("abc"), columns=list("abc"))
-    assert overview.most_confused(counts, list("abc")) == ["a", "b", "c"]
+    assert page.most_confused(counts, list("abc")) == ["a", "b", "c"]
     counts.loc["c", "b"] = 20
-    assert overview.most_confused(counts, list("abc")) == ["b", "c", "a"]
+    assert page.most_confused(counts, list("abc")) == ["b", "c", "a"]
 
 
 def test_frequent_mistakes_are_links_to_their_sentences(open_page, pair_workspaces):

@@ -13,7 +13,7 @@ import influence
 from influence.fixes.fixlist import fix_list
 from influence.review.agreements import conflicts
 from influence.review.queues import Queues
-from pages.ui.review import buttons as case_buttons, keys as case_keys, page as review
+from pages.ui.review import buttons, keys as case_keys, page
 
 IDS = ["train-1", "train-2", "train-3", "train-4", f"{HOSTILE_ID}5", "train-6"]
 
@@ -403,12 +403,12 @@ def test_flagged_ones_are_a_queue(open_as, root):
 def test_after_a_while_the_example_goes_back_to_its_queue(open_as, root, monkeypatch):
     queue = queue_of(root, IDS)
     app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
-    monkeypatch.setattr(review, "PAUSE_AFTER", -1)
+    monkeypatch.setattr(page, "PAUSE_AFTER", -1)
     app.run()
     assert "Paused" in shown(app)
     assert not [one for one in app.button if (one.key or "").startswith("keep_")]
     assert Queues(reviews_of(root)).next(queue.id, BOB) == IDS[0]
-    monkeypatch.setattr(review, "PAUSE_AFTER", 600)
+    monkeypatch.setattr(page, "PAUSE_AFTER", 600)
     press(app, "Enter")
     assert on_screen(app) == IDS[1]
 
@@ -463,7 +463,7 @@ def test_labels_on_keys_are_escaped(open_as, root):
 
 def test_many_labels_get_keys_by_likelihood_and_the_rest_a_list(open_as, root, monkeypatch):
     queue = queue_of(root, IDS)
-    monkeypatch.setattr(case_buttons, "KEYED", 1)
+    monkeypatch.setattr(buttons, "KEYED", 1)
     app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
     assert len([one for one in app.button if (one.key or "").startswith("label_")]) == 1
     other = other_label(root, IDS[0])

@@ -9,7 +9,7 @@ from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 import influence
 from influence.fixes.fixlist import fix_list
 from influence.suspects.ranking import SuspectFilter, suspect, suspect_ids, suspects, suspects_behind
-from pages.ui.jobs import commands as jobs
+from pages.ui.jobs import commands
 from pages.ui.parts import suspicions
 
 
@@ -226,7 +226,7 @@ def test_suspects_are_computed_by_a_button(workspaces, tmp_path, monkeypatch):
         assert f"python -m influence suspects --workspace {root}/tiny" in shown(app)
         button(app, "compute_suspects_0").click().run()
         assert not app.exception
-        job = jobs.found(influence.open_workspace(root / "tiny"), "suspects")
+        job = commands.found(influence.open_workspace(root / "tiny"), "suspects")
         until = time.monotonic() + 60
         while job.running and time.monotonic() < until:
             time.sleep(0.1)
@@ -238,14 +238,14 @@ def test_suspects_are_computed_by_a_button(workspaces, tmp_path, monkeypatch):
 def test_computing_can_be_cancelled_and_a_failure_is_told(workspaces, tmp_path, monkeypatch):
     with own_workspace(workspaces, tmp_path) as root:
         workspace = influence.open_workspace(root / "tiny")
-        jobs.start(workspace, "suspects", "--models", "3")  # not a multiple of the folds
-        job = jobs.found(workspace, "suspects")
+        commands.start(workspace, "suspects", "--models", "3")  # not a multiple of the folds
+        job = commands.found(workspace, "suspects")
         job.process.wait(60)
         app = opener(root, monkeypatch)("Ann", "suspects", workspace="tiny")
         assert "must be 0 or a multiple of" in shown(app)
-        jobs.start(workspace, "suspects", "--models", "5")
-        jobs.found(workspace, "suspects").cancel()
-        jobs.found(workspace, "suspects").process.wait(60)
+        commands.start(workspace, "suspects", "--models", "5")
+        commands.found(workspace, "suspects").cancel()
+        commands.found(workspace, "suspects").process.wait(60)
         assert not suspicions.known(workspace)
 
 

@@ -12,8 +12,8 @@ from pages.ui.frame import Desk, go, numbers, render, shell
 from pages.ui.parts import (
     Chosen,
     bulk_bar,
-    explanation_board as board,
-    label_counts as bulk_words,
+    explanation_board,
+    label_counts,
     rows,
     suspect_choice,
     verdicts,
@@ -28,9 +28,9 @@ def draw(mine: Desk, place: ClustersPlace, found: Cluster) -> None:
     render.heading(found.name, f"{found.size:,} examples, distance up to {found.height:.2f}")
     render.facts(
         [
-            ("Given", bulk_words.counts(found.labels)),
-            ("The model says", bulk_words.counts(found.predictions)),
-            ("Suggested", bulk_words.counts(found.suggestions)),
+            ("Given", label_counts.counts(found.labels)),
+            ("The model says", label_counts.counts(found.predictions)),
+            ("Suggested", label_counts.counts(found.suggestions)),
         ]
     )
     bulk_bar.draw(mine, [_scope(mine, place, found)], key="cluster")
@@ -66,8 +66,8 @@ def _row(workspace: str, member: Member, standing: dict[str, list[Decision]]) ->
     return rows.row(
         id,
         labels=labels,
-        sides=board.sides(sentence, words),
-        sums={word: board.short(score) for word, score in words.items()},
+        sides=explanation_board.sides(sentence, words),
+        sums={word: explanation_board.short(score) for word, score in words.items()},
         foot=f"suspicion {member.suspicion:.2f}; the model says {sentence.predicted}, "
         f"{numbers.probability(sentence.probabilities[sentence.predicted])}",
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),

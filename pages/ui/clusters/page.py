@@ -6,11 +6,11 @@ import streamlit as st
 
 import influence
 from influence.suspects import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
-from pages.ui.clusters import address as clusters_place, members as clusters_members
+from pages.ui.clusters import address, members as clusters_members
 from pages.ui.clusters.address import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersPlace
 from pages.ui.frame import Desk, address as places, go, render, session as desk, shell
 from pages.ui.jobs import compute
-from pages.ui.parts import STILL, decision_charts as review_charts, label_counts as bulk_words, rows, suspicions
+from pages.ui.parts import STILL, decision_charts, label_counts, rows, suspicions
 
 ROWS, MAP = "clusters_rows", "clusters_map"
 MOST_CARDS = 60
@@ -28,7 +28,7 @@ def draw(workspace: influence.Workspace) -> None:
 @st.fragment
 def _page(mine: Desk) -> None:
     shell.follow()
-    place = places.arrive(*clusters_place.read(st.query_params.to_dict(), mine.workspace))
+    place = places.arrive(*address.read(st.query_params.to_dict(), mine.workspace))
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Clusters")
         with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
@@ -92,7 +92,7 @@ def _map(mine: Desk, place: ClustersPlace, found: list[Cluster]) -> None:
         return
     names = {one.number: one.name for one in found}
     inside = set(cluster(mine.workspace, place.cluster).train_ids) if place.cluster >= 0 else None
-    figure = review_charts.cluster_map(points, names, inside)
+    figure = decision_charts.cluster_map(points, names, inside)
     key = f"{MAP}_{place.cluster}"  # a new chart has no point selected
     st.plotly_chart(figure, key=key, on_select=lambda: _pick(place, key), selection_mode="points", config=STILL)
     render.hint("Near points pull the model the same way; axes and larger distances mean nothing. A click opens a cluster.")
@@ -127,7 +127,7 @@ def _card(one: Cluster) -> dict[str, Any]:
         name=one.name,
         labels=[(f"{one.size:,} examples", "quiet"), *label_change(one)],
         sides=[],
-        foot=f"given {bulk_words.counts(one.labels)} · the model says {bulk_words.counts(one.predictions)}",
+        foot=f"given {label_counts.counts(one.labels)} · the model says {label_counts.counts(one.predictions)}",
     )
 
 

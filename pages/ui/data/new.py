@@ -3,7 +3,7 @@
 import streamlit as st
 
 import influence
-from pages.ui.data import builds, choice as data_choice, report as data_report_part, start as data_start
+from pages.ui.data import builds, choice, report, start
 from pages.ui.data.address import HUB, DataPlace
 from pages.ui.frame import md, render
 
@@ -12,7 +12,7 @@ EVERY = 0.7  # seconds between looks at a report that is being made
 
 def draw(place: DataPlace) -> None:
     """The whole part."""
-    data_choice.draw(place)
+    choice.draw(place)
     if not place.train:
         return
     try:
@@ -24,14 +24,14 @@ def draw(place: DataPlace) -> None:
         return
     answer, job = builds.answer(key), builds.asked(key)
     if answer is not None:
-        data_report_part.columns(place, answer)
+        report.columns(place, answer)
     if job is not None and not job.failed:
         _wait(key, shown=answer is not None)
     if job is not None and job.failed:
         _failed(place, job, has_columns=answer is not None)
     if answer is not None and answer["report"] is not None:
-        data_report_part.report(answer)
-        data_start.draw(place, answer)
+        report.report(answer)
+        start.draw(place, answer)
 
 
 @st.fragment(run_every=EVERY)

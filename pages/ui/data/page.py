@@ -3,27 +3,27 @@
 import streamlit as st
 
 from pages.ui.data import (
-    address as data_place,
+    address,
     builds,
-    compare as workspaces_compare,
-    new as data_new,
-    runs as runs_part,
+    compare,
+    new,
+    runs,
     workspaces as workspaces_part,
 )
 from pages.ui.data.address import PARTS, DataPlace
 from pages.ui.frame import address as places, go, render, session as desk, workspaces
 
 DRAW = {
-    "new": data_new.draw,
-    "runs": runs_part.draw,
+    "new": new.draw,
+    "runs": runs.draw,
     "workspaces": workspaces_part.draw,
-    "compare": workspaces_compare.draw,
+    "compare": compare.draw,
 }
 
 
 def draw(workspace: str) -> None:
     """The page below the frame."""
-    place = places.arrive(*data_place.read(st.query_params.to_dict(), workspace, workspaces.names()))
+    place = places.arrive(*address.read(st.query_params.to_dict(), workspace, workspaces.names()))
     unfinished = sum(not job.failed for job in builds.runs())
     st.session_state["data_part"] = place.part
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):

@@ -6,7 +6,7 @@ import streamlit as st
 
 import influence
 from influence.models import demo_model
-from pages.ui.data import address as data_place, builds, files as data_files, report as data_report_part
+from pages.ui.data import address, builds, files, report
 from pages.ui.data.address import LENGTHS, MODELS, DataPlace
 from pages.ui.frame import go, latest, md, numbers, render, session as desk, workspaces
 
@@ -36,7 +36,7 @@ def draw(place: DataPlace, answer: dict[str, Any]) -> None:
 def _model(place: DataPlace, rows: int) -> bool:
     """The choice of a model; whether it is complete."""
     kinds = [kind for kind in MODELS if kind != "demo" or demo_model() is not None]
-    if not data_files.model_folders():
+    if not files.model_folders():
         kinds.remove("folder")
     st.session_state["data_model"] = place.model if place.model in kinds else "cnn"
     st.segmented_control(
@@ -54,7 +54,7 @@ def _model(place: DataPlace, rows: int) -> bool:
     elif place.model == "folder":
         st.session_state["data_folder"] = place.weights or None
         st.selectbox(
-            "Folder", data_files.model_folders(), key="data_folder", placeholder="choose one", width=420,
+            "Folder", files.model_folders(), key="data_folder", placeholder="choose one", width=420,
             on_change=_change, args=(place, "weights", "data_folder"),
         )  # fmt: skip
     with st.expander("Settings"), st.container(horizontal=True, vertical_alignment="bottom"):
@@ -183,7 +183,7 @@ def _start(place: DataPlace, answer: dict[str, Any], options: list[str] | None) 
     name = place.name or _free_name(place)
     estimate = None if options is None else builds.answer(place.stamp(options))
     epochs = estimate["estimate"]["epochs"] if estimate and estimate["estimate"] else None
-    roles = data_report_part.chosen(place, answer)
+    roles = report.chosen(place, answer)
     columns = {"text": roles["text"], "text_pair": roles["pair"], "label": roles["label"], "id": roles["id"]}
     st.session_state["data_name"] = name
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -209,15 +209,15 @@ def _start(place: DataPlace, answer: dict[str, Any], options: list[str] | None) 
 
 
 def _free_name(place: DataPlace) -> str:
-    base = data_files.plain_name(place.train.rpartition("/")[2])[:50].strip(" .-") or "mine"
+    base = files.plain_name(place.train.rpartition("/")[2])[:50].strip(" .-") or "mine"
     taken = {child.name.casefold() for child in workspaces.root().iterdir()}
-    taken |= {str(job.about.get("name")).casefold() for job in builds.runs()} | {data_files.DATA_FOLDER}
+    taken |= {str(job.about.get("name")).casefold() for job in builds.runs()} | {files.DATA_FOLDER}
     return next(name for n in range(1, 10_000) if (name := base if n == 1 else f"{base}-{n}").casefold() not in taken)
 
 
 def _begin(drawn: DataPlace, name: str, columns: dict[str, str | None], epochs: int | None) -> None:
     # A number that was typed just before the click has reached the address, but not the page that holds this button.
-    place, _ = data_place.read(latest(drawn), drawn.workspace, workspaces.names())
+    place, _ = address.read(latest(drawn), drawn.workspace, workspaces.names())
     try:
         if place.data() != drawn.data():
             raise influence.SettingsError("the data or its columns have just been changed; look at the report of them first")

@@ -5,7 +5,7 @@ import streamlit as st
 
 import influence
 from influence.explanations import cancellation_table
-from pages.ui.evidence import charts as proof_charts, run as proof_run, wording as proof_words
+from pages.ui.evidence import charts, run, wording
 from pages.ui.evidence.address import ProofPlace
 from pages.ui.frame import numbers, render
 from pages.ui.jobs import waiting
@@ -30,13 +30,13 @@ def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
             return
         st.button(
             "Measure it", type="primary", icon=":material/play_arrow:", key="proof_run_cancellation",
-            on_click=proof_run.start, args=(workspace, COMMAND, TITLE, []),
+            on_click=run.start, args=(workspace, COMMAND, TITLE, []),
         )  # fmt: skip
-        proof_run.command(workspace, COMMAND)
+        run.command(workspace, COMMAND)
         return
-    said, sure = proof_words.cancellation(table)
+    said, sure = wording.cancellation(table)
     render.verdict(said, sure=sure)
-    st.plotly_chart(proof_charts.cancellation(table), key="proof_cancellation", config=STILL)
+    st.plotly_chart(charts.cancellation(table), key="proof_cancellation", config=STILL)
     render.hint("Further right: more cancels out. Only ratios between layers mean anything.")
     st.dataframe(_rows(table), hide_index=True, key="proof_cancellation_table", width="stretch", height="content")
 

@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from influence import METHODS
 from influence.experiments import MASK, NO_CHANGE, REMOVE
-from pages.ui.evidence import wording as proof_words
+from pages.ui.evidence import wording
 from pages.ui.parts import COLOURS, MINUS, PLUS, SYMBOLS, TRAIN, label
 
 HEIGHT = 396
@@ -46,7 +46,7 @@ def _one_k(figure: go.Figure, curves: pd.DataFrame, scale: int, unit: str) -> go
         for number, method in enumerate(methods):
             row = curves[(curves["direction"] == direction) & (curves["method"] == method)].iloc[0]
             values = {"k": row["k"], **{name: scale * row[name] for name in ("mean", "low", "high")}}
-            title, colour = proof_words.title(method), TRAIN if method in CONTROLS else PLUS
+            title, colour = wording.title(method), TRAIN if method in CONTROLS else PLUS
             figure.add_scatter(
                 row=1, col=column, x=[values["mean"]], y=[number], mode="markers", name=title, showlegend=False,
                 marker={"color": colour, "size": 9, "symbol": "x" if method in CONTROLS else "circle"},
@@ -54,7 +54,7 @@ def _one_k(figure: go.Figure, curves: pd.DataFrame, scale: int, unit: str) -> go
                 hovertext=[_hover(title, values, unit, share=False)], hoverinfo="text",
             )  # fmt: skip
     figure.add_vline(x=0, line={"color": TRAIN, "width": 1})
-    _name_rows(figure, [proof_words.title(method) for method in methods])
+    _name_rows(figure, [wording.title(method) for method in methods])
     figure.update_xaxes(title=unit, fixedrange=True, automargin=True, zeroline=False)
     figure.update_annotations(font={"size": 13})
     return figure.update_layout(height=130 + ROW_LOW * len(methods), margin={"l": 4, "r": 8, "t": 56, "b": 8})
@@ -150,11 +150,11 @@ def _line(
     aside = ASIDE * number * float(rows["k"].max())
     figure.add_scatter(
         row=1, col=column, x=rows["k"] + aside * (rows["k"] > 0), y=rows["mean"], mode="lines+markers",
-        name=proof_words.title(method),
+        name=wording.title(method),
         legendgroup=method, showlegend=legend, line={"color": colour, "dash": dash, "width": 2},
         marker={"symbol": symbol, "size": 8},
         error_y=_strokes(rows, colour),
-        hovertext=[_hover(proof_words.title(method), row, unit, share) for row in rows.to_dict("records")], hoverinfo="text",
+        hovertext=[_hover(wording.title(method), row, unit, share) for row in rows.to_dict("records")], hoverinfo="text",
     )  # fmt: skip
 
 

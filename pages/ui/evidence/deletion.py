@@ -7,7 +7,7 @@ import streamlit as st
 
 import influence
 from influence.experiments import Evaluation, EvaluationSettings, evaluation_tables
-from pages.ui.evidence import charts as proof_charts, run as proof_run, wording as proof_words
+from pages.ui.evidence import charts, run, wording
 from pages.ui.evidence.address import MEASURES, ProofPlace
 from pages.ui.evidence.run import Form
 from pages.ui.frame import go, render
@@ -40,16 +40,16 @@ def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
     waiting.draw(workspace, COMMAND)
     if not found:
         render.state_text("No deletion curves yet", EMPTY)
-        proof_run.draw(workspace, form, expanded=True)
+        run.draw(workspace, form, expanded=True)
         return
     chosen = next((one for one in found if one.name == place.run), found[0])
     _result(place, found, chosen)
-    proof_run.draw(workspace, form, expanded=False)
+    run.draw(workspace, form, expanded=False)
 
 
 def _result(place: ProofPlace, found: list[Evaluation], chosen: Evaluation) -> None:
-    names = {one.name: proof_run.about(one.settings, one.finished_at, "test sentences") for one in found}
-    said, sure = proof_words.deletion(chosen, place.measure)
+    names = {one.name: run.about(one.settings, one.finished_at, "test sentences") for one in found}
+    said, sure = wording.deletion(chosen, place.measure)
     render.verdict(said, sure=sure)
     st.session_state["proof_measure"] = place.measure
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -58,10 +58,10 @@ def _result(place: ProofPlace, found: list[Evaluation], chosen: Evaluation) -> N
             on_change=_to_measure, args=(place,),
             help="The margin, the log-odds of the true label against the strongest other, still moves near certainty",
         )  # fmt: skip
-        proof_run.choice(names, chosen.name, partial(_to_run, place), KEY)
+        run.choice(names, chosen.name, partial(_to_run, place), KEY)
     if len(names) == 1:
         render.hint(names[chosen.name])
-    st.plotly_chart(proof_charts.deletion(chosen.curves, place.measure), key=f"proof_deletion_{place.measure}", config=STILL)
+    st.plotly_chart(charts.deletion(chosen.curves, place.measure), key=f"proof_deletion_{place.measure}", config=STILL)
     render.hint("Strokes: 95% bootstrap intervals over the test sentences. Each retraining is compared with its seed's control.")
     render.heading("Area under the curves", "AUC-DEL, the mean over k, with 95% intervals")
     st.dataframe(_areas(chosen.areas, place.measure), hide_index=True, key="proof_areas", width="stretch")
@@ -71,12 +71,12 @@ def _areas(areas: pd.DataFrame, measure: str) -> pd.DataFrame:
     here = areas[areas["measure"] == measure]
     rows = []
     for method in here["method"].unique():
-        row = {"method": proof_words.title(method)}
+        row = {"method": wording.title(method)}
         for direction, title in (("+", "proponents removed (DEL+)"), ("-", "opponents removed (DEL−)")):
             for one in here[(here["method"] == method) & (here["direction"] == direction)].to_dict("records"):
-                row[title] = proof_words.value(one, ("mean", "low", "high"), measure)
+                row[title] = wording.value(one, ("mean", "low", "high"), measure)
                 if method != "random":
-                    row[f"{title[:10].strip()}: beyond random"] = proof_words.value(one, proof_words.OVER_RANDOM, measure)
+                    row[f"{title[:10].strip()}: beyond random"] = wording.value(one, wording.OVER_RANDOM, measure)
         rows.append(row)
     frame = pd.DataFrame(rows).fillna("–")
     return frame.rename(columns={"proponents: beyond random": "DEL+ less random", "opponents: beyond random": "DEL− less random"})

@@ -8,7 +8,7 @@ import streamlit as st
 import influence
 from influence import METHODS
 from influence.experiments import Fixing, FixingSettings, fixing_curves, fixings, mistakes
-from pages.ui.evidence import charts as proof_charts, run as proof_run, wording as proof_words
+from pages.ui.evidence import charts, run, wording
 from pages.ui.evidence.address import ProofPlace
 from pages.ui.evidence.run import Form
 from pages.ui.frame import go, render, shell
@@ -45,21 +45,21 @@ def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
         _result(place, found, next((one for one in found if one.id == place.run), found[0]))
     if there:
         render.hint(f"This workspace has {there:,} such mistakes.")
-        proof_run.draw(workspace, form, expanded=not found)
+        run.draw(workspace, form, expanded=not found)
     else:
         render.hint("This workspace has no such mistake: every wrong prediction is nearly certain.")
     shell.link("explore", "Read the mistakes in Explore, and try single ones out", workspace=workspace.name, show="wrong")
 
 
 def _result(place: ProofPlace, found: list[Fixing], chosen: Fixing) -> None:
-    names = {one.id: proof_run.about(one.settings, one.made_at, "mistakes") for one in found}
+    names = {one.id: run.about(one.settings, one.made_at, "mistakes") for one in found}
     curves = fixing_curves(chosen.runs)
-    said, sure = proof_words.fixing(curves, chosen.settings["test_points"])
+    said, sure = wording.fixing(curves, chosen.settings["test_points"])
     render.verdict(said, sure=sure)
-    proof_run.choice(names, chosen.id, partial(_to_run, place), KEY)
+    run.choice(names, chosen.id, partial(_to_run, place), KEY)
     if len(names) == 1:
         render.hint(names[chosen.id])
-    st.plotly_chart(proof_charts.fixing(curves), key="proof_fixing", config=STILL)
+    st.plotly_chart(charts.fixing(curves), key="proof_fixing", config=STILL)
     render.hint("Strokes: 95% bootstrap intervals over the mistakes.")
     with st.expander("As a table"):
         st.dataframe(_table(curves), hide_index=True, key="proof_fixing_table", width="stretch")
@@ -74,7 +74,7 @@ def _table(curves: pd.DataFrame) -> pd.DataFrame:
             "method": [METHODS[row["method"]].title if row["method"] in METHODS else row["method"] for row in rows],
             "mended": [f"{row['fixed']:.0%}" for row in rows],
             "95% interval": [f"{row['low']:.0%} to {row['high']:.0%}" for row in rows],
-            "test accuracy, points": [proof_words.number(row["accuracy"], "probability") for row in rows],
+            "test accuracy, points": [wording.number(row["accuracy"], "probability") for row in rows],
         }
     )
 

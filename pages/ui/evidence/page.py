@@ -4,21 +4,21 @@ import streamlit as st
 
 import influence
 from pages.ui.evidence import (
-    address as proof_place,
-    cancellation as proof_cancellation,
-    deletion as proof_deletion,
-    fixing as proof_fixing,
+    address,
+    cancellation,
+    deletion,
+    fixing,
 )
 from pages.ui.evidence.address import PARTS, ProofPlace
 from pages.ui.frame import address as places, go, render, session as desk
 
-DRAW = {"deletion": proof_deletion.draw, "cancellation": proof_cancellation.draw, "fixing": proof_fixing.draw}
+DRAW = {"deletion": deletion.draw, "cancellation": cancellation.draw, "fixing": fixing.draw}
 
 
 @st.fragment
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    place = places.arrive(*proof_place.read(st.query_params.to_dict(), workspace))
+    place = places.arrive(*address.read(st.query_params.to_dict(), workspace))
     st.session_state["proof_part"] = place.part
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Evidence")

@@ -11,7 +11,7 @@ from influence.experiments import DEFAULT_STRONGEST
 from pages.ui.explore import asking, versus
 from pages.ui.explore.address import FIRST, MOST, STEP, TOKENS, Address
 from pages.ui.frame import answers, go, md, numbers, render, shell
-from pages.ui.parts import charts, explanation_board as boards
+from pages.ui.parts import charts, explanation_board
 
 BOARD = "explore_board"
 
@@ -198,7 +198,7 @@ def _methods_help() -> str:
 def _results(workspace: influence.Workspace, address: Address, found: Explanation) -> None:
     ids = {one.train.id for one in (*found.proponents, *found.opponents)}
     title = "Your own text" if address.own else f"Test sentence {address.id}"
-    boards.board(
+    explanation_board.board(
         found,
         title=title,
         pinned=address.pin if address.pin in ids else "",
@@ -217,7 +217,7 @@ def _results(workspace: influence.Workspace, address: Address, found: Explanatio
 
 
 def _pin(address: Address) -> None:
-    go(address.at(pin=boards.chosen(BOARD)))
+    go(address.at(pin=explanation_board.chosen(BOARD)))
 
 
 def _pair(workspace: influence.Workspace, address: Address, found: Explanation) -> None:
@@ -251,7 +251,7 @@ def _pinned(workspace: influence.Workspace, address: Address, found: Explanation
 
 def _overview(found: Explanation) -> None:
     render.heading("Words, over all shown")
-    proponents, opponents = boards.word_sums(found.proponents), boards.word_sums(found.opponents)
+    proponents, opponents = explanation_board.word_sums(found.proponents), explanation_board.word_sums(found.opponents)
     if proponents or opponents:
         st.plotly_chart(charts.word_sides(proponents, opponents, found.query), key="explore_overview", config=charts.STILL)
     else:

@@ -9,7 +9,7 @@ from influence import METHODS, Explanation, Influence
 from pages.ui.explore import asking
 from pages.ui.explore.address import Address
 from pages.ui.frame import md, numbers, render
-from pages.ui.parts import explanation_board as boards, rows
+from pages.ui.parts import explanation_board, rows
 
 RANKED = 100  # how far down the other method's list a sentence is looked for
 
@@ -68,7 +68,7 @@ def _row(
     return rows.row(
         train.id,
         labels=[(f"{rank}.", "quiet"), (train.label, "label"), (numbers.score(one.score), "quiet")],
-        sides=boards.sides(train, set(sums)),
+        sides=explanation_board.sides(train, set(sums)),
         sums=sums,
         foot=place,
         state="in both" if common else "",

@@ -9,7 +9,7 @@ from influence.fixes import Fix, FixList, fix_list
 from pages.ui.fix_list import disagreements, downloads
 from pages.ui.fix_list.address import POLICY_NAMES, FixPlace
 from pages.ui.frame import Desk, go, numbers, render, shell
-from pages.ui.parts import charts, decision_charts as review_charts, rows, verdicts
+from pages.ui.parts import charts, decision_charts, rows, verdicts
 
 PAGE = 25
 MOST_LISTED = 50
@@ -59,7 +59,7 @@ def _files(mine: Desk, place: FixPlace, found: FixList) -> None:
 
 def _balance(found: FixList) -> None:
     render.heading("Labels", f"{sum(found.before.values()):,} examples before, {sum(found.after.values()):,} after")
-    st.plotly_chart(review_charts.balance(found.before, found.after), key="fix_balance", config=charts.STILL)
+    st.plotly_chart(decision_charts.balance(found.before, found.after), key="fix_balance", config=charts.STILL)
 
 
 def _aside(mine: Desk, place: FixPlace, found: FixList) -> None:

@@ -4,16 +4,16 @@ import streamlit as st
 
 import influence
 from pages.ui.fix_list import (
-    address as fix_place,
-    agreement as agreement_part,
-    changes as changes_part,
-    log as log_part,
-    rules as rules_part,
+    address,
+    agreement,
+    changes,
+    log,
+    rules,
 )
 from pages.ui.fix_list.address import PARTS, FixPlace
 from pages.ui.frame import Desk, address as places, go, render, session as desk, shell
 
-DRAW = {"changes": changes_part.draw, "rules": rules_part.draw, "agreement": agreement_part.draw, "log": log_part.draw}
+DRAW = {"changes": changes.draw, "rules": rules.draw, "agreement": agreement.draw, "log": log.draw}
 
 
 def draw(workspace: influence.Workspace) -> None:
@@ -24,7 +24,7 @@ def draw(workspace: influence.Workspace) -> None:
 @st.fragment
 def _page(mine: Desk) -> None:
     shell.follow()
-    place = places.arrive(*fix_place.read(st.query_params.to_dict(), mine.workspace))
+    place = places.arrive(*address.read(st.query_params.to_dict(), mine.workspace))
     st.session_state["fix_part"] = place.part
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Fix list")

@@ -8,10 +8,10 @@ import influence
 from influence.data import find
 from influence.experiments import spec_of_rule
 from influence.review import Action, AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
-from pages.ui.fix_list import address as fix_place
+from pages.ui.fix_list import address
 from pages.ui.fix_list.address import ACTIONS, BY_NAMES, FixPlace
 from pages.ui.frame import Desk, go, latest, md, numbers, render, reviewer, session as desk, shell
-from pages.ui.parts import SHOWN, STILL, Piece, decision_charts as review_charts, label_counts as bulk_words, rows
+from pages.ui.parts import SHOWN, STILL, Piece, decision_charts, label_counts, rows
 
 ANY = ""
 SAMPLES = 12
@@ -87,7 +87,7 @@ def _look(mine: Desk, place: FixPlace) -> None:
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return
-    render.heading(f"{len(found.example_ids):,} examples would change", bulk_words.counts(found.labels))
+    render.heading(f"{len(found.example_ids):,} examples would change", label_counts.counts(found.labels))
     render.hint(_beside(found))
     st.button(
         f"Apply to {len(found.example_ids):,} examples", key="rule_apply", type="primary", disabled=not found.example_ids,
@@ -97,7 +97,7 @@ def _look(mine: Desk, place: FixPlace) -> None:
         spec = spec_of_rule(rule)
         shell.link("what_if", "Would it help? Try it in What-if", workspace=place.workspace, change=spec)
     if rule.action in ("relabel", "remove"):
-        st.plotly_chart(review_charts.balance(found.before, found.after), key="rule_balance", config=STILL)
+        st.plotly_chart(decision_charts.balance(found.before, found.after), key="rule_balance", config=STILL)
     render.heading("The first of them" if len(found.example_ids) > SAMPLES else "All of them")
     rows.draw([_row(sample, rule) for sample in found.samples], key="rule_rows")
 
@@ -132,7 +132,7 @@ def _lit(text: str, phrases: tuple[str, ...]) -> list[Piece]:
 
 
 def _apply(mine: Desk, drawn: FixPlace, rule: Rule) -> None:
-    place, _ = fix_place.read(latest(drawn), mine.workspace)  # what was typed just before the click counts, too
+    place, _ = address.read(latest(drawn), mine.workspace)  # what was typed just before the click counts, too
     try:
         if place.rule() != rule:
             raise influence.SettingsError("the rule has just been changed; look at what it would do first")

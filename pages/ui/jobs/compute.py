@@ -6,7 +6,7 @@ import streamlit as st
 
 import influence
 from pages.ui.frame import render
-from pages.ui.jobs import commands as jobs
+from pages.ui.jobs import commands
 
 CHOICES = {  # for each command: button, options, what to expect
     "suspects": (
@@ -22,7 +22,7 @@ def offer(workspace: influence.Workspace, command: str, title: str, about: str) 
     """What is missing, the buttons that compute it, and the command that does the same."""
     with st.container(key="wt-gate"):
         render.state_text(title, about)
-        job = jobs.found(workspace, command)
+        job = commands.found(workspace, command)
         if job is not None and job.running:
             _running(workspace, command)
             return
@@ -34,7 +34,7 @@ def offer(workspace: influence.Workspace, command: str, title: str, about: str) 
                 st.button(
                     name,
                     key=f"compute_{command}_{len(options) and options[-1]}",
-                    on_click=jobs.start,
+                    on_click=commands.start,
                     args=(workspace, command, *options),
                 )
                 with st.container(width="stretch"):
@@ -45,7 +45,7 @@ def offer(workspace: influence.Workspace, command: str, title: str, about: str) 
 
 @st.fragment(run_every=POLL)
 def _running(workspace: influence.Workspace, command: str) -> None:
-    job = jobs.found(workspace, command)
+    job = commands.found(workspace, command)
     if job is None or not job.running:
         st.rerun()
     assert job is not None

@@ -9,7 +9,7 @@ import streamlit as st
 import influence
 from influence.review import Action, Bulk, BulkPreview, Evidence, decide_bulk, preview_bulk
 from pages.ui.frame import Desk, numbers, render, reviewer, session as desk
-from pages.ui.parts import decision_charts as review_charts, label_counts as bulk_words, queues, verdicts
+from pages.ui.parts import decision_charts, label_counts, queues, verdicts
 from pages.ui.parts.charts import STILL
 from pages.ui.parts.queues import Source
 
@@ -157,12 +157,12 @@ def _dialog(mine: Desk, scope: Chosen, kind: str) -> None:
         st.error(render.md(error, 600))
         return
     count = len(found.changed)
-    render.heading(f"{_verb(bulk, kind)} {count:,} of {len(ids):,}", bulk_words.counts(found.labels))
+    render.heading(f"{_verb(bulk, kind)} {count:,} of {len(ids):,}", label_counts.counts(found.labels))
     render.notes(_remarks(found))
     if found.decided:
         st.toggle(f"Also the {len(found.decided):,} that you have decided otherwise", key="bulk_over")
     if bulk.kind in ("relabel", "remove"):
-        st.plotly_chart(review_charts.balance(found.before, found.after), key="bulk_balance", config=STILL)
+        st.plotly_chart(decision_charts.balance(found.before, found.after), key="bulk_balance", config=STILL)
     with st.container(horizontal=True):
         st.button(
             render.md(f"{_verb(bulk, kind)} {numbers.counted(count, 'example')}"), key="bulk_apply", type="primary",

@@ -4,7 +4,7 @@ import streamlit as st
 
 from influence.review import Action
 from pages.ui.frame import Desk, md
-from pages.ui.review import keys as case_keys, position as queue_places
+from pages.ui.review import keys, position
 from pages.ui.review.address import ReviewPlace
 from pages.ui.review.keys import decide
 from pages.ui.review.review_item import Case
@@ -29,14 +29,14 @@ def decisions(mine: Desk, place: ReviewPlace, found: Case, *, off: bool) -> None
             rest = [label for label in mine.workspace.info.labels if label not in labels]
             st.selectbox(
                 "Another label", rest, index=None, key=key, placeholder="another label…", label_visibility="collapsed",
-                width=190, disabled=off, on_change=case_keys.decide_other, args=(mine, place, id, key),
+                width=190, disabled=off, on_change=keys.decide_other, args=(mine, place, id, key),
             )  # fmt: skip
     with st.container(horizontal=True, key="wt-review-verdicts"):
         for name, key, kind in (("Keep", "K", "keep"), ("Remove", "X", "remove")):
             st.button(
                 name, key=f"{kind}_{id}", shortcut=key, on_click=decide, args=(mine, place, id, kind, None, ()), disabled=off
             )
-        st.button("Mask words", key=f"mask_{id}", shortcut="M", on_click=case_keys.start_masking, args=(id,), disabled=off)
+        st.button("Mask words", key=f"mask_{id}", shortcut="M", on_click=keys.start_masking, args=(id,), disabled=off)
         for name, key, kind in (("Flag", "F", "flag"), ("Skip", "S", "skip")):
             st.button(
                 name, key=f"{kind}_{id}", shortcut=key, on_click=decide, args=(mine, place, id, kind, None, ()), disabled=off,
@@ -62,7 +62,7 @@ def masking(mine: Desk, place: ReviewPlace, found: Case, picked: list[str]) -> N
         for number, word in enumerate(words[:KEYED], start=1):
             st.button(
                 md(word, 30), key=f"word_{number}_{id}", shortcut=str(number),
-                type="primary" if word.casefold() in chosen else "secondary", on_click=case_keys.pick, args=(id, word),
+                type="primary" if word.casefold() in chosen else "secondary", on_click=keys.pick, args=(id, word),
             )  # fmt: skip
     with st.container(horizontal=True, key="wt-review-mask"):
         count = f"{len(picked)} word{'s' if len(picked) != 1 else ''}"
@@ -70,7 +70,7 @@ def masking(mine: Desk, place: ReviewPlace, found: Case, picked: list[str]) -> N
             f"Mask {count}" if picked else "Pick words here, or click any in the text", key=f"mask_done_{id}", shortcut="Enter",
             type="primary", disabled=not picked, on_click=decide, args=(mine, place, id, "mask", None, tuple(picked)),
         )  # fmt: skip
-        st.button("Cancel", key=f"mask_stop_{id}", shortcut="Escape", on_click=case_keys.stop_masking)
+        st.button("Cancel", key=f"mask_stop_{id}", shortcut="Escape", on_click=keys.stop_masking)
 
 
 def steps(mine: Desk, place: ReviewPlace, found: Case, latest: list[Action], *, off: bool) -> None:
@@ -79,24 +79,24 @@ def steps(mine: Desk, place: ReviewPlace, found: Case, latest: list[Action], *, 
     with st.container(horizontal=True, key="wt-review-steps"):
         undo(mine, place, id, latest, off=off)
         st.button(
-            "Redo", key=f"redo_{id}", shortcut="Y", type="tertiary", on_click=case_keys.redo, args=(mine, place, id), disabled=off
+            "Redo", key=f"redo_{id}", shortcut="Y", type="tertiary", on_click=keys.redo, args=(mine, place, id), disabled=off
         )
-        st.button("Note", key=f"note_{id}", shortcut="N", type="tertiary", on_click=case_keys.start_note, disabled=off)
+        st.button("Note", key=f"note_{id}", shortcut="N", type="tertiary", on_click=keys.start_note, disabled=off)
         steps_only(mine, place, id, off=off)
-        more = "Less evidence" if st.session_state.get(case_keys.MORE) else "More evidence"
-        st.button(more, key=f"more_{id}", shortcut="E", type="tertiary", on_click=case_keys.turn_more, disabled=off)
+        more = "Less evidence" if st.session_state.get(keys.MORE) else "More evidence"
+        st.button(more, key=f"more_{id}", shortcut="E", type="tertiary", on_click=keys.turn_more, disabled=off)
 
 
 def steps_only(mine: Desk, place: ReviewPlace, id: str, *, off: bool = False) -> None:
     """To the examples before and after in the queue, deciding nothing."""
-    before = queue_places.before(mine, place.queue, id) if place.queue else None
+    before = position.before(mine, place.queue, id) if place.queue else None
     st.button(
         "Previous", key=f"back_{id}", shortcut="P", type="tertiary", disabled=off or before is None,
-        on_click=case_keys.back, args=(place, before or ""),
+        on_click=keys.back, args=(place, before or ""),
     )  # fmt: skip
     st.button(
         "Next", key=f"forward_{id}", shortcut="J", type="tertiary", disabled=off or not place.queue,
-        on_click=case_keys.forward, args=(mine, place, id),
+        on_click=keys.forward, args=(mine, place, id),
     )  # fmt: skip
 
 
@@ -104,16 +104,16 @@ def undo(mine: Desk, place: ReviewPlace, id: str, latest: list[Action], *, off: 
     """Undo, which knows the action it would take back: a press that comes too late takes back nothing else."""
     st.button(
         "Undo", key=f"undo_{id}_{latest[0].id if latest else 0}", shortcut="U", type="tertiary", disabled=off or not latest,
-        on_click=case_keys.undo, args=(mine, place, latest[0].id if latest else 0),
+        on_click=keys.undo, args=(mine, place, latest[0].id if latest else 0),
     )  # fmt: skip
 
 
-@st.dialog("Note", on_dismiss=case_keys.stop_note)
+@st.dialog("Note", on_dismiss=keys.stop_note)
 def note(mine: Desk, place: ReviewPlace, id: str) -> None:
     """A remark on the example, without deciding it."""
-    if not st.session_state.get(case_keys.NOTING):
+    if not st.session_state.get(keys.NOTING):
         st.rerun()  # saved: the dialog is a fragment of its own, and only the page can close it
     key = f"note_text_{id}"
     with st.form(f"note_form_{id}", border=False):
         st.text_area("What should others know about this example?", key=key, max_chars=2_000)
-        st.form_submit_button("Save note", type="primary", on_click=case_keys.add_note, args=(mine, place, id, key))
+        st.form_submit_button("Save note", type="primary", on_click=keys.add_note, args=(mine, place, id, key))

@@ -6,7 +6,7 @@ import streamlit as st
 
 import influence
 from pages.ui.frame import Desk, address as places, session as desk
-from pages.ui.review import address as review_place, keys as case_keys, queue_choice, view as case_view
+from pages.ui.review import address, keys, queue_choice, view
 
 RENEW = 30  # seconds; a lease lasts 90
 PAUSE_AFTER = 600  # seconds without a key, from which an example goes back to its queue
@@ -25,12 +25,12 @@ def _page(mine: Desk) -> None:
     """A fragment: a key press does not draw the frame again."""
     if not mine.known:
         st.rerun()  # another name is to be asked for, which is the whole page's business
-    place = places.arrive(*review_place.read(st.query_params.to_dict(), mine.workspace))
+    place = places.arrive(*address.read(st.query_params.to_dict(), mine.workspace))
     if st.session_state.get(PAUSED):
-        case_view.paused(mine, place, on_resume=touch)
+        view.paused(mine, place, on_resume=touch)
         return
     if place.queue or place.id:
-        case_view.draw(mine, place)
+        view.draw(mine, place)
     else:
         queue_choice.draw(mine, place)
 
@@ -44,7 +44,7 @@ def touch() -> None:
 @st.fragment(run_every=RENEW)
 def _heartbeat(mine: Desk) -> None:
     """Renews the lease of what is on screen while somebody is there; an example must not stay locked by who has left."""
-    on_screen = case_keys.shown()
+    on_screen = keys.shown()
     if on_screen is None or not mine.known or st.session_state.get(PAUSED):
         return
     last = max(st.session_state.get(TOUCHED, 0.0), on_screen.since)

@@ -5,7 +5,7 @@ import streamlit as st
 from influence.review import FLAGGED, Queue, conflicts
 from pages.ui.frame import Desk, answers, go, md, render, session as desk, shell
 from pages.ui.parts import Source, queues, suspicions
-from pages.ui.review import view as case_view
+from pages.ui.review import view
 from pages.ui.review.address import ReviewPlace
 
 SIZES = {50: "50", 200: "200", 1_000: "1,000", 0: "all"}
@@ -72,7 +72,7 @@ def _row(mine: Desk, place: ReviewPlace, queue: Queue) -> None:
     progress = mine.queues.progress(queue.id, mine.reviewer)
     with st.container(horizontal=True, vertical_alignment="center", key=f"wt-queue-{queue.id}"):
         with st.container(key=f"wt-queue-name-{queue.id}", width="stretch"):
-            render.progress(queue.name, case_view.tags(queue), case_view.share(progress), case_view.counts(progress))
+            render.progress(queue.name, view.tags(queue), view.share(progress), view.counts(progress))
         there = ReviewPlace(workspace=place.workspace, queue=queue.id)
         st.button(
             "Continue" if progress.decided else "Start", key=f"queue_{queue.id}", on_click=go, args=(there,),

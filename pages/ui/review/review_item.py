@@ -12,7 +12,7 @@ from influence.data import find_to_mask
 from influence.explanations import Effect
 from influence.review import Decision, Note, Queue, TrainExample
 from pages.ui.frame import Desk, numbers, session as desk
-from pages.ui.parts import Suspicion, explanation_board as board, suspicions, verdicts
+from pages.ui.parts import Suspicion, explanation_board, suspicions, verdicts
 from pages.ui.review import related as evidence
 from pages.ui.review.related import Related
 
@@ -48,7 +48,7 @@ class Case:
 
     def words(self) -> dict[int, float]:
         """How far the related training examples support the label through each word, by word index."""
-        sums = board.word_sums([*self.related.trains.proponents, *self.related.trains.opponents])
+        sums = explanation_board.word_sums([*self.related.trains.proponents, *self.related.trains.opponents])
         return {word: score for word, score in sums.items() if self.sentence.words[word].side >= 0}
 
     def maskable(self) -> list[str]:
@@ -91,16 +91,16 @@ def item(case: Case, *, masking: list[str] | None) -> dict[str, Any]:
         "given": case.example.label,
         "suggested": case.suggested,
         "model": None if case.hidden else _model(sentence),
-        "sides": board.sides(sentence, range(len(sentence.words))),
+        "sides": explanation_board.sides(sentence, range(len(sentence.words))),
         "cut": sentence.truncated,
-        "sums": {str(word): board.short(score) for word, score in sums.items()},
+        "sums": {str(word): explanation_board.short(score) for word, score in sums.items()},
         "picked": None if lit is None else [i for i, word in enumerate(sentence.words) if word.text.casefold() in lit],
         "mine": None if case.mine is None else f"{verdicts.of_decision(case.mine)} · {desk.clock(case.mine.at)}",
         "others": [{"who": d.reviewer, "what": verdicts.of_decision(d), "settles": d.adjudicates} for d in case.others],
         "notes": [{"who": note.reviewer, "text": note.text} for note in case.notes],
         "hidden": case.hidden,
     }
-    return board.stamped(content)
+    return explanation_board.stamped(content)
 
 
 def proof(case: Case, *, more: bool) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def proof(case: Case, *, more: bool) -> dict[str, Any]:
         "signals": [signal._asdict() for signal in shown.signals()] if shown else [],
         "groups": groups,
     }
-    return board.stamped(content)
+    return explanation_board.stamped(content)
 
 
 def seen(case: Case) -> dict[str, Any]:
@@ -169,8 +169,8 @@ def _card(sentence: Sentence, score: float, special: float, totals: dict[int, fl
         "label": sentence.label,
         "says": f"{sentence.predicted} {says}" if sentence.predicted != sentence.label else "",
         "score": numbers.score(score),
-        "size": board.short(score),
+        "size": explanation_board.short(score),
         "special": f"{numbers.share(special, score)} from start/end tokens" if share >= MOSTLY else "",
-        "sides": [board.fold(side) for side in board.sides(sentence, words)],
-        "sums": {str(word): board.short(total) for word, total in words.items()},
+        "sides": [explanation_board.fold(side) for side in explanation_board.sides(sentence, words)],
+        "sums": {str(word): explanation_board.short(total) for word, total in words.items()},
     }

@@ -10,13 +10,13 @@ import influence
 from influence.attribution import DEFAULT_METHOD
 from influence.review import Action, Progress, Queue
 from pages.ui.frame import Desk, go, md, numbers, render, script, session as desk, sheet
-from pages.ui.parts import explanation_board as board, verdicts
+from pages.ui.parts import explanation_board, verdicts
 from pages.ui.review import (
-    buttons as case_buttons,
-    keys as case_keys,
-    position as queue_places,
-    related as evidence,
-    review_item as case,
+    buttons,
+    keys,
+    position,
+    related,
+    review_item,
 )
 from pages.ui.review.address import ReviewPlace
 from pages.ui.review.keys import MASKING, MORE, NOTING, SHOWN, Shown
@@ -51,7 +51,7 @@ def draw(mine: Desk, place: ReviewPlace) -> None:
     if place.id and not _is_shown(place, example_id) and not mine.queues.claim(place.queue_id, example_id, mine.reviewer):
         _taken(mine, place, example_id)
         return
-    _case(mine, place, queue, case.gather(mine, queue, example_id))
+    _case(mine, place, queue, review_item.gather(mine, queue, example_id))
 
 
 def paused(mine: Desk, place: ReviewPlace, *, on_resume: Callable[[], None]) -> None:
@@ -72,27 +72,27 @@ def _case(mine: Desk, place: ReviewPlace, queue: Queue | None, found: Case) -> N
     with left:
         component(
             key="review_item",
-            data=case.item(found, masking=masking),
+            data=review_item.item(found, masking=masking),
             on_picked_change=partial(_picked, id),
         )
         if masking is None:
-            case_buttons.decisions(mine, place, found, off=bool(st.session_state.get(NOTING)))
+            buttons.decisions(mine, place, found, off=bool(st.session_state.get(NOTING)))
         else:
-            case_buttons.masking(mine, place, found, masking)
-        case_buttons.steps(mine, place, found, actions[:1], off=bool(st.session_state.get(NOTING)) or masking is not None)
+            buttons.masking(mine, place, found, masking)
+        buttons.steps(mine, place, found, actions[:1], off=bool(st.session_state.get(NOTING)) or masking is not None)
         _strip(mine, place, actions)
     _now_shown(place, found)
     with right:
-        component(key="review_evidence", data=case.proof(found, more=st.session_state.get(MORE, False)))
+        component(key="review_evidence", data=review_item.proof(found, more=st.session_state.get(MORE, False)))
     if st.session_state.get(NOTING):
-        case_buttons.note(mine, place, id)
+        buttons.note(mine, place, id)
     if queue is not None and (following := mine.queues.peek(queue.id, mine.reviewer, after=id)):
-        evidence.prepare(mine.workspace, following)
+        related.prepare(mine.workspace, following)
 
 
 def _is_shown(place: ReviewPlace, example_id: str) -> bool:
     """Whether this browser shows the example already, and so holds its lease."""
-    on_screen = case_keys.shown()
+    on_screen = keys.shown()
     return on_screen is not None and (on_screen.id, on_screen.where) == (example_id, (place.workspace, place.queue))
 
 
@@ -101,11 +101,11 @@ def _now_shown(place: ReviewPlace, found: Case) -> None:
         score = found.suspicion.suspicion if found.suspicion and not found.hidden else None
         method = "suspicion" if score is not None else DEFAULT_METHOD
         where = (place.workspace, place.queue)
-        st.session_state[SHOWN] = Shown(found.example.id, time.monotonic(), where, method, score, case.seen(found))
+        st.session_state[SHOWN] = Shown(found.example.id, time.monotonic(), where, method, score, review_item.seen(found))
 
 
 def _picked(example_id: str) -> None:
-    case_keys.pick(example_id, str(st.session_state["review_item"].get("picked") or ""))
+    keys.pick(example_id, str(st.session_state["review_item"].get("picked") or ""))
 
 
 def _head(mine: Desk, place: ReviewPlace, queue: Queue | None, progress: Progress | None) -> None:
@@ -156,20 +156,22 @@ def _strip(mine: Desk, place: ReviewPlace, actions: list[Action]) -> None:
         for action in actions
     ]
     component(
-        key="review_strip", data=board.stamped({"part": "strip", "items": items}), on_reopen_change=partial(_reopen, mine, place)
+        key="review_strip",
+        data=explanation_board.stamped({"part": "strip", "items": items}),
+        on_reopen_change=partial(_reopen, mine, place),
     )
 
 
 def _reopen(mine: Desk, place: ReviewPlace) -> None:
     asked = st.session_state["review_strip"].get("reopen") or {}
     queue = str(asked.get("queue") or "")
-    case_keys.reopen(mine, place, str(asked.get("id") or ""), queue if queue_places.exists(mine, queue) else None)
+    keys.reopen(mine, place, str(asked.get("id") or ""), queue if position.exists(mine, queue) else None)
 
 
 def _leave(mine: Desk, place: ReviewPlace) -> None:
     mine.queues.leave(mine.reviewer)
     st.session_state.pop(SHOWN, None)
-    case_keys.stop_masking()
+    keys.stop_masking()
     go(ReviewPlace(workspace=place.workspace))
 
 
@@ -181,7 +183,7 @@ def _taken(mine: Desk, place: ReviewPlace, example_id: str) -> None:
     st.session_state.pop(SHOWN, None)
     st.info(f"Another reviewer has {md(example_id)} on screen just now.")
     with st.container(horizontal=True):
-        case_buttons.steps_only(mine, place, example_id)
+        buttons.steps_only(mine, place, example_id)
 
 
 def _finished(mine: Desk, place: ReviewPlace, progress: Progress | None) -> None:
@@ -197,6 +199,6 @@ def _finished(mine: Desk, place: ReviewPlace, progress: Progress | None) -> None
         if progress and progress.seconds:
             render.hint(f"You took {numbers.duration(progress.seconds)} an example.")
         with st.container(horizontal=True):
-            case_buttons.undo(mine, place, "", actions[:1], off=False)
+            buttons.undo(mine, place, "", actions[:1], off=False)
             _to_queues(mine)
     _strip(mine, place, actions)

@@ -6,7 +6,7 @@ import influence
 from influence.suspects import suspects_behind
 from pages.ui.frame import Desk, go, md, render, shell
 from pages.ui.parts import bulk_bar, rows, suspect_choice
-from pages.ui.suspects import listing as suspects_list
+from pages.ui.suspects import listing
 from pages.ui.suspects.address import SuspectsPlace
 
 MOST = 50
@@ -36,4 +36,4 @@ def draw(mine: Desk, place: SuspectsPlace) -> None:
     origin = {"kind": "test", "test": place.test}
     scope = suspect_choice.scope(mine, "test", f"these {len(ids):,}", lambda: ids, len(ids), origin, f"Behind {place.test}")
     bulk_bar.draw(mine, [scope], key="behind")
-    suspects_list.draw_rows(mine, found)
+    listing.draw_rows(mine, found)

@@ -8,10 +8,10 @@ from pages.ui.frame import Desk, address as places, render, session as desk, she
 from pages.ui.jobs import compute
 from pages.ui.parts import suspicions
 from pages.ui.suspects import (
-    address as suspects_place,
-    behind as suspects_behind,
-    errors as suspects_errors,
-    listing as suspects_list,
+    address,
+    behind,
+    errors,
+    listing,
 )
 
 EXPLANATION = (
@@ -28,7 +28,7 @@ def draw(workspace: influence.Workspace) -> None:
 @st.fragment
 def _page(mine: Desk) -> None:
     shell.follow()
-    place = places.arrive(*suspects_place.read(st.query_params.to_dict(), mine.workspace))
+    place = places.arrive(*address.read(st.query_params.to_dict(), mine.workspace))
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Suspects")
         with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
@@ -41,10 +41,10 @@ def _page(mine: Desk) -> None:
         render.said(message, failed=failed)
     try:
         if place.id:
-            suspects_errors.draw(mine, place, suspect(mine.workspace, place.id))
+            errors.draw(mine, place, suspect(mine.workspace, place.id))
         elif place.test:
-            suspects_behind.draw(mine, place)
+            behind.draw(mine, place)
         else:
-            suspects_list.draw(mine, place)
+            listing.draw(mine, place)
     except influence.WordtraceError as error:
         st.error(render.md(error, 600))

@@ -10,7 +10,7 @@ import influence
 from influence.experiments import DECIDED, Proposal, to_train
 from pages.ui.frame import Desk, go, latest, render, session as desk
 from pages.ui.jobs import background, waiting
-from pages.ui.what_if import address as whatif_place
+from pages.ui.what_if import address
 from pages.ui.what_if.address import SEEDS, WhatIfPlace
 
 COMMAND = "retrain"
@@ -99,7 +99,7 @@ def options_of(place: WhatIfPlace, proposal: Proposal) -> list[str]:
 
 
 def _start(mine: Desk, drawn: WhatIfPlace, proposal: Proposal) -> None:
-    place, _ = whatif_place.read(latest(drawn), mine.workspace)  # what was chosen just before the click counts, too
+    place, _ = address.read(latest(drawn), mine.workspace)  # what was chosen just before the click counts, too
     if place.change != drawn.change:
         desk.say("Not started: another change has just been chosen; look at what it would do first", failed=True)
         return

@@ -9,11 +9,11 @@ from influence.experiments import Outcome, Proposal, outcomes, propose
 from pages.ui.frame import Desk, address as places, md, render, session as desk
 from pages.ui.jobs import waiting
 from pages.ui.what_if import (
-    address as whatif_place,
-    ask as whatif_ask,
-    choice as whatif_choice,
-    past as whatif_past,
-    result as whatif_result,
+    address,
+    ask,
+    choice,
+    past,
+    result,
 )
 from pages.ui.what_if.address import WhatIfPlace
 
@@ -40,7 +40,7 @@ def draw(workspace: influence.Workspace) -> None:
 
 @st.fragment
 def _page(mine: Desk) -> None:
-    place = places.arrive(*whatif_place.read(st.query_params.to_dict(), mine.workspace))
+    place = places.arrive(*address.read(st.query_params.to_dict(), mine.workspace))
     with st.container(key="wt-title"):
         render.title("What-if")
     if mine.workspace.info.settings.get("training") is None:
@@ -56,15 +56,15 @@ def _page(mine: Desk) -> None:
     with st.container(key="wt-split-whatif"):
         left, right = st.columns([1, 1.9], gap="large")
     with left:
-        whatif_choice.draw(mine, place)
+        choice.draw(mine, place)
         if asked.proposal is not None:
-            whatif_ask.draw(mine, place, asked.proposal)
+            ask.draw(mine, place, asked.proposal)
         elif asked.problem:
             st.error(md(asked.problem, 600))
     with right:
         waiting.draw(mine.workspace, COMMAND)
         _result(mine, place, asked)
-        whatif_past.draw(mine, place, asked.known)
+        past.draw(mine, place, asked.known)
 
 
 def _asked(mine: Desk, place: WhatIfPlace) -> Asked:
@@ -88,6 +88,6 @@ def _result(mine: Desk, place: WhatIfPlace, asked: Asked) -> None:
     if not wanted and asked.proposal is not None:
         wanted = [one for one in asked.known if one.change == asked.proposal.change.key]
     if wanted:
-        whatif_result.draw(mine, place, wanted[0])
+        result.draw(mine, place, wanted[0])
     elif not asked.known:
         render.state_text("Try a change before anybody makes it", ABOUT)

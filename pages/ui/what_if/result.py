@@ -10,7 +10,7 @@ import streamlit as st
 from influence.experiments import Measure, Outcome, changes, headline, interval, points, predictions, verdict, what
 from pages.ui.frame import Desk, numbers, render
 from pages.ui.parts import STILL, rows
-from pages.ui.what_if import charts as whatif_charts
+from pages.ui.what_if import charts
 from pages.ui.what_if.address import WhatIfPlace
 
 MOST_CLASSES = 12  # in the chart; the table has them all
@@ -27,7 +27,7 @@ def draw(mine: Desk, place: WhatIfPlace, found: Outcome) -> None:
     classes = found.of("class")
     shown = classes if len(classes) <= MOST_CLASSES else sorted(classes, key=lambda m: -abs(m.paired.difference))[:MOST_CLASSES]
     groups = [("probability", found.of("test")), ("share predicted right", [*found.of("accuracy"), *shown])]
-    st.plotly_chart(whatif_charts.effect(groups), key=f"whatif_chart_{found.id}", config=STILL)
+    st.plotly_chart(charts.effect(groups), key=f"whatif_chart_{found.id}", config=STILL)
     render.hint(
         "Strokes are single seeds. Each seed was trained without and with the change, so an interval that leaves zero out "
         "counts even where it lies within the grey."

@@ -18,8 +18,8 @@ from pages.ui.frame import Desk, go, numbers, render
 from pages.ui.parts import (
     Chosen,
     bulk_bar,
-    explanation_board as board,
-    label_counts as bulk_words,
+    explanation_board,
+    label_counts,
     rows,
     suspect_choice,
     suspicions,
@@ -69,12 +69,12 @@ def _head(mine: Desk, place: WordsPlace, found: pd.DataFrame, written: str, sugg
         f"through {numbers.counted(len(found), 'example')}"
     )
     confused = {f"{row.label} taken for {row.predicted}": row.mistakes for row in by_confusion.itertuples()}
-    facts = [("Mistakes", bulk_words.counts(confused)), ("Given labels", bulk_words.counts(Counter(found["label"])))]
+    facts = [("Mistakes", label_counts.counts(confused)), ("Given labels", label_counts.counts(Counter(found["label"])))]
     if suggested:
         changes = Counter(
             f"{label} → {suggested[id]}" for id, label in zip(found["train_id"], found["label"], strict=True) if id in suggested
         )
-        facts.append(("Suggested", bulk_words.counts(changes)))
+        facts.append(("Suggested", label_counts.counts(changes)))
     render.facts(facts)
 
 
@@ -171,8 +171,8 @@ def _row(
     return rows.row(
         id,
         labels=labels,
-        sides=board.sides(sentence, one.words),
-        sums={word: board.short(one.score) for word in one.words},
+        sides=explanation_board.sides(sentence, one.words),
+        sums={word: explanation_board.short(one.score) for word in one.words},
         reason=f"{total(one.score)} against {these}; the model says {sentence.predicted}, {says}{doubt}",
         foot="hits hardest:" if count > LINKED else "hits:",
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),

@@ -6,7 +6,7 @@ import streamlit as st
 import influence
 from influence.explanations import confusions, has_words, words, write_words
 from pages.ui.frame import Desk, address as places, go, render, session as desk, shell
-from pages.ui.words import address as words_place, examples as words_examples, listing as words_list
+from pages.ui.words import address, examples, listing
 from pages.ui.words.address import WordsPlace
 
 ANY = ""
@@ -20,7 +20,7 @@ def draw(workspace: influence.Workspace) -> None:
 @st.fragment
 def _page(mine: Desk) -> None:
     shell.follow()
-    place = places.arrive(*words_place.read(st.query_params.to_dict(), mine.workspace))
+    place = places.arrive(*address.read(st.query_params.to_dict(), mine.workspace))
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Words")
         with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
@@ -40,9 +40,9 @@ def _page(mine: Desk) -> None:
     if found.empty:
         render.hint("Every test prediction is right: there is no mistake whose words could be added up.")
     elif place.word:
-        words_examples.draw(mine, place, sums, lambda: _mistakes(place, found))
+        examples.draw(mine, place, sums, lambda: _mistakes(place, found))
     else:
-        words_list.draw(mine, place, sums, found, lambda: _mistakes(place, found))
+        listing.draw(mine, place, sums, found, lambda: _mistakes(place, found))
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
