@@ -28,8 +28,8 @@ lint: $(VENV)/installed-dev
 	$(RUN) -m mypy
 
 screenshots: $(VENV)/installed-dev
-	$(RUN) assets/screenshots.py
-	$(RUN) assets/tour.py
+	$(RUN) docs/pictures/screenshots.py
+	$(RUN) docs/pictures/tour.py
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -14,7 +14,7 @@ from influence.types import Progress
 from influence.workspace import WorkspaceInfo
 
 PROGRESS_EVERY = 2.0  # seconds, in a log: the app reads how far a build is from it
-SERVER = Path(__file__).parent.parent / "pages" / "shared" / "server.py"
+SERVER = Path(__file__).parents[2] / "pages" / "ui" / "frame" / "server.py"
 
 
 def add(commands: Any) -> None:

@@ -72,7 +72,14 @@ def main() -> None:
     workspace = Path(options.workspace).resolve()
     port = _free_port()
     server = subprocess.Popen(
-        [sys.executable, ROOT / "pages" / "shared" / "server.py", "--workspace-root", workspace.parent, "--port", str(port)],
+        [
+            sys.executable,
+            ROOT / "pages" / "ui" / "frame" / "server.py",
+            "--workspace-root",
+            workspace.parent,
+            "--port",
+            str(port),
+        ],
         stdout=subprocess.DEVNULL,
     )
     try:

@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[0] = str(ROOT / "assets")
+sys.path[0] = str(ROOT / "docs" / "pictures")
 
 from screenshots import chromium, served  # noqa: E402
 

@@ -61,7 +61,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = _copy(Path(options.workspace).resolve(), Path(folder))
         port = _free_port()
-        command = [sys.executable, ROOT / "pages" / "shared" / "server.py", "--workspace-root", folder, "--port", str(port)]
+        command = [sys.executable, ROOT / "pages" / "ui" / "frame" / "server.py", "--workspace-root", folder, "--port", str(port)]
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         try:
             _wait_for(port)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import influence
 from influence.suspects import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD
-from pages.ui.frame import Place
+from pages.ui.frame import Address
 
 LEAST, MOST, STEP = 0.05, 1.0, 0.05  # of the threshold
 SHOW = {"all": "All", "changed": "Another label suggested"}
@@ -13,7 +13,7 @@ SMALLEST, LARGEST = 2, 30  # of the minimum size
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClustersPlace(Place):
+class ClustersAddress(Address):
     """Every field is one parameter of the address."""
 
     threshold: float = DEFAULT_THRESHOLD
@@ -23,7 +23,7 @@ class ClustersPlace(Place):
     page: int = 1
 
 
-def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[ClustersPlace, list[str]]:
+def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[ClustersAddress, list[str]]:
     """The place an address names; a cluster is looked up where it is used."""
     ranges = {"threshold": (LEAST, MOST), "size": (SMALLEST, LARGEST), "cluster": (0, 10**7), "page": (1, 10**6)}
-    return ClustersPlace.read(parameters, workspace=workspace.name, allowed={"show": SHOW}, ranges=ranges)
+    return ClustersAddress.read(parameters, workspace=workspace.name, allowed={"show": SHOW}, ranges=ranges)

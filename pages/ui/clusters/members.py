@@ -7,8 +7,8 @@ import streamlit as st
 
 from influence.review import Decision
 from influence.suspects import Cluster, Member, cluster_members
-from pages.ui.clusters.address import ClustersPlace
-from pages.ui.frame import Desk, go, numbers, render, shell
+from pages.ui.clusters.address import ClustersAddress
+from pages.ui.frame import Session, go, numbers, render, shell
 from pages.ui.parts import (
     Chosen,
     bulk_bar,
@@ -22,9 +22,9 @@ from pages.ui.parts import (
 PAGE = 25
 
 
-def draw(mine: Desk, place: ClustersPlace, found: Cluster) -> None:
+def draw(session: Session, address: ClustersAddress, found: Cluster) -> None:
     """The whole of it."""
-    st.button("All clusters", icon=":material/list:", key="clusters_back", on_click=go, args=(place.at(cluster=-1, page=1),))
+    st.button("All clusters", icon=":material/list:", key="clusters_back", on_click=go, args=(address.at(cluster=-1, page=1),))
     render.heading(found.name, f"{found.size:,} examples, distance up to {found.height:.2f}")
     render.facts(
         [
@@ -33,26 +33,26 @@ def draw(mine: Desk, place: ClustersPlace, found: Cluster) -> None:
             ("Suggested", label_counts.counts(found.suggestions)),
         ]
     )
-    bulk_bar.draw(mine, [_scope(mine, place, found)], key="cluster")
+    bulk_bar.draw(session, [_scope(session, address, found)], key="cluster")
     change = f"cluster:{found.number}:{'remove' if found.suggestions == found.labels else 'relabel'}"
-    shell.link("what_if", "Would it help? Try it in What-if", workspace=place.workspace, change=change)
+    shell.link("what_if", "Would it help? Try it in What-if", workspace=address.workspace, change=change)
     pages = max(1, -(-found.size // PAGE))
-    page = min(place.page, pages)
-    members = cluster_members(mine.workspace, found.number, limit=PAGE, offset=(page - 1) * PAGE)
+    page = min(address.page, pages)
+    members = cluster_members(session.workspace, found.number, limit=PAGE, offset=(page - 1) * PAGE)
     standing: dict[str, list[Decision]] = {}
-    for decision in mine.reviews.decisions([str(member.sentence.id) for member in members]):
+    for decision in session.reviews.decisions([str(member.sentence.id) for member in members]):
         standing.setdefault(decision.example_id, []).append(decision)
-    rows.draw([_row(place.workspace, member, standing) for member in members], key="clusters_members")
+    rows.draw([_row(address.workspace, member, standing) for member in members], key="clusters_members")
     if pages > 1:
         key = f"clusters_page_{page}"
-        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(place, key))
+        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(address, key))
 
 
-def _scope(mine: Desk, place: ClustersPlace, found: Cluster) -> Chosen:
+def _scope(session: Session, address: ClustersAddress, found: Cluster) -> Chosen:
     words = found.name
-    origin = {"kind": "cluster", "cluster": found.number, "words": found.words, "threshold": place.threshold}
+    origin = {"kind": "cluster", "cluster": found.number, "words": found.words, "threshold": address.threshold}
     ids = list(found.train_ids)
-    made = suspect_choice.scope(mine, "cluster", f"all {found.size:,}", lambda: ids, found.size, origin, f"Cluster: {words}")
+    made = suspect_choice.scope(session, "cluster", f"all {found.size:,}", lambda: ids, found.size, origin, f"Cluster: {words}")
     return bulk_bar.with_words(made, tuple(found.words))
 
 
@@ -75,5 +75,5 @@ def _row(workspace: str, member: Member, standing: dict[str, list[Decision]]) ->
     )
 
 
-def _to_page(place: ClustersPlace, key: str) -> None:
-    go(place.at(page=st.session_state[key] or 1))
+def _to_page(address: ClustersAddress, key: str) -> None:
+    go(address.at(page=st.session_state[key] or 1))

@@ -6,9 +6,9 @@ import streamlit as st
 
 import influence
 from influence.suspects import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
-from pages.ui.clusters import address, members as clusters_members
-from pages.ui.clusters.address import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersPlace
-from pages.ui.frame import Desk, address as places, go, render, session as desk, shell
+from pages.ui.clusters import members as clusters_members
+from pages.ui.clusters.address import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersAddress, read_address
+from pages.ui.frame import Session, arrive, go, messages, render, shell
 from pages.ui.jobs import compute
 from pages.ui.parts import STILL, decision_charts, label_counts, rows, suspicions
 
@@ -22,26 +22,28 @@ EXPLANATION = (
 
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    _page(desk.visit(workspace))
+    _page(Session.of_visitor(workspace))
 
 
 @st.fragment
-def _page(mine: Desk) -> None:
+def _page(session: Session) -> None:
     shell.follow()
-    place = places.arrive(*address.read(st.query_params.to_dict(), mine.workspace))
+    address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Clusters")
         with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
-            desk.who(mine)
-    if not suspicions.known(mine.workspace):
-        compute.offer(mine.workspace, "suspects", "Clusters are made of suspects, which have not been computed yet", EXPLANATION)
-    elif not _known(mine.workspace):
-        compute.offer(mine.workspace, "clusters", "The clusters have not been computed yet", EXPLANATION)
+            session.show_name()
+    if not suspicions.known(session.workspace):
+        compute.offer(
+            session.workspace, "suspects", "Clusters are made of suspects, which have not been computed yet", EXPLANATION
+        )
+    elif not _known(session.workspace):
+        compute.offer(session.workspace, "clusters", "The clusters have not been computed yet", EXPLANATION)
     else:
-        message, failed = desk.said()
+        message, failed = messages.said()
         if message:
             render.said(message, failed=failed)
-        _cut(mine, place)
+        _cut(session, address)
 
 
 def _known(workspace: influence.Workspace) -> bool:
@@ -51,34 +53,34 @@ def _known(workspace: influence.Workspace) -> bool:
         return False
 
 
-def _cut(mine: Desk, place: ClustersPlace) -> None:
+def _cut(session: Session, address: ClustersAddress) -> None:
     try:
-        found = clusters(mine.workspace, threshold=place.threshold, min_size=place.size)
-        looked_at = cluster(mine.workspace, place.cluster) if place.cluster >= 0 else None
+        found = clusters(session.workspace, threshold=address.threshold, min_size=address.size)
+        looked_at = cluster(session.workspace, address.cluster) if address.cluster >= 0 else None
     except influence.WordtraceError as error:
         st.error(render.md(error, 600))
         return
     with st.container(key="wt-split-clusters"):
         left, right = st.columns([1.35, 1], gap="large")
     with right:
-        _sliders(mine, place, found)
-        _map(mine, place, found)
+        _sliders(session, address, found)
+        _map(session, address, found)
     with left:
         if looked_at is not None:
-            clusters_members.draw(mine, place, looked_at)
+            clusters_members.draw(session, address, looked_at)
         else:
-            _cards(place, found)
+            _cards(address, found)
 
 
-def _sliders(mine: Desk, place: ClustersPlace, found: list[Cluster]) -> None:
-    st.session_state["clusters_threshold"], st.session_state["clusters_size"] = place.threshold, place.size
+def _sliders(session: Session, address: ClustersAddress, found: list[Cluster]) -> None:
+    st.session_state["clusters_threshold"], st.session_state["clusters_size"] = address.threshold, address.size
     with st.container(horizontal=True):
         st.slider(
-            "Threshold", LEAST, MOST, step=STEP, key="clusters_threshold", on_change=_change, args=(place,),
+            "Threshold", LEAST, MOST, step=STEP, key="clusters_threshold", on_change=_change, args=(address,),
             help="The largest mean influence distance within a cluster: small for tight ones, 1 for whatever pulls together",
         )  # fmt: skip
-        st.slider("Minimum size", SMALLEST, LARGEST, key="clusters_size", on_change=_change, args=(place,))
-    made = clusters_provenance(mine.workspace)
+        st.slider("Minimum size", SMALLEST, LARGEST, key="clusters_size", on_change=_change, args=(address,))
+    made = clusters_provenance(session.workspace)
     members = sum(one.size for one in found)
     text = f"{len(found):,} clusters hold {members:,} of {made['clustered']:,} difficult examples"
     if made["difficult"] > made["clustered"]:
@@ -86,39 +88,39 @@ def _sliders(mine: Desk, place: ClustersPlace, found: list[Cluster]) -> None:
     render.hint(text)
 
 
-def _map(mine: Desk, place: ClustersPlace, found: list[Cluster]) -> None:
-    points = cluster_map(mine.workspace, threshold=place.threshold, min_size=place.size)
+def _map(session: Session, address: ClustersAddress, found: list[Cluster]) -> None:
+    points = cluster_map(session.workspace, threshold=address.threshold, min_size=address.size)
     if points.empty:
         return
     names = {one.number: one.name for one in found}
-    inside = set(cluster(mine.workspace, place.cluster).train_ids) if place.cluster >= 0 else None
+    inside = set(cluster(session.workspace, address.cluster).train_ids) if address.cluster >= 0 else None
     figure = decision_charts.cluster_map(points, names, inside)
-    key = f"{MAP}_{place.cluster}"  # a new chart has no point selected
-    st.plotly_chart(figure, key=key, on_select=lambda: _pick(place, key), selection_mode="points", config=STILL)
+    key = f"{MAP}_{address.cluster}"  # a new chart has no point selected
+    st.plotly_chart(figure, key=key, on_select=lambda: _pick(address, key), selection_mode="points", config=STILL)
     render.hint("Near points pull the model the same way; axes and larger distances mean nothing. A click opens a cluster.")
 
 
-def _pick(place: ClustersPlace, key: str) -> None:
+def _pick(address: ClustersAddress, key: str) -> None:
     for point in st.session_state[key]["selection"]["points"]:
         number = (point.get("customdata") or [-1])[0]
-        go(place.at(cluster=int(number), page=1))
+        go(address.at(cluster=int(number), page=1))
 
 
-def _cards(place: ClustersPlace, found: list[Cluster]) -> None:
-    st.session_state["clusters_show"] = place.show
+def _cards(address: ClustersAddress, found: list[Cluster]) -> None:
+    st.session_state["clusters_show"] = address.show
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch"):
             render.heading("Clusters", f"the largest {MOST_CARDS}" if len(found) > MOST_CARDS else "the largest first")
         st.segmented_control(
             "Show", list(SHOW), format_func=SHOW.get, key="clusters_show", required=True, label_visibility="collapsed",
-            on_change=_show, args=(place,),
+            on_change=_show, args=(address,),
         )  # fmt: skip
-    if place.show == "changed":
+    if address.show == "changed":
         found = [one for one in found if len(label_change(one)) > 1]
     if not found:
         render.hint("No cluster at this threshold and size: move the sliders.")
         return
-    rows.draw([_card(one) for one in found[:MOST_CARDS]], key=ROWS, on_open=lambda: _open(place))
+    rows.draw([_card(one) for one in found[:MOST_CARDS]], key=ROWS, on_open=lambda: _open(address))
 
 
 def _card(one: Cluster) -> dict[str, Any]:
@@ -139,18 +141,18 @@ def label_change(one: Cluster) -> list[tuple[str, str]]:
     return [(given, "label"), ("→", "arrow"), (suggested, "new")]
 
 
-def _open(place: ClustersPlace) -> None:
+def _open(address: ClustersAddress) -> None:
     if opened := rows.opened(ROWS):
-        go(place.at(cluster=int(opened), page=1))
+        go(address.at(cluster=int(opened), page=1))
 
 
-def _show(place: ClustersPlace) -> None:
-    go(place.at(show=st.session_state["clusters_show"]))
+def _show(address: ClustersAddress) -> None:
+    go(address.at(show=st.session_state["clusters_show"]))
 
 
-def _change(place: ClustersPlace) -> None:
+def _change(address: ClustersAddress) -> None:
     go(
-        place.at(
+        address.at(
             threshold=round(st.session_state["clusters_threshold"], 2), size=st.session_state["clusters_size"], cluster=-1, page=1
         )
     )

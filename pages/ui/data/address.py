@@ -11,7 +11,7 @@ import influence
 from influence.errors import SettingsError
 from influence.models import demo_model
 from pages.ui.data import files as data_files
-from pages.ui.frame import Place
+from pages.ui.frame import Address
 
 PARTS = {"new": "New workspace", "runs": "Runs", "workspaces": "Workspaces", "compare": "Compare"}
 MODELS = {"cnn": "Small CNN", "demo": "MiniLM, 2 layers", "hub": "Hub model", "folder": "Model folder"}
@@ -24,7 +24,7 @@ DEMO_OPTIONS = ("--num-hidden-layers", "2", "--learning-rate", "3e-4", "--batch-
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataPlace(Place):
+class DataAddress(Address):
     """Every field is one parameter of the address; fields at their default are left out of it."""
 
     part: str = "new"
@@ -85,21 +85,21 @@ class DataPlace(Place):
         return hashlib.sha256(json.dumps([options, known]).encode()).hexdigest()[:20]
 
 
-def read(parameters: dict[str, str], workspace: str, names: list[str]) -> tuple[DataPlace, list[str]]:
+def read_address(parameters: dict[str, str], workspace: str, names: list[str]) -> tuple[DataAddress, list[str]]:
     """The place as far as it makes sense, and the names of the parameters that do not."""
     allowed: dict[str, Any] = {"part": PARTS, "source": (FILE, HUB), "model": MODELS, "one": names, "two": names}
     ranges = {
         "mend": (0, 1), "share": (5, 50), "layers": (0, 99), "epochs": (0, 99), "length": (3, 8192), "seed": (0, 10**6),
     }  # fmt: skip
-    place, ignored = DataPlace.read(parameters, workspace=workspace, allowed=allowed, ranges=ranges)
-    if place.source == FILE:
+    address, ignored = DataAddress.read(parameters, workspace=workspace, allowed=allowed, ranges=ranges)
+    if address.source == FILE:
         files = data_files.listing()
         for field in ("train", "test"):
-            if (name := getattr(place, field)) and name not in files:
-                place, ignored = place.at(**{field: ""}), [*ignored, field]
-    elif place.train and not is_hub_id(place.train):
-        place, ignored = place.at(train=""), [*ignored, "train"]
-    return place, ignored
+            if (name := getattr(address, field)) and name not in files:
+                address, ignored = address.at(**{field: ""}), [*ignored, field]
+    elif address.train and not is_hub_id(address.train):
+        address, ignored = address.at(train=""), [*ignored, "train"]
+    return address, ignored
 
 
 def is_hub_id(text: str) -> bool:

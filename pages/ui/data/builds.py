@@ -16,7 +16,7 @@ from typing import Any
 
 import influence
 from influence.workspace import check_name
-from pages.ui.data.address import DataPlace
+from pages.ui.data.address import DataAddress
 from pages.ui.frame import workspaces
 from pages.ui.jobs import Job, background, processes
 
@@ -85,24 +85,24 @@ def complaint(job: Job) -> str:
 # Builds -----------------------------------------------------------------------------------------------------------------
 
 
-def command(place: DataPlace, folder: Path) -> list[str]:
+def command(address: DataAddress, folder: Path) -> list[str]:
     """The options of the build that a place describes. Raises a `WordtraceError` for what cannot be had."""
-    options = ["--workspace", str(folder), *place.data_options(), *place.model_options(), "--seed", str(place.seed)]
-    if place.mend:
+    options = ["--workspace", str(folder), *address.data_options(), *address.model_options(), "--seed", str(address.seed)]
+    if address.mend:
         options += ["--drop-unusable", "--merge-labels"]
-    return options if place.test else [*options, "--test-share", f"{place.share / 100:g}"]
+    return options if address.test else [*options, "--test-share", f"{address.share / 100:g}"]
 
 
-def start(place: DataPlace, columns: dict[str, str | None], epochs: int | None) -> str:
+def start(address: DataAddress, columns: dict[str, str | None], epochs: int | None) -> str:
     """Queue the build; returns the workspace's name. Raises a `WordtraceError` for what cannot be had."""
     root = workspaces.root().resolve()
-    name = check_name(root, place.name)
+    name = check_name(root, address.name)
     if any(job.about.get("name") == name for job in runs()):
         raise influence.SettingsError(f"a build of {name!r} is waiting or running; choose another name")
     chosen = {role: value or "" for role, value in columns.items()}
-    place = place.at(text=chosen["text"], pair=chosen["text_pair"], label=chosen["label"], id=chosen["id"])
-    about = {"name": name, "address": place.parameters(), "epochs": place.epochs or epochs}
-    options = command(place, root / name)
+    address = address.at(text=chosen["text"], pair=chosen["text_pair"], label=chosen["label"], id=chosen["id"])
+    about = {"name": name, "address": address.parameters(), "epochs": address.epochs or epochs}
+    options = command(address, root / name)
     background.enqueue_in(runs_queue(), "build", *options, title=name, key=name, makes=root / name, about=about)
     return name
 
@@ -134,9 +134,9 @@ def is_building(name: str) -> bool:
     return any(job.about.get("name") == name and not job.failed for job in runs())
 
 
-def shown_command(place: DataPlace, name: str) -> str:
+def shown_command(address: DataAddress, name: str) -> str:
     """The command that does the same."""
-    return shlex.join(["python", "-m", "influence", "build", *command(place, workspaces.root() / name)])
+    return shlex.join(["python", "-m", "influence", "build", *command(address, workspaces.root() / name)])
 
 
 @dataclass(frozen=True)

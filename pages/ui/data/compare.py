@@ -7,14 +7,14 @@ import streamlit as st
 
 import influence
 from influence.experiments import TOP, Comparison, compare
-from pages.ui.data.address import DataPlace
+from pages.ui.data.address import DataAddress
 from pages.ui.frame import go, md, numbers, render, shell, workspaces
 
 KINDS = {"fixed": "now right", "broken": "now wrong", "otherwise wrong": "wrong otherwise", "both right": "label changed, too"}
 LISTED = 200
 
 
-def draw(place: DataPlace) -> None:
+def draw(address: DataAddress) -> None:
     """The choice of two, and what is different."""
     names = workspaces.names()
     if len(names) < 2:
@@ -22,30 +22,40 @@ def draw(place: DataPlace) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for field, label in (("one", "Before"), ("two", "After")):
-            st.session_state[f"compare_{field}"] = getattr(place, field) or None
+            st.session_state[f"compare_{field}"] = getattr(address, field) or None
             st.selectbox(
-                label, names, key=f"compare_{field}", placeholder="choose one", width=300, on_change=_change, args=(place, field)
+                label,
+                names,
+                key=f"compare_{field}",
+                placeholder="choose one",
+                width=300,
+                on_change=_change,
+                args=(address, field),
             )
         st.button(
-            "Swap", key="compare_swap", icon=":material/swap_horiz:", on_click=go, args=(place.at(one=place.two, two=place.one),)
+            "Swap",
+            key="compare_swap",
+            icon=":material/swap_horiz:",
+            on_click=go,
+            args=(address.at(one=address.two, two=address.one),),
         )
-    if not (place.one and place.two):
+    if not (address.one and address.two):
         render.hint("Choose two: what changed in accuracy, in the labels in doubt and in the influences stands here then.")
         return
-    if place.one == place.two:
+    if address.one == address.two:
         render.hint("Choose two different workspaces.")
         return
     try:
-        first, second = workspaces.open_named(place.one), workspaces.open_named(place.two)
+        first, second = workspaces.open_named(address.one), workspaces.open_named(address.two)
         found = _compared(first, second, (str(first.build.resolve()), str(second.build.resolve()), _suspects_of(first, second)))
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return
-    _draw(place, first, second, found)
+    _draw(address, first, second, found)
 
 
-def _change(place: DataPlace, field: str) -> None:
-    go(place.at(**{field: st.session_state[f"compare_{field}"] or ""}))
+def _change(address: DataAddress, field: str) -> None:
+    go(address.at(**{field: st.session_state[f"compare_{field}"] or ""}))
 
 
 def _suspects_of(*both: influence.Workspace) -> tuple[str, ...]:
@@ -60,7 +70,7 @@ def _compared(_first: influence.Workspace, _second: influence.Workspace, identit
     return compare(_first, _second)
 
 
-def _draw(place: DataPlace, first: influence.Workspace, second: influence.Workspace, found: Comparison) -> None:
+def _draw(address: DataAddress, first: influence.Workspace, second: influence.Workspace, found: Comparison) -> None:
     if not found.shared_tests:
         st.warning("The two have no test text in common, so their predictions cannot be compared.")
     nothing = ("–", "no test text in both")

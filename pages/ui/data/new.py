@@ -4,34 +4,34 @@ import streamlit as st
 
 import influence
 from pages.ui.data import builds, choice, report, start
-from pages.ui.data.address import HUB, DataPlace
+from pages.ui.data.address import HUB, DataAddress
 from pages.ui.frame import md, render
 
 EVERY = 0.7  # seconds between looks at a report that is being made
 
 
-def draw(place: DataPlace) -> None:
+def draw(address: DataAddress) -> None:
     """The whole part."""
-    choice.draw(place)
-    if not place.train:
+    choice.draw(address)
+    if not address.train:
         return
     try:
-        options = place.data_options()
-        key = place.stamp(options)
+        options = address.data_options()
+        key = address.stamp(options)
         builds.ask(key, options, "report")
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return
     answer, job = builds.answer(key), builds.asked(key)
     if answer is not None:
-        report.columns(place, answer)
+        report.columns(address, answer)
     if job is not None and not job.failed:
         _wait(key, shown=answer is not None)
     if job is not None and job.failed:
-        _failed(place, job, has_columns=answer is not None)
+        _failed(address, job, has_columns=answer is not None)
     if answer is not None and answer["report"] is not None:
         report.report(answer)
-        start.draw(place, answer)
+        start.draw(address, answer)
 
 
 @st.fragment(run_every=EVERY)
@@ -45,10 +45,10 @@ def _wait(key: str, *, shown: bool) -> None:
         st.skeleton(height=120)
 
 
-def _failed(place: DataPlace, job: builds.Job, *, has_columns: bool) -> None:
+def _failed(address: DataAddress, job: builds.Job, *, has_columns: bool) -> None:
     st.error(md(builds.complaint(job), 600))
     if has_columns:
         render.hint("Choose other columns above, or another file.")
-    elif place.source == HUB:
+    elif address.source == HUB:
         render.hint("The Hub needs a network. A file that is on this machine, or uploaded, does not.")
     st.button("Try again", key="data_again", icon=":material/refresh:", on_click=job.dismiss)

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from influence.data import GUESS_RULE, IMBALANCED
-from pages.ui.data.address import DataPlace
+from pages.ui.data.address import DataAddress
 from pages.ui.frame import go, latest, render
 
 NONE = ""
@@ -17,10 +17,12 @@ MOST_COLUMNS = 12  # of the first rows
 MOST_LABELS = 12
 
 
-def columns(place: DataPlace, answer: dict[str, Any]) -> None:
+def columns(address: DataAddress, answer: dict[str, Any]) -> None:
     """The first rows with the columns that were guessed or chosen, which can be changed."""
-    names, roles = answer["column_names"], chosen(place, answer)
-    render.step(2, "What is in it", "the columns were guessed: change them if they are wrong" if not place.columns_named else "")
+    names, roles = answer["column_names"], chosen(address, answer)
+    render.step(
+        2, "What is in it", "the columns were guessed: change them if they are wrong" if not address.columns_named else ""
+    )
     taken = [name for name in roles.values() if name]
     shown = [*taken, *(name for name in names if name not in taken)][:MOST_COLUMNS]
     frame = pd.DataFrame([{name: row[name] for name in shown} for row in answer["head"]], columns=shown)
@@ -29,7 +31,7 @@ def columns(place: DataPlace, answer: dict[str, Any]) -> None:
             st.session_state[f"data_column_{role}"] = roles[role] or NONE
             st.selectbox(
                 label, [NONE, *names], key=f"data_column_{role}", format_func=lambda name: name or "none", width=230,
-                help=_why(place, answer, role), on_change=_change, args=(place, roles, role),
+                help=_why(address, answer, role), on_change=_change, args=(address, roles, role),
             )  # fmt: skip
     marks = {name: f"{MARKS[role]}: {name}" for role, name in roles.items() if name}
     st.dataframe(
@@ -40,16 +42,16 @@ def columns(place: DataPlace, answer: dict[str, Any]) -> None:
         render.hint(f"and {len(names) - len(shown):,} more columns")
 
 
-def chosen(place: DataPlace, answer: dict[str, Any]) -> dict[str, str | None]:
+def chosen(address: DataAddress, answer: dict[str, Any]) -> dict[str, str | None]:
     """The column of each role: as chosen, else as guessed."""
-    if place.columns_named:
-        return {role: getattr(place, role) or None for role in ROLES}
+    if address.columns_named:
+        return {role: getattr(address, role) or None for role in ROLES}
     return {role: answer["guess"][GUESSED[role]] for role in ROLES}
 
 
-def _why(place: DataPlace, answer: dict[str, Any], role: str) -> str:
+def _why(address: DataAddress, answer: dict[str, Any], role: str) -> str:
     reason = answer["guess"]["reasons"].get(GUESSED[role])
-    guessed = f"Guessed: {reason}. " if reason and not place.columns_named else ""
+    guessed = f"Guessed: {reason}. " if reason and not address.columns_named else ""
     return render.md(guessed + GUESS_RULE, 600)
 
 
@@ -57,11 +59,11 @@ def _width(name: str, roles: dict[str, str | None]) -> str:
     return "large" if name in (roles["text"], roles["pair"]) else "small"
 
 
-def _change(place: DataPlace, roles: dict[str, str | None], role: str) -> None:
-    there = latest(place)
+def _change(address: DataAddress, roles: dict[str, str | None], role: str) -> None:
+    there = latest(address)
     named = "text" in there and "label" in there  # else all four are, for a guess may change with the file
     guessed = {} if named else {name: column or "" for name, column in roles.items()}
-    go(place.at(**guessed | {role: st.session_state[f"data_column_{role}"]}))
+    go(address.at(**guessed | {role: st.session_state[f"data_column_{role}"]}))
 
 
 def report(answer: dict[str, Any]) -> None:

@@ -5,9 +5,9 @@ import time
 import streamlit as st
 
 import influence
-from pages.ui.data import address as data_place, builds
-from pages.ui.data.address import DataPlace
-from pages.ui.frame import go, numbers, render, session as desk, shell, workspaces
+from pages.ui.data import builds
+from pages.ui.data.address import DataAddress, read_address
+from pages.ui.frame import go, messages, numbers, render, shell, workspaces
 from pages.ui.jobs import BAD_INPUT, Job, processes
 
 EVERY = 1.0  # seconds between looks
@@ -15,20 +15,20 @@ WATCHED = "wt_watched_builds"
 RECENT = 5  # workspaces listed as built lately
 
 
-def draw(place: DataPlace) -> None:
+def draw(address: DataAddress) -> None:
     """The whole part."""
     found = builds.runs()
     if any(not job.failed for job in found):
-        _watch(place)
+        _watch(address)
     else:
         st.session_state.pop(WATCHED, None)
-        _show(place, found)
+        _show(address, found)
     _interrupted(found)
-    _recent(place)
+    _recent(address)
 
 
 @st.fragment(run_every=EVERY)
-def _watch(place: DataPlace) -> None:
+def _watch(address: DataAddress) -> None:
     found = builds.runs()
     unfinished = [job.folder.name for job in found if not job.failed]
     before = st.session_state.get(WATCHED, {})
@@ -37,30 +37,30 @@ def _watch(place: DataPlace) -> None:
     if ended:
         for title in ended.values():
             if title in workspaces.names():
-                desk.say(f"{title} is ready.")
+                messages.say(f"{title} is ready.")
         st.rerun()
-    _show(place, found)
+    _show(address, found)
 
 
-def _show(place: DataPlace, found: list[Job]) -> None:
+def _show(address: DataAddress, found: list[Job]) -> None:
     if not found:
         render.hint("No build runs or waits.")
-        st.button("New workspace", key="runs_new", icon=":material/add:", on_click=go, args=(place.at(part="new"),))
+        st.button("New workspace", key="runs_new", icon=":material/add:", on_click=go, args=(address.at(part="new"),))
     for number, job in enumerate(found):
         with st.container(border=True, key=f"wt-run-{job.folder.name}"):
             if job.failed:
-                _failed(place, job)
+                _failed(address, job)
             else:
                 _unfinished(job, number)
 
 
-def _unfinished(job: Job, place: int) -> None:
+def _unfinished(job: Job, address: int) -> None:
     stages = builds.stages(job)
     share = builds.overall(stages, job.about.get("epochs"))
     if job.stopping:
         render.progress(job.title, [], None, "stopping…")
     elif job.started_at is None:
-        render.progress(job.title, ["waits"], None, f"{place} before it" if place else "starting…")
+        render.progress(job.title, ["waits"], None, f"{address} before it" if address else "starting…")
     else:
         render.progress(job.title, ["running"], share, f"{share:.0%} · {_time(job, share)}")
         lines = [(builds.in_words(stage.name), stage.time or f"{stage.share:.0%}", stage.share >= 1) for stage in stages[-6:]]
@@ -78,7 +78,7 @@ def _time(job: Job, share: float) -> str:
     return f"about {numbers.duration(job.seconds * (1 - share) / share)} left · {so_far}"
 
 
-def _failed(place: DataPlace, job: Job) -> None:
+def _failed(address: DataAddress, job: Job) -> None:
     name = job.folder.name
     render.heading(job.title, "ended without a workspace" if job.code == BAD_INPUT else "was interrupted")
     st.error(render.md(builds.complaint(job), 600))
@@ -89,8 +89,8 @@ def _failed(place: DataPlace, job: Job) -> None:
             st.button(
                 "Resume", key=f"run_resume_{name}", icon=":material/play_arrow:", type="primary", on_click=_resume, args=(job,)
             )
-        address, _ = data_place.read(job.about.get("address", {}), place.workspace, workspaces.names())
-        st.button("Change the settings", key=f"run_again_{name}", on_click=go, args=(address.at(part="new"),))
+        again, _ = read_address(job.about.get("address", {}), address.workspace, workspaces.names())
+        st.button("Change the settings", key=f"run_again_{name}", on_click=go, args=(again.at(part="new"),))
         st.button("Discard", key=f"run_discard_{name}", on_click=builds.discard, args=(job,))
 
 
@@ -98,7 +98,7 @@ def _resume(job: Job) -> None:
     try:
         builds.resume(job)
     except influence.WordtraceError as error:
-        desk.say(f"Not resumed: {error}", failed=True)
+        messages.say(f"Not resumed: {error}", failed=True)
 
 
 def _interrupted(found: list[Job]) -> None:
@@ -113,7 +113,7 @@ def _interrupted(found: list[Job]) -> None:
         )
 
 
-def _recent(place: DataPlace) -> None:
+def _recent(address: DataAddress) -> None:
     """The workspaces that were built last, to be opened."""
     latest = []
     for name in workspaces.names():

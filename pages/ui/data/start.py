@@ -6,9 +6,9 @@ import streamlit as st
 
 import influence
 from influence.models import demo_model
-from pages.ui.data import address, builds, files, report
-from pages.ui.data.address import LENGTHS, MODELS, DataPlace
-from pages.ui.frame import go, latest, md, numbers, render, session as desk, workspaces
+from pages.ui.data import builds, files, report
+from pages.ui.data.address import LENGTHS, MODELS, DataAddress, read_address
+from pages.ui.frame import go, latest, md, messages, numbers, render, workspaces
 
 FEW_ROWS = 2_000  # a network that knows no word yet learns little from fewer
 EVERY = 0.7  # seconds between looks at an estimate that is being made
@@ -20,82 +20,82 @@ ABOUT = {
 }
 
 
-def draw(place: DataPlace, answer: dict[str, Any]) -> None:
+def draw(address: DataAddress, answer: dict[str, Any]) -> None:
     """Both steps."""
     if any(one["level"] == "stop" for one in answer["findings"]):
         render.hint("A build cannot start before what stops it is put right: choose other columns above, or another file.")
         return
     render.step(3, "The model", "whose predictions you will see explained")
-    ready = _model(place, answer["report"]["rows"])
-    options = _options(place) if ready else None
+    ready = _model(address, answer["report"]["rows"])
+    options = _options(address) if ready else None
     render.step(4, "Build", "it runs by itself: you may close this page")
-    _preparation(place, answer)
-    _start(place, answer, options)
+    _preparation(address, answer)
+    _start(address, answer, options)
 
 
-def _model(place: DataPlace, rows: int) -> bool:
+def _model(address: DataAddress, rows: int) -> bool:
     """The choice of a model; whether it is complete."""
     kinds = [kind for kind in MODELS if kind != "demo" or demo_model() is not None]
     if not files.model_folders():
         kinds.remove("folder")
-    st.session_state["data_model"] = place.model if place.model in kinds else "cnn"
+    st.session_state["data_model"] = address.model if address.model in kinds else "cnn"
     st.segmented_control(
         "Model", kinds, format_func=MODELS.get, key="data_model", required=True, label_visibility="collapsed",
-        on_change=_change, args=(place, "model", "data_model"),
+        on_change=_change, args=(address, "model", "data_model"),
     )  # fmt: skip
     few = f" You have {rows:,}: if they are English, MiniLM will learn more of them."
-    render.hint(ABOUT[place.model] + (few if place.model == "cnn" and rows < FEW_ROWS and "demo" in kinds else ""))
-    if place.model == "hub":
-        st.session_state["data_weights"] = place.weights
+    render.hint(ABOUT[address.model] + (few if address.model == "cnn" and rows < FEW_ROWS and "demo" in kinds else ""))
+    if address.model == "hub":
+        st.session_state["data_weights"] = address.weights
         st.text_input(
             "Hub id", key="data_weights", placeholder="google/bert_uncased_L-2_H-128_A-2", max_chars=200, width=420,
-            on_change=_change, args=(place, "weights", "data_weights"),
+            on_change=_change, args=(address, "weights", "data_weights"),
         )  # fmt: skip
-    elif place.model == "folder":
-        st.session_state["data_folder"] = place.weights or None
+    elif address.model == "folder":
+        st.session_state["data_folder"] = address.weights or None
         st.selectbox(
             "Folder", files.model_folders(), key="data_folder", placeholder="choose one", width=420,
-            on_change=_change, args=(place, "weights", "data_folder"),
+            on_change=_change, args=(address, "weights", "data_folder"),
         )  # fmt: skip
     with st.expander("Settings"), st.container(horizontal=True, vertical_alignment="bottom"):
-        _settings(place)
-    return place.model in ("cnn", "demo") or bool(place.weights)
+        _settings(address)
+    return address.model in ("cnn", "demo") or bool(address.weights)
 
 
-def _settings(place: DataPlace) -> None:
+def _settings(address: DataAddress) -> None:
     numbers_of = {
         "epochs": ("Epochs", 0, 99, "0: as many as suit the model and the data"),
         "seed": ("Seed", 0, 10**6, "Of the weights, the order of training and the test part"),
         "share": ("Test part, per cent", 5, 50, "Where there is no test file; at most 5,000 rows"),
     }
-    if place.model in ("hub", "folder"):
+    if address.model in ("hub", "folder"):
         numbers_of["layers"] = ("Layers", 0, 99, "0: all of the model's; fewer are faster")
     for field, (label, low, high, about) in numbers_of.items():
         key = f"data_{field}"
-        st.session_state[key] = getattr(place, field)
-        st.number_input(label, low, high, key=key, width=150, help=about, on_change=_change, args=(place, field, key))
-    st.session_state["data_length"] = place.length
+        st.session_state[key] = getattr(address, field)
+        st.number_input(label, low, high, key=key, width=150, help=about, on_change=_change, args=(address, field, key))
+    st.session_state["data_length"] = address.length
     st.selectbox(
-        "Cut texts at, tokens", sorted({*LENGTHS, place.length}), key="data_length", width=170,
-        on_change=_change, args=(place, "length", "data_length"),
+        "Cut texts at, tokens", sorted({*LENGTHS, address.length}), key="data_length", width=170,
+        on_change=_change, args=(address, "length", "data_length"),
     )  # fmt: skip
 
 
-def _change(place: DataPlace, field: str, key: str) -> None:
+def _change(address: DataAddress, field: str, key: str) -> None:
     value = st.session_state[key]
     changes: dict[str, Any] = {field: "" if value is None else value.strip() if isinstance(value, str) else value}
     if field == "model":
         changes["weights"] = ""
-    go(place.at(**changes))
+    go(address.at(**changes))
 
 
-def _options(place: DataPlace) -> list[str] | None:
+def _options(address: DataAddress) -> list[str] | None:
     """The options of the estimate, and what it says, or the button that has it made."""
     try:
-        options = [*place.data_options(), *_estimated(place), "--only-estimate"]
-        if not place.test:
-            options += ["--test-share", f"{place.share / 100:g}"]
-        key = place.stamp(options)
+        options = [*address.data_options(), *_estimated(address), "--only-estimate"]
+        if not address.test:
+            options += ["--test-share", f"{address.share / 100:g}"]
+        key = address.stamp(options)
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return None
@@ -113,9 +113,9 @@ def _options(place: DataPlace) -> list[str] | None:
     return options
 
 
-def _estimated(place: DataPlace) -> list[str]:
+def _estimated(address: DataAddress) -> list[str]:
     """The model's options without the learning rate, which changes no time."""
-    found = place.model_options()
+    found = address.model_options()
     if "--learning-rate" in found:
         at = found.index("--learning-rate")
         del found[at : at + 2]
@@ -128,7 +128,7 @@ def _ask(key: str, options: list[str]) -> None:
             job.dismiss()
         builds.ask(key, options, "estimate")
     except influence.WordtraceError as error:
-        desk.say(str(error), failed=True)
+        messages.say(str(error), failed=True)
 
 
 @st.fragment(run_every=EVERY)
@@ -162,28 +162,29 @@ def _estimate(found: dict[str, Any]) -> None:
         )
 
 
-def _preparation(place: DataPlace, answer: dict[str, Any]) -> None:
+def _preparation(address: DataAddress, answer: dict[str, Any]) -> None:
     mends = [one for one in answer["findings"] if one["level"] == "mend"]
     if not mends:
         return
-    st.session_state["data_mend"] = bool(place.mend)
+    st.session_state["data_mend"] = bool(address.mend)
     st.checkbox(
-        "Leave out rows that cannot be used, and make spellings of a label one", key="data_mend", on_change=_mend, args=(place,),
+        "Leave out rows that cannot be used, and make spellings of a label one", key="data_mend",
+        on_change=_mend, args=(address,),
         help="In the workspace's own copy: your file stays as it is",
     )  # fmt: skip
-    if not place.mend:
+    if not address.mend:
         render.hint("Without it the build will refuse this file, and say which rows.")
 
 
-def _mend(place: DataPlace) -> None:
-    go(place.at(mend=int(st.session_state["data_mend"])))
+def _mend(address: DataAddress) -> None:
+    go(address.at(mend=int(st.session_state["data_mend"])))
 
 
-def _start(place: DataPlace, answer: dict[str, Any], options: list[str] | None) -> None:
-    name = place.name or _free_name(place)
-    estimate = None if options is None else builds.answer(place.stamp(options))
+def _start(address: DataAddress, answer: dict[str, Any], options: list[str] | None) -> None:
+    name = address.name or _free_name(address)
+    estimate = None if options is None else builds.answer(address.stamp(options))
     epochs = estimate["estimate"]["epochs"] if estimate and estimate["estimate"] else None
-    roles = report.chosen(place, answer)
+    roles = report.chosen(address, answer)
     columns = {"text": roles["text"], "text_pair": roles["pair"], "label": roles["label"], "id": roles["id"]}
     st.session_state["data_name"] = name
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -193,37 +194,37 @@ def _start(place: DataPlace, answer: dict[str, Any], options: list[str] | None) 
             max_chars=64,
             width=300,
             on_change=_change,
-            args=(place, "name", "data_name"),
+            args=(address, "name", "data_name"),
         )
         st.button(
             "Start the build", key="data_start", type="primary", icon=":material/play_arrow:", disabled=options is None,
-            on_click=_begin, args=(place, name, columns, epochs),
+            on_click=_begin, args=(address, name, columns, epochs),
         )  # fmt: skip
     waiting = sum(not job.failed for job in builds.runs())
     if waiting:
         render.hint(f"{waiting} build{'s are' if waiting > 1 else ' is'} before it: one runs at a time.")
     if options is not None:
         with st.expander("The same on the command line"):
-            chosen = place.at(**{role: value or "" for role, value in roles.items()})
+            chosen = address.at(**{role: value or "" for role, value in roles.items()})
             render.command(builds.shown_command(chosen, name))
 
 
-def _free_name(place: DataPlace) -> str:
-    base = files.plain_name(place.train.rpartition("/")[2])[:50].strip(" .-") or "mine"
+def _free_name(address: DataAddress) -> str:
+    base = files.plain_name(address.train.rpartition("/")[2])[:50].strip(" .-") or "mine"
     taken = {child.name.casefold() for child in workspaces.root().iterdir()}
     taken |= {str(job.about.get("name")).casefold() for job in builds.runs()} | {files.DATA_FOLDER}
     return next(name for n in range(1, 10_000) if (name := base if n == 1 else f"{base}-{n}").casefold() not in taken)
 
 
-def _begin(drawn: DataPlace, name: str, columns: dict[str, str | None], epochs: int | None) -> None:
+def _begin(drawn: DataAddress, name: str, columns: dict[str, str | None], epochs: int | None) -> None:
     # A number that was typed just before the click has reached the address, but not the page that holds this button.
-    place, _ = address.read(latest(drawn), drawn.workspace, workspaces.names())
+    address, _ = read_address(latest(drawn), drawn.workspace, workspaces.names())
     try:
-        if place.data() != drawn.data():
+        if address.data() != drawn.data():
             raise influence.SettingsError("the data or its columns have just been changed; look at the report of them first")
-        name = builds.start(place if place.name else place.at(name=name), columns, epochs)
+        name = builds.start(address if address.name else address.at(name=name), columns, epochs)
     except influence.WordtraceError as error:
-        desk.say(f"Not started: {error}", failed=True)
+        messages.say(f"Not started: {error}", failed=True)
         return
-    desk.say(f"The build of {name} has been started.")
-    go(DataPlace(workspace=place.workspace, part="runs"))
+    messages.say(f"The build of {name} has been started.")
+    go(DataAddress(workspace=address.workspace, part="runs"))

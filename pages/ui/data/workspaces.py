@@ -6,41 +6,41 @@ import influence
 from influence.review import JOURNAL
 from influence.workspace import BACKUPS, delete_workspace, rename_workspace
 from pages.ui.data import builds
-from pages.ui.data.address import DataPlace
-from pages.ui.frame import go, md, numbers, render, session as desk, shell, workspaces
+from pages.ui.data.address import DataAddress
+from pages.ui.frame import go, md, messages, numbers, render, shell, workspaces
 from pages.ui.jobs import Job, background, waiting
 
 
-def draw(place: DataPlace) -> None:
+def draw(address: DataAddress) -> None:
     """One box a workspace."""
     names = workspaces.names()
     if not names:
         render.hint("There is no workspace yet.")
-        st.button("New workspace", key="workspaces_new", icon=":material/add:", on_click=go, args=(place.at(part="new"),))
+        st.button("New workspace", key="workspaces_new", icon=":material/add:", on_click=go, args=(address.at(part="new"),))
         return
     with st.container(horizontal=True):
-        st.button("New workspace", key="workspaces_new", icon=":material/add:", on_click=go, args=(place.at(part="new"),))
+        st.button("New workspace", key="workspaces_new", icon=":material/add:", on_click=go, args=(address.at(part="new"),))
         if len(names) > 1:
             st.button(
                 "Compare two", key="workspaces_compare", icon=":material/compare_arrows:", on_click=go,
-                args=(place.at(part="compare", one=names[0], two=names[1]),),
+                args=(address.at(part="compare", one=names[0], two=names[1]),),
             )  # fmt: skip
     for name in names:
         with st.container(border=True, key=f"wt-workspace-{names.index(name)}"):
-            _workspace(place, name)
+            _workspace(address, name)
 
 
-def _workspace(place: DataPlace, name: str) -> None:
+def _workspace(address: DataAddress, name: str) -> None:
     try:
         workspace = workspaces.open_named(name)
     except influence.WorkspaceError as error:
         render.heading(name, "cannot be opened")
         st.error(md(error, 600))
         with st.container(horizontal=True):
-            _delete_button(place, name)
+            _delete_button(address, name)
         return
     info = workspace.info
-    render.heading(name, "shown on the other pages" if name == place.workspace else "")
+    render.heading(name, "shown on the other pages" if name == address.workspace else "")
     decided = _decisions(name)
     render.facts(
         [
@@ -56,10 +56,10 @@ def _workspace(place: DataPlace, name: str) -> None:
         shell.link("home", "Open", workspace=name, icon=":material/arrow_forward:")
         st.button("Rename", key=f"ws_rename_{name}", icon=":material/edit:", on_click=_ask, args=("rename", name))
         st.button("Back up", key=f"ws_backup_{name}", icon=":material/archive:", on_click=_back_up, args=(workspace,))
-        _delete_button(place, name)
+        _delete_button(address, name)
     _backups(name)
     if st.session_state.get("ws_asked") == ("rename", name):
-        _rename(place, name)
+        _rename(address, name)
 
 
 def _decisions(name: str) -> int:
@@ -86,11 +86,11 @@ def _forget() -> None:
     st.session_state.pop("ws_asked", None)
 
 
-def _rename(place: DataPlace, name: str) -> None:
+def _rename(address: DataAddress, name: str) -> None:
     with st.form(f"ws_rename_form_{name}", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
         key = f"ws_new_name_{name}"
         st.text_input("New name", value=name, key=key, max_chars=64, width=300)
-        st.form_submit_button("Rename", type="primary", on_click=_take_name, args=(place, name, key))
+        st.form_submit_button("Rename", type="primary", on_click=_take_name, args=(address, name, key))
         st.form_submit_button("Leave it", on_click=_forget)
 
 
@@ -103,20 +103,20 @@ def _busy(name: str) -> str:
     return f"{unfinished[0].title} waits or runs in {name}; cancel it first" if unfinished else ""
 
 
-def _take_name(place: DataPlace, old: str, key: str) -> None:
+def _take_name(address: DataAddress, old: str, key: str) -> None:
     new = st.session_state[key]
     _forget()
     if reason := _busy(old):
-        desk.say(f"Not renamed: {reason}", failed=True)
+        messages.say(f"Not renamed: {reason}", failed=True)
         return
     try:
         new = rename_workspace(workspaces.root(), old, new)
     except influence.WordtraceError as error:
-        desk.say(f"Not renamed: {error}", failed=True)
+        messages.say(f"Not renamed: {error}", failed=True)
         return
-    desk.say(f"{old} is now called {new}.")
-    if place.workspace == old:
-        go(place.at(workspace=new))
+    messages.say(f"{old} is now called {new}.")
+    if address.workspace == old:
+        go(address.at(workspace=new))
 
 
 def _back_up(workspace: influence.Workspace) -> None:
@@ -124,37 +124,37 @@ def _back_up(workspace: influence.Workspace) -> None:
     target = workspaces.root().resolve() / BACKUPS / f"{workspace.name}-{stamp}.zip"
     try:
         background.enqueue(workspace, "backup", "--output", str(target), title=f"Backup of {workspace.name}", key="backup")
-        desk.say(f"{workspace.name} is being written to {target}.")
+        messages.say(f"{workspace.name} is being written to {target}.")
     except influence.WordtraceError as error:
-        desk.say(f"Not backed up: {error}", failed=True)
+        messages.say(f"Not backed up: {error}", failed=True)
 
 
-def _delete_button(place: DataPlace, name: str) -> None:
+def _delete_button(address: DataAddress, name: str) -> None:
     if st.button("Delete", key=f"ws_delete_{name}", icon=":material/delete:"):
-        _confirm(place, name)
+        _confirm(address, name)
 
 
 @st.dialog("Delete this workspace?")
-def _confirm(place: DataPlace, name: str) -> None:
+def _confirm(address: DataAddress, name: str) -> None:
     decided = _decisions(name)
     lost = f" and {decided:,} lines of review log" if decided else ""
     render.state_text(name, f"Its model and index{lost} go for good. A backup keeps them.")
     with st.container(horizontal=True):
-        if st.button("Delete it", key="ws_delete_yes", type="primary", on_click=_delete, args=(place, name)):
+        if st.button("Delete it", key="ws_delete_yes", type="primary", on_click=_delete, args=(address, name)):
             st.rerun()  # which closes the dialog
         if st.button("Keep it", key="ws_delete_no"):
             st.rerun()
 
 
-def _delete(place: DataPlace, name: str) -> None:
+def _delete(address: DataAddress, name: str) -> None:
     if reason := _busy(name):
-        desk.say(f"Not deleted: {reason}", failed=True)
+        messages.say(f"Not deleted: {reason}", failed=True)
         return
     try:
         delete_workspace(workspaces.root(), name)
     except influence.WordtraceError as error:
-        desk.say(f"Not deleted: {error}", failed=True)
+        messages.say(f"Not deleted: {error}", failed=True)
         return
-    desk.say(f"{name} has been deleted.")
-    if place.workspace == name:
-        go(place.at(workspace=""))
+    messages.say(f"{name} has been deleted.")
+    if address.workspace == name:
+        go(address.at(workspace=""))

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import influence
-from pages.ui.frame import Place
+from pages.ui.frame import Address
 
 PARTS = {"deletion": "Deletion curves", "cancellation": "Cancellation", "fixing": "Targeted fixing"}
 MEASURES = {"probability": "Probability", "margin": "Logit margin"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class ProofPlace(Place):
+class EvidenceAddress(Address):
     """Every field is one parameter of the address."""
 
     part: str = "deletion"
@@ -19,6 +19,6 @@ class ProofPlace(Place):
     measure: str = "probability"
 
 
-def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[ProofPlace, list[str]]:
+def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[EvidenceAddress, list[str]]:
     """The place an address names; a run is looked up where it is used."""
-    return ProofPlace.read(parameters, workspace=workspace.name, allowed={"part": PARTS, "measure": MEASURES}, ranges={})
+    return EvidenceAddress.read(parameters, workspace=workspace.name, allowed={"part": PARTS, "measure": MEASURES}, ranges={})

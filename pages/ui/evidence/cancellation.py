@@ -6,7 +6,7 @@ import streamlit as st
 import influence
 from influence.explanations import cancellation_table
 from pages.ui.evidence import charts, run, wording
-from pages.ui.evidence.address import ProofPlace
+from pages.ui.evidence.address import EvidenceAddress
 from pages.ui.frame import numbers, render
 from pages.ui.jobs import waiting
 from pages.ui.parts import STILL
@@ -19,7 +19,7 @@ EMPTY = (
 )
 
 
-def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
+def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
     """The whole part."""
     waiting.draw(workspace, COMMAND)
     table = cancellation_table(workspace)

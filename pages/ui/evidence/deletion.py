@@ -8,7 +8,7 @@ import streamlit as st
 import influence
 from influence.experiments import Evaluation, EvaluationSettings, evaluation_tables
 from pages.ui.evidence import charts, run, wording
-from pages.ui.evidence.address import MEASURES, ProofPlace
+from pages.ui.evidence.address import MEASURES, EvidenceAddress
 from pages.ui.evidence.run import Form
 from pages.ui.frame import go, render
 from pages.ui.jobs import waiting
@@ -22,7 +22,7 @@ EMPTY = (
 )
 
 
-def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
+def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
     """The whole part."""
     found = evaluation_tables(workspace)
     usual = EvaluationSettings()
@@ -42,29 +42,29 @@ def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
         render.state_text("No deletion curves yet", EMPTY)
         run.draw(workspace, form, expanded=True)
         return
-    chosen = next((one for one in found if one.name == place.run), found[0])
-    _result(place, found, chosen)
+    chosen = next((one for one in found if one.name == address.run), found[0])
+    _result(address, found, chosen)
     run.draw(workspace, form, expanded=False)
 
 
-def _result(place: ProofPlace, found: list[Evaluation], chosen: Evaluation) -> None:
+def _result(address: EvidenceAddress, found: list[Evaluation], chosen: Evaluation) -> None:
     names = {one.name: run.about(one.settings, one.finished_at, "test sentences") for one in found}
-    said, sure = wording.deletion(chosen, place.measure)
+    said, sure = wording.deletion(chosen, address.measure)
     render.verdict(said, sure=sure)
-    st.session_state["proof_measure"] = place.measure
+    st.session_state["proof_measure"] = address.measure
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Measured by", list(MEASURES), format_func=MEASURES.get, key="proof_measure", required=True,
-            on_change=_to_measure, args=(place,),
+            on_change=_to_measure, args=(address,),
             help="The margin, the log-odds of the true label against the strongest other, still moves near certainty",
         )  # fmt: skip
-        run.choice(names, chosen.name, partial(_to_run, place), KEY)
+        run.choice(names, chosen.name, partial(_to_run, address), KEY)
     if len(names) == 1:
         render.hint(names[chosen.name])
-    st.plotly_chart(charts.deletion(chosen.curves, place.measure), key=f"proof_deletion_{place.measure}", config=STILL)
+    st.plotly_chart(charts.deletion(chosen.curves, address.measure), key=f"proof_deletion_{address.measure}", config=STILL)
     render.hint("Strokes: 95% bootstrap intervals over the test sentences. Each retraining is compared with its seed's control.")
     render.heading("Area under the curves", "AUC-DEL, the mean over k, with 95% intervals")
-    st.dataframe(_areas(chosen.areas, place.measure), hide_index=True, key="proof_areas", width="stretch")
+    st.dataframe(_areas(chosen.areas, address.measure), hide_index=True, key="proof_areas", width="stretch")
 
 
 def _areas(areas: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -82,9 +82,9 @@ def _areas(areas: pd.DataFrame, measure: str) -> pd.DataFrame:
     return frame.rename(columns={"proponents: beyond random": "DEL+ less random", "opponents: beyond random": "DEL− less random"})
 
 
-def _to_measure(place: ProofPlace) -> None:
-    go(place.at(measure=st.session_state["proof_measure"]))
+def _to_measure(address: EvidenceAddress) -> None:
+    go(address.at(measure=st.session_state["proof_measure"]))
 
 
-def _to_run(place: ProofPlace) -> None:
-    go(place.at(run=st.session_state[KEY] or ""))
+def _to_run(address: EvidenceAddress) -> None:
+    go(address.at(run=st.session_state[KEY] or ""))

@@ -9,7 +9,7 @@ import influence
 from influence import METHODS
 from influence.experiments import Fixing, FixingSettings, fixing_curves, fixings, mistakes
 from pages.ui.evidence import charts, run, wording
-from pages.ui.evidence.address import ProofPlace
+from pages.ui.evidence.address import EvidenceAddress
 from pages.ui.evidence.run import Form
 from pages.ui.frame import go, render, shell
 from pages.ui.jobs import waiting
@@ -24,7 +24,7 @@ EMPTY = (
 )
 
 
-def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
+def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
     """The whole part."""
     found, there, usual = fixings(workspace), len(mistakes(workspace)), FixingSettings()
     form = Form(
@@ -42,7 +42,7 @@ def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
     if not found:
         render.state_text("Nothing was fixed yet", EMPTY)
     else:
-        _result(place, found, next((one for one in found if one.id == place.run), found[0]))
+        _result(address, found, next((one for one in found if one.id == address.run), found[0]))
     if there:
         render.hint(f"This workspace has {there:,} such mistakes.")
         run.draw(workspace, form, expanded=not found)
@@ -51,12 +51,12 @@ def draw(workspace: influence.Workspace, place: ProofPlace) -> None:
     shell.link("explore", "Read the mistakes in Explore, and try single ones out", workspace=workspace.name, show="wrong")
 
 
-def _result(place: ProofPlace, found: list[Fixing], chosen: Fixing) -> None:
+def _result(address: EvidenceAddress, found: list[Fixing], chosen: Fixing) -> None:
     names = {one.id: run.about(one.settings, one.made_at, "mistakes") for one in found}
     curves = fixing_curves(chosen.runs)
     said, sure = wording.fixing(curves, chosen.settings["test_points"])
     render.verdict(said, sure=sure)
-    run.choice(names, chosen.id, partial(_to_run, place), KEY)
+    run.choice(names, chosen.id, partial(_to_run, address), KEY)
     if len(names) == 1:
         render.hint(names[chosen.id])
     st.plotly_chart(charts.fixing(curves), key="proof_fixing", config=STILL)
@@ -79,5 +79,5 @@ def _table(curves: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _to_run(place: ProofPlace) -> None:
-    go(place.at(run=st.session_state[KEY] or ""))
+def _to_run(address: EvidenceAddress) -> None:
+    go(address.at(run=st.session_state[KEY] or ""))

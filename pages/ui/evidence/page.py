@@ -4,13 +4,12 @@ import streamlit as st
 
 import influence
 from pages.ui.evidence import (
-    address,
     cancellation,
     deletion,
     fixing,
 )
-from pages.ui.evidence.address import PARTS, ProofPlace
-from pages.ui.frame import address as places, go, render, session as desk
+from pages.ui.evidence.address import PARTS, EvidenceAddress, read_address
+from pages.ui.frame import arrive, go, messages, render
 
 DRAW = {"deletion": deletion.draw, "cancellation": cancellation.draw, "fixing": fixing.draw}
 
@@ -18,22 +17,22 @@ DRAW = {"deletion": deletion.draw, "cancellation": cancellation.draw, "fixing": 
 @st.fragment
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    place = places.arrive(*address.read(st.query_params.to_dict(), workspace))
-    st.session_state["proof_part"] = place.part
+    address = arrive(*read_address(st.query_params.to_dict(), workspace))
+    st.session_state["proof_part"] = address.part
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Evidence")
         st.segmented_control(
             "Part", list(PARTS), format_func=PARTS.get, key="proof_part", required=True, label_visibility="collapsed",
-            on_change=_to_part, args=(place,),
+            on_change=_to_part, args=(address,),
         )  # fmt: skip
-    message, failed = desk.said()
+    message, failed = messages.said()
     if message:
         render.said(message, failed=failed)
     try:
-        DRAW[place.part](workspace, place)
+        DRAW[address.part](workspace, address)
     except influence.WordtraceError as error:
         st.error(render.md(error, 600))
 
 
-def _to_part(place: ProofPlace) -> None:
-    go(ProofPlace(workspace=place.workspace, part=st.session_state["proof_part"]))
+def _to_part(address: EvidenceAddress) -> None:
+    go(EvidenceAddress(workspace=address.workspace, part=st.session_state["proof_part"]))

@@ -10,7 +10,7 @@ import streamlit as st
 import influence
 from influence import METHODS
 from influence.experiments import seconds_a_model
-from pages.ui.frame import numbers, render, session as desk
+from pages.ui.frame import messages, numbers, render
 from pages.ui.jobs import background, waiting
 
 KS = (5, 10, 20, 50, 100, 200)
@@ -122,7 +122,7 @@ def start(workspace: influence.Workspace, name: str, title: str, options: Sequen
     try:
         background.enqueue(workspace, name, *options, title=title, key=json.dumps([name, *options]))
     except influence.WordtraceError as error:
-        desk.say(f"Not started: {error}", failed=True)
+        messages.say(f"Not started: {error}", failed=True)
 
 
 def choice(names: dict[str, str], chosen: str, on_change: Callable[[], None], key: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import influence
 from influence import DEFAULT_METHOD, METHODS
-from pages.ui.frame import Place
+from pages.ui.frame import Address
 
 SHOW = {"wrong": "Wrong", "right": "Right", "all": "All"}
 TOKENS = {"include": "with", "exclude": "without", "only": "only"}
@@ -19,7 +19,7 @@ LONGEST_TEXT = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Address(Place):
+class ExploreAddress(Address):
     """Every field is one parameter of the address; fields at their default are left out of it."""
 
     longest: ClassVar[int] = LONGEST_TEXT
@@ -59,7 +59,7 @@ class Address(Place):
         return self.at(**{one.name: one.default for one in self._fields() if one.name not in kept})
 
 
-def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[Address, list[str]]:
+def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[ExploreAddress, list[str]]:
     """The address as far as it makes sense in this workspace, and the names of the parameters that do not."""
     labels = workspace.info.labels
     allowed: dict[str, Any] = {
@@ -72,7 +72,7 @@ def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple
         "target": labels,
     }
     ranges = {"low": (0, 100), "high": (0, 100), "page": (1, 10**6), "own": (0, 1), "top": (FIRST, MOST)}
-    address, ignored = Address.read(parameters, workspace=workspace.name, allowed=allowed, ranges=ranges)
+    address, ignored = ExploreAddress.read(parameters, workspace=workspace.name, allowed=allowed, ranges=ranges)
     if address.versus == address.method:
         address = address.at(versus="")
     if address.low > address.high:

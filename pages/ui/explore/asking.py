@@ -9,7 +9,7 @@ import streamlit as st
 
 import influence
 from influence import DEFAULT_METHOD, METHODS, Explanation
-from pages.ui.explore.address import MOST, Address
+from pages.ui.explore.address import MOST, ExploreAddress
 from pages.ui.frame import answers, numbers, render
 
 AGREED = "explore_agreed"
@@ -20,7 +20,7 @@ _kept: OrderedDict[tuple[object, ...], Explanation] = OrderedDict()
 _lock = threading.Lock()
 
 
-def ask(workspace: influence.Workspace, address: Address, method: str, *, top: int) -> Explanation:
+def ask(workspace: influence.Workspace, address: ExploreAddress, method: str, *, top: int) -> Explanation:
     """The explanation by a method, with `top` on each side. Raises what `influence.explain` raises."""
     if METHODS[method].slow:
         return _cut(_slow(workspace, address, method), top)
@@ -29,18 +29,18 @@ def ask(workspace: influence.Workspace, address: Address, method: str, *, top: i
         return answers.explanation(workspace, **_question(address, method), top=top)
 
 
-def takes_long(workspace: influence.Workspace, address: Address, method: str) -> bool:
+def takes_long(workspace: influence.Workspace, address: ExploreAddress, method: str) -> bool:
     """Whether the answer is not there and would take long."""
     return METHODS[method].slow and _key(workspace, address, method) not in _kept
 
 
-def waits(workspace: influence.Workspace, address: Address, method: str) -> bool:
+def waits(workspace: influence.Workspace, address: ExploreAddress, method: str) -> bool:
     """Whether the answer would take long and the reader has not agreed to that yet."""
     agreed = st.session_state.get(AGREED, set())
     return takes_long(workspace, address, method) and _key(workspace, address, method) not in agreed
 
 
-def offer(workspace: influence.Workspace, address: Address, method: str) -> None:
+def offer(workspace: influence.Workspace, address: ExploreAddress, method: str) -> None:
     """What a slow method costs, and the button that starts it."""
     about, info = METHODS[method], workspace.info
     with st.container(key=f"wt-gate-{method}"):
@@ -54,32 +54,32 @@ def offer(workspace: influence.Workspace, address: Address, method: str) -> None
         render.hint("Leaving the page stops it; the answer is kept while the server runs.")
 
 
-def simple(workspace: influence.Workspace, address: Address) -> Explanation:
+def simple(workspace: influence.Workspace, address: ExploreAddress) -> Explanation:
     """The default method's explanation: what is known of the sentence where the chosen method has no answer."""
     return ask(workspace, address, DEFAULT_METHOD, top=address.top)
 
 
-def _question(address: Address, method: str) -> dict[str, object]:
+def _question(address: ExploreAddress, method: str) -> dict[str, object]:
     which = {"text": address.text, "text_pair": address.pair or None} if address.own else {"test_id": address.id}
     tokens = address.tokens if METHODS[method].words else "include"
     return {**which, "label": address.target or None, "method": method, "special_tokens": tokens}
 
 
-def _key(workspace: influence.Workspace, address: Address, method: str) -> tuple[object, ...]:
+def _key(workspace: influence.Workspace, address: ExploreAddress, method: str) -> tuple[object, ...]:
     return (str(workspace.build), *sorted(_question(address, method).items()))
 
 
-def _agree(workspace: influence.Workspace, address: Address, method: str) -> None:
+def _agree(workspace: influence.Workspace, address: ExploreAddress, method: str) -> None:
     st.session_state[AGREED] = {*st.session_state.get(AGREED, set()), _key(workspace, address, method)}
 
 
-def _slow(workspace: influence.Workspace, address: Address, method: str) -> Explanation:
+def _slow(workspace: influence.Workspace, address: ExploreAddress, method: str) -> Explanation:
     key = _key(workspace, address, method)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)
             return _kept[key]
-    place = st.empty()
+    bar = st.empty()
     started = drawn = time.monotonic()
 
     def progress(stage: str, done: int, total: int) -> None:
@@ -88,11 +88,11 @@ def _slow(workspace: influence.Workspace, address: Address, method: str) -> Expl
         if now - drawn > UPDATE:  # Streamlit stops the computing here when the reader has gone on
             drawn = now
             left = numbers.duration((now - started) / max(done, 1) * (total - done))
-            place.progress(done / total, text=f"{METHODS[method].title}: {done:,} of {total:,}, {left} left")
+            bar.progress(done / total, text=f"{METHODS[method].title}: {done:,} of {total:,}, {left} left")
 
-    place.progress(0.0, text=f"{METHODS[method].title}: loading the checkpoints…")
+    bar.progress(0.0, text=f"{METHODS[method].title}: loading the checkpoints…")
     found = influence.explain(workspace, **_question(address, method), top=MOST, progress=progress)  # type: ignore[arg-type]
-    place.empty()
+    bar.empty()
     with _lock:
         _kept[key] = found
         while len(_kept) > MOST_KEPT:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 import influence
-from pages.ui.explore.address import SHOW, Address
+from pages.ui.explore.address import SHOW, ExploreAddress
 from pages.ui.frame import go, numbers, render, script, sheet
 
 PAGE = 20
@@ -18,12 +18,12 @@ KEY = "explore_list"
 _component = st.components.v2.component(
     "wordtrace_list",
     html="<div\nclass='wordtrace list'></div>",
-    css=sheet("list.css"),
-    js=script("list.js"),
+    css=sheet("explore/listing.css"),
+    js=script("explore/listing.js"),
 )
 
 
-def draw(workspace: influence.Workspace, address: Address) -> None:
+def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
     """Filters, how many sentences they leave, and one page of these."""
     _filters(workspace, address)
     pages_before = (address.page - 1) * PAGE
@@ -34,7 +34,7 @@ def draw(workspace: influence.Workspace, address: Address) -> None:
         total, rows = workspace.search_tests(address.filter(), limit=PAGE, offset=(pages - 1) * PAGE)
     render.hint(_count(total, workspace.info.n_test, address))
     if not total:
-        st.button("Clear the filters", on_click=go, args=(Address(workspace=workspace.name, show="all"),))
+        st.button("Clear the filters", on_click=go, args=(ExploreAddress(workspace=workspace.name, show="all"),))
         return
     _component(key=KEY, data=_payload(rows, address), on_chosen_change=_follow_list(address))
     if pages > 1:
@@ -42,7 +42,7 @@ def draw(workspace: influence.Workspace, address: Address) -> None:
         st.pagination(pages, default=address.page, key=key, on_change=_change, args=(address, "page", key))
 
 
-def _filters(workspace: influence.Workspace, address: Address) -> None:
+def _filters(workspace: influence.Workspace, address: ExploreAddress) -> None:
     labels = [ANY, *workspace.info.labels]
     _set("explore_q", address.q)
     _set("explore_show", address.show)
@@ -88,18 +88,18 @@ def _or_any(label: str) -> str:
     return label or "any"
 
 
-def _change(address: Address, field: str, key: str) -> None:
+def _change(address: ExploreAddress, field: str, key: str) -> None:
     value = st.session_state[key]
     page = {} if field == "page" else {"page": 1}
     go(address.at(**{**page, field: value if value is not None else ""}))
 
 
-def _change_confidence(address: Address) -> None:
+def _change_confidence(address: ExploreAddress) -> None:
     low, high = st.session_state["explore_confidence"]
     go(address.at(low=low, high=high, page=1))
 
 
-def _follow_list(address: Address) -> Callable[[], None]:
+def _follow_list(address: ExploreAddress) -> Callable[[], None]:
     def follow() -> None:
         if chosen := st.session_state[KEY].get("chosen"):  # not at the end of a click, when it is empty again
             go(address.at(id=str(chosen)))
@@ -107,14 +107,14 @@ def _follow_list(address: Address) -> Callable[[], None]:
     return follow
 
 
-def _count(total: int, of: int, address: Address) -> str:
+def _count(total: int, of: int, address: ExploreAddress) -> str:
     if not total:
         return f"None of the {of:,} test sentences is like that."
     order = "wrong ones first, then the surest" if address.show == "all" else "the surest first"
     return f"{total:,} of {of:,} test sentences, {order}"
 
 
-def _payload(rows: Any, address: Address) -> dict[str, Any]:
+def _payload(rows: Any, address: ExploreAddress) -> dict[str, Any]:
     shown = [
         {
             "id": row.id,

@@ -5,11 +5,11 @@ import hashlib
 import streamlit as st
 
 import influence
-from pages.ui.explore.address import FIRST, LONGEST_TEXT, Address
+from pages.ui.explore.address import FIRST, LONGEST_TEXT, ExploreAddress
 from pages.ui.frame import go
 
 
-def form(workspace: influence.Workspace, address: Address) -> None:
+def form(workspace: influence.Workspace, address: ExploreAddress) -> None:
     """One text field, or two where the workspace classifies pairs."""
     # Keys follow the address's text, so that Back brings the text back too.
     stamp = hashlib.sha256(f"{address.text}\0{address.pair}".encode()).hexdigest()[:8]
@@ -20,6 +20,6 @@ def form(workspace: influence.Workspace, address: Address) -> None:
         st.form_submit_button("Explain", type="primary", on_click=_explain, args=(address, keys))
 
 
-def _explain(address: Address, keys: list[str]) -> None:
+def _explain(address: ExploreAddress, keys: list[str]) -> None:
     text, pair = [*(st.session_state[key] for key in keys), ""][:2]
     go(address.at(own=1, id="", text=text, pair=pair, pin="", top=FIRST))

@@ -3,15 +3,15 @@
 import streamlit as st
 
 import influence
-from pages.ui.explore import address as addresses, listing, own_text, reading
-from pages.ui.explore.address import Address
-from pages.ui.frame import address as places, go, render
+from pages.ui.explore import listing, own_text, reading
+from pages.ui.explore.address import ExploreAddress, read_address
+from pages.ui.frame import arrive, go, render
 
 
 @st.fragment
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame. A fragment: a click here does not draw the frame again."""
-    address = places.arrive(*addresses.read(st.query_params.to_dict(), workspace))
+    address = arrive(*read_address(st.query_params.to_dict(), workspace))
     if address.own or not address.id:
         _tabs(address)
     if address.own:
@@ -24,7 +24,7 @@ def draw(workspace: influence.Workspace) -> None:
         listing.draw(workspace, address)
 
 
-def _tabs(address: Address) -> None:
+def _tabs(address: ExploreAddress) -> None:
     names = {0: "Test sentences", 1: "Your own text"}
     st.session_state["explore_own"] = address.own
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
@@ -35,5 +35,5 @@ def _tabs(address: Address) -> None:
         )  # fmt: skip
 
 
-def _change(address: Address) -> None:
+def _change(address: ExploreAddress) -> None:
     go(address.listing().at(own=st.session_state["explore_own"]))

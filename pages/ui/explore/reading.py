@@ -9,14 +9,14 @@ import influence
 from influence import DEFAULT_METHOD, METHODS, Explanation, Influence
 from influence.experiments import DEFAULT_STRONGEST
 from pages.ui.explore import asking, versus
-from pages.ui.explore.address import FIRST, MOST, STEP, TOKENS, Address
+from pages.ui.explore.address import FIRST, MOST, STEP, TOKENS, ExploreAddress
 from pages.ui.frame import answers, go, md, numbers, render, shell
 from pages.ui.parts import charts, explanation_board
 
 BOARD = "explore_board"
 
 
-def draw(workspace: influence.Workspace, address: Address) -> None:
+def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
     """Everything about the sentence that the address names."""
     head = st.container(horizontal=True, vertical_alignment="center", key="wt-walk")
     if not address.own:
@@ -48,7 +48,7 @@ def draw(workspace: influence.Workspace, address: Address) -> None:
             _pair(workspace, address, found)
 
 
-def _found(workspace: influence.Workspace, address: Address) -> tuple[Explanation, bool, str]:
+def _found(workspace: influence.Workspace, address: ExploreAddress) -> tuple[Explanation, bool, str]:
     """What is known of the sentence, whether the method's answer is still to come, and what is wrong with the method."""
     if asking.takes_long(workspace, address, address.method):
         return asking.simple(workspace, address), True, ""
@@ -60,7 +60,7 @@ def _found(workspace: influence.Workspace, address: Address) -> tuple[Explanatio
         return asking.simple(workspace, address), False, str(error)
 
 
-def _later(workspace: influence.Workspace, address: Address) -> None:
+def _later(workspace: influence.Workspace, address: ExploreAddress) -> None:
     """An answer that takes long: asked for here, below the question, once the reader agrees; then shown as any other."""
     if asking.waits(workspace, address, address.method):
         asking.offer(workspace, address, address.method)
@@ -73,7 +73,7 @@ def _later(workspace: influence.Workspace, address: Address) -> None:
         st.rerun()
 
 
-def _ways_on(workspace: influence.Workspace, address: Address, found: Explanation) -> None:
+def _ways_on(workspace: influence.Workspace, address: ExploreAddress, found: Explanation) -> None:
     _variation(address, found)
     if found.query.predicted != found.query.label:
         shell.link("suspects", "Suspects behind it", workspace=workspace.name, test=address.id)
@@ -82,10 +82,10 @@ def _ways_on(workspace: influence.Workspace, address: Address, found: Explanatio
             shell.link("what_if", "What would fix this?", workspace=workspace.name, change=change)
 
 
-def _walk(workspace: influence.Workspace, address: Address) -> None:
+def _walk(workspace: influence.Workspace, address: ExploreAddress) -> None:
     """Back to the list, and on to the sentences before and after in it."""
     ids = answers.matching(workspace, address.filter())
-    if address.id not in ids and address.listing() == Address(workspace=address.workspace):
+    if address.id not in ids and address.listing() == ExploreAddress(workspace=address.workspace):
         # A link that names a sentence and no list: the list of all.
         address = address.at(show="all")
         ids = answers.matching(workspace, address.filter())
@@ -99,11 +99,11 @@ def _walk(workspace: influence.Workspace, address: Address) -> None:
     )
     _step("Previous", "K", before, address)
     _step("Next", "J", after, address)
-    place = f"{at + 1:,} of {len(ids):,}" if at is not None else "not in the list as it is filtered now"
-    render.hint(f"{place} · {address.id}")
+    where = f"{at + 1:,} of {len(ids):,}" if at is not None else "not in the list as it is filtered now"
+    render.hint(f"{where} · {address.id}")
 
 
-def _variation(address: Address, found: Explanation) -> None:
+def _variation(address: ExploreAddress, found: Explanation) -> None:
     copy = address.at(own=1, id="", text=found.query.text, pair=found.query.text_pair or "", target=found.label, pin="")
     st.button(
         "Try a variation", icon=":material/edit:", key=f"explore_edit_{address.id}", on_click=go, args=(copy,),
@@ -111,7 +111,7 @@ def _variation(address: Address, found: Explanation) -> None:
     )  # fmt: skip
 
 
-def _step(name: str, key: str, id: str | None, address: Address) -> None:
+def _step(name: str, key: str, id: str | None, address: ExploreAddress) -> None:
     target = address.at(id=id or "", pin="", target="", top=FIRST)
     st.button(
         name, key=f"explore_{name}_{address.id}", shortcut=key, disabled=id is None, on_click=go, args=(target,),
@@ -119,7 +119,7 @@ def _step(name: str, key: str, id: str | None, address: Address) -> None:
     )  # fmt: skip
 
 
-def _question(workspace: influence.Workspace, address: Address, found: Explanation) -> None:
+def _question(workspace: influence.Workspace, address: ExploreAddress, found: Explanation) -> None:
     """What is asked: which label's loss, by which method, with or without start and end tokens."""
     method = METHODS[address.method]
     labels = list(dict.fromkeys([*filter(None, [found.query.label, found.query.predicted]), *workspace.info.labels]))
@@ -165,7 +165,7 @@ def _choice(
     name: str,
     options: list[str],
     value: str,
-    address: Address,
+    address: ExploreAddress,
     field: str,
     *,
     format: Callable[[str], str],
@@ -186,7 +186,7 @@ def _label_name(label: str, found: Explanation) -> str:
     return f"{label} (predicted)" if label == found.query.predicted else label
 
 
-def _change(address: Address, field: str, key: str) -> None:
+def _change(address: ExploreAddress, field: str, key: str) -> None:
     changed = address.at(**{field: st.session_state[key]}, pin="")
     go(changed.at(versus="") if changed.versus == changed.method else changed)
 
@@ -195,7 +195,7 @@ def _methods_help() -> str:
     return "\n\n".join(f"**{md(method.title)}**: {md(method.about, 400)} {md(method.cost)}" for method in METHODS.values())
 
 
-def _results(workspace: influence.Workspace, address: Address, found: Explanation) -> None:
+def _results(workspace: influence.Workspace, address: ExploreAddress, found: Explanation) -> None:
     ids = {one.train.id for one in (*found.proponents, *found.opponents)}
     title = "Your own text" if address.own else f"Test sentence {address.id}"
     explanation_board.board(
@@ -216,11 +216,11 @@ def _results(workspace: influence.Workspace, address: Address, found: Explanatio
         )
 
 
-def _pin(address: Address) -> None:
+def _pin(address: ExploreAddress) -> None:
     go(address.at(pin=explanation_board.chosen(BOARD)))
 
 
-def _pair(workspace: influence.Workspace, address: Address, found: Explanation) -> None:
+def _pair(workspace: influence.Workspace, address: ExploreAddress, found: Explanation) -> None:
     """Charts of the pinned pair, or of everything shown."""
     for name, side in (("Proponent", found.proponents), ("Opponent", found.opponents)):
         for rank, one in enumerate(side, start=1):
@@ -231,7 +231,7 @@ def _pair(workspace: influence.Workspace, address: Address, found: Explanation) 
     _overview(found)
 
 
-def _pinned(workspace: influence.Workspace, address: Address, found: Explanation, influence: Influence, name: str) -> None:
+def _pinned(workspace: influence.Workspace, address: ExploreAddress, found: Explanation, influence: Influence, name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         render.heading(f"{name}: words", influence.train.id)
         unpinned = address.at(pin="")

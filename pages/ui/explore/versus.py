@@ -7,14 +7,14 @@ import streamlit as st
 import influence
 from influence import METHODS, Explanation, Influence
 from pages.ui.explore import asking
-from pages.ui.explore.address import Address
+from pages.ui.explore.address import ExploreAddress
 from pages.ui.frame import md, numbers, render
 from pages.ui.parts import explanation_board, rows
 
 RANKED = 100  # how far down the other method's list a sentence is looked for
 
 
-def draw(workspace: influence.Workspace, address: Address) -> None:
+def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
     """The first proponents and opponents by both methods, and how many they have in common."""
     ids = (address.method, address.versus)
     for method in ids:
@@ -29,16 +29,16 @@ def draw(workspace: influence.Workspace, address: Address) -> None:
             st.error(md(error, 600))
             return
     one, other = found
-    for title, mine, theirs in (
+    for title, session, theirs in (
         ("Proponents", one.proponents, other.proponents),
         ("Opponents", one.opponents, other.opponents),
     ):
-        _side(workspace, address, title, (one, other), (mine, theirs))
+        _side(workspace, address, title, (one, other), (session, theirs))
 
 
 def _side(
     workspace: influence.Workspace,
-    address: Address,
+    address: ExploreAddress,
     title: str,
     both: tuple[Explanation, Explanation],
     lists: tuple[list[Influence], list[Influence]],
@@ -64,13 +64,13 @@ def _row(
 ) -> dict[str, object]:
     train = one.train
     sums = one.train_words()
-    place = f"{beside}: number {there}" if there else f"{beside}: not among the first {RANKED}"
+    address = f"{beside}: number {there}" if there else f"{beside}: not among the first {RANKED}"
     return rows.row(
         train.id,
         labels=[(f"{rank}.", "quiet"), (train.label, "label"), (numbers.score(one.score), "quiet")],
         sides=explanation_board.sides(train, set(sums)),
         sums=sums,
-        foot=place,
+        foot=address,
         state="in both" if common else "",
         links=[("Review", f"review?{urlencode({'workspace': workspace.name, 'id': train.id})}")],
     )

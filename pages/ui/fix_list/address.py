@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import influence
 from influence.review import BY, POLICIES, Rule
-from pages.ui.frame import Place
+from pages.ui.frame import Address
 
 PARTS = {"changes": "Changes", "rules": "Rules", "agreement": "Agreement", "log": "Log"}
 POLICY_NAMES = {"majority": "majority", "latest": "latest decision", "adjudicated": "adjudicator only"}
@@ -16,7 +16,7 @@ assert set(BY_NAMES) == set(BY)
 
 
 @dataclass(frozen=True, kw_only=True)
-class FixPlace(Place):
+class FixListAddress(Address):
     """Every field is one parameter of the address."""
 
     part: str = "changes"
@@ -39,12 +39,12 @@ class FixPlace(Place):
             only_label=self.only or None,
         )
 
-    def part_only(self, part: str) -> "FixPlace":
+    def part_only(self, part: str) -> "FixListAddress":
         """Another part of the page."""
-        return FixPlace(workspace=self.workspace, policy=self.policy, part=part)
+        return FixListAddress(workspace=self.workspace, policy=self.policy, part=part)
 
 
-def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[FixPlace, list[str]]:
+def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[FixListAddress, list[str]]:
     """The place an address names."""
     labels = workspace.info.labels
     allowed = {
@@ -55,4 +55,4 @@ def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple
         "label": labels,
         "only": labels,
     }
-    return FixPlace.read(parameters, workspace=workspace.name, allowed=allowed, ranges={"page": (1, 10**6)})
+    return FixListAddress.read(parameters, workspace=workspace.name, allowed=allowed, ranges={"page": (1, 10**6)})

@@ -5,18 +5,18 @@ import streamlit as st
 
 from influence.review import Agreement, agreement, conflicts
 from pages.ui.fix_list import disagreements
-from pages.ui.fix_list.address import FixPlace
-from pages.ui.frame import Desk, render
+from pages.ui.fix_list.address import FixListAddress
+from pages.ui.frame import Session, render
 
 VERDICTS = ((0.8, "almost perfect"), (0.6, "substantial"), (0.4, "moderate"), (0.2, "fair"), (-1.01, "slight or none"))
 
 
-def draw(mine: Desk, place: FixPlace) -> None:
+def draw(session: Session, address: FixListAddress) -> None:
     """The whole part."""
     decided: dict[str, int] = {}
-    for decision in mine.reviews.decisions():
+    for decision in session.reviews.decisions():
         decided[decision.reviewer] = decided.get(decision.reviewer, 0) + 1
-    found = agreement(mine.reviews)
+    found = agreement(session.reviews)
     for column, (name, value, detail) in zip(st.columns(4), _figures(decided, found), strict=True):
         with column:
             render.figure(name, value, detail)
@@ -35,7 +35,7 @@ def draw(mine: Desk, place: FixPlace) -> None:
             st.dataframe(_pairs(found), hide_index=True, key="agreement_pairs")
         else:
             render.hint("No example was decided by two reviewers. A queue can ask for two opinions on each.")
-        disagreements.draw(mine, conflicts(mine.reviews), remark="")
+        disagreements.draw(session, conflicts(session.reviews), remark="")
 
 
 def _figures(decided: dict[str, int], found: Agreement) -> list[tuple[str, str, str]]:

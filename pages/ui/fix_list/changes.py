@@ -7,54 +7,55 @@ import streamlit as st
 
 from influence.fixes import Fix, FixList, fix_list
 from pages.ui.fix_list import disagreements, downloads
-from pages.ui.fix_list.address import POLICY_NAMES, FixPlace
-from pages.ui.frame import Desk, go, numbers, render, shell
+from pages.ui.fix_list.address import POLICY_NAMES, FixListAddress
+from pages.ui.frame import Session, go, numbers, render, shell
 from pages.ui.parts import charts, decision_charts, rows, verdicts
 
 PAGE = 25
 MOST_LISTED = 50
 
 
-def draw(mine: Desk, place: FixPlace) -> None:
+def draw(session: Session, address: FixListAddress) -> None:
     """The whole part."""
-    found = fix_list(mine.reviews, policy=place.policy)
+    found = fix_list(session.reviews, policy=address.policy)
     if not (found.fixes or found.conflicts or found.unmatched or found.settled):
         with st.container(key="wt-gate"):
             render.state_text(
                 "No decisions yet", "Decide some examples in Review, apply a rule, or act on a cluster; they gather here."
             )
             with st.container(key="wt-first"):
-                shell.link("review", "Review", workspace=place.workspace)
+                shell.link("review", "Review", workspace=address.workspace)
         return
     with st.container(key="wt-split-changes"):
         left, right = st.columns([1.6, 1], gap="large")
     with right:
-        _files(mine, place, found)
+        _files(session, address, found)
         _balance(found)
-        _aside(mine, place, found)
+        _aside(session, address, found)
     with left:
-        _changes(place, found)
+        _changes(address, found)
 
 
-def _files(mine: Desk, place: FixPlace, found: FixList) -> None:
+def _files(session: Session, address: FixListAddress, found: FixList) -> None:
     render.heading("Take it away", numbers.counted(len(found.fixes), "fix", "fixes"))
-    name = f"{place.workspace}-fixes"
+    name = f"{address.workspace}-fixes"
     if found.fixes:
         st.download_button(
             "Everything in one zip", key="fix_zip", type="primary", icon=":material/download:", width="stretch",
-            data=partial(downloads.bundle, mine.reviews, place.policy), file_name=f"{name}.zip", mime="application/zip",
+            data=partial(downloads.bundle, session.reviews, address.policy), file_name=f"{name}.zip", mime="application/zip",
             on_click="ignore", help="The list in all three forms, the corrected data, a report, and the command to apply it",
         )  # fmt: skip
         with st.container(horizontal=True, key="wt-fix-files"):
             for suffix, mime in downloads.KINDS.items():
                 st.download_button(
                     suffix.removeprefix(".").upper() if suffix != ".parquet" else "Parquet", key=f"fix_{suffix[1:]}",
-                    data=partial(downloads.fixes, mine.reviews, place.policy, suffix), file_name=f"{name}{suffix}", mime=mime,
+                    data=partial(downloads.fixes, session.reviews, address.policy, suffix),
+                    file_name=f"{name}{suffix}", mime=mime,
                     on_click="ignore", width="stretch",
                 )  # fmt: skip
         render.hint("CSV is safe to open in a spreadsheet; JSONL and Parquet hold every letter as it is.")
-        render.command(downloads.apply_command(mine.workspace))
-        shell.link("what_if", "Does it help? Try it in What-if", workspace=place.workspace, change="decided")
+        render.command(downloads.apply_command(session.workspace))
+        shell.link("what_if", "Does it help? Try it in What-if", workspace=address.workspace, change="decided")
 
 
 def _balance(found: FixList) -> None:
@@ -62,13 +63,13 @@ def _balance(found: FixList) -> None:
     st.plotly_chart(decision_charts.balance(found.before, found.after), key="fix_balance", config=charts.STILL)
 
 
-def _aside(mine: Desk, place: FixPlace, found: FixList) -> None:
+def _aside(session: Session, address: FixListAddress, found: FixList) -> None:
     """What a person should know before they apply the list."""
     if found.conflicts:
         settled = sum(conflict.decision is not None for conflict in found.conflicts)
         left_out = len(found.conflicts) - settled
-        remark = f"{settled:,} settled by {POLICY_NAMES[place.policy]}, {left_out:,} left out of the list."
-        disagreements.draw(mine, found.conflicts, remark=remark)
+        remark = f"{settled:,} settled by {POLICY_NAMES[address.policy]}, {left_out:,} left out of the list."
+        disagreements.draw(session, found.conflicts, remark=remark)
     if found.unmatched:
         render.heading("Do not fit this data", f"{len(found.unmatched):,} left out")
         render.notes(
@@ -81,24 +82,24 @@ def _aside(mine: Desk, place: FixPlace, found: FixList) -> None:
         render.hint(f"{len(found.flagged):,} of the fixes have been flagged since: {', '.join(found.flagged[:5])}.")
 
 
-def _changes(place: FixPlace, found: FixList) -> None:
+def _changes(address: FixListAddress, found: FixList) -> None:
     counts = ", ".join(f"{count:,} {action}" for action, count in found.counts.items() if count)
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-fix-head"):
         with st.container(width="stretch"):
             render.heading("Changes", counts or "none")
-        st.session_state["fix_policy"] = place.policy
+        st.session_state["fix_policy"] = address.policy
         st.selectbox(
             "Disagreements go by", list(POLICY_NAMES), format_func=POLICY_NAMES.get, key="fix_policy", width=190,
-            on_change=_by_policy, args=(place,),
+            on_change=_by_policy, args=(address,),
         )  # fmt: skip
     pages = max(1, -(-len(found.fixes) // PAGE))
-    page = min(place.page, pages)
+    page = min(address.page, pages)
     ordered = sorted(found.fixes, key=lambda fix: fix.action == "keep")  # what changes the data first
     shown = ordered[(page - 1) * PAGE : page * PAGE]
     rows.draw([_row(fix) for fix in shown], key="fix_rows")
     if pages > 1:
         key = f"fix_page_{page}"
-        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(place, key))
+        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(address, key))
 
 
 def _row(fix: Fix) -> dict[str, Any]:
@@ -113,9 +114,9 @@ def _row(fix: Fix) -> dict[str, Any]:
     )
 
 
-def _by_policy(place: FixPlace) -> None:
-    go(place.at(policy=st.session_state["fix_policy"], page=1))
+def _by_policy(address: FixListAddress) -> None:
+    go(address.at(policy=st.session_state["fix_policy"], page=1))
 
 
-def _to_page(place: FixPlace, key: str) -> None:
-    go(place.at(page=st.session_state[key] or 1))
+def _to_page(address: FixListAddress, key: str) -> None:
+    go(address.at(page=st.session_state[key] or 1))

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import pandas as pd
 import streamlit as st
 
-from pages.ui.fix_list.address import FixPlace
-from pages.ui.frame import Desk, go, render
+from pages.ui.fix_list.address import FixListAddress
+from pages.ui.frame import Session, go, render
 
 FEW = 16  # rows that fit on a screen
 PAGE = 100
@@ -18,10 +18,10 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def draw(mine: Desk, place: FixPlace) -> None:
+def draw(session: Session, address: FixListAddress) -> None:
     """The whole part, the latest events first."""
-    events = mine.reviews.audit()
-    broken = mine.reviews.log.verify()
+    events = session.reviews.audit()
+    broken = session.reviews.log.verify()
     render.heading("Log", f"{len(events):,} events; nothing is ever overwritten")
     if broken:
         render.notes(broken)
@@ -30,14 +30,14 @@ def draw(mine: Desk, place: FixPlace) -> None:
     if events.empty:
         return
     pages = max(1, -(-len(events) // PAGE))
-    page = min(place.page, pages)
+    page = min(address.page, pages)
     shown = events.iloc[::-1].iloc[(page - 1) * PAGE : page * PAGE]
     st.dataframe(
         _readable(shown), hide_index=True, height="content" if len(shown) < FEW else 640, placeholder="", key=f"log_{page}"
     )
     if pages > 1:
         key = f"log_page_{page}"
-        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(place, key))
+        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(address, key))
 
 
 def _readable(events: pd.DataFrame) -> pd.DataFrame:
@@ -47,5 +47,5 @@ def _readable(events: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _to_page(place: FixPlace, key: str) -> None:
-    go(place.at(page=st.session_state[key] or 1))
+def _to_page(address: FixListAddress, key: str) -> None:
+    go(address.at(page=st.session_state[key] or 1))

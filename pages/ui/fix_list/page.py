@@ -4,41 +4,40 @@ import streamlit as st
 
 import influence
 from pages.ui.fix_list import (
-    address,
     agreement,
     changes,
     log,
     rules,
 )
-from pages.ui.fix_list.address import PARTS, FixPlace
-from pages.ui.frame import Desk, address as places, go, render, session as desk, shell
+from pages.ui.fix_list.address import PARTS, FixListAddress, read_address
+from pages.ui.frame import Session, arrive, go, messages, render, shell
 
 DRAW = {"changes": changes.draw, "rules": rules.draw, "agreement": agreement.draw, "log": log.draw}
 
 
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    _page(desk.visit(workspace))
+    _page(Session.of_visitor(workspace))
 
 
 @st.fragment
-def _page(mine: Desk) -> None:
+def _page(session: Session) -> None:
     shell.follow()
-    place = places.arrive(*address.read(st.query_params.to_dict(), mine.workspace))
-    st.session_state["fix_part"] = place.part
+    address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
+    st.session_state["fix_part"] = address.part
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Fix list")
         st.segmented_control(
             "Part", list(PARTS), format_func=PARTS.get, key="fix_part", required=True, label_visibility="collapsed",
-            on_change=_to_part, args=(place,),
+            on_change=_to_part, args=(address,),
         )  # fmt: skip
         with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
-            desk.who(mine)
-    message, failed = desk.said()
+            session.show_name()
+    message, failed = messages.said()
     if message:
         render.said(message, failed=failed)
-    DRAW[place.part](mine, place)
+    DRAW[address.part](session, address)
 
 
-def _to_part(place: FixPlace) -> None:
-    go(place.part_only(st.session_state["fix_part"]))
+def _to_part(address: FixListAddress) -> None:
+    go(address.part_only(st.session_state["fix_part"]))

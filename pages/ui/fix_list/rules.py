@@ -8,9 +8,8 @@ import influence
 from influence.data import find
 from influence.experiments import spec_of_rule
 from influence.review import Action, AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
-from pages.ui.fix_list import address
-from pages.ui.fix_list.address import ACTIONS, BY_NAMES, FixPlace
-from pages.ui.frame import Desk, go, latest, md, numbers, render, reviewer, session as desk, shell
+from pages.ui.fix_list.address import ACTIONS, BY_NAMES, FixListAddress, read_address
+from pages.ui.frame import Session, go, latest, md, messages, numbers, render, reviewer, shell
 from pages.ui.parts import SHOWN, STILL, Piece, decision_charts, label_counts, rows
 
 ANY = ""
@@ -27,25 +26,25 @@ HELP = {
 }
 
 
-def draw(mine: Desk, place: FixPlace) -> None:
+def draw(session: Session, address: FixListAddress) -> None:
     """The whole part."""
     with st.container(key="wt-split-rules"):
         left, right = st.columns([1.4, 1], gap="large")
     with left:
-        _form(mine, place)
-        if place.pattern.strip() and (place.label or place.action != "relabel"):
-            _look(mine, place)
+        _form(session, address)
+        if address.pattern.strip() and (address.label or address.action != "relabel"):
+            _look(session, address)
     with right:
-        _applied(mine)
+        _applied(session)
 
 
-def _form(mine: Desk, place: FixPlace) -> None:
+def _form(session: Session, address: FixListAddress) -> None:
     """The rule as a sentence. Its parts follow the address, and their callbacks write it."""
-    labels = mine.workspace.info.labels
+    labels = session.workspace.info.labels
     keys = {name: f"rule_{name}" for name in ("only", "by", "pattern", "action", "label", "note")}
     for name, key in keys.items():
-        st.session_state[key] = getattr(place, name) or (None if name == "label" else getattr(place, name))
-    told = {"on_change": _spell, "args": (place, keys)}
+        st.session_state[key] = getattr(address, name) or (None if name == "label" else getattr(address, name))
+    told = {"on_change": _spell, "args": (address, keys)}
     render.heading("A rule", "decides every example that it matches, as one")
     with st.container(border=True, key="wt-rule"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -55,13 +54,13 @@ def _form(mine: Desk, place: FixPlace) -> None:
             "these",
             key=keys["pattern"],
             max_chars=2_000,
-            placeholder=f"for example: {EXAMPLES[place.by]}",
-            help=HELP[place.by],
+            placeholder=f"for example: {EXAMPLES[address.by]}",
+            help=HELP[address.by],
             **told,
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.selectbox("are to be", list(ACTIONS), format_func=ACTIONS.get, key=keys["action"], width=190, **told)
-            if place.action == "relabel":
+            if address.action == "relabel":
                 st.selectbox("as", labels, index=None, key=keys["label"], width=230, placeholder="the new label", **told)
         st.text_input("because", key=keys["note"], max_chars=300, placeholder="a note for the fix list, if you like", **told)
 
@@ -70,20 +69,20 @@ def _or_anything(label: str) -> str:
     return label or "anything"
 
 
-def _spell(place: FixPlace, keys: dict[str, str]) -> None:
+def _spell(address: FixListAddress, keys: dict[str, str]) -> None:
     """Put the rule as it is filled in into the address, from which it is then read."""
-    go(place.at(**{name: st.session_state.get(key) or "" for name, key in keys.items()}))
+    go(address.at(**{name: st.session_state.get(key) or "" for name, key in keys.items()}))
 
 
-def _look(mine: Desk, place: FixPlace) -> None:
-    who = mine.somebody
+def _look(session: Session, address: FixListAddress) -> None:
+    who = session.somebody
     if who is None:
         render.hint("A rule is applied in somebody's name; who are you?")
         reviewer.ask()
         return
     try:
-        rule = place.rule()
-        found = preview(mine.reviews, who, rule, samples=SAMPLES)
+        rule = address.rule()
+        found = preview(session.reviews, who, rule, samples=SAMPLES)
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return
@@ -91,11 +90,11 @@ def _look(mine: Desk, place: FixPlace) -> None:
     render.hint(_beside(found))
     st.button(
         f"Apply to {len(found.example_ids):,} examples", key="rule_apply", type="primary", disabled=not found.example_ids,
-        on_click=_apply, args=(mine, place, rule),
+        on_click=_apply, args=(session, address, rule),
     )  # fmt: skip
     if rule.action != "keep":
         spec = spec_of_rule(rule)
-        shell.link("what_if", "Would it help? Try it in What-if", workspace=place.workspace, change=spec)
+        shell.link("what_if", "Would it help? Try it in What-if", workspace=address.workspace, change=spec)
     if rule.action in ("relabel", "remove"):
         st.plotly_chart(decision_charts.balance(found.before, found.after), key="rule_balance", config=STILL)
     render.heading("The first of them" if len(found.example_ids) > SAMPLES else "All of them")
@@ -131,29 +130,29 @@ def _lit(text: str, phrases: tuple[str, ...]) -> list[Piece]:
     return [piece for piece in [*pieces, (text[at:], -1, SHOWN)] if piece[0]]
 
 
-def _apply(mine: Desk, drawn: FixPlace, rule: Rule) -> None:
-    place, _ = address.read(latest(drawn), mine.workspace)  # what was typed just before the click counts, too
+def _apply(session: Session, drawn: FixListAddress, rule: Rule) -> None:
+    address, _ = read_address(latest(drawn), session.workspace)  # what was typed just before the click counts, too
     try:
-        if place.rule() != rule:
+        if address.rule() != rule:
             raise influence.SettingsError("the rule has just been changed; look at what it would do first")
-        action = apply_rule(mine.reviews, mine.reviewer, rule, note=place.note)
+        action = apply_rule(session.reviews, session.reviewer, rule, note=address.note)
     except influence.WordtraceError as error:
-        desk.say(f"Not applied: {error}", failed=True)
+        messages.say(f"Not applied: {error}", failed=True)
         return
-    desk.say(f"Applied at {desk.clock(action.at)} to {len(action.example_ids):,} examples: {rule}")
-    go(place.part_only("rules"))
+    messages.say(f"Applied at {numbers.clock(action.at)} to {len(action.example_ids):,} examples: {rule}")
+    go(address.part_only("rules"))
 
 
-def _applied(mine: Desk) -> None:
-    found = applied_rules(mine.reviews)
+def _applied(session: Session) -> None:
+    found = applied_rules(session.reviews)
     render.heading("Applied rules", f"{sum(not one.action.undone for one in found):,} stand" if found else "")
     if not found:
         render.hint("None yet. A rule is kept with its matches, and can be revoked as one at any time.")
     for one in found:
-        _one(mine, one)
+        _one(session, one)
 
 
-def _one(mine: Desk, one: AppliedRule) -> None:
+def _one(session: Session, one: AppliedRule) -> None:
     action = one.action
     with st.container(border=True, key=f"wt-rule-{action.id}"):
         render.rule(str(one.rule), revoked=action.undone)
@@ -161,14 +160,14 @@ def _one(mine: Desk, one: AppliedRule) -> None:
             with st.container(width="stretch"):
                 about = f"{len(action.example_ids):,} examples · {action.reviewer} · {numbers.moment(action.at.isoformat())}"
                 render.hint(about + (" · revoked" if action.undone else ""))
-            if not action.undone and mine.known:
-                st.button("Revoke", key=f"rule_revoke_{action.id}", on_click=_revoke, args=(mine, action))
+            if not action.undone and session.known:
+                st.button("Revoke", key=f"rule_revoke_{action.id}", on_click=_revoke, args=(session, action))
 
 
-def _revoke(mine: Desk, action: Action) -> None:
+def _revoke(session: Session, action: Action) -> None:
     try:
-        mine.reviews.revoke(mine.reviewer, action.id)
+        session.reviews.revoke(session.reviewer, action.id)
     except influence.WordtraceError as error:
-        desk.say(f"Not revoked: {error}", failed=True)
+        messages.say(f"Not revoked: {error}", failed=True)
         return
-    desk.say(f"Revoked: {len(action.example_ids):,} examples are as they were before.")
+    messages.say(f"Revoked: {len(action.example_ids):,} examples are as they were before.")

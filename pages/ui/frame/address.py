@@ -14,7 +14,7 @@ LATEST = "wt_place"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class Address:
     """The part that every page's place has."""
 
     longest: ClassVar[int] = 2_000  # characters of a value
@@ -66,38 +66,38 @@ class Place:
         return cls(**found), ignored
 
 
-P = TypeVar("P", bound=Place)
+P = TypeVar("P", bound=Address)
 
 
-def arrive(place: P, ignored: Collection[str]) -> P:
+def arrive(address: P, ignored: Collection[str]) -> P:
     """Begin the drawing of a place: say what was left out of its address, and have `go` change from here."""
     if ignored:
         st.warning(f"Left out of the address, because there is no such value here: {', '.join(ignored)}.")
-    st.session_state[LATEST] = (type(place), place.parameters())
-    return replace(place, changes={})
+    st.session_state[LATEST] = (type(address), address.parameters())
+    return replace(address, changes={})
 
 
-def latest(place: Place) -> dict[str, str]:
+def latest(address: Address) -> dict[str, str]:
     """The address's parameters by now, which may be later than the drawing of the widget that calls back."""
     kind, parameters = st.session_state.get(LATEST, (None, {}))
-    return dict(parameters) if kind is type(place) else place.parameters()
+    return dict(parameters) if kind is type(address) else address.parameters()
 
 
-def go(place: Place) -> None:
+def go(address: Address) -> None:
     """Put a place into the address bar, as one step of the browser's history. Only for callbacks.
 
     Of a place that was drawn only the changes count, and they are made to what the address says by now: a browser that
     sends two clicks at once, or one that belongs to the page before this, calls back with places that were drawn earlier.
     """
-    parameters = place.parameters()
-    if place.changes is not None:
-        here = latest(place)
+    parameters = address.parameters()
+    if address.changes is not None:
+        here = latest(address)
         parameters = {
             one.name: source[one.name]
-            for one in place._fields()
-            if one.name in (source := parameters if one.name in place.changes else here)
+            for one in address._fields()
+            if one.name in (source := parameters if one.name in address.changes else here)
         }
-    st.session_state[LATEST] = (type(place), parameters)
+    st.session_state[LATEST] = (type(address), parameters)
     if parameters != st.query_params.to_dict():
         st.query_params.from_dict(parameters)
 

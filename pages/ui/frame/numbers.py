@@ -1,7 +1,10 @@
-"""Numbers as people read them: a sign that is a sign, three digits, and no column of zeros."""
+"""Numbers and times as people read them: a sign that is a sign, three digits, and no column of zeros."""
 
 import math
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
 
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MINUS = "−"
@@ -68,3 +71,13 @@ def moment(iso: str) -> str:
     except ValueError:
         return iso
     return f"{when.day} {when:%B %Y, %H:%M} UTC"
+
+
+def clock(at: datetime) -> str:
+    """The time of day where the browser is, to the second."""
+    name = st.context.timezone
+    try:
+        zone = ZoneInfo(name if isinstance(name, str) else "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        zone = ZoneInfo("UTC")
+    return f"{at.astimezone(zone):%H:%M:%S}"

@@ -13,7 +13,7 @@ import streamlit as st
 
 from pages.ui.frame import numbers
 
-ASSETS = Path(__file__).parents[2] / "assets"
+ASSETS = Path(__file__).parents[3] / "assets"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&@/])")
 _SPACE = re.compile(r"\s+")
 TOP_LABELS = 4
@@ -27,17 +27,17 @@ def md(value: object, longest: int = 200) -> str:
 
 def script(name: str) -> str:
     """A component's script of ours, with what all of them draw by before it."""
-    return "".join((ASSETS / file).read_text(encoding="utf-8") for file in ("elements.js", name))
+    return "".join((ASSETS / file).read_text(encoding="utf-8") for file in ("frame/elements.js", name))
 
 
 def sheet(name: str) -> str:
     """A component's stylesheet, with what all of them share before it."""
-    return "".join((ASSETS / file).read_text(encoding="utf-8") for file in ("elements.css", name))
+    return "".join((ASSETS / file).read_text(encoding="utf-8") for file in ("frame/elements.css", name))
 
 
 def style() -> None:
     """The app's stylesheet; a file of ours, without data."""
-    st.html(ASSETS / "app.css")
+    st.html(ASSETS / "frame" / "app.css")
 
 
 def brand() -> None:

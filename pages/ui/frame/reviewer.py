@@ -18,7 +18,7 @@ NAME, SESSION, CHANGED = "wt_reviewer", "wt_session", "wt_reviewer_changed"
 FIELD, COMPLAINT = "wt_reviewer_field", "wt_reviewer_complaint"
 
 _cookie = st.components.v2.component(
-    "wordtrace_cookie", html="<span></span>", js=(ASSETS / "cookie.js").read_text(encoding="utf-8")
+    "wordtrace_cookie", html="<span></span>", js=(ASSETS / "frame" / "cookie.js").read_text(encoding="utf-8")
 )
 
 

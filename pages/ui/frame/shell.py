@@ -78,7 +78,7 @@ def _frame(key: str) -> tuple[str, list[str]]:
     page = PAGES[key]
     st.set_page_config(
         page_title=f"{page.title} · Wordtrace",
-        page_icon=str(render.ASSETS / "icon.svg"),
+        page_icon=str(render.ASSETS / "frame" / "icon.svg"),
         layout="wide",
         initial_sidebar_state=220,
     )

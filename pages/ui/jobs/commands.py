@@ -15,7 +15,7 @@ from pathlib import Path
 
 import influence
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LAST_LINES = 6
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from influence.files import write_json
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PROCESS, SAID, ENDED = "process.json", "said", "ended"
 # The shell stays to write the exit code down, which only a parent hears: the server may be another one by then.
 RECORD = '"$@"; code=$?; echo $code > "$0.new"; mv "$0.new" "$0"; exit $code'

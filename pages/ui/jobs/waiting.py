@@ -42,11 +42,11 @@ def time_for(workspace: influence.Workspace, models: int) -> str:
 
 
 def _show(found: list[Job], commands: Collection[str]) -> None:
-    for place, job in enumerate(found):
+    for address, job in enumerate(found):
         if job.failed and job.command in commands:
             _failed(job)
         elif not job.failed:
-            _unfinished(job, place)
+            _unfinished(job, address)
 
 
 def _failed(job: Job) -> None:
@@ -56,13 +56,13 @@ def _failed(job: Job) -> None:
         st.button("Dismiss", key=f"job_dismiss_{job.folder.name}", on_click=job.dismiss)
 
 
-def _unfinished(job: Job, place: int) -> None:
+def _unfinished(job: Job, address: int) -> None:
     progress = job.progress()
     with st.container(border=True, key=f"wt-job-{job.folder.name}"):
         if job.stopping:
             render.progress(job.title, [], None, "stopping…")
         elif job.started_at is None:
-            render.progress(job.title, ["queued"], None, f"{place} before it" if place else "starting…")
+            render.progress(job.title, ["queued"], None, f"{address} before it" if address else "starting…")
         elif progress is None:
             render.progress(job.title, [], 0.0, f"loading the data and the model · {numbers.duration(job.seconds)} so far")
         else:

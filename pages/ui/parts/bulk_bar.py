@@ -8,7 +8,7 @@ import streamlit as st
 
 import influence
 from influence.review import Action, Bulk, BulkPreview, Evidence, decide_bulk, preview_bulk
-from pages.ui.frame import Desk, numbers, render, reviewer, session as desk
+from pages.ui.frame import Session, messages, numbers, render, reviewer
 from pages.ui.parts import decision_charts, label_counts, queues, verdicts
 from pages.ui.parts.charts import STILL
 from pages.ui.parts.queues import Source
@@ -46,29 +46,29 @@ def with_words(scope: Chosen, words: tuple[str, ...]) -> Chosen:
     return replace(scope, words=words)
 
 
-def draw(mine: Desk, scopes: list[Chosen], *, key: str) -> Any:
+def draw(session: Session, scopes: list[Chosen], *, key: str) -> Any:
     """The bar: for which examples, what to do, and the last bulk action's undo. Returns a place in it for more."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"wt-bulk-{key}"):
         scope = _scope(scopes, key)
-        place = st.container(horizontal=True, vertical_alignment="center", width="stretch")
-        if not mine.known:
+        address = st.container(horizontal=True, vertical_alignment="center", width="stretch")
+        if not session.known:
             st.button("Say who you are, to decide", key=f"bulk_who_{key}", on_click=_ask_name)
         else:
             for kind, name in DO.items():
                 if kind != SUGGESTION or scope.suggested is not None:
                     st.button(name, key=f"bulk_{kind}_{key}", on_click=_ask, args=(scope, kind))
             st.button(
-                "Review", key=f"bulk_queue_{key}", icon=":material/rate_review:", on_click=_queue, args=(mine, scope),
+                "Review", key=f"bulk_queue_{key}", icon=":material/rate_review:", on_click=_queue, args=(session, scope),
                 help="One at a time, as a queue",
             )  # fmt: skip
-            _undo(mine, key)
-            _redo(mine, key)
-    if not mine.known and st.session_state.get(ASKED) == "name":
+            _undo(session, key)
+            _redo(session, key)
+    if not session.known and st.session_state.get(ASKED) == "name":
         reviewer.ask()
     asked = st.session_state.get(ASKED)
-    if isinstance(asked, tuple) and mine.known:
-        _dialog(mine, *asked)
-    return place
+    if isinstance(asked, tuple) and session.known:
+        _dialog(session, *asked)
+    return address
 
 
 def _scope(scopes: list[Chosen], key: str) -> Chosen:
@@ -84,8 +84,8 @@ def _scope(scopes: list[Chosen], key: str) -> Chosen:
     return by_key.get(picked or "", scopes[0])
 
 
-def _undo(mine: Desk, key: str) -> None:
-    latest = mine.reviews.recent(mine.reviewer, 1)
+def _undo(session: Session, key: str) -> None:
+    latest = session.reviews.recent(session.reviewer, 1)
     if latest and len(latest[0].example_ids) > 1:
         name = f"Undo {verdicts.of_action(latest[0])}"
         st.button(
@@ -93,35 +93,35 @@ def _undo(mine: Desk, key: str) -> None:
             key=f"bulk_undo_{key}_{latest[0].id}",
             icon=":material/undo:",
             on_click=_take_back,
-            args=(mine, latest[0]),
+            args=(session, latest[0]),
         )
 
 
-def _redo(mine: Desk, key: str) -> None:
-    undone = mine.reviews.redoable(mine.reviewer)
+def _redo(session: Session, key: str) -> None:
+    undone = session.reviews.redoable(session.reviewer)
     if undone is not None and len(undone.example_ids) > 1:
         name = render.md(f"Redo {verdicts.of_action(undone)}", 60)
         icon = ":material/redo:"
-        st.button(name, key=f"bulk_redo_{key}_{undone.id}", icon=icon, on_click=_do_again, args=(mine, undone))
+        st.button(name, key=f"bulk_redo_{key}_{undone.id}", icon=icon, on_click=_do_again, args=(session, undone))
 
 
-def _do_again(mine: Desk, action: Action) -> None:
-    with mine.reviews.log.lock:
-        expected = mine.reviews.redoable(mine.reviewer)
+def _do_again(session: Session, action: Action) -> None:
+    with session.reviews.log.lock:
+        expected = session.reviews.redoable(session.reviewer)
         if expected is None or expected.id != action.id:  # another browser of theirs was quicker
-            desk.say("Not done again: something else has been decided since.", failed=True)
+            messages.say("Not done again: something else has been decided since.", failed=True)
             return
-        mine.reviews.redo(mine.reviewer)
-    desk.say(f"Done again: {verdicts.of_action(action)}")
+        session.reviews.redo(session.reviewer)
+    messages.say(f"Done again: {verdicts.of_action(action)}")
 
 
-def _take_back(mine: Desk, action: Action) -> None:
+def _take_back(session: Session, action: Action) -> None:
     try:
-        mine.reviews.revoke(mine.reviewer, action.id)
+        session.reviews.revoke(session.reviewer, action.id)
     except influence.WordtraceError as error:
-        desk.say(f"Not undone: {error}", failed=True)
+        messages.say(f"Not undone: {error}", failed=True)
         return
-    desk.say(f"Taken back: {verdicts.of_action(action)}")
+    messages.say(f"Taken back: {verdicts.of_action(action)}")
 
 
 def _ask(scope: Chosen, kind: str) -> None:
@@ -136,23 +136,23 @@ def _close() -> None:
     st.session_state.pop(ASKED, None)
 
 
-def _queue(mine: Desk, scope: Chosen) -> None:
+def _queue(session: Session, scope: Chosen) -> None:
     source = Source(scope.key, scope.queue_name[:180], "", scope.ids(), scope.origin)
-    queues.make_and_open(mine, source)
+    queues.make_and_open(session, source)
 
 
 @st.dialog("Decide together", width="medium", on_dismiss=_close)
-def _dialog(mine: Desk, scope: Chosen, kind: str) -> None:
+def _dialog(session: Session, scope: Chosen, kind: str) -> None:
     """What it would do, label by label, before it is done."""
     if ASKED not in st.session_state:
         st.rerun()  # done: the dialog is a fragment of its own, and only the page can close it
     ids = scope.ids()
-    bulk = _spelt(mine, scope, kind, ids)
+    bulk = _spelt(session, scope, kind, ids)
     if bulk is None:
         return
     over = bool(st.session_state.get("bulk_over"))
     try:
-        found = preview_bulk(mine.reviews, mine.reviewer, bulk, keep_decided=not over)
+        found = preview_bulk(session.reviews, session.reviewer, bulk, keep_decided=not over)
     except influence.WordtraceError as error:
         st.error(render.md(error, 600))
         return
@@ -166,18 +166,18 @@ def _dialog(mine: Desk, scope: Chosen, kind: str) -> None:
     with st.container(horizontal=True):
         st.button(
             render.md(f"{_verb(bulk, kind)} {numbers.counted(count, 'example')}"), key="bulk_apply", type="primary",
-            disabled=not count, on_click=_apply, args=(mine, scope, kind, bulk, over),
+            disabled=not count, on_click=_apply, args=(session, scope, kind, bulk, over),
         )  # fmt: skip
         st.button("Cancel", key="bulk_cancel", on_click=_close)
 
 
-def _spelt(mine: Desk, scope: Chosen, kind: str, ids: list[str]) -> Bulk | None:
+def _spelt(session: Session, scope: Chosen, kind: str, ids: list[str]) -> Bulk | None:
     """The decision with what it needs: a label, or words; None until they are given."""
     if kind == SUGGESTION:
         new_labels = scope.suggested(ids) if scope.suggested else {}
         return Bulk(tuple(ids), "relabel", new_labels=new_labels)
     if kind == "relabel":
-        label = st.selectbox("New label", mine.workspace.info.labels, index=None, key="bulk_label", placeholder="choose one")
+        label = st.selectbox("New label", session.workspace.info.labels, index=None, key="bulk_label", placeholder="choose one")
         return None if label is None else Bulk(tuple(ids), "relabel", new_label=label)
     if kind == "mask":
         words = st.multiselect(
@@ -207,18 +207,20 @@ def _remarks(found: BulkPreview) -> list[str]:
     return remarks
 
 
-def _apply(mine: Desk, scope: Chosen, kind: str, bulk: Bulk, over: bool) -> None:
+def _apply(session: Session, scope: Chosen, kind: str, bulk: Bulk, over: bool) -> None:
     seen = {"relabel": ("bulk_label", bulk.new_label), "mask": ("bulk_words", list(bulk.words))}.get(kind)
     if (seen is not None and st.session_state[seen[0]] != seen[1]) or bool(st.session_state.get("bulk_over")) != over:
         return  # chosen just before the click: the dialog shows now what that would do
     _close()
     evidence = scope.evidence(list(bulk.example_ids)) if scope.evidence else {}
     try:
-        action = decide_bulk(mine.reviews, mine.reviewer, bulk, keep_decided=not over, evidence=evidence, origin=scope.origin)
+        action = decide_bulk(
+            session.reviews, session.reviewer, bulk, keep_decided=not over, evidence=evidence, origin=scope.origin
+        )
     except influence.WordtraceError as error:
-        desk.say(f"Not saved: {error}", failed=True)
+        messages.say(f"Not saved: {error}", failed=True)
         return
     if action is None:
-        desk.say("Nothing was left to decide.")
+        messages.say("Nothing was left to decide.")
     else:
-        desk.say(f"Saved {desk.clock(action.at)} · {verdicts.of_action(action)}")
+        messages.say(f"Saved {numbers.clock(action.at)} · {verdicts.of_action(action)}")

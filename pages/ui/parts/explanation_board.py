@@ -28,8 +28,8 @@ OTHER_MEANINGS = {  # of the methods whose scores are not about a training step
 _component = st.components.v2.component(
     "wordtrace_board",
     html="<div\nclass='wordtrace board'></div>",
-    css=sheet("board.css"),
-    js=script("board.js"),
+    css=sheet("parts/explanation_board.css"),
+    js=script("parts/explanation_board.js"),
 )
 
 

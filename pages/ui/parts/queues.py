@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import influence
-from pages.ui.frame import Desk, session as desk, shell
+from pages.ui.frame import Session, messages, shell
 
 
 @dataclass(frozen=True)
@@ -20,24 +20,30 @@ class Source:
     adjudicates: bool = False
 
 
-def make(mine: Desk, source: Source, *, size: int = 0, opinions: int = 1, blind: bool = False) -> str | None:
+def make(session: Session, source: Source, *, size: int = 0, opinions: int = 1, blind: bool = False) -> str | None:
     """Make a queue of the first `size` examples, 0 for all, or find the one that is the same; returns its id.
 
     None where that failed, which is said. For callbacks.
     """
     ids = list(source.ids)[: size or None]
     try:
-        queue = mine.queues.create(
-            mine.reviewer, source.name, ids, overlap=opinions, blind=blind, adjudicates=source.adjudicates, source=source.origin
+        queue = session.queues.create(
+            session.reviewer,
+            source.name,
+            ids,
+            overlap=opinions,
+            blind=blind,
+            adjudicates=source.adjudicates,
+            source=source.origin,
         )
     except influence.WordtraceError as error:
-        desk.say(f"No queue was made: {error}", failed=True)
+        messages.say(f"No queue was made: {error}", failed=True)
         return None
     return queue.id
 
 
-def make_and_open(mine: Desk, source: Source) -> None:
+def make_and_open(session: Session, source: Source) -> None:
     """Make a queue and leave for it. For callbacks."""
-    queue = make(mine, source)
+    queue = make(session, source)
     if queue is not None:
-        shell.leave_for("review", workspace=mine.workspace.name, queue=queue)
+        shell.leave_for("review", workspace=session.workspace.name, queue=queue)

@@ -11,8 +11,8 @@ from pages.ui.parts.explanation_board import Piece, fold, stamped
 _component = st.components.v2.component(
     "wordtrace_rows",
     html="<div\nclass='wordtrace rows'></div>",
-    css=sheet("rows.css"),
-    js=script("rows.js"),
+    css=sheet("parts/rows.css"),
+    js=script("parts/rows.js"),
 )
 
 

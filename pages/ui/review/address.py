@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import influence
-from pages.ui.frame import Place
+from pages.ui.frame import Address
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReviewPlace(Place):
+class ReviewAddress(Address):
     """A queue being worked, one example by itself, or (`test`) the offer of the suspects behind a test error."""
 
     queue: str = ""
@@ -21,6 +21,6 @@ class ReviewPlace(Place):
         return self.queue or None
 
 
-def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[ReviewPlace, list[str]]:
+def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[ReviewAddress, list[str]]:
     """The place an address names; ids and queues are looked up where they are used."""
-    return ReviewPlace.read(parameters, workspace=workspace.name, allowed={}, ranges={})
+    return ReviewAddress.read(parameters, workspace=workspace.name, allowed={}, ranges={})

@@ -3,50 +3,51 @@
 import streamlit as st
 
 from influence.review import Action
-from pages.ui.frame import Desk, md
+from pages.ui.frame import Session, md
 from pages.ui.review import keys, position
-from pages.ui.review.address import ReviewPlace
+from pages.ui.review.address import ReviewAddress
 from pages.ui.review.keys import decide
-from pages.ui.review.review_item import Case
+from pages.ui.review.review_item import ReviewItem
 
 KEYED = 9
 
 
-def decisions(mine: Desk, place: ReviewPlace, found: Case, *, off: bool) -> None:
+def decisions(session: Session, address: ReviewAddress, found: ReviewItem, *, off: bool) -> None:
     """The labels with their numbers, then what else can be decided. The given label's number keeps it."""
-    id, labels = found.example.id, _labels(mine, found)
+    id, labels = found.example.id, _labels(session, found)
     with st.container(horizontal=True, key="wt-review-labels"):
         for number, label in enumerate(labels, start=1):
             given = label == found.example.label
-            args = (mine, place, id, "keep", None, ()) if given else (mine, place, id, "relabel", label, ())
+            args = (session, address, id, "keep", None, ()) if given else (session, address, id, "relabel", label, ())
             st.button(
                 md(label, 40), key=f"label_{number}_{id}", shortcut=str(number), on_click=decide, args=args, disabled=off,
                 type="primary" if label == found.suggested else "secondary",
                 help="The given label: keeps it" if given else None,
             )  # fmt: skip
-        if len(labels) < len(mine.workspace.info.labels):
+        if len(labels) < len(session.workspace.info.labels):
             key = f"label_other_{id}"
-            rest = [label for label in mine.workspace.info.labels if label not in labels]
+            rest = [label for label in session.workspace.info.labels if label not in labels]
             st.selectbox(
                 "Another label", rest, index=None, key=key, placeholder="another label…", label_visibility="collapsed",
-                width=190, disabled=off, on_change=keys.decide_other, args=(mine, place, id, key),
+                width=190, disabled=off, on_change=keys.decide_other, args=(session, address, id, key),
             )  # fmt: skip
     with st.container(horizontal=True, key="wt-review-verdicts"):
         for name, key, kind in (("Keep", "K", "keep"), ("Remove", "X", "remove")):
             st.button(
-                name, key=f"{kind}_{id}", shortcut=key, on_click=decide, args=(mine, place, id, kind, None, ()), disabled=off
+                name, key=f"{kind}_{id}", shortcut=key, on_click=decide, args=(session, address, id, kind, None, ()), disabled=off
             )
         st.button("Mask words", key=f"mask_{id}", shortcut="M", on_click=keys.start_masking, args=(id,), disabled=off)
         for name, key, kind in (("Flag", "F", "flag"), ("Skip", "S", "skip")):
             st.button(
-                name, key=f"{kind}_{id}", shortcut=key, on_click=decide, args=(mine, place, id, kind, None, ()), disabled=off,
+                name, key=f"{kind}_{id}", shortcut=key, disabled=off,
+                on_click=decide, args=(session, address, id, kind, None, ()),
                 help="Not sure: comes back in “My flagged ones”" if kind == "flag" else "Not me: others may decide it",
             )  # fmt: skip
 
 
-def _labels(mine: Desk, found: Case) -> list[str]:
+def _labels(session: Session, found: ReviewItem) -> list[str]:
     """The labels that get a key: all in their order, or where there are many the likeliest, the given one among them."""
-    labels = mine.workspace.info.labels
+    labels = session.workspace.info.labels
     if len(labels) <= KEYED:
         return labels
     likely = labels if found.hidden else sorted(labels, key=lambda label: -found.sentence.probabilities[label])
@@ -54,7 +55,7 @@ def _labels(mine: Desk, found: Case) -> list[str]:
     return first[:KEYED]
 
 
-def masking(mine: Desk, place: ReviewPlace, found: Case, picked: list[str]) -> None:
+def masking(session: Session, address: ReviewAddress, found: ReviewItem, picked: list[str]) -> None:
     """Words to mask, in place of the decisions: the nine that carry most have keys, all can be clicked in the text."""
     id, words = found.example.id, found.maskable()
     chosen = {word.casefold() for word in picked}
@@ -68,52 +69,52 @@ def masking(mine: Desk, place: ReviewPlace, found: Case, picked: list[str]) -> N
         count = f"{len(picked)} word{'s' if len(picked) != 1 else ''}"
         st.button(
             f"Mask {count}" if picked else "Pick words here, or click any in the text", key=f"mask_done_{id}", shortcut="Enter",
-            type="primary", disabled=not picked, on_click=decide, args=(mine, place, id, "mask", None, tuple(picked)),
+            type="primary", disabled=not picked, on_click=decide, args=(session, address, id, "mask", None, tuple(picked)),
         )  # fmt: skip
         st.button("Cancel", key=f"mask_stop_{id}", shortcut="Escape", on_click=keys.stop_masking)
 
 
-def steps(mine: Desk, place: ReviewPlace, found: Case, latest: list[Action], *, off: bool) -> None:
+def steps(session: Session, address: ReviewAddress, found: ReviewItem, latest: list[Action], *, off: bool) -> None:
     """Undo and redo, a note, the way through the queue, and how much evidence there is."""
     id = found.example.id
     with st.container(horizontal=True, key="wt-review-steps"):
-        undo(mine, place, id, latest, off=off)
+        undo(session, address, id, latest, off=off)
         st.button(
-            "Redo", key=f"redo_{id}", shortcut="Y", type="tertiary", on_click=keys.redo, args=(mine, place, id), disabled=off
+            "Redo", key=f"redo_{id}", shortcut="Y", type="tertiary", on_click=keys.redo, args=(session, address, id), disabled=off
         )
         st.button("Note", key=f"note_{id}", shortcut="N", type="tertiary", on_click=keys.start_note, disabled=off)
-        steps_only(mine, place, id, off=off)
+        steps_only(session, address, id, off=off)
         more = "Less evidence" if st.session_state.get(keys.MORE) else "More evidence"
         st.button(more, key=f"more_{id}", shortcut="E", type="tertiary", on_click=keys.turn_more, disabled=off)
 
 
-def steps_only(mine: Desk, place: ReviewPlace, id: str, *, off: bool = False) -> None:
+def steps_only(session: Session, address: ReviewAddress, id: str, *, off: bool = False) -> None:
     """To the examples before and after in the queue, deciding nothing."""
-    before = position.before(mine, place.queue, id) if place.queue else None
+    before = position.before(session, address.queue, id) if address.queue else None
     st.button(
         "Previous", key=f"back_{id}", shortcut="P", type="tertiary", disabled=off or before is None,
-        on_click=keys.back, args=(place, before or ""),
+        on_click=keys.back, args=(address, before or ""),
     )  # fmt: skip
     st.button(
-        "Next", key=f"forward_{id}", shortcut="J", type="tertiary", disabled=off or not place.queue,
-        on_click=keys.forward, args=(mine, place, id),
+        "Next", key=f"forward_{id}", shortcut="J", type="tertiary", disabled=off or not address.queue,
+        on_click=keys.forward, args=(session, address, id),
     )  # fmt: skip
 
 
-def undo(mine: Desk, place: ReviewPlace, id: str, latest: list[Action], *, off: bool) -> None:
+def undo(session: Session, address: ReviewAddress, id: str, latest: list[Action], *, off: bool) -> None:
     """Undo, which knows the action it would take back: a press that comes too late takes back nothing else."""
     st.button(
         "Undo", key=f"undo_{id}_{latest[0].id if latest else 0}", shortcut="U", type="tertiary", disabled=off or not latest,
-        on_click=keys.undo, args=(mine, place, latest[0].id if latest else 0),
+        on_click=keys.undo, args=(session, address, latest[0].id if latest else 0),
     )  # fmt: skip
 
 
 @st.dialog("Note", on_dismiss=keys.stop_note)
-def note(mine: Desk, place: ReviewPlace, id: str) -> None:
+def note(session: Session, address: ReviewAddress, id: str) -> None:
     """A remark on the example, without deciding it."""
     if not st.session_state.get(keys.NOTING):
         st.rerun()  # saved: the dialog is a fragment of its own, and only the page can close it
     key = f"note_text_{id}"
     with st.form(f"note_form_{id}", border=False):
         st.text_area("What should others know about this example?", key=key, max_chars=2_000)
-        st.form_submit_button("Save note", type="primary", on_click=keys.add_note, args=(mine, place, id, key))
+        st.form_submit_button("Save note", type="primary", on_click=keys.add_note, args=(session, address, id, key))

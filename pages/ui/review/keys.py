@@ -12,9 +12,9 @@ import streamlit as st
 
 import influence
 from influence.review import Action, Evidence
-from pages.ui.frame import Desk, go, session as desk
+from pages.ui.frame import Session, go, messages, numbers
 from pages.ui.parts import verdicts
-from pages.ui.review.address import ReviewPlace
+from pages.ui.review.address import ReviewAddress
 
 SHOWN, MASKING, NOTING, MORE = "wt_review_shown", "wt_review_masking", "wt_review_noting", "wt_review_more"
 UNREAD = 0.25  # seconds; nobody has read an example that has been on screen for less
@@ -43,7 +43,9 @@ def shown() -> Shown | None:
     return found if isinstance(found, Shown) else None
 
 
-def decide(mine: Desk, place: ReviewPlace, example_id: str, kind: str, new_label: str | None, words: tuple[str, ...]) -> None:
+def decide(
+    session: Session, address: ReviewAddress, example_id: str, kind: str, new_label: str | None, words: tuple[str, ...]
+) -> None:
     """Decide, flag or skip the example on screen, and put the next one there."""
     on_screen = shown()
     if on_screen is None or on_screen.id != example_id:
@@ -53,79 +55,79 @@ def decide(mine: Desk, place: ReviewPlace, example_id: str, kind: str, new_label
         return
     if time.monotonic() - on_screen.since < UNREAD:
         on_screen.since = time.monotonic()
-        desk.say("That key came before this example could be read: nothing was saved.", failed=True)
+        messages.say("That key came before this example could be read: nothing was saved.", failed=True)
         return
-    adjudicates = _adjudicates(mine, place)
+    adjudicates = _adjudicates(session, address)
     try:
-        action = mine.reviews.decide(
-            mine.reviewer, example_id, kind, new_label=new_label, words=words, evidence=on_screen.evidence(),
-            queue=place.queue_id, adjudicates=adjudicates,
+        action = session.reviews.decide(
+            session.reviewer, example_id, kind, new_label=new_label, words=words, evidence=on_screen.evidence(),
+            queue=address.queue_id, adjudicates=adjudicates,
         )  # fmt: skip
     except influence.WordtraceError as error:
-        desk.say(f"Not saved: {error}", failed=True)
+        messages.say(f"Not saved: {error}", failed=True)
         return
     st.session_state.pop(MASKING, None)
     if action is None:
-        desk.say(f"{verdicts.verdict(kind, new_label, words)} stood already on {example_id}")
+        messages.say(f"{verdicts.verdict(kind, new_label, words)} stood already on {example_id}")
     else:
         say_saved(action)
-    _move_on(mine, place, example_id)
+    _move_on(session, address, example_id)
 
 
-def decide_other(mine: Desk, place: ReviewPlace, example_id: str, key: str) -> None:
+def decide_other(session: Session, address: ReviewAddress, example_id: str, key: str) -> None:
     """Decide by the list of labels that have no key."""
     label = st.session_state[key]
     if label is None:
         return
-    keeps = label == mine.reviews.corpus[example_id].label
-    decide(mine, place, example_id, "keep" if keeps else "relabel", None if keeps else label, ())
+    keeps = label == session.reviews.corpus[example_id].label
+    decide(session, address, example_id, "keep" if keeps else "relabel", None if keeps else label, ())
 
 
-def undo(mine: Desk, place: ReviewPlace, expected: int) -> None:
+def undo(session: Session, address: ReviewAddress, expected: int) -> None:
     """Take back the reviewer's latest action, if that is the one they saw, and show its example again."""
-    latest = mine.reviews.recent(mine.reviewer, 1)
+    latest = session.reviews.recent(session.reviewer, 1)
     if st.session_state.get(NOTING) or not latest or latest[0].id != expected:
         return
     try:
-        mine.reviews.revoke(mine.reviewer, expected)
+        session.reviews.revoke(session.reviewer, expected)
     except influence.QueryError:  # another browser of theirs was quicker
         return
-    _turned(mine, place, latest[0], "Taken back")
+    _turned(session, address, latest[0], "Taken back")
 
 
-def redo(mine: Desk, place: ReviewPlace, example_id: str) -> None:
+def redo(session: Session, address: ReviewAddress, example_id: str) -> None:
     """Do again what was taken back last."""
     on_screen = shown()
     if on_screen is not None and on_screen.id != example_id:
         return
-    action = mine.reviews.redo(mine.reviewer)
-    _turned(mine, place, action, "Done again")
+    action = session.reviews.redo(session.reviewer)
+    _turned(session, address, action, "Done again")
     if action is not None and action.example_ids == (example_id,):
-        _move_on(mine, place, example_id)
+        _move_on(session, address, example_id)
 
 
-def forward(mine: Desk, place: ReviewPlace, example_id: str) -> None:
+def forward(session: Session, address: ReviewAddress, example_id: str) -> None:
     """On to the next open example, deciding nothing."""
-    if place.queue:
-        following = mine.queues.next(place.queue, mine.reviewer, after=example_id)
+    if address.queue:
+        following = session.queues.next(address.queue, session.reviewer, after=example_id)
         if following in (None, example_id):
-            desk.say("No other example is open for you in this queue.")
+            messages.say("No other example is open for you in this queue.")
         else:
             _leave_screen()
-            go(place.at(id=following))
+            go(address.at(id=following))
 
 
-def back(place: ReviewPlace, example_id: str) -> None:
+def back(address: ReviewAddress, example_id: str) -> None:
     """To an example before, decided or not."""
     _leave_screen()
-    go(place.at(id=example_id))
+    go(address.at(id=example_id))
 
 
-def reopen(mine: Desk, place: ReviewPlace, example_id: str, queue: str | None) -> None:
+def reopen(session: Session, address: ReviewAddress, example_id: str, queue: str | None) -> None:
     """Put an example on screen again."""
-    if example_id in mine.reviews.corpus.examples:
+    if example_id in session.reviews.corpus.examples:
         _leave_screen()
-        go(place.at(id=example_id, queue=queue or place.queue))
+        go(address.at(id=example_id, queue=queue or address.queue))
 
 
 def start_masking(example_id: str) -> None:
@@ -156,13 +158,13 @@ def stop_note() -> None:
     st.session_state[NOTING] = False
 
 
-def add_note(mine: Desk, place: ReviewPlace, example_id: str, key: str) -> None:
+def add_note(session: Session, address: ReviewAddress, example_id: str, key: str) -> None:
     """Save what was typed as a note."""
     stop_note()
     try:
-        action = mine.reviews.add_note(mine.reviewer, example_id, st.session_state.get(key, ""), queue=place.queue_id)
+        action = session.reviews.add_note(session.reviewer, example_id, st.session_state.get(key, ""), queue=address.queue_id)
     except influence.WordtraceError as error:
-        desk.say(f"Not saved: {error}", failed=True)
+        messages.say(f"Not saved: {error}", failed=True)
         return
     if action is not None:
         say_saved(action)
@@ -175,24 +177,24 @@ def turn_more() -> None:
 
 def say_saved(action: Action) -> None:
     """Say what is on disk, and when it was written."""
-    desk.say(f"Saved {desk.clock(action.at)} · {verdicts.of_action(action)} · {action.example_ids[0]}")
+    messages.say(f"Saved {numbers.clock(action.at)} · {verdicts.of_action(action)} · {action.example_ids[0]}")
 
 
-def _turned(mine: Desk, place: ReviewPlace, action: Action | None, what: str) -> None:
+def _turned(session: Session, address: ReviewAddress, action: Action | None, what: str) -> None:
     if action is None:
-        desk.say("Nothing to do again.")
+        messages.say("Nothing to do again.")
         return
     [example_id, *more] = action.example_ids
     which = f"{len(more) + 1:,} examples" if more else example_id
-    desk.say(f"{what}: {verdicts.of_action(action)} · {which}")
+    messages.say(f"{what}: {verdicts.of_action(action)} · {which}")
     if not more:
-        reopen(mine, place, example_id, action.queue)
+        reopen(session, address, example_id, action.queue)
 
 
-def _move_on(mine: Desk, place: ReviewPlace, example_id: str) -> None:
+def _move_on(session: Session, address: ReviewAddress, example_id: str) -> None:
     _leave_screen()
-    if place.queue:
-        go(place.at(id=mine.queues.next(place.queue, mine.reviewer, after=example_id) or ""))
+    if address.queue:
+        go(address.at(id=session.queues.next(address.queue, session.reviewer, after=example_id) or ""))
 
 
 def _leave_screen() -> None:
@@ -200,5 +202,5 @@ def _leave_screen() -> None:
         st.session_state.pop(key, None)
 
 
-def _adjudicates(mine: Desk, place: ReviewPlace) -> bool:
-    return bool(place.queue) and mine.queues.get(place.queue).adjudicates
+def _adjudicates(session: Session, address: ReviewAddress) -> bool:
+    return bool(address.queue) and session.queues.get(address.queue).adjudicates

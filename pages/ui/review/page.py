@@ -5,8 +5,9 @@ import time
 import streamlit as st
 
 import influence
-from pages.ui.frame import Desk, address as places, session as desk
-from pages.ui.review import address, keys, queue_choice, view
+from pages.ui.frame import Session, arrive
+from pages.ui.review import keys, queue_choice, view
+from pages.ui.review.address import read_address
 
 RENEW = 30  # seconds; a lease lasts 90
 PAUSE_AFTER = 600  # seconds without a key, from which an example goes back to its queue
@@ -15,24 +16,24 @@ PAUSED, TOUCHED = "wt_review_paused", "wt_review_touched"
 
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    mine = desk.sit_down(workspace)
-    _page(mine)
-    _heartbeat(mine)
+    session = Session.of_reviewer(workspace)
+    _page(session)
+    _heartbeat(session)
 
 
 @st.fragment
-def _page(mine: Desk) -> None:
+def _page(session: Session) -> None:
     """A fragment: a key press does not draw the frame again."""
-    if not mine.known:
+    if not session.known:
         st.rerun()  # another name is to be asked for, which is the whole page's business
-    place = places.arrive(*address.read(st.query_params.to_dict(), mine.workspace))
+    address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
     if st.session_state.get(PAUSED):
-        view.paused(mine, place, on_resume=touch)
+        view.paused(session, address, on_resume=touch)
         return
-    if place.queue or place.id:
-        view.draw(mine, place)
+    if address.queue or address.id:
+        view.draw(session, address)
     else:
-        queue_choice.draw(mine, place)
+        queue_choice.draw(session, address)
 
 
 def touch() -> None:
@@ -42,16 +43,16 @@ def touch() -> None:
 
 
 @st.fragment(run_every=RENEW)
-def _heartbeat(mine: Desk) -> None:
+def _heartbeat(session: Session) -> None:
     """Renews the lease of what is on screen while somebody is there; an example must not stay locked by who has left."""
     on_screen = keys.shown()
-    if on_screen is None or not mine.known or st.session_state.get(PAUSED):
+    if on_screen is None or not session.known or st.session_state.get(PAUSED):
         return
     last = max(st.session_state.get(TOUCHED, 0.0), on_screen.since)
     away = time.monotonic() - last > PAUSE_AFTER
     if away:
-        mine.queues.leave(mine.reviewer)
+        session.queues.leave(session.reviewer)
     # A lease that cannot be renewed has run out while the browser was asleep, or another browser of theirs has taken it.
-    if away or not mine.queues.renew(mine.reviewer):
+    if away or not session.queues.renew(session.reviewer):
         st.session_state[PAUSED] = True
         st.rerun()

@@ -4,30 +4,30 @@ import streamlit as st
 
 import influence
 from influence.review import FLAGGED
-from pages.ui.frame import Desk
+from pages.ui.frame import Session
 
 
-def before(mine: Desk, queue: str, example_id: str) -> str | None:
+def before(session: Session, queue: str, example_id: str) -> str | None:
     """The example before one in its queue, decided or not; None at the front."""
     if queue == FLAGGED:
-        ids = mine.queues.example_ids(queue, mine.reviewer)
+        ids = session.queues.example_ids(queue, session.reviewer)
         at = ids.index(example_id) if example_id in ids else 0
         return ids[at - 1] if at else None
-    places = _places(str(mine.workspace.build), queue, mine)
+    places = _places(str(session.workspace.build), queue, session)
     at = places.get(example_id, 0)
     return list(places)[at - 1] if at else None
 
 
-def exists(mine: Desk, queue: str) -> bool:
+def exists(session: Session, queue: str) -> bool:
     """Whether there is such a queue."""
     try:
-        mine.queues.get(queue)
+        session.queues.get(queue)
     except influence.QueryError:
         return False
     return True
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _places(build: str, queue: str, _mine: Desk) -> dict[str, int]:
+def _places(build: str, queue: str, _mine: Session) -> dict[str, int]:
     # A queue's examples stay as they are once it is made.
     return {id: at for at, id in enumerate(_mine.queues.example_ids(queue, _mine.reviewer))}

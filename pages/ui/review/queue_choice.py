@@ -3,10 +3,10 @@
 import streamlit as st
 
 from influence.review import FLAGGED, Queue, conflicts
-from pages.ui.frame import Desk, answers, go, md, render, session as desk, shell
+from pages.ui.frame import Session, answers, go, md, messages, render, shell
 from pages.ui.parts import Source, queues, suspicions
 from pages.ui.review import view
-from pages.ui.review.address import ReviewPlace
+from pages.ui.review.address import ReviewAddress
 
 SIZES = {50: "50", 200: "200", 1_000: "1,000", 0: "all"}
 OPINIONS = [1, 2, 3]
@@ -19,77 +19,77 @@ HOW = (
 )
 
 
-def draw(mine: Desk, place: ReviewPlace) -> None:
+def draw(session: Session, address: ReviewAddress) -> None:
     """The page."""
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         with st.container(width="stretch", key="wt-review-title"):
             render.title("Review")
-        desk.who(mine)
-    message, failed = desk.said()
+        session.show_name()
+    message, failed = messages.said()
     if message:
         render.said(message, failed=failed)
-    for warning in mine.reviews.warnings:
+    for warning in session.reviews.warnings:
         st.warning(md(warning, 400))
-    if place.test:
-        _behind(mine, place)
-    flagged, queues = mine.reviews.flagged(mine.reviewer), mine.queues.all()[::-1][:MOST_QUEUES]
+    if address.test:
+        _behind(session, address)
+    flagged, queues = session.reviews.flagged(session.reviewer), session.queues.all()[::-1][:MOST_QUEUES]
     with st.container(key="wt-split-queues"):
         left, right = st.columns([1.3, 1], gap="large")
     with left if queues or flagged else right:
-        _open_queues(mine, place, queues, flagged)
+        _open_queues(session, address, queues, flagged)
     with right if queues or flagged else left:
-        _new_queues(mine, first=not queues)
+        _new_queues(session, first=not queues)
 
 
-def _start(mine: Desk, source: Source, *, whole: bool = False) -> None:
+def _start(session: Session, source: Source, *, whole: bool = False) -> None:
     """Make a queue as the switches stand at the click; all of a source where they do not stand beside it."""
     state = st.session_state
     if whole:
-        queue = queues.make(mine, source)
+        queue = queues.make(session, source)
     else:
         size = 0 if source.adjudicates else state["queue_size"]
-        queue = queues.make(mine, source, size=size, opinions=state["queue_opinions"], blind=state["queue_blind"] == "blind")
+        queue = queues.make(session, source, size=size, opinions=state["queue_opinions"], blind=state["queue_blind"] == "blind")
     if queue is not None:
-        go(ReviewPlace(workspace=mine.workspace.name, queue=queue))
+        go(ReviewAddress(workspace=session.workspace.name, queue=queue))
 
 
-def _open_queues(mine: Desk, place: ReviewPlace, queues: list[Queue], flagged: list[str]) -> None:
+def _open_queues(session: Session, address: ReviewAddress, queues: list[Queue], flagged: list[str]) -> None:
     if not queues and not flagged:
         render.heading("How it works")
         render.notes(HOW)
         return
     render.heading("Queues", f"{len(queues)} open" if queues else "")
     for queue in queues:
-        _row(mine, place, queue)
+        _row(session, address, queue)
     if flagged:
         with st.container(horizontal=True, vertical_alignment="center", key="wt-queue-flagged"):
             with st.container(key="wt-queue-name-flagged", width="stretch"):
                 render.progress("My flagged ones", [], None, f"{len(flagged):,} that you were not sure of")
-            st.button("Open", key="queue_flagged", on_click=go, args=(ReviewPlace(workspace=place.workspace, queue=FLAGGED),))
+            st.button("Open", key="queue_flagged", on_click=go, args=(ReviewAddress(workspace=address.workspace, queue=FLAGGED),))
 
 
-def _row(mine: Desk, place: ReviewPlace, queue: Queue) -> None:
-    progress = mine.queues.progress(queue.id, mine.reviewer)
+def _row(session: Session, address: ReviewAddress, queue: Queue) -> None:
+    progress = session.queues.progress(queue.id, session.reviewer)
     with st.container(horizontal=True, vertical_alignment="center", key=f"wt-queue-{queue.id}"):
         with st.container(key=f"wt-queue-name-{queue.id}", width="stretch"):
             render.progress(queue.name, view.tags(queue), view.share(progress), view.counts(progress))
-        there = ReviewPlace(workspace=place.workspace, queue=queue.id)
+        there = ReviewAddress(workspace=address.workspace, queue=queue.id)
         st.button(
             "Continue" if progress.decided else "Start", key=f"queue_{queue.id}", on_click=go, args=(there,),
             type="primary" if progress.left else "secondary",
         )  # fmt: skip
         st.button(
-            "Close", key=f"queue_close_{queue.id}", type="tertiary", on_click=_close, args=(mine, queue),
+            "Close", key=f"queue_close_{queue.id}", type="tertiary", on_click=_close, args=(session, queue),
             help="Takes it off this list; its decisions stay",
         )  # fmt: skip
 
 
-def _close(mine: Desk, queue: Queue) -> None:
-    mine.queues.change(mine.reviewer, queue.id, closed=True)
-    desk.say(f"Closed: {queue.name}")
+def _close(session: Session, queue: Queue) -> None:
+    session.queues.change(session.reviewer, queue.id, closed=True)
+    messages.say(f"Closed: {queue.name}")
 
 
-def _new_queues(mine: Desk, *, first: bool) -> None:
+def _new_queues(session: Session, *, first: bool) -> None:
     render.heading("A new queue")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control("Examples", list(SIZES), format_func=SIZES.get, default=200, required=True, key="queue_size")
@@ -101,45 +101,45 @@ def _new_queues(mine: Desk, *, first: bool) -> None:
             "Others and the model", ["shown", "blind"], default="shown", required=True, key="queue_blind",
             help="Blind: what others decided and what the model suggests stay hidden until you have decided",
         )  # fmt: skip
-    for number, source in enumerate(_sources(mine)):
+    for number, source in enumerate(_sources(session)):
         with st.container(horizontal=True, vertical_alignment="center", key=f"wt-source-{source.key}"):
             with st.container(key=f"wt-source-name-{source.key}", width="stretch"):
                 render.progress(source.name, [], None, source.about)
             st.button(
                 "Start", key=f"source_{source.key}", on_click=_start, disabled=not source.ids,
                 type="primary" if first and number == 0 else "secondary",
-                args=(mine, source),
+                args=(session, source),
             )  # fmt: skip
-    if not suspicions.known(mine.workspace):
-        shell.link("suspects", "Compute the suspects first for the best order", workspace=mine.workspace.name)
-    shell.link("clusters", "Or review a whole cluster", workspace=mine.workspace.name)
+    if not suspicions.known(session.workspace):
+        shell.link("suspects", "Compute the suspects first for the best order", workspace=session.workspace.name)
+    shell.link("clusters", "Or review a whole cluster", workspace=session.workspace.name)
 
 
-def _sources(mine: Desk) -> list[Source]:
-    contradicted = answers.contradicted(mine.workspace)
+def _sources(session: Session) -> list[Source]:
+    contradicted = answers.contradicted(session.workspace)
     found = []
-    if suspicions.known(mine.workspace):
-        ids = suspicions.ranked_ids(mine.workspace)
+    if suspicions.known(session.workspace):
+        ids = suspicions.ranked_ids(session.workspace)
         about = f"{len(ids):,}, the most suspicious first"
         found.append(Source("suspects", "All suspects", about, ids, {"kind": "suspects"}))
     about = f"{len(contradicted):,} training examples whose label the model does not predict, the surest first"
     found.append(Source("contradicted", "Labels the model contradicts", about, contradicted, {"kind": "contradicted"}))
-    if open_conflicts := conflicts(mine.reviews):
+    if open_conflicts := conflicts(session.reviews):
         ids = [conflict.example_id for conflict in open_conflicts]
         about = f"{len(ids):,} on which reviewers disagree; your decision settles them"
         found.append(Source("conflicts", "Conflicts", about, ids, {"kind": "conflicts"}, adjudicates=True))
     return found
 
 
-def _behind(mine: Desk, place: ReviewPlace) -> None:
+def _behind(session: Session, address: ReviewAddress) -> None:
     """The offer that a link from a wrong prediction makes."""
-    ids = suspicions.ids_behind(mine.workspace, place.test)
-    source = Source("test", f"Behind {place.test}", "", ids, {"kind": "test", "test": place.test})
+    ids = suspicions.ids_behind(session.workspace, address.test)
+    source = Source("test", f"Behind {address.test}", "", ids, {"kind": "test", "test": address.test})
     with st.container(border=True, key="wt-behind"):
         if ids:
-            render.heading(f"Behind the test sentence {place.test}", f"{len(ids):,} suspects, the strongest first")
+            render.heading(f"Behind the test sentence {address.test}", f"{len(ids):,} suspects, the strongest first")
             st.button(
-                "Review them", type="primary", key="source_test", on_click=_start, args=(mine, source), kwargs={"whole": True}
+                "Review them", type="primary", key="source_test", on_click=_start, args=(session, source), kwargs={"whole": True}
             )
         else:
-            render.hint(f"No suspect stands behind the test sentence {place.test}.")
+            render.hint(f"No suspect stands behind the test sentence {address.test}.")

@@ -11,7 +11,7 @@ from influence import Sentence
 from influence.data import find_to_mask
 from influence.explanations import Effect
 from influence.review import Decision, Note, Queue, TrainExample
-from pages.ui.frame import Desk, numbers, session as desk
+from pages.ui.frame import Session, numbers
 from pages.ui.parts import Suspicion, explanation_board, suspicions, verdicts
 from pages.ui.review import related as evidence
 from pages.ui.review.related import Related
@@ -21,7 +21,7 @@ MOSTLY = 0.5  # share of a score from which start and end tokens are worth a rem
 
 
 @dataclass(frozen=True)
-class Case:
+class ReviewItem:
     """Everything about the example on screen; `hidden` says that others and the model must not be heard yet."""
 
     workspace: str
@@ -29,7 +29,7 @@ class Case:
     related: Related
     suspicion: Suspicion | None
     hidden: bool
-    mine: Decision | None
+    own: Decision | None  # of the reviewer at this browser
     others: list[Decision]
     notes: list[Note]
 
@@ -64,59 +64,59 @@ class Case:
         return list(found.values())
 
 
-def gather(mine: Desk, queue: Queue | None, example_id: str) -> Case:
+def gather(session: Session, queue: Queue | None, example_id: str) -> ReviewItem:
     """What there is to say about an example. Raises `QueryError` for an unknown one."""
     adjudicates = queue is not None and queue.adjudicates
-    hidden = queue is not None and mine.queues.hides(queue.id, example_id, mine.reviewer)
-    decisions = mine.reviews.decisions([example_id])
-    return Case(
-        workspace=mine.workspace.name,
-        example=mine.reviews.corpus[example_id],
-        related=evidence.related(mine.workspace, example_id),
-        suspicion=suspicions.suspicion(mine.workspace, example_id),
+    hidden = queue is not None and session.queues.hides(queue.id, example_id, session.reviewer)
+    decisions = session.reviews.decisions([example_id])
+    return ReviewItem(
+        workspace=session.workspace.name,
+        example=session.reviews.corpus[example_id],
+        related=evidence.related(session.workspace, example_id),
+        suspicion=suspicions.suspicion(session.workspace, example_id),
         hidden=hidden,
-        mine=mine.reviews.standing(example_id, mine.reviewer, adjudicates=adjudicates),
-        others=[d for d in decisions if not hidden and (d.reviewer, d.adjudicates) != (mine.reviewer.name, adjudicates)],
-        notes=[note for note in mine.reviews.notes(example_id) if not hidden or note.reviewer == mine.reviewer.name],
+        own=session.reviews.standing(example_id, session.reviewer, adjudicates=adjudicates),
+        others=[d for d in decisions if not hidden and (d.reviewer, d.adjudicates) != (session.reviewer.name, adjudicates)],
+        notes=[note for note in session.reviews.notes(example_id) if not hidden or note.reviewer == session.reviewer.name],
     )
 
 
-def item(case: Case, *, masking: list[str] | None) -> dict[str, Any]:
+def item(found: ReviewItem, *, masking: list[str] | None) -> dict[str, Any]:
     """The example itself for the component; `masking` are the words picked so far while words are being picked."""
-    sentence, sums = case.sentence, case.words()
+    sentence, sums = found.sentence, found.words()
     lit = None if masking is None else {word.casefold() for word in masking}
     content = {
         "part": "item",
-        "id": case.example.id,
-        "given": case.example.label,
-        "suggested": case.suggested,
-        "model": None if case.hidden else _model(sentence),
+        "id": found.example.id,
+        "given": found.example.label,
+        "suggested": found.suggested,
+        "model": None if found.hidden else _model(sentence),
         "sides": explanation_board.sides(sentence, range(len(sentence.words))),
         "cut": sentence.truncated,
         "sums": {str(word): explanation_board.short(score) for word, score in sums.items()},
         "picked": None if lit is None else [i for i, word in enumerate(sentence.words) if word.text.casefold() in lit],
-        "mine": None if case.mine is None else f"{verdicts.of_decision(case.mine)} · {desk.clock(case.mine.at)}",
-        "others": [{"who": d.reviewer, "what": verdicts.of_decision(d), "settles": d.adjudicates} for d in case.others],
-        "notes": [{"who": note.reviewer, "text": note.text} for note in case.notes],
-        "hidden": case.hidden,
+        "mine": None if found.own is None else f"{verdicts.of_decision(found.own)} · {numbers.clock(found.own.at)}",
+        "others": [{"who": d.reviewer, "what": verdicts.of_decision(d), "settles": d.adjudicates} for d in found.others],
+        "notes": [{"who": note.reviewer, "text": note.text} for note in found.notes],
+        "hidden": found.hidden,
     }
     return explanation_board.stamped(content)
 
 
-def proof(case: Case, *, more: bool) -> dict[str, Any]:
+def proof(found: ReviewItem, *, more: bool) -> dict[str, Any]:
     """The evidence for the component: why the example is suspected, and what pulls for and against its label."""
-    count, trains, tests = MOST if more else FEW, case.related.trains, case.related.tests
-    label = case.example.label
+    count, trains, tests = MOST if more else FEW, found.related.trains, found.related.tests
+    label = found.example.label
     errors = sorted(tests.harmed, key=lambda effect: not effect.wrong)
     groups = [
         _group("minus", f"Training, against “{label}”", [_train_card(one) for one in trains.opponents[:count]]),
         _group("plus", f"Training, for “{label}”", [_train_card(one) for one in trains.proponents[:count]]),
-        _group("minus", "Test sentences it pushes away from their label", [_test_card(e, case) for e in errors[: count - 1]]),
+        _group("minus", "Test sentences it pushes away from their label", [_test_card(e, found) for e in errors[: count - 1]]),
     ]
     if more:
-        helped = [_test_card(effect, case) for effect in tests.helped[: count - 1]]
+        helped = [_test_card(effect, found) for effect in tests.helped[: count - 1]]
         groups.append(_group("plus", "Test sentences it pushes towards their label", helped))
-    shown = None if case.hidden or case.suspicion is None else case.suspicion
+    shown = None if found.hidden or found.suspicion is None else found.suspicion
     content = {
         "part": "evidence",
         "reason": shown.reason if shown else "",
@@ -126,13 +126,13 @@ def proof(case: Case, *, more: bool) -> dict[str, Any]:
     return explanation_board.stamped(content)
 
 
-def seen(case: Case) -> dict[str, Any]:
+def seen(found: ReviewItem) -> dict[str, Any]:
     """What was on screen, for the log."""
-    trains = case.related.trains
+    trains = found.related.trains
     return {
-        "reason": case.suspicion.reason if case.suspicion and not case.hidden else None,
-        "suggested_label": case.suggested,
-        "predicted": None if case.hidden else case.sentence.predicted,
+        "reason": found.suspicion.reason if found.suspicion and not found.hidden else None,
+        "suggested_label": found.suggested,
+        "predicted": None if found.hidden else found.sentence.predicted,
         "opponents": [one.train.id for one in trains.opponents[:FEW]],
         "proponents": [one.train.id for one in trains.proponents[:FEW]],
     }
@@ -151,11 +151,11 @@ def _train_card(one: Any) -> dict[str, Any]:
     return _card(one.train, one.score, one.special_score, one.train_words(), href="")
 
 
-def _test_card(effect: Effect, case: Case) -> dict[str, Any]:
+def _test_card(effect: Effect, found: ReviewItem) -> dict[str, Any]:
     totals: dict[int, float] = {}
     for match in effect.matches:
         totals[match.test_word] = totals.get(match.test_word, 0.0) + match.score
-    link = "explore?" + urlencode({"workspace": case.workspace, "show": "all", "id": effect.test.id or ""})
+    link = "explore?" + urlencode({"workspace": found.workspace, "show": "all", "id": effect.test.id or ""})
     return _card(effect.test, effect.score, effect.special_score, totals, href=link)
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 import influence
 from influence.attribution import DEFAULT_METHOD
 from influence.review import Action, Progress, Queue
-from pages.ui.frame import Desk, go, md, numbers, render, script, session as desk, sheet
+from pages.ui.frame import Session, go, md, messages, numbers, render, script, sheet
 from pages.ui.parts import explanation_board, verdicts
 from pages.ui.review import (
     buttons,
@@ -18,43 +18,47 @@ from pages.ui.review import (
     related,
     review_item,
 )
-from pages.ui.review.address import ReviewPlace
+from pages.ui.review.address import ReviewAddress
 from pages.ui.review.keys import MASKING, MORE, NOTING, SHOWN, Shown
-from pages.ui.review.review_item import Case
+from pages.ui.review.review_item import ReviewItem
 
 RECENT = 10
 
 component = st.components.v2.component(
     "wordtrace_review",
     html="<div\nclass='wordtrace review'></div>",
-    css=sheet("review.css"),
-    js=script("review.js"),
+    css=sheet("review/view.css"),
+    js=script("review/view.js"),
 )
 
 
-def draw(mine: Desk, place: ReviewPlace) -> None:
+def draw(session: Session, address: ReviewAddress) -> None:
     """The example that the address names, or the queue's next."""
     try:
-        queue = mine.queues.get(place.queue) if place.queue else None
-        example_id = place.id or (mine.queues.next(place.queue, mine.reviewer) if place.queue else None)
-        if place.id:
-            mine.reviews.corpus[place.id]
+        queue = session.queues.get(address.queue) if address.queue else None
+        example_id = address.id or (session.queues.next(address.queue, session.reviewer) if address.queue else None)
+        if address.id:
+            session.reviews.corpus[address.id]
     except influence.QueryError as error:
         st.error(md(error, 600))
-        _to_queues(mine)
+        _to_queues(session)
         return
-    progress = mine.queues.progress(queue.id, mine.reviewer) if queue else None
-    _head(mine, place, queue, progress)
+    progress = session.queues.progress(queue.id, session.reviewer) if queue else None
+    _head(session, address, queue, progress)
     if example_id is None:
-        _finished(mine, place, progress)
+        _finished(session, address, progress)
         return
-    if place.id and not _is_shown(place, example_id) and not mine.queues.claim(place.queue_id, example_id, mine.reviewer):
-        _taken(mine, place, example_id)
+    if (
+        address.id
+        and not _is_shown(address, example_id)
+        and not session.queues.claim(address.queue_id, example_id, session.reviewer)
+    ):
+        _taken(session, address, example_id)
         return
-    _case(mine, place, queue, review_item.gather(mine, queue, example_id))
+    _case(session, address, queue, review_item.gather(session, queue, example_id))
 
 
-def paused(mine: Desk, place: ReviewPlace, *, on_resume: Callable[[], None]) -> None:
+def paused(session: Session, address: ReviewAddress, *, on_resume: Callable[[], None]) -> None:
     """What is shown to somebody who comes back after a while."""
     st.session_state.pop(SHOWN, None)
     with st.container(key="wt-gate"):
@@ -62,11 +66,11 @@ def paused(mine: Desk, place: ReviewPlace, *, on_resume: Callable[[], None]) -> 
         st.button("Go on", type="primary", shortcut="Enter", key="review_resume", on_click=on_resume)
 
 
-def _case(mine: Desk, place: ReviewPlace, queue: Queue | None, found: Case) -> None:
+def _case(session: Session, address: ReviewAddress, queue: Queue | None, found: ReviewItem) -> None:
     id = found.example.id
     current, picked = st.session_state.get(MASKING, ("", []))
     masking = picked if current == id else None
-    actions = mine.reviews.recent(mine.reviewer, RECENT)
+    actions = session.reviews.recent(session.reviewer, RECENT)
     with st.container(key="wt-split-review"):
         left, right = st.columns([1.35, 1], gap="large")
     with left:
@@ -76,31 +80,31 @@ def _case(mine: Desk, place: ReviewPlace, queue: Queue | None, found: Case) -> N
             on_picked_change=partial(_picked, id),
         )
         if masking is None:
-            buttons.decisions(mine, place, found, off=bool(st.session_state.get(NOTING)))
+            buttons.decisions(session, address, found, off=bool(st.session_state.get(NOTING)))
         else:
-            buttons.masking(mine, place, found, masking)
-        buttons.steps(mine, place, found, actions[:1], off=bool(st.session_state.get(NOTING)) or masking is not None)
-        _strip(mine, place, actions)
-    _now_shown(place, found)
+            buttons.masking(session, address, found, masking)
+        buttons.steps(session, address, found, actions[:1], off=bool(st.session_state.get(NOTING)) or masking is not None)
+        _strip(session, address, actions)
+    _now_shown(address, found)
     with right:
         component(key="review_evidence", data=review_item.proof(found, more=st.session_state.get(MORE, False)))
     if st.session_state.get(NOTING):
-        buttons.note(mine, place, id)
-    if queue is not None and (following := mine.queues.peek(queue.id, mine.reviewer, after=id)):
-        related.prepare(mine.workspace, following)
+        buttons.note(session, address, id)
+    if queue is not None and (following := session.queues.peek(queue.id, session.reviewer, after=id)):
+        related.prepare(session.workspace, following)
 
 
-def _is_shown(place: ReviewPlace, example_id: str) -> bool:
+def _is_shown(address: ReviewAddress, example_id: str) -> bool:
     """Whether this browser shows the example already, and so holds its lease."""
     on_screen = keys.shown()
-    return on_screen is not None and (on_screen.id, on_screen.where) == (example_id, (place.workspace, place.queue))
+    return on_screen is not None and (on_screen.id, on_screen.where) == (example_id, (address.workspace, address.queue))
 
 
-def _now_shown(place: ReviewPlace, found: Case) -> None:
-    if not _is_shown(place, found.example.id):
+def _now_shown(address: ReviewAddress, found: ReviewItem) -> None:
+    if not _is_shown(address, found.example.id):
         score = found.suspicion.suspicion if found.suspicion and not found.hidden else None
         method = "suspicion" if score is not None else DEFAULT_METHOD
-        where = (place.workspace, place.queue)
+        where = (address.workspace, address.queue)
         st.session_state[SHOWN] = Shown(found.example.id, time.monotonic(), where, method, score, review_item.seen(found))
 
 
@@ -108,16 +112,16 @@ def _picked(example_id: str) -> None:
     keys.pick(example_id, str(st.session_state["review_item"].get("picked") or ""))
 
 
-def _head(mine: Desk, place: ReviewPlace, queue: Queue | None, progress: Progress | None) -> None:
-    message, failed = desk.said()
+def _head(session: Session, address: ReviewAddress, queue: Queue | None, progress: Progress | None) -> None:
+    message, failed = messages.said()
     with st.container(horizontal=True, vertical_alignment="center", key="wt-review-head"):
-        st.button("Queues", icon=":material/list:", key="review_queues", shortcut="Q", on_click=_leave, args=(mine, place))
+        st.button("Queues", icon=":material/list:", key="review_queues", shortcut="Q", on_click=_leave, args=(session, address))
         with st.container(width="stretch", key="wt-review-progress"):
             if queue is None or progress is None:
                 render.progress("One example", [], None, "")
             else:
                 render.progress(queue.name, tags(queue), share(progress), counts(progress))
-        desk.who(mine)
+        session.show_name()
     render.said(message, failed=failed)
 
 
@@ -144,13 +148,13 @@ def counts(progress: Progress) -> str:
     return " · ".join(parts)
 
 
-def _strip(mine: Desk, place: ReviewPlace, actions: list[Action]) -> None:
+def _strip(session: Session, address: ReviewAddress, actions: list[Action]) -> None:
     items = [
         {
             "id": action.example_ids[0] if len(action.example_ids) == 1 else "",
             "what": verdicts.of_action(action),
             "where": action.example_ids[0] if len(action.example_ids) == 1 else verdicts.origin(action) or "together",
-            "when": desk.clock(action.at),
+            "when": numbers.clock(action.at),
             "queue": action.queue or "",
         }
         for action in actions
@@ -158,47 +162,47 @@ def _strip(mine: Desk, place: ReviewPlace, actions: list[Action]) -> None:
     component(
         key="review_strip",
         data=explanation_board.stamped({"part": "strip", "items": items}),
-        on_reopen_change=partial(_reopen, mine, place),
+        on_reopen_change=partial(_reopen, session, address),
     )
 
 
-def _reopen(mine: Desk, place: ReviewPlace) -> None:
+def _reopen(session: Session, address: ReviewAddress) -> None:
     asked = st.session_state["review_strip"].get("reopen") or {}
     queue = str(asked.get("queue") or "")
-    keys.reopen(mine, place, str(asked.get("id") or ""), queue if position.exists(mine, queue) else None)
+    keys.reopen(session, address, str(asked.get("id") or ""), queue if position.exists(session, queue) else None)
 
 
-def _leave(mine: Desk, place: ReviewPlace) -> None:
-    mine.queues.leave(mine.reviewer)
+def _leave(session: Session, address: ReviewAddress) -> None:
+    session.queues.leave(session.reviewer)
     st.session_state.pop(SHOWN, None)
     keys.stop_masking()
-    go(ReviewPlace(workspace=place.workspace))
+    go(ReviewAddress(workspace=address.workspace))
 
 
-def _to_queues(mine: Desk) -> None:
-    st.button("All queues", key="review_all_queues", on_click=go, args=(ReviewPlace(workspace=mine.workspace.name),))
+def _to_queues(session: Session) -> None:
+    st.button("All queues", key="review_all_queues", on_click=go, args=(ReviewAddress(workspace=session.workspace.name),))
 
 
-def _taken(mine: Desk, place: ReviewPlace, example_id: str) -> None:
+def _taken(session: Session, address: ReviewAddress, example_id: str) -> None:
     st.session_state.pop(SHOWN, None)
     st.info(f"Another reviewer has {md(example_id)} on screen just now.")
     with st.container(horizontal=True):
-        buttons.steps_only(mine, place, example_id)
+        buttons.steps_only(session, address, example_id)
 
 
-def _finished(mine: Desk, place: ReviewPlace, progress: Progress | None) -> None:
+def _finished(session: Session, address: ReviewAddress, progress: Progress | None) -> None:
     st.session_state.pop(SHOWN, None)
     waiting = progress.in_hand if progress else 0
     if waiting:
         text = f"The last {waiting} are on other reviewers' screens; what they skip comes back to you."
     else:
         text = "Every example of this queue is decided, flagged or skipped by you, or decided by the others."
-    actions = mine.reviews.recent(mine.reviewer, RECENT)
+    actions = session.reviews.recent(session.reviewer, RECENT)
     with st.container(key="wt-gate"):
         render.state_text("Nothing left for you here", text)
         if progress and progress.seconds:
             render.hint(f"You took {numbers.duration(progress.seconds)} an example.")
         with st.container(horizontal=True):
-            buttons.undo(mine, place, "", actions[:1], off=False)
-            _to_queues(mine)
-    _strip(mine, place, actions)
+            buttons.undo(session, address, "", actions[:1], off=False)
+            _to_queues(session)
+    _strip(session, address, actions)

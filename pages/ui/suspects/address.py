@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import influence
 from influence.suspects import SuspectFilter
-from pages.ui.frame import Place
+from pages.ui.frame import Address
 from pages.ui.parts import SORTS
 
 SHOW = {"changed": "Another suggested", "all": "All"}
@@ -13,7 +13,7 @@ DECIDED = {"": "any", "no": "undecided", "yes": "decided"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class SuspectsPlace(Place):
+class SuspectsAddress(Address):
     """Every field is one parameter of the address."""
 
     show: str = "changed"
@@ -37,7 +37,7 @@ class SuspectsPlace(Place):
             without=decided_ids if self.decided == "no" else None,
         )
 
-    def listing(self) -> "SuspectsPlace":
+    def listing(self) -> "SuspectsAddress":
         """The list without what was picked from it."""
         return self.at(test="", id="")
 
@@ -51,8 +51,8 @@ class SuspectsPlace(Place):
         return ", ".join(parts) or "all"
 
 
-def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[SuspectsPlace, list[str]]:
+def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[SuspectsAddress, list[str]]:
     """The place an address names; ids are looked up where they are used."""
     labels = workspace.info.labels
     allowed = {"show": SHOW, "label": labels, "suggested": labels, "decided": DECIDED, "sort": SORTS}
-    return SuspectsPlace.read(parameters, workspace=workspace.name, allowed=allowed, ranges={"page": (1, 10**6)})
+    return SuspectsAddress.read(parameters, workspace=workspace.name, allowed=allowed, ranges={"page": (1, 10**6)})

@@ -6,18 +6,18 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from influence.suspects import Suspect
-from pages.ui.frame import Desk, go, md, numbers, render, shell
+from pages.ui.frame import Session, go, md, numbers, render, shell
 from pages.ui.parts import rows, suspicions
-from pages.ui.suspects.address import SuspectsPlace
+from pages.ui.suspects.address import SuspectsAddress
 
 MOST = 100
 
 
-def draw(mine: Desk, place: SuspectsPlace, found: Suspect) -> None:
+def draw(session: Session, address: SuspectsAddress, found: Suspect) -> None:
     """The suspect, and below it the test errors, the strongest first."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("All suspects", icon=":material/list:", key="suspects_back", on_click=go, args=(place.listing(),))
-        shell.link("review", f"Review {md(found.train_id)}", workspace=place.workspace, id=found.train_id)
+        st.button("All suspects", icon=":material/list:", key="suspects_back", on_click=go, args=(address.listing(),))
+        shell.link("review", f"Review {md(found.train_id)}", workspace=address.workspace, id=found.train_id)
     labels = [(found.label, "label")]
     if found.suggested_label != found.label:
         labels += [("→", "arrow"), (found.suggested_label, "new")]
@@ -30,7 +30,7 @@ def draw(mine: Desk, place: SuspectsPlace, found: Suspect) -> None:
     shown = errors.head(MOST)
     rest = f"the strongest {MOST} of them" if len(errors) > MOST else "the strongest first"
     render.heading(f"It drives {numbers.counted(len(errors), 'test error')}", rest)
-    rows.draw([_row(place.workspace, row) for row in shown.to_dict("records")], key="suspects_errors")
+    rows.draw([_row(address.workspace, row) for row in shown.to_dict("records")], key="suspects_errors")
 
 
 def _row(workspace: str, row: dict[str, Any]) -> dict[str, Any]:

@@ -9,63 +9,70 @@ import streamlit as st
 
 from influence.review import Decision
 from influence.suspects import SIGNALS, suspect_ids, suspects
-from pages.ui.frame import Desk, go, numbers, render
+from pages.ui.frame import Session, go, numbers, render
 from pages.ui.parts import SORTS, Chosen, bulk_bar, rows, suspect_choice, suspicions, verdicts
-from pages.ui.suspects.address import DECIDED, SHOW, SuspectsPlace
+from pages.ui.suspects.address import DECIDED, SHOW, SuspectsAddress
 
 PAGE = 20
 ANY = ""
 ROWS = "suspects_rows"
 
 
-def draw(mine: Desk, place: SuspectsPlace) -> None:
+def draw(session: Session, address: SuspectsAddress) -> None:
     """Filters, how many suspects they leave, the actions, and one page of rows."""
-    _filters(mine, place)
-    decided = [d.example_id for d in mine.reviews.decisions()] if place.decided else []
-    wanted = place.filter(list(dict.fromkeys(decided)))
-    total, page = suspects(mine.workspace, wanted, order=place.sort, limit=PAGE, offset=(place.page - 1) * PAGE)
+    _filters(session, address)
+    decided = [d.example_id for d in session.reviews.decisions()] if address.decided else []
+    wanted = address.filter(list(dict.fromkeys(decided)))
+    total, page = suspects(session.workspace, wanted, order=address.sort, limit=PAGE, offset=(address.page - 1) * PAGE)
     pages = max(1, -(-total // PAGE))
-    if place.page > pages:
-        place = place.at(page=pages)
-        total, page = suspects(mine.workspace, wanted, order=place.sort, limit=PAGE, offset=(pages - 1) * PAGE)
+    if address.page > pages:
+        address = address.at(page=pages)
+        total, page = suspects(session.workspace, wanted, order=address.sort, limit=PAGE, offset=(pages - 1) * PAGE)
     if not total:
-        render.hint(f"None of the {mine.workspace.info.n_train:,} training examples is like that.")
+        render.hint(f"None of the {session.workspace.info.n_train:,} training examples is like that.")
         st.button(
-            "Clear the filters", key="suspects_clear", on_click=go, args=(SuspectsPlace(workspace=place.workspace, show="all"),)
+            "Clear the filters",
+            key="suspects_clear",
+            on_click=go,
+            args=(SuspectsAddress(workspace=address.workspace, show="all"),),
         )
         return
     ids = [str(id) for id in page["train_id"]]
-    chosen = [id for id in st.session_state.get(chosen_key(mine), ()) if id in mine.reviews.corpus.examples]
-    every = partial(suspect_ids, mine.workspace, wanted, order=place.sort)
-    with bulk_bar.draw(mine, _scopes(mine, place, chosen, total, every), key="suspects"):
-        _selection(chosen_key(mine), ids, chosen)
-    draw_rows(mine, page, query=place.q, chosen=chosen)
+    chosen = [id for id in st.session_state.get(chosen_key(session), ()) if id in session.reviews.corpus.examples]
+    every = partial(suspect_ids, session.workspace, wanted, order=address.sort)
+    with bulk_bar.draw(session, _scopes(session, address, chosen, total, every), key="suspects"):
+        _selection(chosen_key(session), ids, chosen)
+    draw_rows(session, page, query=address.q, chosen=chosen)
     if pages > 1:
-        key = f"suspects_page_{place.page}"  # pagination takes its page as a default only
-        st.pagination(pages, default=place.page, key=key, on_change=_to_page, args=(place, key))
+        key = f"suspects_page_{address.page}"  # pagination takes its page as a default only
+        st.pagination(pages, default=address.page, key=key, on_change=_to_page, args=(address, key))
 
 
-def draw_rows(mine: Desk, page: Any, *, query: str = "", chosen: list[str] | None = None) -> None:
+def draw_rows(session: Session, page: Any, *, query: str = "", chosen: list[str] | None = None) -> None:
     """Suspects as rows; with `chosen` they can be ticked."""
     ids = [str(id) for id in page["train_id"]]
     standing: dict[str, list[Decision]] = {}
-    for decision in mine.reviews.decisions(ids):
+    for decision in session.reviews.decisions(ids):
         standing.setdefault(decision.example_id, []).append(decision)
-    largest = suspicions.scales(mine.workspace)
-    lines = [_row(mine, row, standing.get(str(row["train_id"]), []), largest) for row in page.to_dict("records")]
-    rows.draw(lines, key=ROWS, query=query, chosen=chosen, on_tick=partial(rows.tick, ROWS, chosen_key(mine)))
+    largest = suspicions.scales(session.workspace)
+    lines = [_row(session, row, standing.get(str(row["train_id"]), []), largest) for row in page.to_dict("records")]
+    rows.draw(lines, key=ROWS, query=query, chosen=chosen, on_tick=partial(rows.tick, ROWS, chosen_key(session)))
 
 
-def _scopes(mine: Desk, place: SuspectsPlace, chosen: list[str], total: int, every: Callable[[], list[str]]) -> list[Chosen]:
-    origin = {"kind": "filter", "filter": place.at(page=1, workspace="").parameters()}
+def _scopes(
+    session: Session, address: SuspectsAddress, chosen: list[str], total: int, every: Callable[[], list[str]]
+) -> list[Chosen]:
+    origin = {"kind": "filter", "filter": address.at(page=1, workspace="").parameters()}
     whole = suspect_choice.scope(
-        mine, "filter", f"all {total:,} like this", every, total, origin, f"Suspects: {place.in_words()}"
+        session, "filter", f"all {total:,} like this", every, total, origin, f"Suspects: {address.in_words()}"
     )
     if not chosen:
         return [whole]
     origin = {"kind": "selection"}
     return [
-        suspect_choice.scope(mine, "chosen", f"{len(chosen):,} chosen", lambda: chosen, len(chosen), origin, "Chosen suspects"),
+        suspect_choice.scope(
+            session, "chosen", f"{len(chosen):,} chosen", lambda: chosen, len(chosen), origin, "Chosen suspects"
+        ),
         whole,
     ]
 
@@ -84,9 +91,9 @@ def _selection(key: str, ids: list[str], chosen: list[str]) -> None:
         st.button("Choose none", key="suspects_none", type="tertiary", on_click=rows.choose, args=(key, []))
 
 
-def _row(mine: Desk, row: dict[str, Any], standing: list[Decision], largest: dict[str, float]) -> dict[str, Any]:
+def _row(session: Session, row: dict[str, Any], standing: list[Decision], largest: dict[str, float]) -> dict[str, Any]:
     id = str(row["train_id"])
-    workspace = mine.workspace.name
+    workspace = session.workspace.name
     labels = [(row["label"], "label")]
     if row["suggested_label"] != row["label"]:
         labels += [("→", "arrow"), (row["suggested_label"], "new")]
@@ -106,13 +113,13 @@ def _row(mine: Desk, row: dict[str, Any], standing: list[Decision], largest: dic
     )
 
 
-def chosen_key(mine: Desk) -> str:
+def chosen_key(session: Session) -> str:
     """Where the session keeps what is ticked in this workspace."""
-    return f"wt_suspects_chosen_{mine.workspace.name}"
+    return f"wt_suspects_chosen_{session.workspace.name}"
 
 
-def _filters(mine: Desk, place: SuspectsPlace) -> None:
-    labels = [ANY, *mine.workspace.info.labels]
+def _filters(session: Session, address: SuspectsAddress) -> None:
+    labels = [ANY, *session.workspace.info.labels]
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
         for field, draw_one in (
             (
@@ -126,17 +133,17 @@ def _filters(mine: Desk, place: SuspectsPlace) -> None:
             ("sort", partial(st.selectbox, "Sort by", list(SORTS), format_func=SORTS.get, width=170)),
         ):
             key = f"suspects_{field}"
-            st.session_state[key] = getattr(place, field)
-            draw_one(key=key, on_change=_change, args=(place, field, key))
+            st.session_state[key] = getattr(address, field)
+            draw_one(key=key, on_change=_change, args=(address, field, key))
 
 
 def _or_any(label: str) -> str:
     return label or "any"
 
 
-def _change(place: SuspectsPlace, field: str, key: str) -> None:
-    go(place.at(**{field: st.session_state[key] or "", "page": 1}))
+def _change(address: SuspectsAddress, field: str, key: str) -> None:
+    go(address.at(**{field: st.session_state[key] or "", "page": 1}))
 
 
-def _to_page(place: SuspectsPlace, key: str) -> None:
-    go(place.at(page=st.session_state[key] or 1))
+def _to_page(address: SuspectsAddress, key: str) -> None:
+    go(address.at(page=st.session_state[key] or 1))

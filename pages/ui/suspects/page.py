@@ -4,15 +4,15 @@ import streamlit as st
 
 import influence
 from influence.suspects import suspect
-from pages.ui.frame import Desk, address as places, render, session as desk, shell
+from pages.ui.frame import Session, arrive, messages, render, shell
 from pages.ui.jobs import compute
 from pages.ui.parts import suspicions
 from pages.ui.suspects import (
-    address,
     behind,
     errors,
     listing,
 )
+from pages.ui.suspects.address import read_address
 
 EXPLANATION = (
     "Every training example is ranked by how likely its label is wrong: how it was learnt, whom it opposes, and what its "
@@ -22,29 +22,29 @@ EXPLANATION = (
 
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    _page(desk.visit(workspace))
+    _page(Session.of_visitor(workspace))
 
 
 @st.fragment
-def _page(mine: Desk) -> None:
+def _page(session: Session) -> None:
     shell.follow()
-    place = places.arrive(*address.read(st.query_params.to_dict(), mine.workspace))
+    address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Suspects")
         with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
-            desk.who(mine)
-    if not suspicions.known(mine.workspace):
-        compute.offer(mine.workspace, "suspects", "The suspects have not been computed yet", EXPLANATION)
+            session.show_name()
+    if not suspicions.known(session.workspace):
+        compute.offer(session.workspace, "suspects", "The suspects have not been computed yet", EXPLANATION)
         return
-    message, failed = desk.said()
+    message, failed = messages.said()
     if message:
         render.said(message, failed=failed)
     try:
-        if place.id:
-            errors.draw(mine, place, suspect(mine.workspace, place.id))
-        elif place.test:
-            behind.draw(mine, place)
+        if address.id:
+            errors.draw(session, address, suspect(session.workspace, address.id))
+        elif address.test:
+            behind.draw(session, address)
         else:
-            listing.draw(mine, place)
+            listing.draw(session, address)
     except influence.WordtraceError as error:
         st.error(render.md(error, 600))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import influence
 from influence.experiments import DEFAULT_SEEDS, DEFAULT_STRONGEST
-from pages.ui.frame import Place
+from pages.ui.frame import Address
 
 KINDS = {"decided": "Decisions", "cluster": "Cluster", "rule": "Rule", "opponents": "Opponents"}
 SEEDS = (2, 3, 5, 10)
@@ -15,7 +15,7 @@ OPPONENT_KINDS = {"opponents": "Remove them", "words": "Mask their worst word"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class WhatIfPlace(Place):
+class WhatIfAddress(Address):
     """Every field is one parameter of the address."""
 
     change: str = ""  # see `influence.experiments.proposals`
@@ -48,12 +48,12 @@ class WhatIfPlace(Place):
             return kind, test_id, int(count)
         return "opponents", "", DEFAULT_STRONGEST
 
-    def asking(self, change: str, kind: str = "") -> "WhatIfPlace":
+    def asking(self, change: str, kind: str = "") -> "WhatIfAddress":
         """Another change, the rest as it is."""
         return self.at(change=change, kind="" if change else kind, outcome="")
 
 
-def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[WhatIfPlace, list[str]]:
+def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[WhatIfAddress, list[str]]:
     """The place an address names; a change is checked where it is made."""
     ranges = {"seeds": (1, 50)}
-    return WhatIfPlace.read(parameters, workspace=workspace.name, allowed={"kind": KINDS}, ranges=ranges)
+    return WhatIfAddress.read(parameters, workspace=workspace.name, allowed={"kind": KINDS}, ranges=ranges)

@@ -8,40 +8,44 @@ import streamlit as st
 
 import influence
 from influence.experiments import DECIDED, Proposal, to_train
-from pages.ui.frame import Desk, go, latest, render, session as desk
+from pages.ui.frame import Session, go, latest, messages, render
 from pages.ui.jobs import background, waiting
-from pages.ui.what_if import address
-from pages.ui.what_if.address import SEEDS, WhatIfPlace
+from pages.ui.what_if.address import SEEDS, WhatIfAddress, read_address
 
 COMMAND = "retrain"
 MOST_LISTED = 100
 VERBS = {"remove": "removes", "relabel": "relabels", "mask": "masks words in"}
 
 
-def draw(mine: Desk, place: WhatIfPlace, proposal: Proposal) -> None:
+def draw(session: Session, address: WhatIfAddress, proposal: Proposal) -> None:
     """The whole part."""
     render.heading("It would change", f"{sum(proposal.counts.values()):,} of {sum(proposal.before.values()):,} examples")
     render.facts(_facts(proposal))
     render.notes(proposal.notes)
-    _sentences(mine, place, proposal)
-    st.session_state["whatif_seeds"] = place.seeds
-    options = sorted({*SEEDS, place.seeds})
+    _sentences(session, address, proposal)
+    st.session_state["whatif_seeds"] = address.seeds
+    options = sorted({*SEEDS, address.seeds})
     st.segmented_control(
-        "Seeds", options, key="whatif_seeds", required=True, on_change=_to_seeds, args=(place,),
+        "Seeds", options, key="whatif_seeds", required=True, on_change=_to_seeds, args=(address,),
         help="Each trains one model without the change and one with it. More seeds make small effects visible",
     )  # fmt: skip
     try:
-        render.hint(estimate(mine.workspace, place.seeds, proposal))
+        render.hint(estimate(session.workspace, address.seeds, proposal))
     except influence.WordtraceError as error:
         render.hint(str(error))
         return
     st.button(
-        "Try it", key="whatif_run", type="primary", icon=":material/play_arrow:", on_click=_start, args=(mine, place, proposal)
+        "Try it",
+        key="whatif_run",
+        type="primary",
+        icon=":material/play_arrow:",
+        on_click=_start,
+        args=(session, address, proposal),
     )
     with st.expander("The same on the command line"):
         render.command(
             shlex.join(
-                ["python", "-m", "influence", COMMAND, "--workspace", str(mine.workspace.path), *options_of(place, proposal)]
+                ["python", "-m", "influence", COMMAND, "--workspace", str(session.workspace.path), *options_of(address, proposal)]
             )
         )
 
@@ -58,26 +62,26 @@ def _counts(labels: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {label}" for label, count in labels.items())
 
 
-def _sentences(mine: Desk, place: WhatIfPlace, proposal: Proposal) -> None:
+def _sentences(session: Session, address: WhatIfAddress, proposal: Proposal) -> None:
     """The test sentences to look at besides those that the change is about."""
-    _, wrong = mine.workspace.search_tests(influence.TestFilter(wrong=True), limit=MOST_LISTED)
-    options = list(dict.fromkeys([*place.test_ids, *(str(id) for id in wrong["id"])]))
+    _, wrong = session.workspace.search_tests(influence.TestFilter(wrong=True), limit=MOST_LISTED)
+    options = list(dict.fromkeys([*address.test_ids, *(str(id) for id in wrong["id"])]))
     options = [id for id in options if id not in proposal.test_ids]
-    st.session_state["whatif_tests"] = [id for id in place.test_ids if id in options]
+    st.session_state["whatif_tests"] = [id for id in address.test_ids if id in options]
     st.multiselect(
         "Also look at these test sentences" if proposal.test_ids else "Look at these test sentences", options,
         key="whatif_tests", accept_new_options=True, placeholder="ids of test sentences, if you like",
-        on_change=_to_tests, args=(place,),
+        on_change=_to_tests, args=(address,),
     )  # fmt: skip
 
 
-def _to_tests(place: WhatIfPlace) -> None:
+def _to_tests(address: WhatIfAddress) -> None:
     ids = st.session_state["whatif_tests"]
-    go(place.at(tests=json.dumps(ids, ensure_ascii=False) if ids else ""))
+    go(address.at(tests=json.dumps(ids, ensure_ascii=False) if ids else ""))
 
 
-def _to_seeds(place: WhatIfPlace) -> None:
-    go(place.at(seeds=st.session_state["whatif_seeds"]))
+def _to_seeds(address: WhatIfAddress) -> None:
+    go(address.at(seeds=st.session_state["whatif_seeds"]))
 
 
 def estimate(workspace: influence.Workspace, seeds: int, proposal: Proposal) -> str:
@@ -90,23 +94,23 @@ def estimate(workspace: influence.Workspace, seeds: int, proposal: Proposal) -> 
     return f"Trains {models} model{'s' if models != 1 else ''}{reused}: {waiting.time_for(workspace, models)}."
 
 
-def options_of(place: WhatIfPlace, proposal: Proposal) -> list[str]:
+def options_of(address: WhatIfAddress, proposal: Proposal) -> list[str]:
     """The question as options of the command line."""
     options = ["--decided"] if proposal.spec == DECIDED else ["--change", proposal.spec]
-    for id in place.test_ids:
+    for id in address.test_ids:
         options += ["--test-id", id]
-    return [*options, "--seeds", str(place.seeds)]
+    return [*options, "--seeds", str(address.seeds)]
 
 
-def _start(mine: Desk, drawn: WhatIfPlace, proposal: Proposal) -> None:
-    place, _ = address.read(latest(drawn), mine.workspace)  # what was chosen just before the click counts, too
-    if place.change != drawn.change:
-        desk.say("Not started: another change has just been chosen; look at what it would do first", failed=True)
+def _start(session: Session, drawn: WhatIfAddress, proposal: Proposal) -> None:
+    address, _ = read_address(latest(drawn), session.workspace)  # what was chosen just before the click counts, too
+    if address.change != drawn.change:
+        messages.say("Not started: another change has just been chosen; look at what it would do first", failed=True)
         return
-    options = options_of(place, proposal)
+    options = options_of(address, proposal)
     try:
-        background.enqueue(mine.workspace, COMMAND, *options, title=proposal.title, key=json.dumps([COMMAND, *options]))
+        background.enqueue(session.workspace, COMMAND, *options, title=proposal.title, key=json.dumps([COMMAND, *options]))
     except influence.WordtraceError as error:
-        desk.say(f"Not started: {error}", failed=True)
-    if place.outcome:
-        go(place.at(outcome=""))
+        messages.say(f"Not started: {error}", failed=True)
+    if address.outcome:
+        go(address.at(outcome=""))

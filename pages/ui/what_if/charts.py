@@ -53,7 +53,7 @@ def _levels(figure: go.Figure, row: int, measures: Sequence[Measure], *, legend:
         ("without", "before", TRAIN, "circle-open", -0.14),
         ("with the change", "after", PLUS, "circle", 0.14),
     ):
-        at = [place + shift for place in range(len(measures))]
+        at = [address + shift for address in range(len(measures))]
         seeds = [(value, y) for measure, y in zip(measures, at, strict=True) for value in getattr(measure.paired, f"{side}_S")]
         figure.add_scatter(
             row=row, col=1, x=[value for value, _ in seeds], y=[y for _, y in seeds], mode="markers", showlegend=False,
@@ -78,21 +78,21 @@ def _differences(figure: go.Figure, row: int, measures: Sequence[Measure], *, le
         base=[-100 * (m.paired.spread or 0) for m in measures], x=[200 * (m.paired.spread or 0) for m in measures],
         name="no change: seeds differ so far", showlegend=legend, hoverinfo="skip",
     )  # fmt: skip
-    for place, measure in enumerate(measures):
-        _difference(figure, row, place, measure)
+    for address, measure in enumerate(measures):
+        _difference(figure, row, address, measure)
 
 
-def _difference(figure: go.Figure, row: int, place: int, measure: Measure) -> None:
+def _difference(figure: go.Figure, row: int, address: int, measure: Measure) -> None:
     paired = measure.paired
     colour = PLUS if paired.difference >= 0 else MINUS
     within = paired.interval
     if within is not None:
         figure.add_scatter(
-            row=row, col=2, x=[100 * within[0], 100 * within[1]], y=[place, place], mode="lines", showlegend=False,
+            row=row, col=2, x=[100 * within[0], 100 * within[1]], y=[address, address], mode="lines", showlegend=False,
             line={"color": colour, "width": 2.5}, hoverinfo="skip",
         )  # fmt: skip
     figure.add_scatter(
-        row=row, col=2, x=[100 * paired.difference], y=[place], mode="markers+text", showlegend=False,
+        row=row, col=2, x=[100 * paired.difference], y=[address], mode="markers+text", showlegend=False,
         marker={"symbol": "circle" if paired.told_apart else "circle-open", "size": 11, "color": colour, "line": {"width": 2}},
         text=[points(paired.difference)], textposition="top center", cliponaxis=False, textfont={"size": 12},
         hovertext=[_difference_text(measure, paired)], hoverinfo="text",

@@ -6,59 +6,65 @@ import influence
 from influence.experiments import DEFAULT_STRONGEST, spec_of_rule
 from influence.review import Rule, applied_rules
 from influence.suspects import Cluster, clusters, has_clusters
-from pages.ui.frame import Desk, go, md, numbers, render, shell
-from pages.ui.what_if.address import KINDS, OPPONENT_KINDS, STRONGEST, WhatIfPlace
+from pages.ui.frame import Session, go, md, numbers, render, shell
+from pages.ui.what_if.address import KINDS, OPPONENT_KINDS, STRONGEST, WhatIfAddress
 
 ACTIONS = {"remove": "Remove", "relabel": "Relabel as suggested"}
 MOST_LISTED = 100  # wrong predictions to choose from; any other is typed
 
 
-def draw(mine: Desk, place: WhatIfPlace) -> None:
+def draw(session: Session, address: WhatIfAddress) -> None:
     """What kind of change, and which."""
-    kind = place.chosen_kind
+    kind = address.chosen_kind
     st.session_state["whatif_kind"] = kind
     st.segmented_control(
-        "What if we made", list(KINDS), format_func=KINDS.get, key="whatif_kind", required=True, on_change=_to_kind, args=(place,)
+        "What if we made",
+        list(KINDS),
+        format_func=KINDS.get,
+        key="whatif_kind",
+        required=True,
+        on_change=_to_kind,
+        args=(address,),
     )
-    _PARTS[kind](mine, place)
+    _PARTS[kind](session, address)
 
 
-def _to_kind(place: WhatIfPlace) -> None:
-    go(place.asking("", st.session_state["whatif_kind"]))
+def _to_kind(address: WhatIfAddress) -> None:
+    go(address.asking("", st.session_state["whatif_kind"]))
 
 
-def _decisions(mine: Desk, place: WhatIfPlace) -> None:
-    if not any(decision.kind != "keep" for decision in mine.reviews.decisions()):
+def _decisions(session: Session, address: WhatIfAddress) -> None:
+    if not any(decision.kind != "keep" for decision in session.reviews.decisions()):
         render.hint("Nothing is decided yet that changes the data.")
-        shell.link("review", "Decide some examples in Review", workspace=place.workspace)
+        shell.link("review", "Decide some examples in Review", workspace=address.workspace)
         return
     render.hint("Exactly what applying the fix list would do.")
-    shell.link("fix_list", "Look at the fix list", workspace=place.workspace)
+    shell.link("fix_list", "Look at the fix list", workspace=address.workspace)
 
 
-def _clusters(mine: Desk, place: WhatIfPlace) -> None:
-    found = _found_clusters(mine)
+def _clusters(session: Session, address: WhatIfAddress) -> None:
+    found = _found_clusters(session)
     if not found:
         render.hint("No clusters have been computed yet.")
-        shell.link("clusters", "Compute them", workspace=place.workspace)
+        shell.link("clusters", "Compute them", workspace=address.workspace)
         return
-    _, number, action = (*place.change.split(":"), "", "", "")[:3]
+    _, number, action = (*address.change.split(":"), "", "", "")[:3]
     by_number = {one.number: one for one in found}
     st.session_state["whatif_cluster"] = int(number) if number.isdecimal() and int(number) in by_number else None
     st.session_state["whatif_action"] = action if action in ACTIONS else "remove"
     st.selectbox(
         "Cluster", list(by_number), index=None, format_func=lambda at: _cluster_name(by_number[at]), key="whatif_cluster",
-        placeholder="choose one", on_change=_to_cluster, args=(place,),
+        placeholder="choose one", on_change=_to_cluster, args=(address,),
     )  # fmt: skip
     st.segmented_control(
         "Do what to its examples", list(ACTIONS), format_func=ACTIONS.get, key="whatif_action", required=True,
-        on_change=_to_cluster, args=(place,),
+        on_change=_to_cluster, args=(address,),
     )  # fmt: skip
 
 
-def _found_clusters(mine: Desk) -> list[Cluster]:
+def _found_clusters(session: Session) -> list[Cluster]:
     try:
-        return clusters(mine.workspace) if has_clusters(mine.workspace) else []
+        return clusters(session.workspace) if has_clusters(session.workspace) else []
     except influence.WorkspaceError:
         return []
 
@@ -67,34 +73,34 @@ def _cluster_name(one: Cluster) -> str:
     return f"{one.name} ({one.size:,})"
 
 
-def _to_cluster(place: WhatIfPlace) -> None:
+def _to_cluster(address: WhatIfAddress) -> None:
     number = st.session_state["whatif_cluster"]
     spec = "" if number is None else f"cluster:{number}:{st.session_state['whatif_action']}"
-    go(place.asking(spec, "cluster"))
+    go(address.asking(spec, "cluster"))
 
 
-def _rules(mine: Desk, place: WhatIfPlace) -> None:
+def _rules(session: Session, address: WhatIfAddress) -> None:
     specs: dict[str, Rule] = {}
-    for one in applied_rules(mine.reviews):
+    for one in applied_rules(session.reviews):
         if not one.action.undone and one.rule.action != "keep":
             specs.setdefault(spec_of_rule(one.rule), one.rule)
-    options = list(dict.fromkeys([*([place.change] if place.change else []), *specs]))
+    options = list(dict.fromkeys([*([address.change] if address.change else []), *specs]))
     if options:
-        st.session_state["whatif_rule"] = place.change or None
+        st.session_state["whatif_rule"] = address.change or None
         st.selectbox(
             "Rule", options, index=None, format_func=lambda spec: str(specs.get(spec, "as written in the Fix list")),
-            key="whatif_rule", placeholder="choose an applied one", on_change=_to_rule, args=(place,),
+            key="whatif_rule", placeholder="choose an applied one", on_change=_to_rule, args=(address,),
         )  # fmt: skip
-    shell.link("fix_list", "Write a rule" if options else "Write a rule first", workspace=place.workspace, part="rules")
+    shell.link("fix_list", "Write a rule" if options else "Write a rule first", workspace=address.workspace, part="rules")
 
 
-def _to_rule(place: WhatIfPlace) -> None:
-    go(place.asking(st.session_state["whatif_rule"] or "", "rule"))
+def _to_rule(address: WhatIfAddress) -> None:
+    go(address.asking(st.session_state["whatif_rule"] or "", "rule"))
 
 
-def _opponents(mine: Desk, place: WhatIfPlace) -> None:
-    kind, test_id, count = place.opponents
-    _, wrong = mine.workspace.search_tests(influence.TestFilter(wrong=True), limit=MOST_LISTED)
+def _opponents(session: Session, address: WhatIfAddress) -> None:
+    kind, test_id, count = address.opponents
+    _, wrong = session.workspace.search_tests(influence.TestFilter(wrong=True), limit=MOST_LISTED)
     said = {
         str(row["id"]): f"{row['id']}: {row['label']} taken for {row['predicted']}, {numbers.probability(row['confidence'])}"
         for row in wrong.to_dict("records")
@@ -103,7 +109,7 @@ def _opponents(mine: Desk, place: WhatIfPlace) -> None:
     st.session_state["whatif_test"] = test_id or None
     st.session_state["whatif_many"] = count if count in STRONGEST else DEFAULT_STRONGEST
     st.session_state["whatif_opponents"] = kind
-    told = {"on_change": _to_opponents, "args": (place,)}
+    told = {"on_change": _to_opponents, "args": (address,)}
     st.selectbox(
         "Test sentence", options, index=None, format_func=lambda id: said.get(id, id), key="whatif_test",
         placeholder="choose a mistake, or type an id", accept_new_options=True, **told,
@@ -114,13 +120,13 @@ def _opponents(mine: Desk, place: WhatIfPlace) -> None:
             "What to do", list(OPPONENT_KINDS), format_func=OPPONENT_KINDS.get, key="whatif_opponents", required=True, **told
         )
     if test_id:
-        shell.link("explore", f"Read {md(test_id, 40)} in Explore", workspace=place.workspace, show="all", id=test_id)
+        shell.link("explore", f"Read {md(test_id, 40)} in Explore", workspace=address.workspace, show="all", id=test_id)
 
 
-def _to_opponents(place: WhatIfPlace) -> None:
+def _to_opponents(address: WhatIfAddress) -> None:
     test_id = st.session_state["whatif_test"]
     spec = f"{st.session_state['whatif_opponents']}:{test_id}:{st.session_state['whatif_many']}" if test_id else ""
-    go(place.asking(spec, "opponents"))
+    go(address.asking(spec, "opponents"))
 
 
 _PARTS = {"decided": _decisions, "cluster": _clusters, "rule": _rules, "opponents": _opponents}

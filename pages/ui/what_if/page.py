@@ -6,16 +6,15 @@ import streamlit as st
 
 import influence
 from influence.experiments import Outcome, Proposal, outcomes, propose
-from pages.ui.frame import Desk, address as places, md, render, session as desk
+from pages.ui.frame import Session, arrive, md, messages, render
 from pages.ui.jobs import waiting
 from pages.ui.what_if import (
-    address,
     ask,
     choice,
     past,
     result,
 )
-from pages.ui.what_if.address import WhatIfPlace
+from pages.ui.what_if.address import WhatIfAddress, read_address
 
 COMMAND = "retrain"
 ABOUT = (
@@ -35,59 +34,59 @@ class Asked:
 
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    _page(desk.visit(workspace))
+    _page(Session.of_visitor(workspace))
 
 
 @st.fragment
-def _page(mine: Desk) -> None:
-    place = places.arrive(*address.read(st.query_params.to_dict(), mine.workspace))
+def _page(session: Session) -> None:
+    address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
     with st.container(key="wt-title"):
         render.title("What-if")
-    if mine.workspace.info.settings.get("training") is None:
+    if session.workspace.info.settings.get("training") is None:
         with st.container(key="wt-gate"):
             render.state_text(
                 "This workspace cannot be retrained", "Its checkpoints were imported, so how they were trained is not known."
             )
         return
-    message, failed = desk.said()
+    message, failed = messages.said()
     if message:
         render.said(message, failed=failed)
-    asked = _asked(mine, place)
+    asked = _asked(session, address)
     with st.container(key="wt-split-whatif"):
         left, right = st.columns([1, 1.9], gap="large")
     with left:
-        choice.draw(mine, place)
+        choice.draw(session, address)
         if asked.proposal is not None:
-            ask.draw(mine, place, asked.proposal)
+            ask.draw(session, address, asked.proposal)
         elif asked.problem:
             st.error(md(asked.problem, 600))
     with right:
-        waiting.draw(mine.workspace, COMMAND)
-        _result(mine, place, asked)
-        past.draw(mine, place, asked.known)
+        waiting.draw(session.workspace, COMMAND)
+        _result(session, address, asked)
+        past.draw(session, address, asked.known)
 
 
-def _asked(mine: Desk, place: WhatIfPlace) -> Asked:
+def _asked(session: Session, address: WhatIfAddress) -> Asked:
     try:
-        known = outcomes(mine.workspace)
+        known = outcomes(session.workspace)
     except influence.WorkspaceError as error:
         st.error(md(error, 600))
         known = []
-    spec = place.change or ("decided" if place.chosen_kind == "decided" else "")
+    spec = address.change or ("decided" if address.chosen_kind == "decided" else "")
     if not spec:
         return Asked(None, "", known)
     try:
-        return Asked(propose(mine.workspace, spec, reviews=mine.reviews), "", known)
+        return Asked(propose(session.workspace, spec, reviews=session.reviews), "", known)
     except influence.WordtraceError as error:
-        return Asked(None, str(error) if place.change else "", known)
+        return Asked(None, str(error) if address.change else "", known)
 
 
-def _result(mine: Desk, place: WhatIfPlace, asked: Asked) -> None:
+def _result(session: Session, address: WhatIfAddress, asked: Asked) -> None:
     """The what-if that the address names, else the latest of this change."""
-    wanted = [one for one in asked.known if one.id == place.outcome]
+    wanted = [one for one in asked.known if one.id == address.outcome]
     if not wanted and asked.proposal is not None:
         wanted = [one for one in asked.known if one.change == asked.proposal.change.key]
     if wanted:
-        result.draw(mine, place, wanted[0])
+        result.draw(session, address, wanted[0])
     elif not asked.known:
         render.state_text("Try a change before anybody makes it", ABOUT)

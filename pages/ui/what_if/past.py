@@ -5,21 +5,21 @@ from typing import Any
 import streamlit as st
 
 from influence.experiments import Outcome, changes, headline, interval, points, what
-from pages.ui.frame import Desk, go, numbers, render
+from pages.ui.frame import Session, go, numbers, render
 from pages.ui.parts import rows
-from pages.ui.what_if.address import WhatIfPlace
+from pages.ui.what_if.address import WhatIfAddress
 
 ROWS = "whatif_past"
 MOST = 50
 
 
-def draw(mine: Desk, place: WhatIfPlace, known: list[Outcome]) -> None:
+def draw(session: Session, address: WhatIfAddress, known: list[Outcome]) -> None:
     """The list; nothing where nothing was tried."""
     if not known:
         return
     with st.container(key="wt-whatif-past"):
         render.heading("Tried so far", f"the latest {MOST}" if len(known) > MOST else f"{len(known):,}")
-        rows.draw([_row(one) for one in known[:MOST]], key=ROWS, on_open=lambda: _open(place, known))
+        rows.draw([_row(one) for one in known[:MOST]], key=ROWS, on_open=lambda: _open(address, known))
 
 
 def _row(one: Outcome) -> dict[str, Any]:
@@ -38,9 +38,9 @@ def _row(one: Outcome) -> dict[str, Any]:
     )
 
 
-def _open(place: WhatIfPlace, known: list[Outcome]) -> None:
+def _open(address: WhatIfAddress, known: list[Outcome]) -> None:
     wanted = rows.opened(ROWS)
     for one in known:
         if one.id == wanted:
             spec = "" if one.spec.startswith("file:") else one.spec
-            go(place.at(change=spec, kind="", outcome=one.id, seeds=len(one.seeds)))
+            go(address.at(change=spec, kind="", outcome=one.id, seeds=len(one.seeds)))

@@ -8,15 +8,15 @@ import pandas as pd
 import streamlit as st
 
 from influence.experiments import Measure, Outcome, changes, headline, interval, points, predictions, verdict, what
-from pages.ui.frame import Desk, numbers, render
+from pages.ui.frame import Session, numbers, render
 from pages.ui.parts import STILL, rows
 from pages.ui.what_if import charts
-from pages.ui.what_if.address import WhatIfPlace
+from pages.ui.what_if.address import WhatIfAddress
 
 MOST_CLASSES = 12  # in the chart; the table has them all
 
 
-def draw(mine: Desk, place: WhatIfPlace, found: Outcome) -> None:
+def draw(session: Session, address: WhatIfAddress, found: Outcome) -> None:
     """The whole part."""
     detail = f"{changes(found.counts)} · {numbers.counted(len(found.seeds), 'seed')} · {numbers.moment(found.made_at)}"
     render.heading(found.title, detail)
@@ -33,7 +33,7 @@ def draw(mine: Desk, place: WhatIfPlace, found: Outcome) -> None:
         "counts even where it lies within the grey."
     )
     st.dataframe(_table(found.of("test", "accuracy", "class")), hide_index=True, key=f"whatif_table_{found.id}", width="stretch")
-    _moved(place, found)
+    _moved(address, found)
 
 
 def _table(measures: Sequence[Measure]) -> pd.DataFrame:
@@ -55,21 +55,21 @@ def _spread(measure: Measure) -> str:
     return "–" if spread is None else f"up to {100 * spread:.1f}"
 
 
-def _moved(place: WhatIfPlace, found: Outcome) -> None:
+def _moved(address: WhatIfAddress, found: Outcome) -> None:
     moved = found.of("moved")
     if not moved:
         return
     with st.expander(f"The {len(moved)} test sentences that it moved most"):
         render.hint("Picked because they moved most, so part of that is chance, and their intervals flatter.")
-        rows.draw([_row(place, measure) for measure in moved], key=f"whatif_moved_{found.id}")
+        rows.draw([_row(address, measure) for measure in moved], key=f"whatif_moved_{found.id}")
 
 
-def _row(place: WhatIfPlace, measure: Measure) -> dict[str, Any]:
+def _row(address: WhatIfAddress, measure: Measure) -> dict[str, Any]:
     paired = measure.paired
     return rows.row(
         measure.name,
         labels=[(measure.label, "label")],
         sides=[],
         foot=f"probability {paired.before:.0%} → {paired.after:.0%}, {points(paired.difference)} points ({interval(measure)})",
-        links=[("Explore", "explore?" + urlencode({"workspace": place.workspace, "show": "all", "id": measure.name}))],
+        links=[("Explore", "explore?" + urlencode({"workspace": address.workspace, "show": "all", "id": measure.name}))],
     )

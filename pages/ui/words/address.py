@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import influence
 from influence.explanations import MistakeFilter
-from pages.ui.frame import Place
+from pages.ui.frame import Address
 
 SHOW = {"words": "Words", "all": "With stop words"}
 SORTS = {"against": "pull against", "score": "on balance", "mistakes": "mistakes", "examples": "examples"}
@@ -13,7 +13,7 @@ SUGGESTED = {"all": "All", "changed": "Another label suggested"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordsPlace(Place):
+class WordsAddress(Address):
     """Every field is one parameter of the address."""
 
     label: str = ""
@@ -31,7 +31,7 @@ class WordsPlace(Place):
         """The mistakes to sum over."""
         return MistakeFilter(label=self.label or None, predicted=self.predicted or None)
 
-    def of_word(self, word: str) -> "WordsPlace":
+    def of_word(self, word: str) -> "WordsAddress":
         """The examples of a word; the list with "". The list's page stays for the way back."""
         return self.at(word=word, suggested="all", part=1)
 
@@ -42,9 +42,9 @@ class WordsPlace(Place):
         return " ".join(parts)
 
 
-def read(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[WordsPlace, list[str]]:
+def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[WordsAddress, list[str]]:
     """The place an address names; a word is looked up where it is used."""
     labels = workspace.info.labels
     allowed = {"label": labels, "predicted": labels, "show": SHOW, "sort": SORTS, "suggested": SUGGESTED}
     ranges = {"page": (1, 10**6), "part": (1, 10**6)}
-    return WordsPlace.read(parameters, workspace=workspace.name, allowed=allowed, ranges=ranges)
+    return WordsAddress.read(parameters, workspace=workspace.name, allowed=allowed, ranges=ranges)

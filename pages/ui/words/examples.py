@@ -14,7 +14,7 @@ from influence.attribution import DEFAULT_METHOD
 from influence.explanations import WordExample, read_examples, word_confusions, word_examples
 from influence.review import Decision, Evidence
 from influence.suspects import SuspectFilter, suspects
-from pages.ui.frame import Desk, go, numbers, render
+from pages.ui.frame import Session, go, numbers, render
 from pages.ui.parts import (
     Chosen,
     bulk_bar,
@@ -25,7 +25,7 @@ from pages.ui.parts import (
     suspicions,
     verdicts,
 )
-from pages.ui.words.address import SUGGESTED, WordsPlace
+from pages.ui.words.address import SUGGESTED, WordsAddress
 from pages.ui.words.listing import total
 
 PAGE = 25
@@ -33,35 +33,35 @@ ROWS = "words_rows"
 LINKED = 3  # mistakes of an example that have a link
 
 
-def draw(mine: Desk, place: WordsPlace, sums: pd.DataFrame, mistakes: Callable[[], None]) -> None:
+def draw(session: Session, address: WordsAddress, sums: pd.DataFrame, mistakes: Callable[[], None]) -> None:
     """The whole of it."""
-    found = word_examples(mine.workspace, place.word, place.filter)
-    written = next(iter(sums["written"][(sums["word"] == place.word) & (sums["kind"] != "token")]), place.word)
-    suggested = suspect_choice.suggested(mine, list(found["train_id"])) if suspicions.known(mine.workspace) else None
+    found = word_examples(session.workspace, address.word, address.filter)
+    written = next(iter(sums["written"][(sums["word"] == address.word) & (sums["kind"] != "token")]), address.word)
+    suggested = suspect_choice.suggested(session, list(found["train_id"])) if suspicions.known(session.workspace) else None
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
-        st.button("All words", icon=":material/list:", key="words_back", on_click=go, args=(place.of_word(""),))
+        st.button("All words", icon=":material/list:", key="words_back", on_click=go, args=(address.of_word(""),))
         mistakes()
         if suggested is not None:
-            st.session_state["words_suggested"] = place.suggested
+            st.session_state["words_suggested"] = address.suggested
             st.segmented_control(
                 "Examples", list(SUGGESTED), format_func=SUGGESTED.get, key="words_suggested", required=True,
-                on_change=_to_suggested, args=(place,),
+                on_change=_to_suggested, args=(address,),
             )  # fmt: skip
     if found.empty:
-        asked = place.in_words()
+        asked = address.in_words()
         render.hint(f"“{written[:100]}” pulls against no mistake{f' {asked}' if asked else ''} among the strongest influences.")
         return
-    _head(mine, place, found, written, suggested)
-    if place.suggested == "changed" and suggested is not None:
+    _head(session, address, found, written, suggested)
+    if address.suggested == "changed" and suggested is not None:
         found = found[found["train_id"].isin(suggested)]
     if found.empty:
         render.hint("None of them has another label suggested.")
         return
-    _list(mine, place, found, written, suggested)
+    _list(session, address, found, written, suggested)
 
 
-def _head(mine: Desk, place: WordsPlace, found: pd.DataFrame, written: str, suggested: dict[str, str] | None) -> None:
-    by_confusion = word_confusions(mine.workspace, place.word, place.filter)
+def _head(session: Session, address: WordsAddress, found: pd.DataFrame, written: str, suggested: dict[str, str] | None) -> None:
+    by_confusion = word_confusions(session.workspace, address.word, address.filter)
     count = int(by_confusion["mistakes"].sum())
     shown = " ".join(written.split())[:100]
     render.heading(
@@ -78,15 +78,15 @@ def _head(mine: Desk, place: WordsPlace, found: pd.DataFrame, written: str, sugg
     render.facts(facts)
 
 
-def _list(mine: Desk, place: WordsPlace, found: pd.DataFrame, written: str, suggested: dict[str, str] | None) -> None:
+def _list(session: Session, address: WordsAddress, found: pd.DataFrame, written: str, suggested: dict[str, str] | None) -> None:
     ids = list(found["train_id"])
-    key = f"wt_words_chosen_{mine.workspace.name}"
+    key = f"wt_words_chosen_{session.workspace.name}"
     inside = set(ids)
     chosen = [id for id in st.session_state.get(key, ()) if id in inside]
     pages = max(1, -(-len(found) // PAGE))
-    page = min(place.part, pages)
+    page = min(address.part, pages)
     shown = found.iloc[(page - 1) * PAGE : page * PAGE]
-    with bulk_bar.draw(mine, _scopes(mine, place, found, chosen, written, suggested), key="word"):
+    with bulk_bar.draw(session, _scopes(session, address, found, chosen, written, suggested), key="word"):
         fresh = [id for id in shown["train_id"] if id not in chosen]
         if fresh:
             name = f"Choose these {len(shown):,}"
@@ -94,29 +94,34 @@ def _list(mine: Desk, place: WordsPlace, found: pd.DataFrame, written: str, sugg
         if chosen:
             st.button("Choose none", key="words_none", type="tertiary", on_click=rows.choose, args=(key, []))
     standing: dict[str, list[Decision]] = {}
-    for decision in mine.reviews.decisions(list(shown["train_id"])):
+    for decision in session.reviews.decisions(list(shown["train_id"])):
         standing.setdefault(decision.example_id, []).append(decision)
-    read = read_examples(mine.workspace, place.word, shown["position"].tolist(), place.filter)
-    suspicion = {} if suggested is None else _suspicion(mine, list(shown["train_id"]))
-    lines = [_row(place, one, standing, suggested or {}, suspicion) for one in read]
+    read = read_examples(session.workspace, address.word, shown["position"].tolist(), address.filter)
+    suspicion = {} if suggested is None else _suspicion(session, list(shown["train_id"]))
+    lines = [_row(address, one, standing, suggested or {}, suspicion) for one in read]
     rows.draw(lines, key=ROWS, chosen=chosen, on_tick=partial(rows.tick, ROWS, key))
     if pages > 1:
         pager = f"words_part_{page}"
-        st.pagination(pages, default=page, key=pager, on_change=_to_part, args=(place, pager))
+        st.pagination(pages, default=page, key=pager, on_change=_to_part, args=(address, pager))
 
 
 def _scopes(
-    mine: Desk, place: WordsPlace, found: pd.DataFrame, chosen: list[str], written: str, suggested: dict[str, str] | None
+    session: Session,
+    address: WordsAddress,
+    found: pd.DataFrame,
+    chosen: list[str],
+    written: str,
+    suggested: dict[str, str] | None,
 ) -> list[Chosen]:
     ids = list(found["train_id"])
-    origin = {"kind": "word", "word": place.word, "label": place.label or None, "predicted": place.predicted or None}
+    origin = {"kind": "word", "word": address.word, "label": address.label or None, "predicted": address.predicted or None}
     whole = Chosen(
         key="word",
         name=f"all {len(ids):,}",
         ids=lambda: ids,
         count=len(ids),
         origin=origin,
-        queue_name=f"Word: {' '.join(written.split())} {place.in_words()}".strip(),
+        queue_name=f"Word: {' '.join(written.split())} {address.in_words()}".strip(),
         suggested=None if suggested is None else partial(_suggestions, suggested),
         evidence=partial(_evidence, found, written, suggested or {}),
         words=(written,),
@@ -128,8 +133,8 @@ def _scopes(
     return [replace(whole, **picked, origin={**origin, "chosen": True}), whole]
 
 
-def _suspicion(mine: Desk, ids: list[str]) -> dict[str, float]:
-    _, found = suspects(mine.workspace, SuspectFilter(among=ids), limit=len(ids))
+def _suspicion(session: Session, ids: list[str]) -> dict[str, float]:
+    _, found = suspects(session.workspace, SuspectFilter(among=ids), limit=len(ids))
     return dict(zip(found["train_id"], found["suspicion"], strict=True))
 
 
@@ -149,7 +154,7 @@ def _evidence(found: pd.DataFrame, written: str, suggested: dict[str, str], ids:
 
 
 def _row(
-    place: WordsPlace,
+    address: WordsAddress,
     one: WordExample,
     standing: dict[str, list[Decision]],
     suggested: dict[str, str],
@@ -163,8 +168,8 @@ def _row(
     links = []
     for mistake in one.mistakes[:LINKED]:
         name = f"{mistake.label} taken for {mistake.predicted}, {numbers.score(mistake.score)}"
-        links.append((name, "explore?" + urlencode({"workspace": place.workspace, "show": "all", "id": mistake.test_id})))
-    links.append(("Review", "review?" + urlencode({"workspace": place.workspace, "id": id})))
+        links.append((name, "explore?" + urlencode({"workspace": address.workspace, "show": "all", "id": mistake.test_id})))
+    links.append(("Review", "review?" + urlencode({"workspace": address.workspace, "id": id})))
     says = numbers.probability(sentence.probabilities[sentence.predicted])
     doubt = f"; suspicion {suspicion[id]:.2f}" if id in suspicion else ""
     these = f"{numbers.counted(count, 'mistake')}"
@@ -180,9 +185,9 @@ def _row(
     )
 
 
-def _to_suggested(place: WordsPlace) -> None:
-    go(place.at(suggested=st.session_state["words_suggested"], part=1))
+def _to_suggested(address: WordsAddress) -> None:
+    go(address.at(suggested=st.session_state["words_suggested"], part=1))
 
 
-def _to_part(place: WordsPlace, key: str) -> None:
-    go(place.at(part=st.session_state[key] or 1))
+def _to_part(address: WordsAddress, key: str) -> None:
+    go(address.at(part=st.session_state[key] or 1))

@@ -9,9 +9,9 @@ import streamlit as st
 
 from influence.explanations import COMMON, TOKEN
 from influence.workspace import STORED_TOP
-from pages.ui.frame import Desk, go, numbers, render, script, sheet
+from pages.ui.frame import Session, go, numbers, render, script, sheet
 from pages.ui.parts import stamped
-from pages.ui.words.address import SHOW, SORTS, WordsPlace
+from pages.ui.words.address import SHOW, SORTS, WordsAddress
 
 PAGE = 30
 TABLE = "words_table"
@@ -24,35 +24,35 @@ MEANING = (
 _component = st.components.v2.component(
     "wordtrace_words",
     html="<div\nclass='wordtrace words'></div>",
-    css=sheet("words.css"),
-    js=script("words.js"),
+    css=sheet("words/listing.css"),
+    js=script("words/listing.js"),
 )
 
 
-def draw(mine: Desk, place: WordsPlace, sums: pd.DataFrame, found: pd.DataFrame, mistakes: Callable[[], None]) -> None:
+def draw(session: Session, address: WordsAddress, sums: pd.DataFrame, found: pd.DataFrame, mistakes: Callable[[], None]) -> None:
     """Which mistakes, which words, and one page of these."""
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
         mistakes()
-        _filters(place)
-    listed = sums[~sums["kind"].isin([TOKEN] if place.show == "all" else [TOKEN, COMMON])]
-    listed = listed[listed["word"].str.contains(place.q.casefold(), regex=False)]
-    listed = listed.sort_values(place.sort, ascending=place.sort in ("against", "score"), kind="stable")
+        _filters(address)
+    listed = sums[~sums["kind"].isin([TOKEN] if address.show == "all" else [TOKEN, COMMON])]
+    listed = listed[listed["word"].str.contains(address.q.casefold(), regex=False)]
+    listed = listed.sort_values(address.sort, ascending=address.sort in ("against", "score"), kind="stable")
     pages = max(1, -(-len(listed) // PAGE))
-    page = min(place.page, pages)
-    render.hint(_said(mine, place, len(listed), found))
+    page = min(address.page, pages)
+    render.hint(_said(session, address, len(listed), found))
     if listed.empty:
-        st.button("Clear the filters", key="words_clear", on_click=go, args=(WordsPlace(workspace=place.workspace),))
+        st.button("Clear the filters", key="words_clear", on_click=go, args=(WordsAddress(workspace=address.workspace),))
         return
     render.hint(MEANING)
     shown = listed.iloc[(page - 1) * PAGE : page * PAGE]
     _component(
         key=TABLE,
-        data=_payload(place, shown, sums, max(listed["against"].abs().max(), listed["support"].max())),
-        on_opened_change=lambda: _open(place),
+        data=_payload(address, shown, sums, max(listed["against"].abs().max(), listed["support"].max())),
+        on_opened_change=lambda: _open(address),
     )
     if pages > 1:
         key = f"words_page_{page}"  # pagination takes its page as a default only
-        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(place, key))
+        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(address, key))
 
 
 def total(value: float) -> str:
@@ -62,52 +62,52 @@ def total(value: float) -> str:
     return f"{numbers.MINUS if value < 0 else '+'}{abs(value):,.0f}"
 
 
-def _filters(place: WordsPlace) -> None:
-    st.session_state.update(words_q=place.q, words_show=place.show, words_sort=place.sort)
+def _filters(address: WordsAddress) -> None:
+    st.session_state.update(words_q=address.q, words_show=address.show, words_sort=address.sort)
     st.text_input(
         "Search", type="search", key="words_q", placeholder="part of a word", width=160, max_chars=100,
-        on_change=_change, args=(place, "q"),
+        on_change=_change, args=(address, "q"),
     )  # fmt: skip
     st.segmented_control(
-        "Show", list(SHOW), format_func=SHOW.get, key="words_show", required=True, on_change=_change, args=(place, "show"),
+        "Show", list(SHOW), format_func=SHOW.get, key="words_show", required=True, on_change=_change, args=(address, "show"),
         help="Stop words (English) and punctuation seldom say what a mistake is about",
     )  # fmt: skip
     st.selectbox(
-        "Sort by", list(SORTS), format_func=SORTS.get, key="words_sort", width=150, on_change=_change, args=(place, "sort"),
+        "Sort by", list(SORTS), format_func=SORTS.get, key="words_sort", width=150, on_change=_change, args=(address, "sort"),
         help="On balance: against and for together. It depends on where the stored lists end",
     )  # fmt: skip
 
 
-def _said(mine: Desk, place: WordsPlace, count: int, found: pd.DataFrame) -> str:
+def _said(session: Session, address: WordsAddress, count: int, found: pd.DataFrame) -> str:
     for field in ("label", "predicted"):
-        found = found if not getattr(place, field) else found[found[field] == getattr(place, field)]
+        found = found if not getattr(address, field) else found[found[field] == getattr(address, field)]
     total_mistakes = int(found["mistakes"].sum())
-    asked = place.in_words()
+    asked = address.in_words()
     these = f"{numbers.counted(total_mistakes, 'mistake')}{f' {asked}' if asked else ''}"
     if not total_mistakes:
         return f"The model makes no mistake {asked}."
     if not count:
         return f"No word like that pulls against the {these}."
-    return f"{numbers.counted(count, 'word')} pull against the {these} in {mine.workspace.info.n_test:,} test predictions"
+    return f"{numbers.counted(count, 'word')} pull against the {these} in {session.workspace.info.n_test:,} test predictions"
 
 
-def _payload(place: WordsPlace, shown: pd.DataFrame, sums: pd.DataFrame, most: float) -> dict[str, Any]:
+def _payload(address: WordsAddress, shown: pd.DataFrame, sums: pd.DataFrame, most: float) -> dict[str, Any]:
     tokens = sums[sums["kind"] == TOKEN]
     return stamped(
         {
-            "sort": place.sort,
-            "rows": [_row(place, row, most) for row in shown.to_dict("records")],
-            "tokens": [_row(place, row, most) for row in tokens.to_dict("records")],
+            "sort": address.sort,
+            "rows": [_row(address, row, most) for row in shown.to_dict("records")],
+            "tokens": [_row(address, row, most) for row in tokens.to_dict("records")],
         }
     )
 
 
-def _row(place: WordsPlace, row: dict[str, Any], most: float) -> dict[str, Any]:
+def _row(address: WordsAddress, row: dict[str, Any], most: float) -> dict[str, Any]:
     written = " ".join(row["written"].split())
     return {
         "word": row["word"],
         "written": written if len(written) <= WIDEST else f"{written[: WIDEST - 1]}…",
-        "href": "" if row["kind"] == TOKEN else "?" + urlencode(place.of_word(row["word"]).parameters()),
+        "href": "" if row["kind"] == TOKEN else "?" + urlencode(address.of_word(row["word"]).parameters()),
         "against": total(row["against"]),
         "support": total(row["support"]),
         "score": total(row["score"]),
@@ -117,14 +117,14 @@ def _row(place: WordsPlace, row: dict[str, Any], most: float) -> dict[str, Any]:
     }
 
 
-def _open(place: WordsPlace) -> None:
+def _open(address: WordsAddress) -> None:
     if opened := st.session_state[TABLE].get("opened"):
-        go(place.of_word(str(opened)))
+        go(address.of_word(str(opened)))
 
 
-def _change(place: WordsPlace, field: str) -> None:
-    go(place.at(**{field: st.session_state[f"words_{field}"] or "", "page": 1}))
+def _change(address: WordsAddress, field: str) -> None:
+    go(address.at(**{field: st.session_state[f"words_{field}"] or "", "page": 1}))
 
 
-def _to_page(place: WordsPlace, key: str) -> None:
-    go(place.at(page=st.session_state[key] or 1))
+def _to_page(address: WordsAddress, key: str) -> None:
+    go(address.at(page=st.session_state[key] or 1))

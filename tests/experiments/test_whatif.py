@@ -34,7 +34,7 @@ from influence.review.log import ReviewLog
 from influence.review.reviews import Reviews
 from influence.review.rules import Rule
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 ANN = Reviewer(name="Ann")
 
 

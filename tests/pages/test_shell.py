@@ -122,6 +122,6 @@ def test_pages_hold_no_engine_and_no_foreign_html():
         if file.name != "render.py":
             for sink in ("st.html(", "st.markdown(", "st.write("):
                 assert sink not in source, f"{file.name} calls {sink}"
-    for file in (root / "assets").glob("*.js"):
+    for file in (root / "assets").rglob("*.js"):
         for banned in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
             assert banned not in file.read_text("utf-8"), f"{file.name} holds {banned}"

@@ -1,4 +1,4 @@
-"""From a CSV to a fix list as a newcomer goes, in a browser and nowhere else: python assets/tour.py [--output DIR]
+"""From a CSV to a fix list as a newcomer goes, in a browser and nowhere else: python docs/pictures/tour.py [--output DIR]
 
 Writes the README's screenshots of it, and says how many clicks and keys it took and how long. The data are the demo's film
 review sentences (`requirements-demo.txt`) under column names of their own, some with line breaks, 3 % of the labels turned.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from screenshots import ASSETS, ROOT, chromium, served
+from screenshots import PICTURES, ROOT, chromium, served
 
 sys.path.insert(0, str(ROOT))
 
@@ -35,7 +35,7 @@ SLOW = 900_000  # ms that a build may take on a busy machine
 def main() -> None:
     """Write the CSV, walk from it to a fix list, and report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", default=str(ASSETS), help="where the screenshots go")
+    parser.add_argument("--output", default=str(PICTURES), help="where the screenshots go")
     parser.add_argument("--rows", type=int, default=ROWS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,7 @@ from conftest import IMAGE, SCRIPT, parameters_of, shown
 import influence
 from influence.review.log import close_log
 from pages.ui.data import address, builds, files
-from pages.ui.data.address import DataPlace
+from pages.ui.data.address import DataAddress
 from pages.ui.jobs import background, processes
 
 PAGE = "data_and_runs"
@@ -36,8 +36,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def small() -> DataPlace:
-    return DataPlace(train="sub/small.csv", text="comment", label="mood", name="mine", epochs=1)
+def small() -> DataAddress:
+    return DataAddress(train="sub/small.csv", text="comment", label="mood", name="mine", epochs=1)
 
 
 COLUMNS = {"text": "comment", "text_pair": None, "label": "mood", "id": None}
@@ -70,7 +70,7 @@ def test_no_path_from_an_address_is_opened(open_page, root, name):
     assert "Left out of the address" in page_text(app)
     assert not (root / ".wordtrace").exists()
     with pytest.raises(influence.WordtraceError):
-        DataPlace(train=name, text="a", label="b").data_options()
+        DataAddress(train=name, text="a", label="b").data_options()
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_no_path_passes_for_a_hub_id(open_page, root, name):
 def test_no_path_passes_for_a_model(root, kind, weights, monkeypatch):
     monkeypatch.chdir(root / "data")
     with pytest.raises(influence.WordtraceError):
-        DataPlace(model=kind, weights=weights).model_options()
+        DataAddress(model=kind, weights=weights).model_options()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_name_from_a_browser_is_made_harmless(root):
 
 
 def test_the_limit_is_the_server_s(root):
-    configuration = (Path(files.__file__).parents[2] / ".streamlit" / "config.toml").read_text("utf-8")
+    configuration = (Path(files.__file__).parents[3] / ".streamlit" / "config.toml").read_text("utf-8")
     assert f"maxUploadSize = {files.UPLOAD_LIMIT}\n" in configuration
 
 
@@ -134,7 +134,7 @@ def test_from_an_upload_to_columns_of_ones_own(open_page, root):
     assert not app.exception
     name = parameters_of(app)["train"]
     assert name.startswith("uploads/")
-    within(lambda: builds.asked(DataPlace(train=name).stamp(DataPlace(train=name).data_options())) is None)
+    within(lambda: builds.asked(DataAddress(train=name).stamp(DataAddress(train=name).data_options())) is None)
     app.run()
     assert not app.exception
     text = page_text(app)
@@ -145,7 +145,7 @@ def test_from_an_upload_to_columns_of_ones_own(open_page, root):
     app.selectbox(key="data_column_id").select("nr").run()
     found = parameters_of(app)
     assert (found["text"], found["label"], found["id"]) == ("words", "kind", "nr")
-    place = DataPlace(train=name, text="words", label="kind", id="nr")
+    place = DataAddress(train=name, text="words", label="kind", id="nr")
     within(lambda: builds.asked(place.stamp(place.data_options())) is None)
     app.run()
     assert builds.answer(place.stamp(place.data_options()))["columns"]["id"] == "nr"
@@ -183,7 +183,7 @@ def test_a_column_changed_just_before_the_start_asks_for_a_look(open_page, root,
 
 def test_what_stops_a_build_leaves_no_button(open_page, root):
     (root / "data" / "one.csv").write_text("text,label\n" + "".join(f"text {n},same\n" for n in range(9)), encoding="utf-8")
-    place = DataPlace(train="one.csv")
+    place = DataAddress(train="one.csv")
     open_page(PAGE, root=root, train="one.csv")
     within(lambda: builds.asked(place.stamp(place.data_options())) is None)
     app = open_page(PAGE, root=root, train="one.csv")
@@ -194,7 +194,7 @@ def test_what_stops_a_build_leaves_no_button(open_page, root):
 
 def test_a_file_that_cannot_be_read_is_asked_for_once(open_page, root):
     (root / "data" / "torn.csv").write_text('text,label\n"never closed,a\n', encoding="utf-8")
-    place = DataPlace(train="torn.csv")
+    place = DataAddress(train="torn.csv")
     key = place.stamp(place.data_options())
     open_page(PAGE, root=root, train="torn.csv")
     within(lambda: (job := builds.asked(key)) is not None and job.failed)

@@ -1,4 +1,4 @@
-"""Takes the README's screenshots of the demo workspace: python assets/screenshots.py [--workspace-root DIR]
+"""Takes the README's screenshots of the demo workspace: python docs/pictures/screenshots.py [--workspace-root DIR]
 
 Needs the demo (`make app` builds it), playwright and chromium (its path in CHROMIUM if not /usr/bin/chromium).
 """
@@ -16,9 +16,9 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-ASSETS = Path(__file__).parent
-ROOT = ASSETS.parent
-SERVER = ROOT / "pages" / "shared" / "server.py"
+ROOT = Path(__file__).parents[2]
+PICTURES = ROOT / "assets" / "readme"
+SERVER = ROOT / "pages" / "ui" / "frame" / "server.py"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 SENTENCE = "rt-2756"
 SIZE = {"width": 1440, "height": 900}
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--workspace-root", default=str(ROOT / "workspaces"))
     options = parser.parse_args()
     with served(Path(options.workspace_root)) as address, chromium(SIZE) as page:
-        _explore(page, f"{address}/explore?workspace=demo", ASSETS / "explore.png")
+        _explore(page, f"{address}/explore?workspace=demo", PICTURES / "explore.png")
 
 
 @contextmanager
