@@ -18,10 +18,10 @@ from influence.fixes import Fix, fix_list
 from influence.review import has_reviews, read_reviews
 from influence.suspects import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters, has_suspects, suspects
 from influence.types import Progress, silent
-from influence.workspace import TestFilter, Workspace as OpenedWorkspace, published_build
+from influence.workspace import TestFilter, WorkspaceReader, published_build
 
 
-class Workspace(OpenedWorkspace):
+class Workspace(WorkspaceReader):
     """A workspace, opened for reading, that answers in pandas frames.
 
     >>> from influence import Workspace

@@ -11,7 +11,7 @@ from influence.review.log import ReviewLog
 from influence.review.reviews import Reviews
 from influence.workspace.builds import BUILDS, CheckpointInfo, WorkspaceInfo, publish
 from influence.workspace.result_tables import ResultStore
-from influence.workspace.workspace import Workspace, open_workspace
+from influence.workspace.workspace import WorkspaceReader, read_workspace
 
 ROOT = Path(__file__).parent.parent
 Row = tuple[str, ...]  # id, text, label, or id, text, second text, label
@@ -36,7 +36,7 @@ def make_workspace(
     source: str = "train.csv",
     sha256: str = "",
     id_column: str | None = "id",
-) -> Workspace:
+) -> WorkspaceReader:
     """Publish a build of these training rows; every example is predicted to be of the first label, 0.75 sure."""
     target = folder / BUILDS / build
     target.mkdir(parents=True)
@@ -79,7 +79,7 @@ def make_workspace(
         files={},
     )
     publish(folder, target, info)
-    return open_workspace(folder)
+    return read_workspace(folder)
 
 
 class Clock:
@@ -96,7 +96,7 @@ class Clock:
         self.now += round(seconds * 1000)
 
 
-def reviews_at(workspace: Workspace, clock: Clock | None = None) -> Reviews:
+def reviews_at(workspace: WorkspaceReader, clock: Clock | None = None) -> Reviews:
     """Reviews with a clock of one's own; close them to open the same files again."""
     return Reviews(workspace, ReviewLog(workspace.path, clock=clock or Clock(), wait=0))
 

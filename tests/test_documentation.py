@@ -64,9 +64,9 @@ def decide(path: str) -> None:
     """One decision, so that there is a fix list to export."""
     from influence.review.events import Reviewer
     from influence.review.reviews import open_reviews
-    from influence.workspace.workspace import open_workspace
+    from influence.workspace.workspace import read_workspace
 
-    opened = open_workspace(path)
+    opened = read_workspace(path)
     reviews = open_reviews(opened)
     reviews.decide(Reviewer(name="Ada"), "e1", "remove")
     reviews.close()

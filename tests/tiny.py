@@ -15,7 +15,7 @@ from influence.attribution.index_writer import IndexSettings, write_split
 from influence.attribution.methods import METHODS
 from influence.attribution.query import Method, Query
 from influence.attribution.stored_queries import StoredQueries
-from influence.attribution.training_set import Parts, TrainingSources
+from influence.attribution.training_set import Parts, TrainingSet
 from influence.data.dataset import Columns
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.encoding import Encoding, common_tokens, encode
@@ -165,10 +165,10 @@ class Bench:
         return np.stack([chosen.score(self.sources, query).sum(axis=0) for query in self.query_list()])
 
     @property
-    def sources(self) -> TrainingSources:
+    def sources(self) -> TrainingSet:
         """The index with the models behind it; it knows no texts."""
         settings = GradientSettings(device=torch.device("cpu"), pad_token=self.tokenizer.pad_token_id)
-        return TrainingSources(self.index, Parts(lambda: [], lambda number: self.models[number], lambda: settings))
+        return TrainingSet(self.index, Parts(lambda: [], lambda number: self.models[number], lambda: settings))
 
 
 def bench(

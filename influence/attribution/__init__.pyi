@@ -22,4 +22,4 @@ from .query import (
     WordSelection as WordSelection,
 )
 from .stored_queries import StoredQueries as StoredQueries, TrainQueries as TrainQueries
-from .training_set import Parts as Parts, TrainingSources as TrainingSources
+from .training_set import Parts as Parts, TrainingSet as TrainingSet

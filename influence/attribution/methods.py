@@ -25,9 +25,9 @@ from influence.attribution.query import (
     MethodSettings,
     Query,
     QueryCheckpoint,
-    Sources,
     SpecialTokens,
     TokenKind,
+    TrainingFacts,
     WordSelection,
 )
 from influence.errors import QueryError
@@ -40,9 +40,9 @@ __all__ = [
     "MethodSettings",
     "Query",
     "QueryCheckpoint",
-    "Sources",
     "SpecialTokens",
     "TokenKind",
+    "TrainingFacts",
     "WordSelection",
     "extremes",
     "get_method",
@@ -56,33 +56,35 @@ __all__ = [
 DEFAULT_METHOD = "tracin-we-topk"
 
 
-def _words(sources: Sources, query: Query, method: Method) -> FloatArray:
+def _words(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
     assert method.selection is not None
-    return sources.word_scores(query, method.selection)
+    return training.word_scores(query, method.selection)
 
 
-def _last(sources: Sources, query: Query, method: Method) -> FloatArray:
+def _last(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
     scores = []
-    for number, rate in enumerate(sources.learning_rates_C):
-        features_NH, deltas_NY, features_H = _last_layer(sources, query, number, method)
+    for number, rate in enumerate(training.learning_rates_C):
+        features_NH, deltas_NY, features_H = _last_layer(training, query, number, method)
         scores.append(rate * last_layer_scores(features_NH, deltas_NY, features_H, query.checkpoints[number].deltas_Y))
     return np.stack(scores)
 
 
-def _influence(sources: Sources, query: Query, method: Method) -> FloatArray:
-    features_NH, deltas_NY, features_H = _last_layer(sources, query, -1, method)
-    direction_YH = sources.inverse_hessian(np.outer(query.checkpoints[-1].deltas_Y, features_H), method.settings)
-    return _at_last(sources, influence_scores(features_NH, deltas_NY, direction_YH))
+def _influence(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+    features_NH, deltas_NY, features_H = _last_layer(training, query, -1, method)
+    direction_YH = training.inverse_hessian(np.outer(query.checkpoints[-1].deltas_Y, features_H), method.settings)
+    return _at_last(training, influence_scores(features_NH, deltas_NY, direction_YH))
 
 
-def _representer(sources: Sources, query: Query, method: Method) -> FloatArray:
-    features_NH, deltas_NY, features_H = _last_layer(sources, query, -1, method)
-    return _at_last(sources, representer_scores(features_NH, deltas_NY, features_H, query.label, l2=method.settings.l2))
+def _representer(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+    features_NH, deltas_NY, features_H = _last_layer(training, query, -1, method)
+    return _at_last(training, representer_scores(features_NH, deltas_NY, features_H, query.label, l2=method.settings.l2))
 
 
-def _last_layer(sources: Sources, query: Query, checkpoint: int, method: Method) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _last_layer(
+    training: TrainingFacts, query: Query, checkpoint: int, method: Method
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Inputs and output gradients of the training examples, and the query's inputs; with a 1 for the bias if wanted."""
-    found, features_H = sources.last_layer(checkpoint), query.checkpoints[checkpoint].features_H
+    found, features_H = training.last_layer(checkpoint), query.checkpoints[checkpoint].features_H
     if found is None or features_H is None:
         raise QueryError(f"method {method.id!r}: this model has no last linear layer with one input per example")
     if method.settings.with_bias:
@@ -90,41 +92,41 @@ def _last_layer(sources: Sources, query: Query, checkpoint: int, method: Method)
     return *found, features_H
 
 
-def _tfidf(sources: Sources, query: Query, method: Method) -> FloatArray:
-    similarities_N = sources.text_similarities(query)
+def _tfidf(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+    similarities_N = training.text_similarities(query)
     scores = []
-    for number, rate in enumerate(sources.learning_rates_C):
-        scores.append(rate * similarities_N * (sources.deltas(number) @ query.checkpoints[number].deltas_Y))
+    for number, rate in enumerate(training.learning_rates_C):
+        scores.append(rate * similarities_N * (training.deltas(number) @ query.checkpoints[number].deltas_Y))
     return np.stack(scores)
 
 
-def _layer(sources: Sources, query: Query, method: Method) -> FloatArray:
-    scores_CN = sources.layer_scores(query, method)
+def _layer(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+    scores_CN = training.layer_scores(query, method)
     if method.layer == "all":
-        scores_CN = scores_CN + sources.word_scores(query, WordSelection())
+        scores_CN = scores_CN + training.word_scores(query, WordSelection())
     return scores_CN
 
 
-def _random(sources: Sources, query: Query, method: Method) -> FloatArray:
-    return _over_checkpoints(sources, random_scores(len(sources.labels_N), _generator(method.id, query)))
+def _random(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+    return _over_checkpoints(training, random_scores(len(training.labels_N), _generator(method.id, query)))
 
 
-def _random_same_label(sources: Sources, query: Query, method: Method) -> FloatArray:
+def _random_same_label(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
     generator = _generator(method.id, query)
-    return _over_checkpoints(sources, random_same_label_scores(sources.labels_N, query.label, generator))
+    return _over_checkpoints(training, random_same_label_scores(training.labels_N, query.label, generator))
 
 
 def _generator(method: str, query: Query) -> np.random.Generator:
     return np.random.default_rng(list(f"{method}\x1f{query.key}".encode()))
 
 
-def _over_checkpoints(sources: Sources, scores_N: FloatArray) -> FloatArray:
-    count = len(sources.learning_rates_C)
+def _over_checkpoints(training: TrainingFacts, scores_N: FloatArray) -> FloatArray:
+    count = len(training.learning_rates_C)
     return np.tile(scores_N / count, (count, 1))
 
 
-def _at_last(sources: Sources, scores_N: FloatArray) -> FloatArray:
-    scores_CN = np.zeros((len(sources.learning_rates_C), len(scores_N)))
+def _at_last(training: TrainingFacts, scores_N: FloatArray) -> FloatArray:
+    scores_CN = np.zeros((len(training.learning_rates_C), len(scores_N)))
     scores_CN[-1] = scores_N
     return scores_CN
 

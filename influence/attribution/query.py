@@ -70,7 +70,7 @@ class MethodSettings:
                 raise SettingsError(f"--{name} {value}: must be above 0")
 
 
-class Sources(Protocol):
+class TrainingFacts(Protocol):
     """What a method may ask about the training set."""
 
     learning_rates_C: FloatArray
@@ -110,14 +110,14 @@ class Method:
     about: str
     source: str
     needs: Needs
-    formula: Callable[[Sources, Query, "Method"], FloatArray] = field(repr=False)
+    formula: Callable[[TrainingFacts, Query, "Method"], FloatArray] = field(repr=False)
     selection: WordSelection | None = None
     settings: MethodSettings = MethodSettings()
     layer: str | None = None  # of the methods on a layer: first, second, third, last or all
 
-    def score(self, sources: Sources, query: Query) -> FloatArray:
+    def score(self, training: TrainingFacts, query: Query) -> FloatArray:
         """Scores of shape (C, N); summed over C they are the method's score of each training example."""
-        return self.formula(sources, query, self)
+        return self.formula(training, query, self)
 
     @property
     def words(self) -> bool:

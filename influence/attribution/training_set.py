@@ -36,7 +36,7 @@ class Parts:
     folder: Path | None = None  # where the texts' vectors are kept
 
 
-class TrainingSources:
+class TrainingSet:
     """The training side of every method."""
 
     def __init__(self, index: WordIndex, parts: Parts) -> None:

@@ -11,7 +11,7 @@ from influence.attribution import METHODS
 from influence.cli.progress import ProgressLine
 from influence.errors import SettingsError
 from influence.experiments import Evaluation, EvaluationSettings, evaluate
-from influence.workspace import open_workspace
+from influence.workspace import read_workspace
 
 USUAL = EvaluationSettings()
 
@@ -50,7 +50,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         with_bias=options.with_bias,
     )
     with ProgressLine(sys.stderr) as progress:
-        found = evaluate(open_workspace(options.workspace), settings, device=options.device, progress=progress)
+        found = evaluate(read_workspace(options.workspace), settings, device=options.device, progress=progress)
     assert found is not None
     print(json.dumps(_as_json(found), ensure_ascii=False) if options.json else _as_text(found))
 

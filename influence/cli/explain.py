@@ -22,7 +22,7 @@ from influence.explanations import (
     explain,
     write_cancellation,
 )
-from influence.workspace import open_workspace
+from influence.workspace import read_workspace
 
 SHOWN_WORDS = 5
 
@@ -74,7 +74,7 @@ def _settings(options: argparse.Namespace) -> MethodSettings:
 def _query(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr) as progress:
         found = explain(
-            open_workspace(options.workspace),
+            read_workspace(options.workspace),
             test_id=options.test_id,
             text=options.text,
             text_pair=options.text_pair,
@@ -154,7 +154,7 @@ def _scores(options: argparse.Namespace) -> None:
         raise SettingsError(f"--output {options.output!r}: there is no folder {str(output.parent)!r}")
     with ProgressLine(sys.stderr) as progress:
         scores = all_scores(
-            open_workspace(options.workspace),
+            read_workspace(options.workspace),
             test_id=options.test_id,
             method=options.method,
             settings=_settings(options),
@@ -173,7 +173,7 @@ def _scores(options: argparse.Namespace) -> None:
 def _cancellation(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr) as progress:
         write_cancellation(options.workspace, progress=progress)
-    table = cancellation_table(open_workspace(options.workspace))
+    table = cancellation_table(read_workspace(options.workspace))
     assert table is not None
     if options.json:
         rows = [{name: None if _missing(value) else value for name, value in row.items()} for row in table.to_dict("records")]

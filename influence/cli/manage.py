@@ -8,7 +8,7 @@ from typing import Any
 
 from influence.cli.progress import ProgressLine
 from influence.experiments import TOP, Comparison, compare
-from influence.workspace import back_up, open_workspace
+from influence.workspace import back_up, read_workspace
 
 LISTED = 20
 
@@ -34,7 +34,7 @@ def _backup(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    found = compare(open_workspace(options.workspace), open_workspace(options.other))
+    found = compare(read_workspace(options.workspace), read_workspace(options.other))
     print(json.dumps(_as_json(found), ensure_ascii=False) if options.json else _as_text(found))
 
 

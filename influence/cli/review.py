@@ -42,14 +42,14 @@ def add(commands: Any) -> None:
 def _export(options: argparse.Namespace) -> None:
     from influence.fixes import export_bundle, fix_list, write_bundle, write_fixes
     from influence.review import read_reviews
-    from influence.workspace import open_workspace
+    from influence.workspace import read_workspace
 
     output = Path(options.output)
     if output.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"--output {options.output!r}: the file's name must end in {', '.join(SUFFIXES)}")
     if output.is_dir() or not output.parent.is_dir():
         raise SettingsError(f"--output {options.output!r}: it must be a file in a folder that exists")
-    reviews = read_reviews(open_workspace(options.workspace))
+    reviews = read_reviews(read_workspace(options.workspace))
     try:
         unknown = set(options.reviewer or ()) - set(reviews.reviewers())
         if unknown:

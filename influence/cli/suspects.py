@@ -25,7 +25,7 @@ from influence.suspects import (
     provenance,
     suspects,
 )
-from influence.workspace import open_workspace
+from influence.workspace import read_workspace
 
 SHOWN_IDS = 10
 
@@ -68,7 +68,7 @@ def _suspects(options: argparse.Namespace) -> None:
         settings = HeldOutSettings(models=models, folds=options.folds, seed=options.seed)
     with ProgressLine(sys.stderr) as progress:
         write_suspects(options.workspace, settings, device=options.device, progress=progress)
-    workspace = open_workspace(options.workspace)
+    workspace = read_workspace(options.workspace)
     total, rows = suspects(workspace, limit=options.top)
     if options.json:
         print(json.dumps({"settings": provenance(workspace)["settings"], "suspects": _as_json(rows)}, ensure_ascii=False))
@@ -102,7 +102,7 @@ def _clusters(options: argparse.Namespace) -> None:
     settings = ClusterSettings(difficult=options.difficult, seed=options.seed)
     with ProgressLine(sys.stderr) as progress:
         write_clusters(options.workspace, settings, progress=progress)
-    workspace = open_workspace(options.workspace)
+    workspace = read_workspace(options.workspace)
     found = clusters(workspace, threshold=options.threshold, min_size=options.min_size)
     made = clusters_provenance(workspace)
     if options.json:

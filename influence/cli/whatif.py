@@ -10,7 +10,7 @@ import pandas as pd
 from influence.cli.progress import ProgressLine
 from influence.errors import SettingsError
 from influence.experiments import Fixing, FixingSettings, fix_mistakes, fixing_curves
-from influence.workspace import open_workspace
+from influence.workspace import read_workspace
 
 EVERY = 1.0  # seconds between lines of progress where there is no terminal: a page reads them
 
@@ -56,7 +56,7 @@ def add(commands: Any) -> None:
 def _retrain(options: argparse.Namespace) -> None:
     from influence.experiments import DECIDED, as_json, as_text, of_fixes, propose, try_out
 
-    workspace = open_workspace(options.workspace)
+    workspace = read_workspace(options.workspace)
     if options.fixes is not None:
         proposal = of_fixes(workspace, options.fixes)
     else:
@@ -80,7 +80,7 @@ def _fixing(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     with ProgressLine(sys.stderr, every=EVERY) as progress:
-        found = fix_mistakes(open_workspace(options.workspace), settings, device=options.device, progress=progress)
+        found = fix_mistakes(read_workspace(options.workspace), settings, device=options.device, progress=progress)
     assert found is not None
     curves = fixing_curves(found.runs)
     if options.json:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from influence.errors import SettingsError
 from influence.explanations import COMMON, TOKEN, MistakeFilter, count_mistakes, words
-from influence.workspace import STORED_TOP, open_workspace
+from influence.workspace import STORED_TOP, read_workspace
 
 COLUMNS = ["word", "kind", "score", "against", "support", "mistakes", "examples"]
 
@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
 def _words(options: argparse.Namespace) -> None:
     if options.top < 1:
         raise SettingsError(f"--top {options.top}: must be 1 or more")
-    workspace = open_workspace(options.workspace)
+    workspace = read_workspace(options.workspace)
     filter = MistakeFilter(label=options.label, predicted=options.predicted)
     found = words(workspace, filter)[COLUMNS]
     mistakes = count_mistakes(workspace, filter)

@@ -11,7 +11,7 @@ import pandas as pd
 from influence.attribution import DEFAULT_METHOD
 from influence.experiments import comparison_tables
 from influence.suspects import SuspectFilter, has_suspects, suspects
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 TOP = 10  # proponents and opponents of a prediction that are compared
 EVERY = 10**9
@@ -34,7 +34,7 @@ class Comparison:
         return int((self.changed["kind"] == kind).sum())
 
 
-def compare(first: Workspace, second: Workspace) -> Comparison:
+def compare(first: WorkspaceReader, second: WorkspaceReader) -> Comparison:
     """Compare two workspaces. Raises a `WorkspaceError` where one is damaged."""
     one, two = comparison_tables.tests(first.store), comparison_tables.tests(second.store)
     both = one.merge(two[["text_sha256", "label", "predicted", "confidence"]], on="text_sha256", suffixes=("", "_2"))
@@ -56,7 +56,7 @@ def compare(first: Workspace, second: Workspace) -> Comparison:
     )
 
 
-def _suspects(first: Workspace, second: Workspace) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+def _suspects(first: WorkspaceReader, second: WorkspaceReader) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
     if not (has_suspects(first) and has_suspects(second)):
         return None, None
     one, two = _in_doubt(first), _in_doubt(second)
@@ -65,21 +65,21 @@ def _suspects(first: Workspace, second: Workspace) -> tuple[pd.DataFrame | None,
     return _tidy(came, first), _tidy(went, second)
 
 
-def _in_doubt(workspace: Workspace) -> pd.DataFrame:
+def _in_doubt(workspace: WorkspaceReader) -> pd.DataFrame:
     """The training examples for which another label than the given one is suggested, the most suspicious first."""
     _, rows = suspects(workspace, SuspectFilter(changed=True), limit=EVERY)
     hashes = workspace.store.train_frame()[["id", "text_sha256"]].rename(columns={"id": "train_id"})
     return rows.merge(hashes, on="train_id", how="left").drop_duplicates("text_sha256")
 
 
-def _tidy(rows: pd.DataFrame, other: Workspace) -> pd.DataFrame:
+def _tidy(rows: pd.DataFrame, other: WorkspaceReader) -> pd.DataFrame:
     """The rows as shown, with the label that the other workspace gives the text; missing where it has it not in training."""
     there = other.store.train_frame().drop_duplicates("text_sha256").set_index("text_sha256")["label"]
     named = rows.assign(id=rows["train_id"], other_label=rows["text_sha256"].map(there))
     return named[["id", "text", "label", "suggested_label", "suspicion", "other_label"]].reset_index(drop=True)
 
 
-def _overlaps(first: Workspace, second: Workspace, shared: Set[str]) -> tuple[float, float]:
+def _overlaps(first: WorkspaceReader, second: WorkspaceReader, shared: Set[str]) -> tuple[float, float]:
     one, two = (comparison_tables.strongest(workspace.store, DEFAULT_METHOD, TOP) for workspace in (first, second))
     one = one[one["test"].isin(shared)]
     kept = one.merge(two, on=["test", "side", "train"], how="left", indicator=True)

@@ -18,11 +18,11 @@ import pandas as pd
 from influence.attribution import DEFAULT_METHOD, extremes, get_method
 from influence.errors import SettingsError
 from influence.experiments.deletion import DIRECTIONS, areas, balanced, curves, deletion, least_similar
-from influence.explanations import scores_of, sources
+from influence.explanations import scores_of, training_set
 from influence.files import load_array
 from influence.retraining import Change, Run, check_change, check_trained_here, open_store, retrain, seeds_of
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 CONTROLS = ("random", "random-same-label")  # always evaluated beside the methods asked for
 NO_OVERLAP_CANDIDATES, NO_OVERLAP_SHARE = 5_000, 0.1  # the paper takes 5,000 of 50,000
@@ -90,7 +90,7 @@ class _Removal:
 
 
 def evaluate(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     settings: EvaluationSettings,
     *,
     device: str = "auto",
@@ -140,7 +140,7 @@ def _stages(removals: list[_Removal], seeds: list[int], tests: list[int]) -> Ite
     yield "retrain", wanted
 
 
-def evaluation_tables(workspace: Workspace) -> list[Evaluation]:
+def evaluation_tables(workspace: WorkspaceReader) -> list[Evaluation]:
     """The evaluations of the workspace's build, the latest first; needs no PyTorch."""
     store = open_store(workspace)
     if not store.exists:
@@ -157,7 +157,7 @@ def evaluation_tables(workspace: Workspace) -> list[Evaluation]:
         ]
 
 
-def _test_examples(workspace: Workspace, settings: EvaluationSettings) -> IntArray:
+def _test_examples(workspace: WorkspaceReader, settings: EvaluationSettings) -> IntArray:
     labels_M = load_array(workspace.build / "index" / "test" / "labels.npy")
     try:
         return balanced(labels_M, settings.test_points, settings.seed)
@@ -170,14 +170,14 @@ def _test_examples(workspace: Workspace, settings: EvaluationSettings) -> IntArr
         ) from error
 
 
-def _check_ks(workspace: Workspace, settings: EvaluationSettings) -> None:
+def _check_ks(workspace: WorkspaceReader, settings: EvaluationSettings) -> None:
     most = _candidates(workspace) if settings.no_overlap else workspace.info.n_train
     if settings.ks[-1] >= most:
         what = "training examples without word overlap are considered" if settings.no_overlap else "training examples there are"
         raise SettingsError(f"--k {settings.ks[-1]}: must be less than {most:,}, as many {what}")
 
 
-def _check_classes(workspace: Workspace, removals: list[_Removal]) -> None:
+def _check_classes(workspace: WorkspaceReader, removals: list[_Removal]) -> None:
     labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
     for removal in removals:
         try:
@@ -186,11 +186,13 @@ def _check_classes(workspace: Workspace, removals: list[_Removal]) -> None:
             raise SettingsError(f"--k {removal.k}: {error} ({removal.method}); give smaller numbers") from error
 
 
-def _candidates(workspace: Workspace) -> int:
+def _candidates(workspace: WorkspaceReader) -> int:
     return min(NO_OVERLAP_CANDIDATES, int(NO_OVERLAP_SHARE * workspace.info.n_train))
 
 
-def _removals(workspace: Workspace, settings: EvaluationSettings, tests: IntArray, progress: Progress) -> Iterator[_Removal]:
+def _removals(
+    workspace: WorkspaceReader, settings: EvaluationSettings, tests: IntArray, progress: Progress
+) -> Iterator[_Removal]:
     """Every set of examples to remove; one that no score is above (or below) 0 for is left out of its set."""
     considered = _considered(workspace, tests) if settings.no_overlap else None
     for method in settings.methods:
@@ -205,18 +207,18 @@ def _removals(workspace: Workspace, settings: EvaluationSettings, tests: IntArra
                     yield _Removal(method, direction, k, test, Change(removed=tuple(examples[:k].tolist())))
 
 
-def _considered(workspace: Workspace, tests: IntArray) -> Any:
+def _considered(workspace: WorkspaceReader, tests: IntArray) -> Any:
     """Which training examples have the least word overlap with each test example, by tf-idf similarity, shape (M, N)."""
     considered_MN = np.zeros((len(tests), workspace.info.n_train), dtype=np.bool_)
     for row, test in enumerate(tests.tolist()):
         query = replace(workspace.queries[test], text=workspace.store.joined_texts("test", test)[0])
-        similarities_N = sources(workspace).text_similarities(query)
+        similarities_N = training_set(workspace).text_similarities(query)
         considered_MN[row, least_similar(similarities_N, workspace.tie_ranks_N, _candidates(workspace))] = True
     return considered_MN
 
 
 def _points(
-    workspace: Workspace, removals: list[_Removal], seeds: list[int], found: dict[tuple[Run, int], FloatArray]
+    workspace: WorkspaceReader, removals: list[_Removal], seeds: list[int], found: dict[tuple[Run, int], FloatArray]
 ) -> pd.DataFrame:
     examples = workspace.store.examples("test", {removal.test for removal in removals})
     lookup = {name: number for number, name in enumerate(workspace.info.labels)}
@@ -234,7 +236,7 @@ def _points(
     return pd.DataFrame(rows, columns=names)
 
 
-def _kept(workspace: Workspace, settings: EvaluationSettings, points: pd.DataFrame, seeds: list[int]) -> Evaluation:
+def _kept(workspace: WorkspaceReader, settings: EvaluationSettings, points: pd.DataFrame, seeds: list[int]) -> Evaluation:
     store = open_store(workspace)
     about = {**asdict(settings), "seeds": seeds}
     name = hashlib.sha256(json.dumps([store.build, about]).encode()).hexdigest()[:16]

@@ -20,7 +20,7 @@ from influence.fixes import Fix, FixList, fix_list, read_fixes
 from influence.retraining import Change
 from influence.review import Corpus, Reviews, Rule, TrainExample, changed_by, changes, read_reviews
 from influence.suspects import cluster, cluster_suggestions
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 DECIDED = "decided"
 LONGEST_SPEC = 2_000
@@ -57,7 +57,7 @@ class Proposal:
         return {"removed": len(change.removed), "relabelled": len(change.relabelled), "masked": len(change.masked)}
 
 
-def propose(workspace: Workspace, spec: str, *, reviews: Reviews | None = None) -> Proposal:
+def propose(workspace: WorkspaceReader, spec: str, *, reviews: Reviews | None = None) -> Proposal:
     """The proposal that a text spells; `reviews` where they are open already.
 
     Raises `SettingsError` for a text that spells none and a change that cannot be trained on, `QueryError` for a cluster,
@@ -72,7 +72,7 @@ def propose(workspace: Workspace, spec: str, *, reviews: Reviews | None = None) 
     return maker(workspace, rest)
 
 
-def of_decisions(workspace: Workspace, reviews: Reviews | None = None) -> Proposal:
+def of_decisions(workspace: WorkspaceReader, reviews: Reviews | None = None) -> Proposal:
     """What applying the fix list as it stands would do. Raises `SettingsError` when nothing is decided."""
     opened = reviews or read_reviews(workspace)
     try:
@@ -86,7 +86,7 @@ def of_decisions(workspace: Workspace, reviews: Reviews | None = None) -> Propos
     return _proposal(opened.corpus, DECIDED, "The decisions so far", steps, notes=found.notes)
 
 
-def of_fixes(workspace: Workspace, path: str) -> Proposal:
+def of_fixes(workspace: WorkspaceReader, path: str) -> Proposal:
     """What applying a fix-list file would do. Raises `DataError` unless every row fits this workspace's training data."""
     fixes, corpus = read_fixes(path), Corpus(workspace)
     _check_fit(corpus, fixes, path)
@@ -96,7 +96,7 @@ def of_fixes(workspace: Workspace, path: str) -> Proposal:
     return _proposal(corpus, f"file:{Path(path).name}", f"Fix list {Path(path).name}", steps)
 
 
-def _of_cluster(workspace: Workspace, rest: str) -> Proposal:
+def _of_cluster(workspace: WorkspaceReader, rest: str) -> Proposal:
     number, _, action = rest.partition(":")
     if not (number.isascii() and number.isdecimal()) or action not in ("remove", "relabel"):
         raise SettingsError(f"change 'cluster:{rest[:80]}': spell it cluster:NUMBER:remove or cluster:NUMBER:relabel")
@@ -112,7 +112,7 @@ def _of_cluster(workspace: Workspace, rest: str) -> Proposal:
     return _proposal(corpus, spec, f"Relabel {name} as suggested", steps)
 
 
-def _of_rule(workspace: Workspace, rest: str) -> Proposal:
+def _of_rule(workspace: WorkspaceReader, rest: str) -> Proposal:
     try:
         rule = Rule(**json.loads(rest))
     except (ValueError, TypeError) as error:
@@ -131,14 +131,14 @@ def spec_of_rule(rule: Rule) -> str:
     return f"rule:{json.dumps(fields, ensure_ascii=False, separators=(',', ':'))}"
 
 
-def _of_opponents(workspace: Workspace, rest: str) -> Proposal:
+def _of_opponents(workspace: WorkspaceReader, rest: str) -> Proposal:
     test_id, k = _id_and_count("opponents", rest)
     steps = [Step(str(one.train.id), "remove") for one in _opponents(workspace, test_id, k)]
     title = f"Remove the {len(steps):,} strongest opponents of {test_id}"
     return _proposal(Corpus(workspace), f"opponents:{test_id}:{k}", title, steps, test_ids=(test_id,))
 
 
-def _of_words(workspace: Workspace, rest: str) -> Proposal:
+def _of_words(workspace: WorkspaceReader, rest: str) -> Proposal:
     test_id, k = _id_and_count("words", rest)
     corpus, found = Corpus(workspace), _opponents(workspace, test_id, k)
     steps = [step for one in found if (step := masking_step(corpus, one)) is not None]
@@ -162,7 +162,7 @@ def masking_step(corpus: Corpus, opponent: Influence) -> Step | None:
     return Step(str(sentence.id), "mask", None, (word,)) if can_mask(corpus[str(sentence.id)], (word,)) else None
 
 
-def _opponents(workspace: Workspace, test_id: str, k: int) -> list[Influence]:
+def _opponents(workspace: WorkspaceReader, test_id: str, k: int) -> list[Influence]:
     found = explain(workspace, test_id=test_id, top=k).opponents
     if not found:
         raise SettingsError(f"test sentence {test_id!r} has no opponents: nothing in the training data pulls against its label")
@@ -254,7 +254,7 @@ def can_mask(example: TrainExample, words: tuple[str, ...]) -> bool:
     return found and all(mask(text, words).strip() for text in texts)
 
 
-_MAKERS: dict[str, Callable[[Workspace, str], Proposal]] = {
+_MAKERS: dict[str, Callable[[WorkspaceReader, str], Proposal]] = {
     DECIDED: lambda workspace, _: of_decisions(workspace),
     "cluster": _of_cluster,
     "rule": _of_rule,

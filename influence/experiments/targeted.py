@@ -28,7 +28,7 @@ from influence.files import load_array
 from influence.retraining import Change, Run, check_change, check_trained_here, retrain, seeds_of
 from influence.review import Corpus
 from influence.types import IntArray, Progress, silent
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 LEAST, MOST = 0.3, 0.7  # probability of the true label
 REMOVE, MASK = "remove", "mask"
@@ -88,7 +88,7 @@ class _Try:
     change: Change
 
 
-def mistakes(workspace: Workspace) -> IntArray:
+def mistakes(workspace: WorkspaceReader) -> IntArray:
     """Positions of the misclassified test examples whose true label has a probability from 0.3 to 0.7, in order."""
     last = len(workspace.info.checkpoints) - 1
     probabilities_MY = load_array(workspace.build / "index" / "test" / str(last) / "probabilities.npy")
@@ -98,7 +98,7 @@ def mistakes(workspace: Workspace) -> IntArray:
 
 
 def fix_mistakes(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     settings: FixingSettings,
     *,
     device: str = "auto",
@@ -124,7 +124,7 @@ def fix_mistakes(
     return None if rows is None else _kept(workspace, settings, seeds, rows)
 
 
-def _chosen(workspace: Workspace, settings: FixingSettings) -> IntArray:
+def _chosen(workspace: WorkspaceReader, settings: FixingSettings) -> IntArray:
     found = mistakes(workspace)
     if settings.test_points > len(found):
         raise SettingsError(
@@ -134,7 +134,7 @@ def _chosen(workspace: Workspace, settings: FixingSettings) -> IntArray:
     return np.sort(np.random.default_rng([settings.seed, len(found)]).permutation(found)[: settings.test_points])
 
 
-def _tries(workspace: Workspace, settings: FixingSettings, tests: IntArray, progress: Progress) -> Iterator[_Try]:
+def _tries(workspace: WorkspaceReader, settings: FixingSettings, tests: IntArray, progress: Progress) -> Iterator[_Try]:
     corpus = Corpus(workspace)
     rows = {id: row for row, id in enumerate(corpus.examples)}
     ids = {row: example.id for row, example in workspace.store.examples("test", tests.tolist()).items()}
@@ -159,7 +159,7 @@ def _tries(workspace: Workspace, settings: FixingSettings, tests: IntArray, prog
 
 
 def _random_words(
-    workspace: Workspace, corpus: Corpus, settings: FixingSettings, test: int
+    workspace: WorkspaceReader, corpus: Corpus, settings: FixingSettings, test: int
 ) -> list[tuple[int, tuple[str, ...]] | None]:
     """A random word of each of k random training examples; None where it cannot be masked."""
     generator = np.random.default_rng([settings.seed, test])
@@ -175,7 +175,7 @@ def _random_words(
 
 
 def _outcomes(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     tries: list[_Try],
     seeds: list[int],
     device: str,
@@ -200,7 +200,7 @@ def _outcomes(
     return rows if done == len(runs) else None
 
 
-def _kept(workspace: Workspace, settings: FixingSettings, seeds: list[int], rows: list[tuple[Any, ...]]) -> Fixing:
+def _kept(workspace: WorkspaceReader, settings: FixingSettings, seeds: list[int], rows: list[tuple[Any, ...]]) -> Fixing:
     names = ("method", "way", "k", "test_id", "seed", "fixed", "probability", "accuracy")
     id, made_at = secrets.token_hex(8), datetime.now(UTC).isoformat(timespec="milliseconds")
     about = json.loads(json.dumps({**asdict(settings), "seeds": seeds}))
@@ -217,7 +217,7 @@ def _kept(workspace: Workspace, settings: FixingSettings, seeds: list[int], rows
         return Fixing(id, made_at, about, store.fixed(id))
 
 
-def fixings(workspace: Workspace) -> list[Fixing]:
+def fixings(workspace: WorkspaceReader) -> list[Fixing]:
     """The targeted fixings of the workspace's build, the latest first; needs no PyTorch."""
     with opened(workspace.path) as store:
         if store is None:

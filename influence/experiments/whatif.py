@@ -23,7 +23,7 @@ from influence.experiments.whatif_tables import WhatIfStore, opened
 from influence.files import load_array
 from influence.retraining import Change, Run, RunKey, open_store, retrain, seeds_of
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 DEFAULT_SEEDS, MOST_SEEDS = 3, 50
 MOVED = 5  # test sentences shown at either end, of those that a change moves most
@@ -72,7 +72,7 @@ class Outcome:
 
 
 def try_out(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     proposal: Proposal,
     *,
     test_ids: Sequence[str] = (),
@@ -114,14 +114,14 @@ def try_out(
     return outcome
 
 
-def seeds_for(workspace: Workspace, count: int) -> list[int]:
+def seeds_for(workspace: WorkspaceReader, count: int) -> list[int]:
     """The seeds of a what-if, see `retrain.seeds_of`. Raises `SettingsError` for an impossible number."""
     if not 1 <= count <= MOST_SEEDS:
         raise SettingsError(f"--seeds {count}: must be from 1 to {MOST_SEEDS}")
     return seeds_of(workspace, count)
 
 
-def test_rows(workspace: Workspace, test_ids: Iterable[str]) -> dict[str, int]:
+def test_rows(workspace: WorkspaceReader, test_ids: Iterable[str]) -> dict[str, int]:
     """Test examples by id, as positions. Raises `QueryError` for an unknown one or too many."""
     ids = list(dict.fromkeys(test_ids))
     found = workspace.store.positions("test", ids)
@@ -137,7 +137,7 @@ def test_rows(workspace: Workspace, test_ids: Iterable[str]) -> dict[str, int]:
 
 
 def measured(
-    workspace: Workspace, before_SMY: FloatArray, after_SMY: FloatArray, labels_M: IntArray, rows: dict[str, int]
+    workspace: WorkspaceReader, before_SMY: FloatArray, after_SMY: FloatArray, labels_M: IntArray, rows: dict[str, int]
 ) -> list[Measure]:
     """Every number of a what-if from the label probabilities without and with the change."""
     names = workspace.info.labels
@@ -161,7 +161,7 @@ def measured(
 
 
 def _moved(
-    workspace: Workspace, before_SMY: FloatArray, after_SMY: FloatArray, labels_M: IntArray, rows: dict[str, int]
+    workspace: WorkspaceReader, before_SMY: FloatArray, after_SMY: FloatArray, labels_M: IntArray, rows: dict[str, int]
 ) -> list[Measure]:
     """The test sentences whose own label gained, and lost, most."""
     given = labels_M[None, :, None]
@@ -189,7 +189,7 @@ def flips_of(before_SMY: FloatArray, after_SMY: FloatArray, labels_M: IntArray) 
     return float(fixed), float(broken), float(np.mean(pairs)) if pairs else None
 
 
-def outcomes(workspace: Workspace) -> list[Outcome]:
+def outcomes(workspace: WorkspaceReader) -> list[Outcome]:
     """Every what-if of the workspace's present build, the latest first."""
     with opened(workspace.path) as store:
         if store is None:
@@ -201,13 +201,13 @@ def outcomes(workspace: Workspace) -> list[Outcome]:
         ]
 
 
-def to_train(workspace: Workspace, change: Change, seeds: int) -> int:
+def to_train(workspace: WorkspaceReader, change: Change, seeds: int) -> int:
     """How many models a what-if has to train: those that no retraining has left behind."""
     runs = {RunKey(seed, which.key, False) for seed in seeds_for(workspace, seeds) for which in (Change(), change)}
     return len(runs) - len(open_store(workspace).find(dict.fromkeys(runs), len(workspace.info.labels)))
 
 
-def seconds_a_model(workspace: Workspace) -> tuple[float, bool]:
+def seconds_a_model(workspace: WorkspaceReader) -> tuple[float, bool]:
     """How many seconds training one model takes, and whether that was measured by retraining.
 
     Where nothing was retrained yet it is the time that training took in the build, or else that of the whole build.
@@ -228,7 +228,7 @@ def _pair(before_S: FloatArray, after_S: FloatArray) -> Paired:
 
 
 def _retrained(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     proposal: Proposal,
     seeds: Sequence[int],
     device: str,
@@ -254,14 +254,14 @@ def _question(outcome: Outcome) -> list[object]:
     return [outcome.spec, outcome.change, outcome.seeds, sorted({m.name for m in outcome.of("test")})]
 
 
-def _questions(store: WhatIfStore, workspace: Workspace) -> dict[str, list[object]]:
+def _questions(store: WhatIfStore, workspace: WorkspaceReader) -> dict[str, list[object]]:
     return {
         id: [spec, change, facts["seeds"], sorted({row[1] for row in store.measures(id) if row[0] == "test"})]
         for id, spec, change, _, facts in store.outcomes(workspace.build.name)
     }
 
 
-def _keep(workspace: Workspace, outcome: Outcome) -> None:
+def _keep(workspace: WorkspaceReader, outcome: Outcome) -> None:
     head = {"id": outcome.id, "spec": outcome.spec, "change": outcome.change, "made_at": outcome.made_at}
     facts = {name: value for name, value in asdict(outcome).items() if name not in (*head, "measures")}
     rows = [

@@ -11,7 +11,7 @@ from .explanation import (
     effects as effects,
     sentences as sentences,
 )
-from .scores import scores_of as scores_of, sources as sources
+from .scores import scores_of as scores_of, training_set as training_set
 from .word_influence import (
     COMMON as COMMON,
     TOKEN as TOKEN,

@@ -32,21 +32,21 @@ from influence.errors import QueryError
 from influence.explanations.cancellation_tables import CancellationStore
 from influence.files import load_array
 from influence.types import FloatArray, Progress, silent
-from influence.workspace import Workspace, build_lock, open_published, published, publishing
+from influence.workspace import WorkspaceReader, build_lock, open_published, published, publishing
 
 KIND = "cancellation"
 FORMULA = 1  # counts up when the numbers would come out differently
 PARTS = ("weight", "bias")
 
 
-def cancellation_table(workspace: Workspace) -> pd.DataFrame | None:
+def cancellation_table(workspace: WorkspaceReader) -> pd.DataFrame | None:
     """The table described above, layers in the model's order; None where it has not been measured."""
     if published(workspace.build, KIND) is None:
         return None
     return open_published(workspace.path, workspace.build, KIND, CancellationStore).by_layer()
 
 
-def cancellation_by_checkpoint(workspace: Workspace) -> pd.DataFrame | None:
+def cancellation_by_checkpoint(workspace: WorkspaceReader) -> pd.DataFrame | None:
     """The same for each checkpoint by itself (column checkpoint, from 0); None where it has not been measured."""
     if published(workspace.build, KIND) is None:
         return None
@@ -85,7 +85,7 @@ def write_cancellation(path: str | Path, *, progress: Progress = silent) -> None
             )
 
 
-def _rows(workspace: Workspace, number: int, progress: Progress) -> Iterator[dict[str, Any]]:
+def _rows(workspace: WorkspaceReader, number: int, progress: Progress) -> Iterator[dict[str, Any]]:
     """What one checkpoint adds: a row for each layer and part."""
     from influence.attribution import TracedModel, layers_of
     from influence.explanations.layer_norms import EMBEDDING, changes, groups_of, mean_cosines, sizes, squared_norms
@@ -130,7 +130,7 @@ def _rows(workspace: Workspace, number: int, progress: Progress) -> Iterator[dic
                 }
 
 
-def _embedding_squares(workspace: Workspace, split: str, number: int) -> FloatArray:
+def _embedding_squares(workspace: WorkspaceReader, split: str, number: int) -> FloatArray:
     """‖∂ℓ/∂W‖² at the word embedding, over all positions: what the build stored as self-influence."""
     stored_N2: FloatArray = load_array(workspace.build / "index" / split / str(number) / "self_influence.npy")
     return stored_N2[:, 1]

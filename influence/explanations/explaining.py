@@ -15,20 +15,20 @@ from influence.attribution import (
     MethodSettings,
     Query,
     SpecialTokens,
-    TrainingSources,
+    TrainingSet,
     extremes,
     get_method,
 )
 from influence.data import SPECIAL_SIDE
 from influence.errors import QueryError
 from influence.explanations.explanation import Explanation, Influence, Match, Sentence, as_sentence, sentences
-from influence.explanations.scores import sources
+from influence.explanations.scores import training_set
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.workspace import STORED_TOP, StoredExample, Workspace
+from influence.workspace import STORED_TOP, StoredExample, WorkspaceReader
 
 
 def explain(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     *,
     test_id: str | None = None,
     train_id: str | None = None,
@@ -64,12 +64,12 @@ def explain(
     if asked.stored is not None and method == DEFAULT_METHOD and special_tokens == "include" and top <= STORED_TOP:
         proponents, opponents = _stored(workspace, asked.stored, top)
     else:
-        proponents, opponents = _computed(workspace, asked, chosen, top, sources(workspace, progress))
+        proponents, opponents = _computed(workspace, asked, chosen, top, training_set(workspace, progress))
     return Explanation(asked.sentence, asked.label, method, proponents, opponents)
 
 
 def all_scores(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     *,
     test_id: str,
     method: str = DEFAULT_METHOD,
@@ -80,15 +80,15 @@ def all_scores(
     _check_characters(test_id)
     query = _of_test(workspace, test_id, None).query()
     chosen = get_method(method)
-    scores_N = chosen.with_settings(settings or chosen.settings).score(sources(workspace, progress), query).sum(axis=0)
+    scores_N = chosen.with_settings(settings or chosen.settings).score(training_set(workspace, progress), query).sum(axis=0)
     return pd.DataFrame({"train_id": workspace.train_ids(), "score": scores_N})
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Question:
     """What is to be explained; `stored` is its position when it is a test example on its own label."""
 
-    workspace: Workspace
+    workspace: WorkspaceReader
     sentence: Sentence
     label: str
     stored: int | None = None
@@ -107,7 +107,7 @@ class _Asked:
         return live.query(encoding, self.workspace.info.labels.index(self.label), f"text\x1f{sentence.text}")
 
 
-def _of_test(workspace: Workspace, test_id: str, label: str | None) -> _Asked:
+def _of_test(workspace: WorkspaceReader, test_id: str, label: str | None) -> _Question:
     position = workspace.store.positions("test", [test_id]).get(test_id)
     if position is None:
         raise QueryError(
@@ -116,10 +116,10 @@ def _of_test(workspace: Workspace, test_id: str, label: str | None) -> _Asked:
         )
     sentence = sentences(workspace, "test", [position])[position]
     target = _checked_label(workspace, label) or sentence.label
-    return _Asked(workspace, sentence, target, position if target == sentence.label else None)
+    return _Question(workspace, sentence, target, position if target == sentence.label else None)
 
 
-def _of_train(workspace: Workspace, train_id: str, label: str | None, method: Method) -> _Asked:
+def _of_train(workspace: WorkspaceReader, train_id: str, label: str | None, method: Method) -> _Question:
     position = workspace.store.positions("train", [train_id]).get(train_id)
     if position is None:
         raise QueryError(
@@ -131,10 +131,10 @@ def _of_train(workspace: Workspace, train_id: str, label: str | None, method: Me
         raise QueryError(f"a training example is explained on its own label, {sentence.label!r}, not on {label!r}")
     if method.selection is None or not method.selection.top_k:
         raise QueryError(f"--method {method.id}: only its top-k words are stored of a training example")
-    return _Asked(workspace, sentence, sentence.label, train=position)
+    return _Question(workspace, sentence, sentence.label, train=position)
 
 
-def _of_text(workspace: Workspace, text: str | None, text_pair: str | None, label: str | None) -> _Asked:
+def _of_text(workspace: WorkspaceReader, text: str | None, text_pair: str | None, label: str | None) -> _Question:
     if not text or not text.strip():
         raise QueryError("the text is empty; give at least one word")
     if workspace.info.has_pairs and not (text_pair and text_pair.strip()):
@@ -156,7 +156,7 @@ def _of_text(workspace: Workspace, text: str | None, text_pair: str | None, labe
     example = StoredExample(
         "", text, text_pair, "", bool(found.encoding.truncated_N[0]), predicted, found.probabilities_Y.tolist(), words
     )
-    return _Asked(workspace, replace(as_sentence(workspace, example), id=None), target or predicted)
+    return _Question(workspace, replace(as_sentence(workspace, example), id=None), target or predicted)
 
 
 def _check_characters(*values: str | None) -> None:
@@ -167,7 +167,7 @@ def _check_characters(*values: str | None) -> None:
             raise QueryError(f"{value!r} is not text: it holds a byte that is no UTF-8, or half a surrogate pair") from error
 
 
-def _checked_label(workspace: Workspace, label: str | None) -> str | None:
+def _checked_label(workspace: WorkspaceReader, label: str | None) -> str | None:
     if label is not None and label not in workspace.info.labels:
         known = workspace.info.labels
         shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
@@ -185,7 +185,7 @@ def _with_special_tokens(method: Method, special_tokens: SpecialTokens) -> Metho
     return method.with_selection(replace(method.selection, special_tokens=special_tokens))
 
 
-def _stored(workspace: Workspace, position: int, top: int) -> tuple[list[Influence], list[Influence]]:
+def _stored(workspace: WorkspaceReader, position: int, top: int) -> tuple[list[Influence], list[Influence]]:
     rows = workspace.store.influences(position, DEFAULT_METHOD, top)
     trains = [train for train, *_ in rows]
     examples = sentences(workspace, "train", trains)
@@ -200,7 +200,7 @@ def _stored(workspace: Workspace, position: int, top: int) -> tuple[list[Influen
 
 
 def _computed(
-    workspace: Workspace, asked: _Asked, method: Method, top: int, training: TrainingSources
+    workspace: WorkspaceReader, asked: _Question, method: Method, top: int, training: TrainingSet
 ) -> tuple[list[Influence], list[Influence]]:
     query = asked.query()
     scores_CN = method.score(training, query)
@@ -215,7 +215,7 @@ def _computed(
 
 
 def _influences(
-    training: TrainingSources,
+    training: TrainingSet,
     query: Query,
     method: Method,
     examples_E: IntArray,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from influence.attribution import DEFAULT_METHOD
 from influence.errors import QueryError
-from influence.workspace import StoredExample, Workspace
+from influence.workspace import StoredExample, WorkspaceReader
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ class Explanation:
     opponents: list[Influence]
 
 
-def sentences(workspace: Workspace, split: str, positions: Sequence[int]) -> dict[int, Sentence]:
+def sentences(workspace: WorkspaceReader, split: str, positions: Sequence[int]) -> dict[int, Sentence]:
     """Examples of a split by position, with their words and the last checkpoint's prediction."""
     found = workspace.store.examples(split, positions)
     return {position: as_sentence(workspace, example) for position, example in found.items()}
 
 
-def as_sentence(workspace: Workspace, example: StoredExample) -> Sentence:
+def as_sentence(workspace: WorkspaceReader, example: StoredExample) -> Sentence:
     """One example with its words as they stand in its texts."""
     sides = (example.text, example.text_pair or "")
     return Sentence(
@@ -125,7 +125,7 @@ class Effects:
     harmed: list[Effect]
 
 
-def effects(workspace: Workspace, train_id: str, *, top: int = 10) -> Effects:
+def effects(workspace: WorkspaceReader, train_id: str, *, top: int = 10) -> Effects:
     """The test examples that a training example is among the strongest influences of, by the default method.
 
     Raises `QueryError` for an unknown id.

@@ -10,16 +10,16 @@ from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
 
-from influence.attribution import Method, MethodSettings, Parts, Query, TrainingSources, WordSelection, get_method
+from influence.attribution import Method, MethodSettings, Parts, Query, TrainingSet, WordSelection, get_method
 from influence.errors import QueryError
 from influence.types import FloatArray, Progress, silent
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 BLOCK_BYTES = 128 << 20  # of the block of word scores held at once, besides the answer
-_opened: WeakKeyDictionary[Workspace, TrainingSources] = WeakKeyDictionary()
+_opened: WeakKeyDictionary[WorkspaceReader, TrainingSet] = WeakKeyDictionary()
 
 
-def sources(workspace: Workspace, progress: Progress = silent) -> TrainingSources:
+def training_set(workspace: WorkspaceReader, progress: Progress = silent) -> TrainingSet:
     """The training side of every method, as long as the workspace is open; what it has made once it keeps."""
     if workspace not in _opened:
         own = proxy(workspace)  # what is kept for a workspace must not keep it open
@@ -29,12 +29,12 @@ def sources(workspace: Workspace, progress: Progress = silent) -> TrainingSource
             settings=lambda: own.live.settings,
             folder=workspace.build / "signals" / "tfidf",
         )
-        _opened[workspace] = TrainingSources(workspace.index, parts)
+        _opened[workspace] = TrainingSet(workspace.index, parts)
     return _opened[workspace].telling(progress)
 
 
 def scores_of(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     method_id: str,
     test_rows: Sequence[int],
     *,
@@ -61,7 +61,7 @@ def scores_of(
     size = 1 if not _in_blocks(method) else int(np.clip(BLOCK_BYTES // (4 * workspace.info.n_train), 1, 256))
     for start in range(0, len(rows), size):
         queries = [_query(workspace, row, method) for row in rows[start : start + size]]
-        _add(sources(workspace, told), method, queries, scores_MN[start : start + size])
+        _add(training_set(workspace, told), method, queries, scores_MN[start : start + size])
         told(f"scores by {method.id}", min(start + size, len(rows)), len(rows))
     return scores_MN
 
@@ -70,12 +70,12 @@ def _in_blocks(method: Method) -> bool:
     return method.selection is not None or method.needs == "pass"
 
 
-def _query(workspace: Workspace, row: int, method: Method) -> Query:
+def _query(workspace: WorkspaceReader, row: int, method: Method) -> Query:
     query = workspace.queries[row]
     return replace(query, text=workspace.store.joined_texts("test", row)[0]) if method.needs == "texts" else query
 
 
-def _add(training: TrainingSources, method: Method, queries: list[Query], scores_MN: FloatArray) -> None:
+def _add(training: TrainingSet, method: Method, queries: list[Query], scores_MN: FloatArray) -> None:
     """Add the scores of some queries, in place."""
     if method.selection is not None:
         scores_MN += training.word_scores_many(queries, method.selection)

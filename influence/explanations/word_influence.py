@@ -28,7 +28,7 @@ from influence.errors import QueryError, WorkspaceError
 from influence.explanations.explanation import Sentence, sentences
 from influence.explanations.word_tables import WordStore, contributions, mistakes, train_examples
 from influence.models import is_common
-from influence.workspace import STORED_TOP, Workspace, build_lock, open_published, published, publishing
+from influence.workspace import STORED_TOP, WorkspaceReader, build_lock, open_published, published, publishing
 
 WORDS = "words"
 FORMULA = 1
@@ -64,7 +64,7 @@ class WordExample:
     mistakes: list[Driven]  # the most negative first
 
 
-def has_words(workspace: Workspace) -> bool:
+def has_words(workspace: WorkspaceReader) -> bool:
     """Whether the sums have been computed."""
     found = published(workspace.build, WORDS)
     return found is not None and found[1] == _settings()
@@ -88,7 +88,7 @@ def write_words(path: str | Path) -> None:
         raise WorkspaceError(f"nothing can be written into workspace {str(path)!r}, and its words are not there") from error
 
 
-def words(workspace: Workspace, filter: MistakeFilter | None = None) -> pd.DataFrame:
+def words(workspace: WorkspaceReader, filter: MistakeFilter | None = None) -> pd.DataFrame:
     """Every word that pulls against one of the mistakes, the most negative `against` first.
 
     Columns word (case folded), written (its commonest spelling), kind ("word", "common": a stop word or punctuation, "token":
@@ -98,12 +98,12 @@ def words(workspace: Workspace, filter: MistakeFilter | None = None) -> pd.DataF
     return _store(workspace).words(_asked(workspace, filter))
 
 
-def confusions(workspace: Workspace) -> pd.DataFrame:
+def confusions(workspace: WorkspaceReader) -> pd.DataFrame:
     """Columns label, predicted, mistakes: the wrong test predictions by confusion, the most frequent first."""
     return _store(workspace).confusions()
 
 
-def count_mistakes(workspace: Workspace, filter: MistakeFilter | None = None) -> int:
+def count_mistakes(workspace: WorkspaceReader, filter: MistakeFilter | None = None) -> int:
     """How many wrong test predictions are summed over."""
     asked, found = _asked(workspace, filter), confusions(workspace)
     for name, label in asked.items():
@@ -111,7 +111,7 @@ def count_mistakes(workspace: Workspace, filter: MistakeFilter | None = None) ->
     return int(found["mistakes"].sum())
 
 
-def word_examples(workspace: Workspace, word: str, filter: MistakeFilter | None = None) -> pd.DataFrame:
+def word_examples(workspace: WorkspaceReader, word: str, filter: MistakeFilter | None = None) -> pd.DataFrame:
     """The training examples that pull against the mistakes through a word, the most negative `against` first.
 
     Columns position, train_id, label, score, against, support, mistakes. Empty for a word that does nothing of the kind;
@@ -120,13 +120,13 @@ def word_examples(workspace: Workspace, word: str, filter: MistakeFilter | None 
     return _store(workspace).examples(word.casefold(), _asked(workspace, filter))
 
 
-def word_confusions(workspace: Workspace, word: str, filter: MistakeFilter | None = None) -> pd.DataFrame:
+def word_confusions(workspace: WorkspaceReader, word: str, filter: MistakeFilter | None = None) -> pd.DataFrame:
     """Columns label, predicted, mistakes: the mistakes that a word pulls against, by confusion."""
     return _store(workspace).pulled_against(word.casefold(), _asked(workspace, filter))
 
 
 def read_examples(
-    workspace: Workspace, word: str, positions: Sequence[int], filter: MistakeFilter | None = None
+    workspace: WorkspaceReader, word: str, positions: Sequence[int], filter: MistakeFilter | None = None
 ) -> list[WordExample]:
     """Rows of `word_examples`, by their positions, with their texts and the mistakes that each drives."""
     folded, found = word.casefold(), sentences(workspace, "train", positions)
@@ -148,13 +148,13 @@ def _settings() -> dict[str, Any]:
     return {"stored_top": STORED_TOP, "formula": FORMULA}
 
 
-def _store(workspace: Workspace) -> WordStore:
+def _store(workspace: WorkspaceReader) -> WordStore:
     if not has_words(workspace):
         write_words(workspace.path)
     return open_published(workspace.path, workspace.build, WORDS, WordStore)
 
 
-def _asked(workspace: Workspace, filter: MistakeFilter | None) -> Mapping[str, Any]:
+def _asked(workspace: WorkspaceReader, filter: MistakeFilter | None) -> Mapping[str, Any]:
     asked = asdict(filter or MistakeFilter())
     for label in asked.values():
         if label is not None and label not in workspace.info.labels:
@@ -164,7 +164,7 @@ def _asked(workspace: Workspace, filter: MistakeFilter | None) -> Mapping[str, A
     return asked
 
 
-def _write(workspace: Workspace) -> None:
+def _write(workspace: WorkspaceReader) -> None:
     started = time.monotonic()
     named, pairs = _folded(contributions(workspace.store))
     examples = train_examples(workspace.store)

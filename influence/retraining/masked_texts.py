@@ -9,7 +9,7 @@ from influence.data import find_to_mask, mask
 from influence.errors import DataError
 from influence.models import encode, load_tokenizer
 from influence.types import BoolArray, IntArray
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 Masked = tuple[int, tuple[str, ...]]  # training row, words
 
@@ -31,7 +31,7 @@ class TokenRows(NamedTuple):
         )
 
 
-def masked_rows(workspace: Workspace, masked: Iterable[Masked]) -> dict[Masked, TokenRows]:
+def masked_rows(workspace: WorkspaceReader, masked: Iterable[Masked]) -> dict[Masked, TokenRows]:
     """Tokens of every training example with its words deleted from its text.
 
     Raises `DataError` for a word that does not occur in its example, and where no text would be left.

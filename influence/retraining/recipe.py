@@ -30,7 +30,7 @@ from influence.retraining.change import Change
 from influence.retraining.first_token import read_first_token_only, says_the_same
 from influence.retraining.masked_texts import TokenRows, masked_rows
 from influence.types import BoolArray, FloatArray, IntArray
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 
 class Inputs(NamedTuple):
@@ -91,7 +91,7 @@ class Tokens:
 class Recipe:
     """A workspace's data and training recipe in memory; every run made from it repeats the workspace's own training."""
 
-    def __init__(self, workspace: Workspace, changes: list[Change], device: torch.device) -> None:
+    def __init__(self, workspace: WorkspaceReader, changes: list[Change], device: torch.device) -> None:
         self.training = TrainingSettings(**workspace.info.settings["training"])
         self.device, self.names = device, workspace.info.labels
         self._model, self._layers = workspace.info.model, workspace.info.settings["num_hidden_layers"]

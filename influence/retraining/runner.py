@@ -15,7 +15,7 @@ from influence.files import load_array
 from influence.retraining.change import Change, Run, controls
 from influence.retraining.tables import Outcome, RetrainingStore, RunKey, open_store
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 __all__ = ["Change", "Run", "RunResult", "check_change", "check_trained_here", "controls", "retrain", "seeds_of"]
 
@@ -38,7 +38,7 @@ class _Stopped(Exception):
 
 
 def retrain(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     runs: Sequence[Run],
     *,
     tests: Tests = None,
@@ -82,7 +82,7 @@ def _positions(tests: Tests, run: Run) -> list[int] | None:
 
 @dataclass(frozen=True)
 class _Job:
-    workspace: Workspace
+    workspace: WorkspaceReader
     store: RetrainingStore
     frozen: bool
     device: str
@@ -187,13 +187,13 @@ class _Meter:
         self._job.progress(self._job.stage, self._total, self._total)
 
 
-def steps_of_run(workspace: Workspace) -> int:
+def steps_of_run(workspace: WorkspaceReader) -> int:
     """Optimizer steps of one retraining."""
     training = workspace.info.settings["training"]
     return int(training["epochs"]) * -(-workspace.info.n_train // int(training["batch_size"]))
 
 
-def check_trained_here(workspace: Workspace) -> None:
+def check_trained_here(workspace: WorkspaceReader) -> None:
     """Raise `SettingsError` for a workspace whose checkpoints were imported: how they were trained is not known."""
     if workspace.info.settings["training"] is None:
         raise SettingsError(
@@ -202,7 +202,7 @@ def check_trained_here(workspace: Workspace) -> None:
         )
 
 
-def seeds_of(workspace: Workspace, count: int) -> list[int]:
+def seeds_of(workspace: WorkspaceReader, count: int) -> list[int]:
     """Seeds to retrain with: those after the workspace's own.
 
     The model that scores and mistakes come from has the own seed; with it they would seem to fit retraining by choice.
@@ -211,7 +211,7 @@ def seeds_of(workspace: Workspace, count: int) -> list[int]:
     return [int(training.get("seed", 0)) + 1 + number for number in range(count)]
 
 
-def check_change(workspace: Workspace, change: Change, labels_N: IntArray) -> None:
+def check_change(workspace: WorkspaceReader, change: Change, labels_N: IntArray) -> None:
     """Raise `SettingsError` for rows or labels that do not exist, and where no example of some label would be left."""
     names, n = workspace.info.labels, len(labels_N)
     rows = [*change.removed, *(row for row, _ in change.relabelled), *(row for row, _ in change.masked)]

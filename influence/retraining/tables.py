@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from influence.files import locked
 from influence.types import FloatArray
-from influence.workspace import Database, Migration, Workspace
+from influence.workspace import Database, Migration, WorkspaceReader
 
 FILE, LOCK = "retraining.duckdb", "retraining.lock"
 VERSION = 1  # of what a retraining does with a change; results of another version are not reused
@@ -185,12 +185,12 @@ def _cut(kept: list[int] | None, probabilities_MY: FloatArray, tests: Sequence[i
     return probabilities_MY[[places[test] for test in tests]]
 
 
-def open_store(workspace: Workspace) -> RetrainingStore:
+def open_store(workspace: WorkspaceReader) -> RetrainingStore:
     """The retrainings of a workspace's build."""
     return RetrainingStore(workspace.path, fingerprint(workspace))
 
 
-def fingerprint(workspace: Workspace) -> str:
+def fingerprint(workspace: WorkspaceReader) -> str:
     """A name of what would be retrained: data, model, recipe and library version; equal builds have equal ones."""
     state = workspace.build / "build.json"
     about = state.read_text(encoding="utf-8") if state.is_file() else workspace.build.name

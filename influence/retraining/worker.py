@@ -76,10 +76,10 @@ def _serve(first: Mapping[str, Any]) -> None:
 
     from influence.retraining.recipe import Recipe
     from influence.retraining.train import fine_tune
-    from influence.workspace import open_workspace
+    from influence.workspace import read_workspace
 
     torch.set_num_threads(1)
-    workspace = open_workspace(first["workspace"])
+    workspace = read_workspace(first["workspace"])
     recipe = Recipe(workspace, [from_json(change) for change in first["masking"]], torch.device("cpu"))
     for line in sys.stdin:
         asked, said, started = json.loads(line), _Said(), time.monotonic()

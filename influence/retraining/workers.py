@@ -21,7 +21,7 @@ from influence.errors import ModelError
 from influence.retraining.change import Run
 from influence.retraining.worker import as_json
 from influence.types import FloatArray
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 START_SECONDS = 6.0  # for a process to import PyTorch and read the data
 POLL_SECONDS = 0.2
@@ -46,7 +46,7 @@ def worth_processes(runs: int, seconds: float, cores: int) -> int:
 
 
 def in_processes(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     runs: Sequence[Run],
     tests: Sequence[int],
     *,

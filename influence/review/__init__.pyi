@@ -20,7 +20,7 @@ from .events import (
     iso as iso,
 )
 from .log import JOURNAL as JOURNAL, has_reviews as has_reviews
-from .queues import FLAGGED as FLAGGED, Progress as Progress, Queue as Queue, Queues as Queues
+from .queues import FLAGGED as FLAGGED, Queue as Queue, QueueProgress as QueueProgress, Queues as Queues
 from .reviews import Reviews as Reviews, open_reviews as open_reviews, read_reviews as read_reviews
 from .rules import (
     BY as BY,

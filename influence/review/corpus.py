@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from influence.errors import QueryError
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 
 class TrainExample(NamedTuple):
@@ -30,7 +30,7 @@ class TrainExample(NamedTuple):
 class Corpus:
     """The training examples of a workspace's build, read once."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: WorkspaceReader) -> None:
         self._workspace = workspace
         self.build, self.labels = workspace.build.name, workspace.info.labels
 

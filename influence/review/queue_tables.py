@@ -32,7 +32,7 @@ _FLAGGED_ITEMS = """select row_number() over (order by seq, item) - 1 as rank, e
     and example_id not in (select unnest($gone::varchar[]))"""
 
 
-class Asked(NamedTuple):
+class WorkRequest(NamedTuple):
     """Who asks a queue for work, and how the queue is set."""
 
     queue: str
@@ -68,7 +68,7 @@ def queue_items(store: ReviewStore, queue: str) -> list[tuple[str, str]]:
     ]
 
 
-def next_item(store: ReviewStore, asked: Asked, *, flagged: bool, after: str | None) -> str | None:
+def next_item(store: ReviewStore, asked: WorkRequest, *, flagged: bool, after: str | None) -> str | None:
     """What a reviewer is to be given: what their browser has, else the first in order, or the first after `after`."""
     items = _FLAGGED_ITEMS if flagged else _QUEUE_ITEMS
     sql = _open(items, "" if flagged else _NOT_MINE)
@@ -94,7 +94,7 @@ class Counts(NamedTuple):
     in_hand: int  # on other reviewers' screens
 
 
-def counts(store: ReviewStore, asked: Asked) -> Counts:
+def counts(store: ReviewStore, asked: WorkRequest) -> Counts:
     """How far a queue is."""
     [row] = store.rows(
         f"""{_open(_QUEUE_ITEMS, _NOT_MINE)},

@@ -12,7 +12,7 @@ from typing import Any
 from influence.errors import QueryError, SettingsError
 from influence.review import queue_tables
 from influence.review.events import Reviewer, as_datetime, plain
-from influence.review.queue_tables import Asked
+from influence.review.queue_tables import WorkRequest
 from influence.review.reviews import Reviews
 from influence.review.state import flagged, loaded, pace
 
@@ -38,7 +38,7 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Progress:
+class QueueProgress:
     """How far a queue is, in examples; `seconds` is the reviewer's mean time on one, pauses over a minute left out."""
 
     total: int
@@ -175,25 +175,25 @@ class Queues:
         """Let go of what this browser has on screen."""
         queue_tables.drop_leases(self._log.store, reviewer.name, reviewer.session)
 
-    def progress(self, queue_id: str, reviewer: Reviewer) -> Progress:
+    def progress(self, queue_id: str, reviewer: Reviewer) -> QueueProgress:
         """How far the queue is, for this reviewer and for all."""
         queue = self.get(queue_id)
         seconds, _ = pace(self._log.store, reviewer.name, queue_id)
         if queue.id == FLAGGED:
             count = len(self.example_ids(FLAGGED, reviewer))
-            return Progress(count, 0, count, 0, 0, count, 0, seconds)
+            return QueueProgress(count, 0, count, 0, 0, count, 0, seconds)
         counts = queue_tables.counts(self._log.store, self._asked(queue, reviewer))
-        return Progress(**counts._asdict(), seconds=seconds)
+        return QueueProgress(**counts._asdict(), seconds=seconds)
 
     def hides(self, queue_id: str, example_id: str, reviewer: Reviewer) -> bool:
         """Whether others' decisions and the model's suggestion must stay hidden from this reviewer: blind, and undecided."""
         queue = self.get(queue_id)
         return queue.blind and self._reviews.decision(example_id, reviewer, adjudicates=queue.adjudicates) is None
 
-    def _asked(self, queue: Queue, reviewer: Reviewer) -> Asked:
+    def _asked(self, queue: Queue, reviewer: Reviewer) -> WorkRequest:
         gone = [] if queue.build == self._reviews.corpus.build else self.unmatched(queue.id, reviewer)
         who = (reviewer.name, reviewer.session)
-        return Asked(queue.id, *who, self._log.clock(), queue.overlap, queue.adjudicates, gone)
+        return WorkRequest(queue.id, *who, self._log.clock(), queue.overlap, queue.adjudicates, gone)
 
     def _lease(self, example_id: str, reviewer: Reviewer) -> None:
         queue_tables.take_lease(self._log.store, example_id, reviewer.name, reviewer.session, self._log.clock())

@@ -22,7 +22,7 @@ from influence.review.events import DECISIONS, NOTE, REDO, UNDO, Action, Decisio
 from influence.review.log import ReviewLog, open_log, open_log_for_reading
 from influence.review.queue_tables import take_lease
 from influence.review.rule_tables import RuleStore
-from influence.workspace import Workspace
+from influence.workspace import WorkspaceReader
 
 NO_EVIDENCE = Evidence()
 
@@ -30,7 +30,7 @@ NO_EVIDENCE = Evidence()
 class Reviews:
     """The reviews of a workspace as seen from one of its builds."""
 
-    def __init__(self, workspace: Workspace, log: ReviewLog) -> None:
+    def __init__(self, workspace: WorkspaceReader, log: ReviewLog) -> None:
         self.workspace, self.log, self.corpus = workspace, log, Corpus(workspace)
 
     @cached_property
@@ -257,7 +257,7 @@ _REVIEWS: dict[Path, Reviews] = {}  # the latest build's of each workspace, so t
 _LOCK = threading.Lock()
 
 
-def open_reviews(workspace: Workspace) -> Reviews:
+def open_reviews(workspace: WorkspaceReader) -> Reviews:
     """The reviews of a workspace, for reading and writing; the same object while workspace and build stay the same.
 
     Raises `WorkspaceBusy` when another process has them open, and `WorkspaceError` when they cannot be written.
@@ -270,7 +270,7 @@ def open_reviews(workspace: Workspace) -> Reviews:
         return known
 
 
-def read_reviews(workspace: Workspace) -> Reviews:
+def read_reviews(workspace: WorkspaceReader) -> Reviews:
     """The reviews of a workspace as they are now, for a command that only reads; the app may have them open meanwhile.
 
     Raises `WorkspaceError` if there are none yet.

@@ -23,7 +23,7 @@ from influence.suspects.dendrogram import Dendrogram, dendrogram, flat_map, infl
 from influence.suspects.ranking import difficult_examples
 from influence.suspects.signals import block_size
 from influence.types import FloatArray, IntArray, Progress, silent
-from influence.workspace import Workspace, build_lock, disk_full_told, opened, published, publishing
+from influence.workspace import WorkspaceReader, build_lock, disk_full_told, opened, published, publishing
 
 CLUSTERS = "clusters"
 NAMED_HEIGHT = 1.0  # above it members do not pull together at all
@@ -78,7 +78,7 @@ def write_clusters(path: str | Path, settings: ClusterSettings | None = None, *,
 
 
 def _clustered(
-    workspace: Workspace, examples: pd.DataFrame, settings: ClusterSettings, progress: Progress
+    workspace: WorkspaceReader, examples: pd.DataFrame, settings: ClusterSettings, progress: Progress
 ) -> tuple[Dendrogram, list[list[str]], FloatArray]:
     positions_E = examples["position"].to_numpy()
     distances_EE = influence_distances(pair_scores(workspace, positions_E, progress))
@@ -92,7 +92,7 @@ def _clustered(
     return tree, names, places_E2
 
 
-def pair_scores(workspace: Workspace, positions_E: IntArray, progress: Progress = silent) -> FloatArray:
+def pair_scores(workspace: WorkspaceReader, positions_E: IntArray, progress: Progress = silent) -> FloatArray:
     """Influence between every two of some training examples by the default method, shape (E, E)."""
     selection = METHODS[DEFAULT_METHOD].selection
     assert selection is not None
@@ -105,7 +105,7 @@ def pair_scores(workspace: Workspace, positions_E: IntArray, progress: Progress 
     return scores_EE
 
 
-def pair_words(workspace: Workspace, examples: pd.DataFrame) -> Callable[[int, IntArray], list[list[tuple[str, float]]]]:
+def pair_words(workspace: WorkspaceReader, examples: pd.DataFrame) -> Callable[[int, IntArray], list[list[tuple[str, float]]]]:
     """The whole words through which one of the examples and others pull at each other, with their contributions.
 
     Start and end tokens and punctuation are left out: they name nothing.
@@ -128,7 +128,7 @@ def pair_words(workspace: Workspace, examples: pd.DataFrame) -> Callable[[int, I
     return of_pairs
 
 
-def _words(workspace: Workspace, examples: pd.DataFrame) -> list[list[str]]:
+def _words(workspace: WorkspaceReader, examples: pd.DataFrame) -> list[list[str]]:
     """The whole words of every example in lower case; start and end tokens and punctuation are empty."""
     encoding = workspace.index.encoding
     words: list[list[str]] = []

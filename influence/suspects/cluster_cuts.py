@@ -19,7 +19,7 @@ from influence.errors import QueryError
 from influence.explanations import Sentence, sentences
 from influence.suspects.cluster_tables import ClusterStore
 from influence.types import IntArray
-from influence.workspace import Workspace, open_published, published
+from influence.workspace import WorkspaceReader, open_published, published
 
 __all__ = [
     "Cluster",
@@ -68,17 +68,19 @@ class Member:
     words: dict[int, float]  # mean contribution of its words to its scores with the others, by word index
 
 
-def has_clusters(workspace: Workspace) -> bool:
+def has_clusters(workspace: WorkspaceReader) -> bool:
     """Whether the clusters of a workspace have been computed."""
     return published(workspace.build, KIND) is not None
 
 
-def clusters_provenance(workspace: Workspace) -> dict[str, Any]:
+def clusters_provenance(workspace: WorkspaceReader) -> dict[str, Any]:
     """What the clusters were made from: settings, how many examples are difficult and how many were clustered."""
     return _store(workspace).provenance()
 
 
-def clusters(workspace: Workspace, *, threshold: float = DEFAULT_THRESHOLD, min_size: int = DEFAULT_MIN_SIZE) -> list[Cluster]:
+def clusters(
+    workspace: WorkspaceReader, *, threshold: float = DEFAULT_THRESHOLD, min_size: int = DEFAULT_MIN_SIZE
+) -> list[Cluster]:
     """The clusters at a threshold, the largest first.
 
     Raises `QueryError` for a threshold outside (0, 1] or a size below 2, `WorkspaceMissing` where none were computed.
@@ -90,7 +92,7 @@ def clusters(workspace: Workspace, *, threshold: float = DEFAULT_THRESHOLD, min_
     return [_cluster(row, groups[row["cluster"]]) for row in store.cut(threshold, min_size).to_dict("records")]
 
 
-def cluster(workspace: Workspace, number: int) -> Cluster:
+def cluster(workspace: WorkspaceReader, number: int) -> Cluster:
     """One cluster by its number. Raises `QueryError` for an unknown one."""
     found, members = _store(workspace).one(number)
     if found.empty:
@@ -98,7 +100,7 @@ def cluster(workspace: Workspace, number: int) -> Cluster:
     return _cluster(found.iloc[0].to_dict(), members)
 
 
-def cluster_members(workspace: Workspace, number: int, *, limit: int = 50, offset: int = 0) -> list[Member]:
+def cluster_members(workspace: WorkspaceReader, number: int, *, limit: int = 50, offset: int = 0) -> list[Member]:
     """Members of a cluster with their words lit, the most suspicious first. Raises `QueryError` for an unknown one."""
     found, members = _store(workspace).one(number)
     if found.empty:
@@ -117,7 +119,7 @@ def cluster_members(workspace: Workspace, number: int, *, limit: int = 50, offse
     ]
 
 
-def cluster_suggestions(workspace: Workspace, number: int) -> dict[str, str]:
+def cluster_suggestions(workspace: WorkspaceReader, number: int) -> dict[str, str]:
     """The label suggested for each member of a cluster, its own where it is to stay. Raises `QueryError` for an unknown one."""
     found, members = _store(workspace).one(number)
     if found.empty:
@@ -125,7 +127,9 @@ def cluster_suggestions(workspace: Workspace, number: int) -> dict[str, str]:
     return dict(zip(members["train_id"], members["suggested_label"], strict=True))
 
 
-def cluster_map(workspace: Workspace, *, threshold: float = DEFAULT_THRESHOLD, min_size: int = DEFAULT_MIN_SIZE) -> pd.DataFrame:
+def cluster_map(
+    workspace: WorkspaceReader, *, threshold: float = DEFAULT_THRESHOLD, min_size: int = DEFAULT_MIN_SIZE
+) -> pd.DataFrame:
     """Every difficult example on a plane, close ones together, with the number of its cluster (missing: in none).
 
     Columns train_id, text, text_pair, label, predicted, suggested_label, suspicion, x, y, cluster. Only who is near whom
@@ -161,7 +165,7 @@ def _cluster(row: dict[Any, Any], members: pd.DataFrame) -> Cluster:
     )
 
 
-def _lit_words(workspace: Workspace, position: int, everyone: IntArray) -> dict[int, float]:
+def _lit_words(workspace: WorkspaceReader, position: int, everyone: IntArray) -> dict[int, float]:
     selection = METHODS[DEFAULT_METHOD].selection
     assert selection is not None
     others = everyone[everyone != position][:PARTNERS]
@@ -170,5 +174,5 @@ def _lit_words(workspace: Workspace, position: int, everyone: IntArray) -> dict[
     return {int(word): float(sums[word]) for word in np.unique(found.query_words_X)}
 
 
-def _store(workspace: Workspace) -> ClusterStore:
+def _store(workspace: WorkspaceReader) -> ClusterStore:
     return open_published(workspace.path, workspace.build, KIND, ClusterStore)

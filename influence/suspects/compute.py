@@ -31,7 +31,7 @@ from influence.suspects.signals import (
 from influence.suspects.suspicion import FORMULA, Findings, judge, suspect_rows
 from influence.suspects.tables import SuspectStore, driven_errors, opposed_tests, self_influences, training_examples
 from influence.types import FloatArray, Progress, silent
-from influence.workspace import Workspace, build_lock, disk_full_told, opened, published, publishing
+from influence.workspace import WorkspaceReader, build_lock, disk_full_told, opened, published, publishing
 
 SUSPECTS = "suspects"
 
@@ -72,18 +72,18 @@ def write_suspects(
     return wanted
 
 
-def usual_settings(workspace: Workspace) -> HeldOutSettings:
+def usual_settings(workspace: WorkspaceReader) -> HeldOutSettings:
     """Five held-out models, or none where the checkpoints were imported: what they were trained from is not known."""
     return HeldOutSettings(models=DEFAULT_MODELS if workspace.info.settings["training"] else 0)
 
 
-def is_current(workspace: Workspace, settings: dict[str, Any]) -> bool:
+def is_current(workspace: WorkspaceReader, settings: dict[str, Any]) -> bool:
     """Whether the suspects are there, computed with these settings and by the present formula."""
     found = published(workspace.build, SUSPECTS)
     return found is not None and found[1] == {**settings, "formula": FORMULA}
 
 
-def _train(workspace: Workspace, settings: HeldOutSettings, device: str, progress: Progress) -> None:
+def _train(workspace: WorkspaceReader, settings: HeldOutSettings, device: str, progress: Progress) -> None:
     if all(is_trained(workspace.build, settings, model) for model in range(settings.models)):
         return
     training = workspace.info.settings["training"]
@@ -106,7 +106,7 @@ def _train(workspace: Workspace, settings: HeldOutSettings, device: str, progres
     ).run(_encoding(workspace, "train"), _labels(workspace, "train"), _encoding(workspace, "test"), settings, progress)
 
 
-def _findings(workspace: Workspace, settings: HeldOutSettings, progress: Progress) -> tuple[Findings, FloatArray]:
+def _findings(workspace: WorkspaceReader, settings: HeldOutSettings, progress: Progress) -> tuple[Findings, FloatArray]:
     opposed, near = _word_signals(workspace, progress)
     opinions, factors_Y = gather_opinions(workspace, settings)
     findings = Findings(
@@ -122,7 +122,7 @@ def _findings(workspace: Workspace, settings: HeldOutSettings, progress: Progres
     return findings, factors_Y
 
 
-def gather_opinions(workspace: Workspace, settings: HeldOutSettings) -> tuple[Opinions, FloatArray]:
+def gather_opinions(workspace: WorkspaceReader, settings: HeldOutSettings) -> tuple[Opinions, FloatArray]:
     """What the workspace's own model and the held-out ones say, and the calibration of their average on the test split."""
     labels_N, labels_M = _labels(workspace, "train"), _labels(workspace, "test")
     names = workspace.info.labels
@@ -139,7 +139,7 @@ def gather_opinions(workspace: Workspace, settings: HeldOutSettings) -> tuple[Op
     return opinions, calibration(opinions.expected_Y / opinions.models, given_Y)
 
 
-def _word_signals(workspace: Workspace, progress: Progress) -> tuple[Opposition, Neighbours]:
+def _word_signals(workspace: WorkspaceReader, progress: Progress) -> tuple[Opposition, Neighbours]:
     folder = workspace.build / "signals"
     last_MY = _probabilities(workspace, "test")[-1]
     right_M = last_MY.argmax(axis=1) == _labels(workspace, "test")
@@ -153,7 +153,7 @@ def _word_signals(workspace: Workspace, progress: Progress) -> tuple[Opposition,
     return Opposition(*opposed), Neighbours(near[0], near[1].astype(np.int64), near[2].astype(np.int64))
 
 
-def self_influence_at(workspace: Workspace, checkpoint: int) -> FloatArray:
+def self_influence_at(workspace: WorkspaceReader, checkpoint: int) -> FloatArray:
     """Self-influence over the kept words at one checkpoint, learning rate included, shape (N,)."""
     stored_N2 = load_array(workspace.build / "index" / "train" / str(checkpoint) / "self_influence.npy")
     own_N: FloatArray = workspace.learning_rates_C[checkpoint] * stored_N2[:, 0]
@@ -170,14 +170,14 @@ def _kept(file: Path, compute: Callable[[], FloatArray]) -> FloatArray:
     return load_array(file)
 
 
-def _encoding(workspace: Workspace, split: str) -> Encoding:
+def _encoding(workspace: WorkspaceReader, split: str) -> Encoding:
     return Encoding.load(workspace.build / "index" / split / "encoding")
 
 
-def _labels(workspace: Workspace, split: str) -> npt.NDArray[Any]:
+def _labels(workspace: WorkspaceReader, split: str) -> npt.NDArray[Any]:
     return load_array(workspace.build / "index" / split / "labels.npy")
 
 
-def _probabilities(workspace: Workspace, split: str) -> list[FloatArray]:
+def _probabilities(workspace: WorkspaceReader, split: str) -> list[FloatArray]:
     folder = workspace.build / "index" / split
     return [load_array(folder / str(number) / "probabilities.npy") for number in range(len(workspace.info.checkpoints))]

@@ -23,7 +23,7 @@ import pandas as pd
 
 from influence.errors import QueryError
 from influence.suspects.tables import SIGNALS, SuspectStore
-from influence.workspace import Workspace, open_published, published
+from influence.workspace import WorkspaceReader, open_published, published
 
 __all__ = [
     "SIGNALS",
@@ -70,18 +70,18 @@ class Suspect:
     errors: pd.DataFrame  # test_id, label, predicted, text, text_pair, score (< 0), rank as opponent, word
 
 
-def has_suspects(workspace: Workspace) -> bool:
+def has_suspects(workspace: WorkspaceReader) -> bool:
     """Whether the suspects of a workspace have been computed."""
     return published(workspace.build, KIND) is not None
 
 
-def provenance(workspace: Workspace) -> dict[str, Any]:
+def provenance(workspace: WorkspaceReader) -> dict[str, Any]:
     """What the suspects were made from: settings (models, folds, seed), versions, time, calibration factors."""
     return _store(workspace).provenance()
 
 
 def suspects(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     filter: SuspectFilter | None = None,
     *,
     ranges: Mapping[str, tuple[float, float]] | None = None,
@@ -100,7 +100,7 @@ def suspects(
 
 
 def suspect_ids(
-    workspace: Workspace,
+    workspace: WorkspaceReader,
     filter: SuspectFilter | None = None,
     *,
     ranges: Mapping[str, tuple[float, float]] | None = None,
@@ -115,7 +115,7 @@ def _conditions(filter: SuspectFilter | None) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple | list) else value for name, value in found.items()}
 
 
-def suspect(workspace: Workspace, train_id: str) -> Suspect:
+def suspect(workspace: WorkspaceReader, train_id: str) -> Suspect:
     """One training example with the test errors it drives. Raises `QueryError` for an unknown id."""
     store = _store(workspace)
     found = store.suspect(train_id)
@@ -129,7 +129,7 @@ def suspect(workspace: Workspace, train_id: str) -> Suspect:
     )
 
 
-def suspects_behind(workspace: Workspace, test_id: str, *, changed: bool | None = True, limit: int = 20) -> pd.DataFrame:
+def suspects_behind(workspace: WorkspaceReader, test_id: str, *, changed: bool | None = True, limit: int = 20) -> pd.DataFrame:
     """The suspects that drive a wrong test prediction: its strongest opponents whose own label is in doubt.
 
     Rows of `suspects` with the score (< 0, the strongest first), the place among the test example's opponents and the
@@ -141,7 +141,7 @@ def suspects_behind(workspace: Workspace, test_id: str, *, changed: bool | None 
     return _store(workspace).behind(test_id, changed, limit)
 
 
-def difficult_examples(workspace: Workspace, share: float, cap: int) -> tuple[pd.DataFrame, int]:
+def difficult_examples(workspace: WorkspaceReader, share: float, cap: int) -> tuple[pd.DataFrame, int]:
     """The most suspicious `cap` of the examples misclassified after at least `share` of the epochs, and how many those are.
 
     Columns position, train_id, text, text_pair, label, predicted, suggested_label, suspicion.
@@ -149,5 +149,5 @@ def difficult_examples(workspace: Workspace, share: float, cap: int) -> tuple[pd
     return _store(workspace).difficult(share, cap)
 
 
-def _store(workspace: Workspace) -> SuspectStore:
+def _store(workspace: WorkspaceReader) -> SuspectStore:
     return open_published(workspace.path, workspace.build, KIND, SuspectStore)

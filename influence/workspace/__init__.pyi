@@ -29,4 +29,9 @@ from .manage import (
 )
 from .result_tables import ResultStore as ResultStore, StoredExample as StoredExample
 from .results import STORED_TOP as STORED_TOP
-from .workspace import TestFilter as TestFilter, Workspace as Workspace, open_workspace as open_workspace, opened as opened
+from .workspace import (
+    TestFilter as TestFilter,
+    WorkspaceReader as WorkspaceReader,
+    opened as opened,
+    read_workspace as read_workspace,
+)

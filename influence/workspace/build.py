@@ -31,7 +31,7 @@ from influence.workspace.builds import (
     unfinished_builds,
 )
 from influence.workspace.stages import BuildStages
-from influence.workspace.workspace import open_workspace
+from influence.workspace.workspace import read_workspace
 
 __all__ = ["BuildRequest", "build_workspace", "training_settings"]
 
@@ -77,7 +77,7 @@ def _published(path: Path, wanted: dict[str, Any]) -> WorkspaceInfo | None:
         build = path / BUILDS / read_pointer(path)["build"]
         if json.loads((build / STATE).read_text(encoding="utf-8")) != wanted:
             return None
-        workspace = open_workspace(path)
+        workspace = read_workspace(path)
     except (WorkspaceError, OSError, ValueError):
         return None
     workspace.close()

@@ -67,9 +67,9 @@ class WorkspaceInfo:
 
 
 def published_build(path: Path) -> tuple[Path, Path, WorkspaceInfo]:
-    """What a `Workspace` is made of: its folder, that of its published build, and what is known of it.
+    """What a `WorkspaceReader` is made of: its folder, that of its published build, and what is known of it.
 
-    Raises as `open_workspace` does.
+    Raises as `read_workspace` does.
     """
     pointer = read_pointer(path)
     build = path / BUILDS / pointer["build"]

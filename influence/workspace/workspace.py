@@ -34,7 +34,7 @@ class TestFilter:
     text: str = ""  # part of the text, ignoring case, or a whole id
 
 
-class Workspace:
+class WorkspaceReader:
     """A published build, opened for reading. Large arrays stay on disk."""
 
     def __init__(self, path: Path, build: Path, info: WorkspaceInfo) -> None:
@@ -131,18 +131,18 @@ def id_ranks(ids: list[str]) -> IntArray:
     return ranks
 
 
-def open_workspace(path: str | Path) -> Workspace:
+def read_workspace(path: str | Path) -> WorkspaceReader:
     """Open the published build of a workspace.
 
     Raises `WorkspaceMissing`, `WorkspaceNewer` or, for a damaged one, `WorkspaceError`.
     """
-    return Workspace(*published_build(Path(path)))
+    return WorkspaceReader(*published_build(Path(path)))
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Workspace]:
+def opened(path: Path) -> Iterator[WorkspaceReader]:
     """The workspace at a path, closed at the end."""
-    workspace = open_workspace(path)
+    workspace = read_workspace(path)
     try:
         yield workspace
     finally:

@@ -33,7 +33,7 @@ from influence.attribution.formulas import extremes, top_k_positions, word_contr
 from influence.attribution.layers import TracedModel, layers_of
 from influence.attribution.methods import METHODS, get_method
 from influence.attribution.query import MethodSettings, WordSelection
-from influence.attribution.training_set import TrainingSources
+from influence.attribution.training_set import TrainingSet
 from influence.explanations.layer_norms import Group, mean_cosines, squared_norms
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.encoding import encode
@@ -328,7 +328,7 @@ def test_equation_7_tf_idf_takes_the_place_of_the_last_layer_s_similarity(tmp_pa
     The same words in another order have cosine 1, so label 1 scores (¼)² + (¼)² = 1/8 and label 0 −3/8; no common word, 0.
     """
     engine = by_hand(tmp_path, [("rain sun", 1), ("sun rain", 0), ("fog the", 1)], [("sun rain", 1)])
-    sources = TrainingSources(engine.index, replace(engine.sources.parts, texts=lambda: ["rain sun", "sun rain", "fog the"]))
+    sources = TrainingSet(engine.index, replace(engine.sources.parts, texts=lambda: ["rain sun", "sun rain", "fog the"]))
     query = replace(engine.queries[0], text="sun rain")
     assert METHODS["tracin-tfidf"].score(sources, query) == exactly("1/8", "-3/8", 0)
 

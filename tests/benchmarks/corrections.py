@@ -60,9 +60,9 @@ def _correct(workspace: Path, train: Path, fixed: Path, truth, top: int, which: 
     from influence.review.events import Reviewer
     from influence.review.reviews import open_reviews
     from influence.suspects.ranking import suspects
-    from influence.workspace.workspace import open_workspace
+    from influence.workspace.workspace import read_workspace
 
-    opened = open_workspace(workspace)
+    opened = read_workspace(workspace)
     rows = suspects(opened, limit=top)[1]
     true = dict(zip(opened.train_ids(), truth["true_label"], strict=True))
     wanted = {row.train_id: row.suggested_label if which == "suggested" else true[row.train_id] for row in rows.itertuples()}

@@ -20,7 +20,7 @@ from influence.suspects.signals import Neighbours, calibrated, doubt, usual_conf
 from influence.suspects.suspicion import NEIGHBOUR_WEIGHT, judge
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
-from influence.workspace.workspace import Workspace, open_workspace
+from influence.workspace.workspace import WorkspaceReader, read_workspace
 
 DEPTHS = (100, 500, 2_000)
 RESAMPLES = 500
@@ -52,10 +52,10 @@ def print_comparison(data: Path, path: Path, models: int, epochs: int | None) ->
             if settings is not None:
                 write_suspects(path, HeldOutSettings(models=settings), progress=progress)
                 if stage == "cheap":
-                    cheap = _in_order(open_workspace(path))
+                    cheap = _in_order(read_workspace(path))
             seconds[stage] = time.monotonic() - started
             started = time.monotonic()
-    workspace = open_workspace(path)
+    workspace = read_workspace(path)
     found = _in_order(workspace)
     truth = pd.read_csv(data / "train.csv", dtype=str, keep_default_na=False)
     wrong_N = (truth["label"] != truth["true_label"]).to_numpy()
@@ -74,12 +74,12 @@ def print_comparison(data: Path, path: Path, models: int, epochs: int | None) ->
     _print_suggestions(found, truth)
 
 
-def _in_order(workspace: Workspace) -> pd.DataFrame:
+def _in_order(workspace: WorkspaceReader) -> pd.DataFrame:
     rows = suspects(workspace, limit=workspace.info.n_train)[1]
     return rows.set_index("train_id").loc[workspace.train_ids()].reset_index()
 
 
-def _without(workspace: Workspace, settings: HeldOutSettings, found: pd.DataFrame) -> dict[str, np.ndarray]:
+def _without(workspace: WorkspaceReader, settings: HeldOutSettings, found: pd.DataFrame) -> dict[str, np.ndarray]:
     """The suspicion with one of its parts left out."""
     opinions, factors_Y = gather_opinions(workspace, settings)
     labels_N, near_N = opinions.labels_N, found["neighbour_disagreement"].to_numpy()
@@ -97,7 +97,7 @@ def _without(workspace: Workspace, settings: HeldOutSettings, found: pd.DataFram
     }
 
 
-def _cleanlab_on_ours(workspace: Workspace, settings: HeldOutSettings) -> dict[str, np.ndarray]:
+def _cleanlab_on_ours(workspace: WorkspaceReader, settings: HeldOutSettings) -> dict[str, np.ndarray]:
     """cleanlab's best rankings on our average over all models and epochs, which it was not made for."""
     opinions, factors_Y = gather_opinions(workspace, settings)
     found = {}
@@ -111,7 +111,7 @@ def _cleanlab_on_ours(workspace: Workspace, settings: HeldOutSettings) -> dict[s
     return found
 
 
-def _cleanlab(workspace: Workspace, settings: HeldOutSettings) -> dict[str, np.ndarray]:
+def _cleanlab(workspace: WorkspaceReader, settings: HeldOutSettings) -> dict[str, np.ndarray]:
     """cleanlab's rankings on the probabilities of the same held-out models: of their last epoch, and mean over epochs."""
     labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
     last_NY, mean_NY = (np.zeros((len(labels_N), len(workspace.info.labels))) for _ in range(2))

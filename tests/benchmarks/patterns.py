@@ -17,7 +17,7 @@ from influence.suspects.compute import write_suspects
 from influence.suspects.held_out import HeldOutSettings
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
-from influence.workspace.workspace import Workspace, open_workspace
+from influence.workspace.workspace import WorkspaceReader, read_workspace
 
 PATTERNS = {  # as the paper describes them: how to tell a text that belongs
     "Red Sox and Yankees, AL championship series": r"(?=.*(championship series|ALCS))(?=.*(red sox|yankees))",
@@ -35,7 +35,7 @@ def print_clusters(data: Path, path: Path, models: int, threshold: float) -> Non
     """Compute what is missing and print the clusters, those of table 5 first."""
     with ProgressLine(sys.stderr) as progress:
         try:
-            open_workspace(path).close()
+            read_workspace(path).close()
         except WorkspaceMissing:
             request = BuildRequest(
                 train=str(data / "train.csv"), test=str(data / "test.csv"), columns=Columns(), training=training_settings("cnn")
@@ -46,7 +46,7 @@ def print_clusters(data: Path, path: Path, models: int, threshold: float) -> Non
         suspected = time.monotonic()
         write_clusters(path, progress=progress)
         clustered = time.monotonic()
-    workspace = open_workspace(path)
+    workspace = read_workspace(path)
     made = clusters_provenance(workspace)
     share = made["settings"]["difficult"]
     print(f"{workspace.info.n_train:,} training examples, {models} held-out models, test accuracy {workspace.info.accuracy:.1%}")
@@ -66,7 +66,7 @@ def print_clusters(data: Path, path: Path, models: int, threshold: float) -> Non
 
 
 def _print_pattern(
-    workspace: Workspace, name: str, pattern: re.Pattern[str], found: Sequence[Cluster], difficult: pd.DataFrame
+    workspace: WorkspaceReader, name: str, pattern: re.Pattern[str], found: Sequence[Cluster], difficult: pd.DataFrame
 ) -> None:
     texts = workspace.store.rows("select text from examples where split = 'train'")
     total = sum(bool(pattern.match(text) or pattern.search(text)) for (text,) in texts)

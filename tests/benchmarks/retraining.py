@@ -24,7 +24,7 @@ from influence.retraining.change import Change
 from influence.retraining.recipe import Recipe, named_inputs
 from influence.retraining.train import Trainees
 from influence.types import IntArray
-from influence.workspace.workspace import open_workspace
+from influence.workspace.workspace import read_workspace
 
 SEED, AGREE = 1, 1e-3  # a value that crosses a ReLU's kink by rounding moves a few probabilities by this much
 
@@ -104,7 +104,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--device", default="auto")
     options = parser.parse_args()
-    workspace = open_workspace(options.workspace)
+    workspace = read_workspace(options.workspace)
     recipe = Recipe(workspace, [], resolve_device(options.device))
     sizes = [int(size) for size in options.together.split(",") if size]
     bench = Bench(recipe, options.steps, min(200, workspace.info.n_test))

@@ -11,7 +11,7 @@ from influence.data.dataset import Columns
 from influence.data.preparing import MOST_TEST, Preparation, encode_table, prepare, prepare_files, split_rows
 from influence.data.tables import Table, read_table
 from influence.errors import DataError, SettingsError
-from influence.workspace.workspace import open_workspace
+from influence.workspace.workspace import read_workspace
 
 
 def table(**columns: list) -> Table:
@@ -99,7 +99,7 @@ def test_a_build_without_a_test_file_and_again_with_resume(data, tmp_path, capsy
         "0.25",
     ]
     assert main(arguments) == 0
-    workspace = open_workspace(tmp_path / "mine")
+    workspace = read_workspace(tmp_path / "mine")
     assert (workspace.info.n_train, workspace.info.n_test) == (60, 20)
     source = read_table(data["train"], split="train").columns
     for id, text in workspace.store.train_frame()[["id", "text"]].itertuples(index=False):
@@ -107,7 +107,7 @@ def test_a_build_without_a_test_file_and_again_with_resume(data, tmp_path, capsy
     built = workspace.build.name
     workspace.close()
     assert main([*arguments, "--resume"]) == 0
-    assert open_workspace(tmp_path / "mine").build.name == built
+    assert read_workspace(tmp_path / "mine").build.name == built
     record = json.loads(next((tmp_path / "mine" / "data").glob("*/prepared.json")).read_text("utf-8"))
     assert record["rows"] == {"train": 60, "test": 20}
     capsys.readouterr()

@@ -32,23 +32,23 @@ from influence.files import load_array
 from influence.retraining import retrain
 from influence.retraining.change import Change, Run
 from influence.retraining.tables import FILE
-from influence.workspace.workspace import Workspace, open_workspace
+from influence.workspace.workspace import WorkspaceReader, read_workspace
 
 SMALL = EvaluationSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=4, retrains=2)
 
 
 @pytest.fixture
-def opened(copied: Callable[[], Path]) -> Iterator[Workspace]:
-    workspace = open_workspace(copied())
+def opened(copied: Callable[[], Path]) -> Iterator[WorkspaceReader]:
+    workspace = read_workspace(copied())
     yield workspace
     workspace.close()
 
 
 @pytest.fixture(scope="module")
-def evaluated(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+def evaluated(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspaceReader]:
     import shutil
 
-    copy = open_workspace(shutil.copytree(workspace, tmp_path_factory.mktemp("evaluated") / "tiny"))
+    copy = read_workspace(shutil.copytree(workspace, tmp_path_factory.mktemp("evaluated") / "tiny"))
     evaluate(copy, SMALL)
     yield copy
     copy.close()
@@ -145,7 +145,7 @@ def test_least_similar_takes_the_lowest_and_breaks_ties_by_id() -> None:
     assert least_similar(similarities, ranks, 4).tolist() == [3, 4, 1, 2]
 
 
-def test_an_evaluation_is_what_removing_and_retraining_by_hand_gives(evaluated: Workspace) -> None:
+def test_an_evaluation_is_what_removing_and_retraining_by_hand_gives(evaluated: WorkspaceReader) -> None:
     (found,) = evaluation_tables(evaluated)
     assert found.settings["methods"] == ["tracin-we-topk", "random", "random-same-label"]
     assert found.settings["seeds"] == [1, 2]
@@ -168,13 +168,13 @@ def test_an_evaluation_is_what_removing_and_retraining_by_hand_gives(evaluated: 
         assert point["control"] == pytest.approx((values[0] + values[2]) / 2, abs=1e-6)
 
 
-def test_proponents_lower_and_opponents_raise_the_probability(evaluated: Workspace) -> None:
+def test_proponents_lower_and_opponents_raise_the_probability(evaluated: WorkspaceReader) -> None:
     total = evaluation_tables(evaluated)[0].areas.set_index(["method", "direction", "measure"])
     for measure in ("probability", "margin"):
         assert total.loc["tracin-we-topk", "+", measure]["high"] < 0 < total.loc["tracin-we-topk", "-", measure]["low"]
 
 
-def test_asking_again_trains_nothing_and_asking_for_more_trains_the_rest(evaluated: Workspace) -> None:
+def test_asking_again_trains_nothing_and_asking_for_more_trains_the_rest(evaluated: WorkspaceReader) -> None:
     def steps(settings: EvaluationSettings) -> int:
         told: list[tuple[str, int]] = []
         evaluate(evaluated, settings, progress=lambda stage, _done, total: told.append((stage, total)))
@@ -189,7 +189,7 @@ def test_asking_again_trains_nothing_and_asking_for_more_trains_the_rest(evaluat
     pd.testing.assert_frame_equal(after[before.name].curves, before.curves)
 
 
-def test_an_interrupted_evaluation_goes_on(opened: Workspace) -> None:
+def test_an_interrupted_evaluation_goes_on(opened: WorkspaceReader) -> None:
     asked = 0
 
     def cancelled() -> bool:
@@ -206,7 +206,7 @@ def test_an_interrupted_evaluation_goes_on(opened: Workspace) -> None:
     assert [e.name for e in evaluation_tables(opened)] == [found.name]
 
 
-def test_without_overlap_only_the_least_similar_are_removed(opened: Workspace) -> None:
+def test_without_overlap_only_the_least_similar_are_removed(opened: WorkspaceReader) -> None:
     settings = replace(SMALL, ks=(1, 3), no_overlap=True, freeze_embedding=True)
     found = evaluate(opened, settings)
     assert found is not None
@@ -229,7 +229,7 @@ def test_without_overlap_only_the_least_similar_are_removed(opened: Workspace) -
         assert next(retrain(opened, [Run(1, change)], tests=[row], freeze_embedding=True)).reused
 
 
-def test_evaluations_are_read_without_pytorch(evaluated: Workspace) -> None:
+def test_evaluations_are_read_without_pytorch(evaluated: WorkspaceReader) -> None:
     code = f"""
 import sys
 from influence.experiments.evaluation import evaluation_tables
@@ -241,7 +241,7 @@ print(len(evaluation_tables(open_workspace({str(evaluated.path)!r}))), {{'torch'
     assert int(said.split()[0]) >= 1
 
 
-def test_no_evaluation_yet(opened: Workspace) -> None:
+def test_no_evaluation_yet(opened: WorkspaceReader) -> None:
     assert evaluation_tables(opened) == []
     assert not (opened.path / FILE).exists()
 
@@ -257,14 +257,14 @@ def test_no_evaluation_yet(opened: Workspace) -> None:
     ],
 )
 def test_settings_that_do_not_fit_are_refused_before_anything_is_trained(
-    opened: Workspace, options: dict[str, Any], says: str
+    opened: WorkspaceReader, options: dict[str, Any], says: str
 ) -> None:
     with pytest.raises(SettingsError, match=says):
         evaluate(opened, replace(SMALL, **options))
     assert not (opened.path / FILE).exists()
 
 
-def test_the_class_that_runs_out_is_named(opened: Workspace) -> None:
+def test_the_class_that_runs_out_is_named(opened: WorkspaceReader) -> None:
     labels = load_array(opened.build / "index" / "test" / "labels.npy")
     assert np.bincount(labels).tolist() == [9, 7]  # as the message above says
 
@@ -294,12 +294,12 @@ def test_an_unknown_method_names_those_there_are() -> None:
     )
 
 
-def command(workspace: Workspace, *more: str) -> list[str]:
+def command(workspace: WorkspaceReader, *more: str) -> list[str]:
     given = ["--methods", "tracin-we-topk", "--k", "2,5", "--test-points", "4", "--retrains", "2"]
     return ["evaluate", "--workspace", str(workspace.path), *given, *more]
 
 
-def test_the_command(evaluated: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command(evaluated: WorkspaceReader, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command(evaluated)) == 0
     told = capsys.readouterr()
     assert "tracin-we-topk " in told.out
@@ -322,7 +322,7 @@ def test_the_command(evaluated: Workspace, capsys: pytest.CaptureFixture[str]) -
     ],
 )
 def test_the_command_on_bad_input_says_one_line(
-    evaluated: Workspace, capsys: pytest.CaptureFixture[str], more: list[str], says: str
+    evaluated: WorkspaceReader, capsys: pytest.CaptureFixture[str], more: list[str], says: str
 ) -> None:
     assert main(command(evaluated, *more)) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("wordtrace: ")]

@@ -30,7 +30,7 @@ from influence.models.training import (
     with_overrides,
 )
 from influence.workspace.build import build_workspace
-from influence.workspace.workspace import open_workspace
+from influence.workspace.workspace import read_workspace
 
 LABELS = ["neg", "pos"]
 EPOCHS = 3
@@ -266,7 +266,7 @@ def imported(data: dict[str, str], folder: Path, **changes: Any) -> Any:
 def test_an_imported_run_is_indexed_with_its_own_rates(trained: Path, data: dict[str, str], tmp_path: Path) -> None:
     """Weights and rates are the Trainer's: scores equal dense autograd on its checkpoints, weighted by its log."""
     build_workspace(tmp_path / "w", imported(data, trained, top_k=60))
-    opened = open_workspace(tmp_path / "w")
+    opened = read_workspace(tmp_path / "w")
     useful = [c for c in read_trainer_folder(trained) if c.learning_rate > 0]
     assert [(c.name, c.learning_rate, c.train_loss) for c in opened.info.checkpoints] == [
         (c.folder.name, c.learning_rate, None) for c in useful

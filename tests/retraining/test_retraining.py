@@ -29,7 +29,7 @@ from influence.retraining.runner import RunResult, seeds_of
 from influence.retraining.tables import FILE, RunKey, fingerprint, open_store
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
-from influence.workspace.workspace import Workspace, open_workspace
+from influence.workspace.workspace import WorkspaceReader, read_workspace
 
 CLOSE = 2e-5  # of probabilities: float32 sums in another order, over 15 steps
 EXACT = 2e-7  # the same in float64, and probabilities rounded to float32 at the end
@@ -42,8 +42,8 @@ CHANGES = [
 
 
 @pytest.fixture
-def opened(copied: Callable[[], Path]) -> Iterator[Workspace]:
-    workspace = open_workspace(copied())
+def opened(copied: Callable[[], Path]) -> Iterator[WorkspaceReader]:
+    workspace = read_workspace(copied())
     yield workspace
     workspace.close()
 
@@ -56,11 +56,11 @@ def double(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recipe, "new_classifier", lambda *a, **o: new_classifier(*a, **o).double())
 
 
-def results(workspace: Workspace, runs: list[Run], **options: Any) -> dict[Run, RunResult]:
+def results(workspace: WorkspaceReader, runs: list[Run], **options: Any) -> dict[Run, RunResult]:
     return {result.run: result for result in retrain(workspace, runs, **options)}
 
 
-def one_by_hand(workspace: Workspace, run: Run, encoding: Encoding | None = None) -> np.ndarray:
+def one_by_hand(workspace: WorkspaceReader, run: Run, encoding: Encoding | None = None) -> np.ndarray:
     """The slow way: the whole model, a plain loop over the seed's batches, removed rows left out of the loss."""
     settings = replace(TrainingSettings(**workspace.info.settings["training"]), seed=run.seed)
     tokenizer = load_tokenizer(str(workspace.build / "checkpoints" / "tokenizer"))
@@ -87,7 +87,7 @@ def one_by_hand(workspace: Workspace, run: Run, encoding: Encoding | None = None
         return torch.cat([logits(splits["test"], row).softmax(dim=1) for row in range(len(splits["test"]))]).numpy()
 
 
-def test_a_run_without_change_is_the_workspaces_own_training(opened: Workspace) -> None:
+def test_a_run_without_change_is_the_workspaces_own_training(opened: WorkspaceReader) -> None:
     own = load_array(opened.build / "index" / "test" / "2" / "probabilities.npy")
     (result,) = retrain(opened, [Run(0)])
     np.testing.assert_allclose(result.probabilities_MY, own, atol=CLOSE)
@@ -96,14 +96,14 @@ def test_a_run_without_change_is_the_workspaces_own_training(opened: Workspace) 
 
 
 @pytest.mark.parametrize("run", [Run(3, change) for change in CHANGES], ids=["control", "removed", "relabelled", "both"])
-def test_a_run_is_what_a_plain_loop_gives(opened: Workspace, double: None, run: Run) -> None:
+def test_a_run_is_what_a_plain_loop_gives(opened: WorkspaceReader, double: None, run: Run) -> None:
     (result,) = retrain(opened, [run])
     np.testing.assert_allclose(result.probabilities_MY, one_by_hand(opened, run), atol=EXACT)
 
 
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("together", [2, 64])
-def test_together_is_the_same_as_alone(opened: Workspace, double: None, together: int, frozen: bool) -> None:
+def test_together_is_the_same_as_alone(opened: WorkspaceReader, double: None, together: int, frozen: bool) -> None:
     masked = Change(masked=((6, (first_word(opened, 6),)),))
     runs = [Run(seed, change) for seed in (1, 2) for change in [*CHANGES, masked]]
     alone = results(opened, runs, together=1, freeze_embedding=frozen)
@@ -115,18 +115,18 @@ def test_together_is_the_same_as_alone(opened: Workspace, double: None, together
     assert len({r.probabilities_MY.tobytes() for r in alone.values()}) == len(runs)  # and each change changes something
 
 
-def test_frozen_means_the_embedding_stays(opened: Workspace) -> None:
+def test_frozen_means_the_embedding_stays(opened: WorkspaceReader) -> None:
     free, frozen = (next(retrain(opened, [Run(1)], freeze_embedding=f)).probabilities_MY for f in (False, True))
     assert np.abs(free - frozen).max() > 0.01
     assert next(retrain(opened, [Run(1)])).reused
     assert next(retrain(opened, [Run(1)], freeze_embedding=True)).reused
 
 
-def first_word(workspace: Workspace, row: int) -> str:
+def first_word(workspace: WorkspaceReader, row: int) -> str:
     return workspace.store.examples("train", [row])[row].text.split()[0]
 
 
-def test_masked_words_are_gone_from_the_text_as_apply_does_it(opened: Workspace, double: None) -> None:
+def test_masked_words_are_gone_from_the_text_as_apply_does_it(opened: WorkspaceReader, double: None) -> None:
     word = first_word(opened, 6)
     texts = [e.text for _, e in sorted(opened.store.examples("train", range(opened.info.n_train)).items())]
     texts[6] = mask(texts[6], [word])
@@ -143,7 +143,7 @@ def test_weight_decay_and_adamw_go_the_same_way(data: dict[str, str], tmp_path: 
     settings = training_settings("cnn", epochs=3, learning_rate=rate, batch_size=8, optimizer=optimizer)
     training = replace(settings, weight_decay=0.3)
     build_workspace(tmp_path / "ws", request(data, training=training))
-    workspace = open_workspace(tmp_path / "ws")
+    workspace = read_workspace(tmp_path / "ws")
     own = load_array(workspace.build / "index" / "test" / "2" / "probabilities.npy")
     for together in (1, 3):
         found = results(workspace, [Run(0), Run(0, Change(removed=(1,))), Run(0, Change(removed=(2,)))], together=together)
@@ -152,7 +152,7 @@ def test_weight_decay_and_adamw_go_the_same_way(data: dict[str, str], tmp_path: 
     workspace.close()
 
 
-def test_a_batch_of_removed_examples_only_is_a_step_without_gradient(opened: Workspace, double: None) -> None:
+def test_a_batch_of_removed_examples_only_is_a_step_without_gradient(opened: WorkspaceReader, double: None) -> None:
     settings = TrainingSettings(**opened.info.settings["training"])
     lengths_N = Encoding.load(opened.build / "index" / "train" / "encoding").lengths_N
     batch = next(shuffled_batches(lengths_N, replace(settings, seed=4), epoch=1))
@@ -179,13 +179,15 @@ def bert_workspace(data: dict[str, str], tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-def opened_bert(bert_workspace: Path, tmp_path: Path) -> Iterator[Workspace]:
-    workspace = open_workspace(shutil.copytree(bert_workspace, tmp_path / "ws"))
+def opened_bert(bert_workspace: Path, tmp_path: Path) -> Iterator[WorkspaceReader]:
+    workspace = read_workspace(shutil.copytree(bert_workspace, tmp_path / "ws"))
     yield workspace
     workspace.close()
 
 
-def test_a_transformers_dropout_is_that_of_its_own_training(opened_bert: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transformers_dropout_is_that_of_its_own_training(
+    opened_bert: WorkspaceReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With the last layer computed for the first token only, as on a CPU, and with the model as it is."""
     own = load_array(opened_bert.build / "index" / "test" / "1" / "probabilities.npy")
     recipe = Recipe(opened_bert, [], torch.device("cpu"))
@@ -197,7 +199,7 @@ def test_a_transformers_dropout_is_that_of_its_own_training(opened_bert: Workspa
     np.testing.assert_allclose(next(retrain(opened_bert, [Run(0)])).probabilities_MY, own, atol=1e-4)
 
 
-def test_transformers_together_share_their_dropout_and_come_to_the_same(opened_bert: Workspace) -> None:
+def test_transformers_together_share_their_dropout_and_come_to_the_same(opened_bert: WorkspaceReader) -> None:
     """Only the linear algebra differs: one shared draw of dropout is the draw of a run trained alone."""
     masked = Change(masked=((6, (first_word(opened_bert, 6),)),))
     runs = [Run(1, change) for change in [*CHANGES, masked]]
@@ -209,7 +211,7 @@ def test_transformers_together_share_their_dropout_and_come_to_the_same(opened_b
     assert len({r.probabilities_MY.tobytes() for r in alone.values()}) == len(runs)
 
 
-def test_masking_does_not_change_the_dropout_of_other_examples(opened_bert: Workspace) -> None:
+def test_masking_does_not_change_the_dropout_of_other_examples(opened_bert: WorkspaceReader) -> None:
     """A masked example keeps its place and its batch's shape, so no later draw moves."""
     row = int(np.argmax(Encoding.load(opened_bert.build / "index" / "train" / "encoding").lengths_N))
     recipe = Recipe(opened_bert, [change := Change(masked=((row, (first_word(opened_bert, row),)),))], torch.device("cpu"))
@@ -217,7 +219,7 @@ def test_masking_does_not_change_the_dropout_of_other_examples(opened_bert: Work
     assert recipe.train_tokens(change).real_R.sum() < recipe.train.real_R.sum()
 
 
-def test_finished_runs_are_reused_and_cut_to_the_tests_asked_for(opened: Workspace) -> None:
+def test_finished_runs_are_reused_and_cut_to_the_tests_asked_for(opened: WorkspaceReader) -> None:
     first = results(opened, controls([1, 2]))
     steps: list[tuple[str, int, int]] = []
     again = list(retrain(opened, [Run(2), Run(1), Run(1)], tests=[3, 0], progress=lambda *s: steps.append(s)))
@@ -226,7 +228,7 @@ def test_finished_runs_are_reused_and_cut_to_the_tests_asked_for(opened: Workspa
     np.testing.assert_array_equal(again[0].probabilities_MY, first[Run(2)].probabilities_MY[[3, 0]])
 
 
-def test_a_run_kept_for_few_tests_is_done_again_for_others(opened: Workspace) -> None:
+def test_a_run_kept_for_few_tests_is_done_again_for_others(opened: WorkspaceReader) -> None:
     few = results(opened, [Run(1)], tests=[3, 5])[Run(1)]
     assert results(opened, [Run(1)], tests=[5])[Run(1)].reused
     whole = results(opened, [Run(1)])[Run(1)]
@@ -237,18 +239,18 @@ def test_a_run_kept_for_few_tests_is_done_again_for_others(opened: Workspace) ->
     assert results(opened, [Run(7)], tests=[2, 4])[Run(7)].reused  # both were predicted and kept for either run
 
 
-def test_another_build_does_not_reuse(data: dict[str, str], opened: Workspace) -> None:
+def test_another_build_does_not_reuse(data: dict[str, str], opened: WorkspaceReader) -> None:
     list(retrain(opened, [Run(1)]))
     path, before = opened.path, fingerprint(opened)
     build_workspace(path, request(data, training=training_settings("cnn", epochs=2, learning_rate=0.1, batch_size=16)))
-    rebuilt = open_workspace(path)
+    rebuilt = read_workspace(path)
     assert fingerprint(rebuilt) != before
     assert not next(retrain(rebuilt, [Run(1)])).reused
     rebuilt.close()
 
 
 @pytest.mark.parametrize("together", [1, 2])
-def test_cancelling_keeps_what_is_finished_and_nothing_else(opened: Workspace, together: int) -> None:
+def test_cancelling_keeps_what_is_finished_and_nothing_else(opened: WorkspaceReader, together: int) -> None:
     """Asked at every step: the third pair of runs is half done when it is stopped."""
     runs = [Run(seed, change) for seed in (1, 2, 3) for change in CHANGES[:2]]
     asked = 0
@@ -265,7 +267,7 @@ def test_cancelling_keeps_what_is_finished_and_nothing_else(opened: Workspace, t
     assert sorted(p.name for p in opened.path.iterdir() if "retraining" in p.name) == [FILE, "retraining.lock"]
 
 
-def test_an_abandoned_iteration_keeps_what_was_yielded(opened: Workspace) -> None:
+def test_an_abandoned_iteration_keeps_what_was_yielded(opened: WorkspaceReader) -> None:
     iteration = retrain(opened, controls([1, 2, 3]))
     next(iteration)
     iteration.close()  # type: ignore[attr-defined]
@@ -273,7 +275,7 @@ def test_an_abandoned_iteration_keeps_what_was_yielded(opened: Workspace) -> Non
 
 
 @pytest.mark.slow
-def test_a_killed_process_leaves_a_file_that_opens(opened: Workspace) -> None:
+def test_a_killed_process_leaves_a_file_that_opens(opened: WorkspaceReader) -> None:
     code = f"""
 import os
 from influence.retraining import *
@@ -288,7 +290,7 @@ for number, result in enumerate(retrain(open_workspace({str(opened.path)!r}), co
 
 
 @pytest.mark.slow
-def test_runs_in_processes_are_the_same_to_the_bit(opened: Workspace) -> None:
+def test_runs_in_processes_are_the_same_to_the_bit(opened: WorkspaceReader) -> None:
     runs = [Run(1, Change(masked=((6, (first_word(opened, 6),)),))), Run(2, CHANGES[3]), Run(2)]
     here = results(opened, runs)
     (opened.path / FILE).unlink()
@@ -300,7 +302,7 @@ def test_runs_in_processes_are_the_same_to_the_bit(opened: Workspace) -> None:
     assert all(r.reused for r in results(opened, runs).values())
 
 
-def test_cancelled_processes_are_gone_and_a_killed_one_is_told(opened: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cancelled_processes_are_gone_and_a_killed_one_is_told(opened: WorkspaceReader, monkeypatch: pytest.MonkeyPatch) -> None:
     import influence.retraining.workers as processes
 
     started: list[Any] = []
@@ -324,7 +326,7 @@ def test_cancelled_processes_are_gone_and_a_killed_one_is_told(opened: Workspace
 
 
 @pytest.mark.slow
-def test_processes_end_with_a_killed_parent(opened: Workspace) -> None:
+def test_processes_end_with_a_killed_parent(opened: WorkspaceReader) -> None:
     code = f"""
 import os, subprocess
 from influence.retraining import *
@@ -378,7 +380,7 @@ def test_the_faster_number_of_threads_stays_and_the_old_one_comes_back(monkeypat
         assert used[-1] == 4
 
 
-def test_progress_counts_the_steps_of_what_is_trained(opened: Workspace) -> None:
+def test_progress_counts_the_steps_of_what_is_trained(opened: WorkspaceReader) -> None:
     list(retrain(opened, [Run(1)]))
     told: list[tuple[str, int, int]] = []
     list(retrain(opened, controls([1, 2, 3]), stage="controls", progress=lambda *s: told.append(s)))
@@ -387,7 +389,7 @@ def test_progress_counts_the_steps_of_what_is_trained(opened: Workspace) -> None
     assert [done for _, done, _ in told] == [*range(31)]
 
 
-def test_out_of_memory_halves_the_batch_of_runs(opened: Workspace, double: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_halves_the_batch_of_runs(opened: WorkspaceReader, double: None, monkeypatch: pytest.MonkeyPatch) -> None:
     real, sizes = plan.fine_tune, []
 
     def short_of_memory(recipe: Any, seed: int, changes: Any, **options: Any) -> Any:
@@ -404,7 +406,7 @@ def test_out_of_memory_halves_the_batch_of_runs(opened: Workspace, double: None,
     np.testing.assert_allclose(found[runs[4]].probabilities_MY, one_by_hand(opened, runs[4]), atol=EXACT)
 
 
-def test_out_of_memory_in_the_middle_of_training(opened: Workspace, double: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_in_the_middle_of_training(opened: WorkspaceReader, double: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Raised by an inner step, after some have been taken: the halves start from the beginning."""
     from influence.retraining.train import Trainees
 
@@ -426,7 +428,7 @@ def test_out_of_memory_in_the_middle_of_training(opened: Workspace, double: None
     np.testing.assert_allclose(found[runs[1]].probabilities_MY, one_by_hand(opened, runs[1]), atol=EXACT)
 
 
-def test_no_memory_for_a_single_run_is_one_line(opened: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_memory_for_a_single_run_is_one_line(opened: WorkspaceReader, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_: Any, **__: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
@@ -435,7 +437,7 @@ def test_no_memory_for_a_single_run_is_one_line(opened: Workspace, monkeypatch: 
         list(retrain(opened, controls([1])))
 
 
-def test_only_the_words_in_use_have_a_row(opened: Workspace) -> None:
+def test_only_the_words_in_use_have_a_row(opened: WorkspaceReader) -> None:
     recipe = Recipe(opened, [], torch.device("cpu"))
     model = new_classifier("cnn", opened.info.labels, seed=5, vocabulary=recipe.vocabulary)
     small = recipe.new_model(5)
@@ -445,7 +447,7 @@ def test_only_the_words_in_use_have_a_row(opened: Workspace) -> None:
     torch.testing.assert_close(small.get_input_embeddings().weight, table)
 
 
-def test_retraining_leaves_the_callers_random_state_alone(opened: Workspace) -> None:
+def test_retraining_leaves_the_callers_random_state_alone(opened: WorkspaceReader) -> None:
     before = torch.get_rng_state()
     list(retrain(opened, [Run(1), Run(1, CHANGES[1])], together=2))
     assert torch.equal(before, torch.get_rng_state())
@@ -463,17 +465,17 @@ def test_retraining_leaves_the_callers_random_state_alone(opened: Workspace) -> 
         (lambda w: Change(relabelled=tuple((r, 0) for r in with_label(w, 1))), SettingsError, "of 'pos' would be left"),
     ],
 )
-def test_a_change_that_does_not_fit(opened: Workspace, change: Any, error: type[Exception], says: str) -> None:
+def test_a_change_that_does_not_fit(opened: WorkspaceReader, change: Any, error: type[Exception], says: str) -> None:
     with pytest.raises(error, match=says):
         list(retrain(opened, [Run(1, change(opened))]))
     assert not (opened.path / FILE).exists()
 
 
-def text(workspace: Workspace, row: int) -> str:
+def text(workspace: WorkspaceReader, row: int) -> str:
     return workspace.store.examples("train", [row])[row].text
 
 
-def with_label(workspace: Workspace, label: int) -> tuple[int, ...]:
+def with_label(workspace: WorkspaceReader, label: int) -> tuple[int, ...]:
     labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
     return tuple(np.flatnonzero(labels_N == label).tolist())
 
@@ -497,7 +499,7 @@ def test_changes_have_one_name_each() -> None:
         Run(-1)
 
 
-def test_the_file_is_locked_only_while_it_is_used(opened: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_locked_only_while_it_is_used(opened: WorkspaceReader, monkeypatch: pytest.MonkeyPatch) -> None:
     import influence.retraining.tables as store
 
     for _ in retrain(opened, controls([1, 2])):
@@ -508,7 +510,7 @@ def test_the_file_is_locked_only_while_it_is_used(opened: Workspace, monkeypatch
         list(retrain(opened, [Run(1)]))
 
 
-def test_a_newer_file_is_refused(opened: Workspace) -> None:
+def test_a_newer_file_is_refused(opened: WorkspaceReader) -> None:
     list(retrain(opened, [Run(1)]))
     with duckdb.connect(str(opened.path / FILE)) as connection:
         connection.execute("insert into schema_versions values (99)")
@@ -516,7 +518,7 @@ def test_a_newer_file_is_refused(opened: Workspace) -> None:
         list(retrain(opened, [Run(1)]))
 
 
-def test_the_store_finds_by_seed_change_and_kind(opened: Workspace) -> None:
+def test_the_store_finds_by_seed_change_and_kind(opened: WorkspaceReader) -> None:
     (result,) = retrain(opened, [Run(1, CHANGES[1])])
     store, key = open_store(opened), RunKey(1, CHANGES[1].key, False)
     found = store.find({key: None, key._replace(seed=2): None, key._replace(frozen=True): None}, 2)
@@ -524,13 +526,15 @@ def test_the_store_finds_by_seed_change_and_kind(opened: Workspace) -> None:
     np.testing.assert_array_equal(found[key].probabilities_MY, result.probabilities_MY)
 
 
-def test_seeds_are_not_the_workspaces_own(opened: Workspace) -> None:
+def test_seeds_are_not_the_workspaces_own(opened: WorkspaceReader) -> None:
     assert seeds_of(opened, 3) == [1, 2, 3]
     assert opened.info.settings["training"]["seed"] == 0
 
 
-def test_a_workspace_of_imported_checkpoints_cannot_be_retrained(opened: Workspace) -> None:
-    imported = Workspace(opened.path, opened.build, replace(opened.info, settings={**opened.info.settings, "training": None}))
+def test_a_workspace_of_imported_checkpoints_cannot_be_retrained(opened: WorkspaceReader) -> None:
+    imported = WorkspaceReader(
+        opened.path, opened.build, replace(opened.info, settings={**opened.info.settings, "training": None})
+    )
     with pytest.raises(SettingsError, match="were imported, so how they were trained is not known"):
         list(retrain(imported, [Run(1)]))
     imported.close()
@@ -538,7 +542,7 @@ def test_a_workspace_of_imported_checkpoints_cannot_be_retrained(opened: Workspa
 
 def test_a_training_that_diverges_says_so(data: dict[str, str], tmp_path: Path) -> None:
     build_workspace(tmp_path / "ws", request(data))
-    workspace = open_workspace(tmp_path / "ws")
+    workspace = read_workspace(tmp_path / "ws")
     wild = {**workspace.info.settings["training"], "learning_rate": 1e12}
     workspace.info = replace(workspace.info, settings={**workspace.info.settings, "training": wild})
     with pytest.raises(ModelError, match="retraining diverged in epoch"):

@@ -13,18 +13,18 @@ from influence.data.dataset import text_sha256
 from influence.errors import QueryError, SettingsError
 from influence.review.events import Action, Decision, Evidence, Note, Reviewer
 from influence.review.reviews import Reviews
-from influence.workspace.workspace import Workspace
+from influence.workspace.workspace import WorkspaceReader
 
 ANN, BOB, CAT = (Reviewer(name=name) for name in ("ann", "bob", "cat"))
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path) -> WorkspaceReader:
     return make_workspace(tmp_path / "ws")
 
 
 @pytest.fixture
-def reviews(workspace: Workspace):
+def reviews(workspace: WorkspaceReader):
     opened = reviews_at(workspace)
     yield opened
     opened.close()
@@ -34,7 +34,7 @@ def verdicts(reviews: Reviews, **of) -> list[tuple[str, str, str]]:
     return [(d.example_id, d.reviewer, d.verdict) for d in reviews.decisions(**of)]
 
 
-def test_a_decision_with_everything_that_is_kept_of_it(workspace: Workspace) -> None:
+def test_a_decision_with_everything_that_is_kept_of_it(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace, Clock(1_790_000_000_000))
     evidence = Evidence(method="tracin-we-topk", score=-0.5, ms_on_screen=3200, details={"reason": "pulls Sport", "n": 3})
     action = reviews.decide(ANN, "e0", "relabel", new_label="Sport", note=" baseball ", evidence=evidence, queue="q1")
@@ -202,7 +202,7 @@ def test_anybody_can_revoke_one_action_out_of_turn(reviews: Reviews) -> None:
         reviews.revoke(ANN, 99)
 
 
-def test_the_audit_log_is_every_event_in_order(workspace: Workspace) -> None:
+def test_the_audit_log_is_every_event_in_order(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace, Clock(1_790_000_000_000))
     reviews.decide_many(ANN, ["e2", "e5"], "remove", origin={"filter": "oil"})
     reviews.undo(ANN)

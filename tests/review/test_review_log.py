@@ -17,14 +17,14 @@ from influence.review.events import Reviewer
 from influence.review.journal import read_journal, seal
 from influence.review.log import DATABASE, JOURNAL, LOCK, ReviewLog, open_log
 from influence.review.reviews import Reviews, open_reviews, read_reviews
-from influence.workspace.workspace import Workspace
+from influence.workspace.workspace import WorkspaceReader
 
 ANN, BOB = Reviewer(name="ann"), Reviewer(name="bob")
 KILLS = 3
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
+def workspace(tmp_path: Path) -> WorkspaceReader:
     return make_workspace(tmp_path / "ws")
 
 
@@ -46,7 +46,7 @@ def files(folder: Path) -> list[str]:
     return sorted(re.sub(r"-\d{8}T\d+Z", "", file.name) for file in folder.glob("reviews*") if file.name != LOCK)
 
 
-def test_a_journal_line_can_be_read_by_anybody_and_names_the_line_before(workspace: Workspace) -> None:
+def test_a_journal_line_can_be_read_by_anybody_and_names_the_line_before(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace, Clock(1000))
     reviews.decide(ANN, "e0", "relabel", new_label="Sport", note="baseball")
     reviews.undo(ANN)
@@ -105,7 +105,7 @@ for turn in range(100):
 
 
 @pytest.mark.parametrize("seed", range(KILLS))
-def test_a_kill_loses_nothing_that_was_confirmed(workspace: Workspace, seed: int) -> None:
+def test_a_kill_loses_nothing_that_was_confirmed(workspace: WorkspaceReader, seed: int) -> None:
     """A process is killed outright somewhere in a hundred decisions; what it had printed as confirmed is all there."""
     stop = random.Random(seed).randrange(5, 95)
     confirmed = []
@@ -127,7 +127,7 @@ def test_a_kill_loses_nothing_that_was_confirmed(workspace: Workspace, seed: int
 
 
 @pytest.mark.parametrize("cut", [1, 17, 90])
-def test_a_torn_tail_costs_the_torn_line_only(workspace: Workspace, cut: int) -> None:
+def test_a_torn_tail_costs_the_torn_line_only(workspace: WorkspaceReader, cut: int) -> None:
     reviews = reviews_at(workspace)
     fill(reviews)
     before = facts(reviews)
@@ -142,7 +142,7 @@ def test_a_torn_tail_costs_the_torn_line_only(workspace: Workspace, cut: int) ->
     assert len(read_journal(workspace.path / JOURNAL).records) == 5
 
 
-def test_a_line_that_lacks_its_line_break_alone_is_whole(workspace: Workspace) -> None:
+def test_a_line_that_lacks_its_line_break_alone_is_whole(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace)
     fill(reviews)
     reviews.close()
@@ -184,7 +184,7 @@ def forget_schema(file: Path) -> None:
         (forget_schema, [DATABASE, f"{DATABASE}.damaged", JOURNAL]),
     ],
 )
-def test_a_bad_database_is_rebuilt_from_the_journal_and_kept_aside(workspace: Workspace, spoil, left) -> None:
+def test_a_bad_database_is_rebuilt_from_the_journal_and_kept_aside(workspace: WorkspaceReader, spoil, left) -> None:
     reviews = reviews_at(workspace)
     fill(reviews)
     before = facts(reviews)
@@ -198,7 +198,7 @@ def test_a_bad_database_is_rebuilt_from_the_journal_and_kept_aside(workspace: Wo
     assert files(workspace.path) == left
 
 
-def test_an_older_database_is_migrated_and_filled_from_its_records(workspace: Workspace) -> None:
+def test_an_older_database_is_migrated_and_filled_from_its_records(workspace: WorkspaceReader) -> None:
     """One that knows only the first migration has no queues table, though its records made a queue."""
     from influence.review.queues import Queues
 
@@ -221,7 +221,7 @@ def test_an_older_database_is_migrated_and_filled_from_its_records(workspace: Wo
 
 
 def test_an_action_added_after_a_database_was_made_is_accepted_and_shown(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    workspace: WorkspaceReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Version 3 wrote the kinds of its day into two views; the file is what it made, the vocabulary has grown since."""
     from influence.review import checks, queue_tables, state
@@ -262,7 +262,7 @@ def test_an_action_added_after_a_database_was_made_is_accepted_and_shown(
     reviews.close()
 
 
-def test_a_missing_journal_is_written_again_from_the_database(workspace: Workspace) -> None:
+def test_a_missing_journal_is_written_again_from_the_database(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace)
     fill(reviews)
     reviews.close()
@@ -275,7 +275,7 @@ def test_a_missing_journal_is_written_again_from_the_database(workspace: Workspa
     assert journal.read_bytes() == before
 
 
-def test_a_damaged_line_is_mended_from_the_database(workspace: Workspace) -> None:
+def test_a_damaged_line_is_mended_from_the_database(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace)
     fill(reviews)
     before = facts(reviews)
@@ -293,7 +293,7 @@ def test_a_damaged_line_is_mended_from_the_database(workspace: Workspace) -> Non
     assert files(workspace.path) == [DATABASE, JOURNAL, f"{JOURNAL}.damaged"]
 
 
-def test_what_both_files_have_lost_is_said_and_the_rest_is_kept(workspace: Workspace) -> None:
+def test_what_both_files_have_lost_is_said_and_the_rest_is_kept(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace)
     fill(reviews)
     reviews.close()
@@ -307,7 +307,7 @@ def test_what_both_files_have_lost_is_said_and_the_rest_is_kept(workspace: Works
     reviews.close()
 
 
-def test_both_files_behind_the_other_in_places_are_merged(workspace: Workspace) -> None:
+def test_both_files_behind_the_other_in_places_are_merged(workspace: WorkspaceReader) -> None:
     """An old database from a backup, and a journal whose end was cut off further back."""
     reviews = reviews_at(workspace)
     reviews.decide(ANN, "e0", "keep")
@@ -343,7 +343,7 @@ def test_files_of_two_different_logs_are_refused(tmp_path: Path) -> None:
     )
 
 
-def test_files_of_a_newer_version_are_refused(workspace: Workspace) -> None:
+def test_files_of_a_newer_version_are_refused(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace)
     fill(reviews)
     reviews.close()
@@ -362,7 +362,7 @@ def test_files_of_a_newer_version_are_refused(workspace: Workspace) -> None:
     assert files(workspace.path) == [DATABASE, JOURNAL]
 
 
-def test_a_journal_deleted_under_the_app_is_written_again(workspace: Workspace) -> None:
+def test_a_journal_deleted_under_the_app_is_written_again(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace)
     fill(reviews)
     journal = workspace.path / JOURNAL
@@ -373,7 +373,7 @@ def test_a_journal_deleted_under_the_app_is_written_again(workspace: Workspace) 
     assert [record.seq for record in read_journal(journal).records] == [1, 2, 3, 4, 5]
 
 
-def test_a_second_process_is_told_who_has_the_reviews_and_can_still_export(workspace: Workspace) -> None:
+def test_a_second_process_is_told_who_has_the_reviews_and_can_still_export(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace)
     fill(reviews)
     other = python(
@@ -402,7 +402,7 @@ print([(d.example_id, d.kind, d.new_label, d.note) for d in seen.decisions()], s
     reviews.close()
 
 
-def test_a_copy_for_reading_takes_no_decision(workspace: Workspace) -> None:
+def test_a_copy_for_reading_takes_no_decision(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace)
     fill(reviews)
     copy = read_reviews(workspace)
@@ -418,7 +418,7 @@ def test_a_copy_for_reading_takes_no_decision(workspace: Workspace) -> None:
     again.close()
 
 
-def test_reading_mends_what_nobody_has_open_and_says_so(workspace: Workspace) -> None:
+def test_reading_mends_what_nobody_has_open_and_says_so(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace)
     fill(reviews)
     reviews.close()
@@ -430,13 +430,13 @@ def test_reading_mends_what_nobody_has_open_and_says_so(workspace: Workspace) ->
     assert files(workspace.path) == [DATABASE, f"{DATABASE}.damaged", JOURNAL]
 
 
-def test_reading_reviews_that_nobody_has_made(workspace: Workspace) -> None:
+def test_reading_reviews_that_nobody_has_made(workspace: WorkspaceReader) -> None:
     with pytest.raises(WorkspaceError, match="has no decisions yet; make some in the app"):
         read_reviews(workspace)
     assert files(workspace.path) == []
 
 
-def test_one_process_has_one_log_and_one_reviews_a_build(workspace: Workspace) -> None:
+def test_one_process_has_one_log_and_one_reviews_a_build(workspace: WorkspaceReader) -> None:
     reviews = open_reviews(workspace)
     assert open_reviews(workspace) is reviews
     rebuilt = make_workspace(workspace.path, build="b2")
@@ -492,7 +492,7 @@ print([(d.example_id, d.kind) for d in reviews.decisions()])
         ("database", ["remove", "['reviews.duckdb cannot be written']", "[('e0', 'keep'), ('e1', 'remove'), ('e2', 'keep')]"]),
     ],
 )
-def test_a_full_disk_confirms_nothing_that_is_not_saved(workspace: Workspace, full: str, said: list[str]) -> None:
+def test_a_full_disk_confirms_nothing_that_is_not_saved(workspace: WorkspaceReader, full: str, said: list[str]) -> None:
     """The system refuses to let a file grow, as on a full disk: the journal, or only the database."""
     worker = python(LIMITED, workspace.path, full)
     output, errors = worker.communicate(timeout=120)
@@ -504,7 +504,7 @@ def test_a_full_disk_confirms_nothing_that_is_not_saved(workspace: Workspace, fu
     reviews.close()
 
 
-def test_opening_what_another_log_of_this_process_holds(workspace: Workspace) -> None:
+def test_opening_what_another_log_of_this_process_holds(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace)
     with pytest.raises(WorkspaceBusy):
         ReviewLog(workspace.path, wait=0)

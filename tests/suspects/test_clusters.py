@@ -34,7 +34,7 @@ from influence.suspects.ranking import difficult_examples, suspects
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.database import published
-from influence.workspace.workspace import Workspace, open_workspace
+from influence.workspace.workspace import WorkspaceReader, read_workspace
 
 EASY = ClusterSettings(difficult=0.01)
 PATTERNS = (("championship series", "pos", "neg"), ("quarterly merger", "neg", "pos"))  # words, right and wrong label
@@ -67,8 +67,8 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def opened(path: Path) -> Workspace:
-    return open_workspace(path)
+def opened(path: Path) -> WorkspaceReader:
+    return read_workspace(path)
 
 
 @pytest.fixture
@@ -242,7 +242,7 @@ def test_large_joins_are_named_by_a_sample_and_low_ones_only() -> None:
 # The whole ---------------------------------------------------------------------------------------------------------
 
 
-def test_planted_patterns_become_clusters_named_by_their_words(opened: Workspace) -> None:
+def test_planted_patterns_become_clusters_named_by_their_words(opened: WorkspaceReader) -> None:
     found = clusters(opened, threshold=0.9)
     for words, _, wrong in PATTERNS:
         mine = [one for one in found if sum(id.startswith(words.split()[0]) for id in one.train_ids) >= MISLABELLED - 1]
@@ -251,7 +251,7 @@ def test_planted_patterns_become_clusters_named_by_their_words(opened: Workspace
         assert max(mine[0].labels, key=mine[0].labels.__getitem__) == wrong
 
 
-def test_clusters_are_those_of_a_cut_of_all_pairs(opened: Workspace) -> None:
+def test_clusters_are_those_of_a_cut_of_all_pairs(opened: WorkspaceReader) -> None:
     """Distances one pair at a time through `matches`, clustered by SciPy; labels counted by hand."""
     examples, total = difficult_examples(opened, 0.01, 3_000)
     assert len(examples) == total > 20
@@ -281,7 +281,7 @@ def test_clusters_are_those_of_a_cut_of_all_pairs(opened: Workspace) -> None:
         assert members["suspicion"].is_monotonic_decreasing
 
 
-def test_a_cluster_keeps_its_number_at_every_threshold(opened: Workspace) -> None:
+def test_a_cluster_keeps_its_number_at_every_threshold(opened: WorkspaceReader) -> None:
     low = {one.number: one for one in clusters(opened, threshold=0.75, min_size=2)}
     for number, one in low.items():
         assert cluster(opened, number) == one
@@ -291,7 +291,7 @@ def test_a_cluster_keeps_its_number_at_every_threshold(opened: Workspace) -> Non
     assert all(low[number] == tight[number] for number in both)
 
 
-def test_members_with_their_words(opened: Workspace) -> None:
+def test_members_with_their_words(opened: WorkspaceReader) -> None:
     """A member's words sum to its mean score with the others, start and end tokens included."""
     one = clusters(opened, threshold=0.9)[0]
     members = cluster_members(opened, one.number)
@@ -310,7 +310,7 @@ def test_members_with_their_words(opened: Workspace) -> None:
     assert page == members[1:3]
 
 
-def test_words_of_pairs_are_whole_words_of_the_text(opened: Workspace) -> None:
+def test_words_of_pairs_are_whole_words_of_the_text(opened: WorkspaceReader) -> None:
     examples, _ = difficult_examples(opened, 0.01, 3_000)
     words = pair_words(opened, examples)(0, np.arange(1, len(examples)))
     text = examples["text"][0].split()
@@ -319,7 +319,7 @@ def test_words_of_pairs_are_whole_words_of_the_text(opened: Workspace) -> None:
     assert found <= set(text)
 
 
-def test_map_places_every_difficult_example(opened: Workspace) -> None:
+def test_map_places_every_difficult_example(opened: WorkspaceReader) -> None:
     examples, _ = difficult_examples(opened, 0.01, 3_000)
     found = cluster_map(opened, threshold=0.8, min_size=3)
     assert (
@@ -335,18 +335,18 @@ def test_map_places_every_difficult_example(opened: Workspace) -> None:
 
 
 def test_provenance_and_the_cap(copied_path: Path) -> None:
-    workspace = open_workspace(copied_path)
+    workspace = read_workspace(copied_path)
     total = suspects(workspace, ranges={"misclassified_share": (0.01, 1)})[0]
     assert clusters_provenance(workspace)["difficult"] == clusters_provenance(workspace)["clustered"] == total
     write_clusters(copied_path, ClusterSettings(difficult=0.01, cap=10))
-    made = clusters_provenance(open_workspace(copied_path))
+    made = clusters_provenance(read_workspace(copied_path))
     assert (made["difficult"], made["clustered"]) == (total, 10)
     suspicious = suspects(workspace, ranges={"misclassified_share": (0.01, 1)}, limit=10)[1]
     assert set(cluster_map(workspace)["train_id"]) == set(suspicious["train_id"])
 
 
 def test_the_same_settings_only_read_and_new_suspects_make_new_clusters(copied_path: Path) -> None:
-    build = open_workspace(copied_path).build
+    build = read_workspace(copied_path).build
     first = published(build, "clusters")
     write_clusters(copied_path, EASY)
     assert published(build, "clusters") == first
@@ -359,13 +359,13 @@ def test_the_same_settings_only_read_and_new_suspects_make_new_clusters(copied_p
 
 def test_nothing_difficult_is_no_clusters(copied_path: Path) -> None:
     write_clusters(copied_path, ClusterSettings(difficult=1.0, cap=2))
-    workspace = open_workspace(copied_path)
+    workspace = read_workspace(copied_path)
     assert clusters(workspace, threshold=0.01, min_size=2) == []
     assert len(cluster_map(workspace)) <= 2
 
 
 def test_a_workspace_without_suspects_or_clusters(workspace: Path, copied: Callable[[], Path]) -> None:
-    opened = open_workspace(workspace)
+    opened = read_workspace(workspace)
     assert not has_clusters(opened)
     message = (
         f"workspace '{workspace}' has no clusters yet; compute them with: python -m influence clusters --workspace {workspace}"
@@ -387,7 +387,7 @@ def test_a_workspace_without_suspects_or_clusters(workspace: Path, copied: Calla
         ({"min_size": 1}, "--min-size 1: must be 2 or more examples"),
     ],
 )
-def test_cuts_that_cannot_be(path: Path, opened: Workspace, cut: dict[str, float], message: str, capsys) -> None:  # type: ignore[no-untyped-def]
+def test_cuts_that_cannot_be(path: Path, opened: WorkspaceReader, cut: dict[str, float], message: str, capsys) -> None:  # type: ignore[no-untyped-def]
     for ask in (clusters, cluster_map):
         with pytest.raises(QueryError, match=f"^{re.escape(message)}$"):
             ask(opened, **cut)  # type: ignore[arg-type]
@@ -396,7 +396,7 @@ def test_cuts_that_cannot_be(path: Path, opened: Workspace, cut: dict[str, float
     assert capsys.readouterr() == ("", f"wordtrace: {message}\n")
 
 
-def test_unknown_clusters(opened: Workspace) -> None:
+def test_unknown_clusters(opened: WorkspaceReader) -> None:
     for ask in (cluster, cluster_members):
         with pytest.raises(QueryError, match=r"^unknown cluster 99999 in workspace 'workspace'$"):
             ask(opened, 99_999)
@@ -416,7 +416,7 @@ def test_settings_that_cannot_be(settings: dict[str, float], message: str) -> No
 
 
 def test_a_newer_schema_is_refused(copied_path: Path) -> None:
-    workspace = open_workspace(copied_path)
+    workspace = read_workspace(copied_path)
     found = published(workspace.build, "clusters")
     assert found is not None
     with duckdb.connect(str(found[0])) as connection:
@@ -425,7 +425,7 @@ def test_a_newer_schema_is_refused(copied_path: Path) -> None:
         clusters(workspace)
 
 
-def test_command_prints_json(path: Path, opened: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_json(path: Path, opened: WorkspaceReader, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["clusters", "--workspace", str(path), "--threshold", "0.9", "--difficult", "0.01", "--json"]
     assert main(arguments) == 0
     out, err = capsys.readouterr()
@@ -454,7 +454,7 @@ def test_command_prints_json(path: Path, opened: Workspace, capsys: pytest.Captu
     assert err == ""
 
 
-def test_command_prints_text(path: Path, opened: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_text(path: Path, opened: WorkspaceReader, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["clusters", "--workspace", str(path), "--threshold", "0.9", "--difficult", "0.01"]) == 0
     lines = capsys.readouterr().out.splitlines()
     found = clusters(opened, threshold=0.9)
@@ -468,7 +468,7 @@ def test_clusters_of_text_pairs(pair_workspace: Path, tmp_path: Path) -> None:
     path = Path(shutil.copytree(pair_workspace, tmp_path / "pairs"))
     write_suspects(path, HeldOutSettings(models=0))
     write_clusters(path, ClusterSettings(difficult=0.0, cap=30))
-    workspace = open_workspace(path)
+    workspace = read_workspace(path)
     found = clusters(workspace, threshold=1.0, min_size=2)
     assert found
     texts = suspects(workspace, limit=100)[1].set_index("train_id")

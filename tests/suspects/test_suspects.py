@@ -51,7 +51,7 @@ from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.builds import build_lock
 from influence.workspace.database import published
-from influence.workspace.workspace import Workspace, open_workspace
+from influence.workspace.workspace import WorkspaceReader, read_workspace
 
 N, FLIPS = 240, 24
 FIVE = HeldOutSettings(models=5)
@@ -85,8 +85,8 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
 
 
 @pytest.fixture
-def opened(planted: tuple[Path, set[str]]) -> Workspace:
-    return open_workspace(planted[0])
+def opened(planted: tuple[Path, set[str]]) -> WorkspaceReader:
+    return read_workspace(planted[0])
 
 
 @pytest.fixture
@@ -323,7 +323,7 @@ def test_predictions_are_those_of_one_example_at_a_time() -> None:
         np.testing.assert_allclose(found_NY[number], alone[0].numpy(), rtol=1e-5)
 
 
-def test_held_out_models_give_what_training_them_by_hand_gives(planted: tuple[Path, set[str]], opened: Workspace) -> None:
+def test_held_out_models_give_what_training_them_by_hand_gives(planted: tuple[Path, set[str]], opened: WorkspaceReader) -> None:
     """Model 3 of the five, trained here in ten lines; its seed and fold are the only things taken from the engine."""
     folder = opened.build
     encoding = Encoding.load(folder / "index" / "train" / "encoding")
@@ -345,8 +345,8 @@ def test_held_out_models_give_what_training_them_by_hand_gives(planted: tuple[Pa
 
 
 def test_an_interrupted_run_goes_on_with_the_next_model(planted: tuple[Path, set[str]], copied_planted: Path) -> None:
-    path, reference = copied_planted, open_workspace(planted[0])
-    build = open_workspace(path).build
+    path, reference = copied_planted, read_workspace(planted[0])
+    build = read_workspace(path).build
     shutil.rmtree(build / "heldout")
     for file in build.glob("suspects*"):
         file.unlink()
@@ -359,14 +359,14 @@ def test_an_interrupted_run_goes_on_with_the_next_model(planted: tuple[Path, set
         write_suspects(path, FIVE, progress=stop)
     done = [model_folder(build, FIVE, model) / "probabilities.npy" for model in range(5)]
     assert [file.is_file() for file in done] == [True, True, False, False, False]
-    assert not has_suspects(open_workspace(path))
+    assert not has_suspects(read_workspace(path))
     before = done[0].stat().st_mtime_ns
     write_suspects(path, FIVE)
     assert done[0].stat().st_mtime_ns == before
-    pd.testing.assert_frame_equal(everything(open_workspace(path)), everything(reference))
+    pd.testing.assert_frame_equal(everything(read_workspace(path)), everything(reference))
 
 
-def everything(workspace: Workspace) -> pd.DataFrame:
+def everything(workspace: WorkspaceReader) -> pd.DataFrame:
     return suspects(workspace, limit=1_000)[1]
 
 
@@ -390,7 +390,7 @@ def test_settings_that_cannot_be(settings: dict[str, int], message: str) -> None
 # Word signals ------------------------------------------------------------------------------------------------------
 
 
-def test_opposition_is_the_sum_of_negative_scores(opened: Workspace) -> None:
+def test_opposition_is_the_sum_of_negative_scores(opened: WorkspaceReader) -> None:
     """One test example at a time, by the way `scores` goes."""
     tests = opened.store.rows("select id, label, position from examples where split = 'test' order by position")
     predicted = dict(opened.store.rows("select position, predicted from predictions where split = 'test' and checkpoint = 3"))
@@ -451,7 +451,7 @@ def test_strongest_and_disagreement_by_hand() -> None:
 # The whole ---------------------------------------------------------------------------------------------------------
 
 
-def test_planted_flips_surface_at_the_top(planted: tuple[Path, set[str]], opened: Workspace) -> None:
+def test_planted_flips_surface_at_the_top(planted: tuple[Path, set[str]], opened: WorkspaceReader) -> None:
     flipped = planted[1]
     found = everything(opened)
     assert len(found) == N
@@ -468,17 +468,17 @@ def test_planted_flips_surface_at_the_top(planted: tuple[Path, set[str]], opened
 
 
 def test_cheap_signals_alone_find_most_flips(planted: tuple[Path, set[str]], copied_planted: Path) -> None:
-    build = open_workspace(copied_planted).build
+    build = read_workspace(copied_planted).build
     shutil.rmtree(build / "heldout")
     write_suspects(copied_planted, HeldOutSettings(models=0))
-    found = everything(open_workspace(copied_planted))
+    found = everything(read_workspace(copied_planted))
     assert average_precision_score(found["train_id"].isin(planted[1]), found["suspicion"]) > 0.6
     assert found["held_out_confidence"].isna().all()
     assert not (build / "heldout").exists()
     assert found["reason"].str.contains("on average over its training").all()
 
 
-def test_counts_and_self_influence_agree_with_the_results(opened: Workspace) -> None:
+def test_counts_and_self_influence_agree_with_the_results(opened: WorkspaceReader) -> None:
     found = everything(opened).set_index("train_id")
     names = opened.train_ids()
     opposed, driven = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
@@ -493,7 +493,7 @@ def test_counts_and_self_influence_agree_with_the_results(opened: Workspace) -> 
     assert found["self_influence"].to_dict() == {names[position]: score for position, score in stored.items()}
 
 
-def test_one_suspect_with_the_errors_it_drives_and_back(opened: Workspace) -> None:
+def test_one_suspect_with_the_errors_it_drives_and_back(opened: WorkspaceReader) -> None:
     row = suspects(opened, order="-driven_errors", limit=1)[1].iloc[0]
     one = suspect(opened, row["train_id"])
     assert (one.train_id, one.rank, one.label, one.reason) == (row["train_id"], row["rank"], row["label"], row["reason"])
@@ -514,7 +514,7 @@ def test_one_suspect_with_the_errors_it_drives_and_back(opened: Workspace) -> No
     pd.testing.assert_frame_equal(changed, kept.reset_index(drop=True))
 
 
-def test_a_right_prediction_has_no_suspects_behind_it(opened: Workspace) -> None:
+def test_a_right_prediction_has_no_suspects_behind_it(opened: WorkspaceReader) -> None:
     right = opened.store.rows(
         "select id from examples e join predictions p using (split, position) "
         "where split = 'test' and checkpoint = 3 and e.label = p.predicted limit 1"
@@ -522,7 +522,7 @@ def test_a_right_prediction_has_no_suspects_behind_it(opened: Workspace) -> None
     assert suspects_behind(opened, right).empty
 
 
-def test_words_named_in_reasons_are_in_the_text(opened: Workspace) -> None:
+def test_words_named_in_reasons_are_in_the_text(opened: WorkspaceReader) -> None:
     named = 0
     for row in everything(opened).to_dict("records"):
         word = re.search(r"most through '([^']+)'", row["reason"])
@@ -549,7 +549,7 @@ def test_words_named_in_reasons_are_in_the_text(opened: Workspace) -> None:
         ),
     ],
 )
-def test_filters(opened: Workspace, filter: SuspectFilter, ranges: dict[str, tuple[float, float]], kept: Callable) -> None:
+def test_filters(opened: WorkspaceReader, filter: SuspectFilter, ranges: dict[str, tuple[float, float]], kept: Callable) -> None:
     total, found = suspects(opened, filter, ranges=ranges, limit=1_000)
     whole = everything(opened)
     expected = whole[kept(whole)].reset_index(drop=True)
@@ -559,7 +559,7 @@ def test_filters(opened: Workspace, filter: SuspectFilter, ranges: dict[str, tup
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_every_signal_sorts_both_ways_and_pages_are_whole(opened: Workspace, signal: str) -> None:
+def test_every_signal_sorts_both_ways_and_pages_are_whole(opened: WorkspaceReader, signal: str) -> None:
     values = everything(opened)[signal]
     assert suspects(opened, order=f"-{signal}", limit=1_000)[1][signal].tolist() == sorted(values, reverse=True)
     pages = [suspects(opened, order=signal, limit=100, offset=start)[1] for start in (0, 100, 200)]
@@ -567,7 +567,7 @@ def test_every_signal_sorts_both_ways_and_pages_are_whole(opened: Workspace, sig
     assert pd.concat(pages)["train_id"].nunique() == N
 
 
-def test_a_reason_worded_anew_shows_at_once(opened: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reason_worded_anew_shows_at_once(opened: WorkspaceReader, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file holds the facts; every way to read it makes the sentence of today."""
     before = everything(opened)
     assert before.columns[8] == "reason"
@@ -580,9 +580,9 @@ def test_a_reason_worded_anew_shows_at_once(opened: Workspace, monkeypatch: pyte
     assert suspect(opened, after["train_id"][0]).reason == after["reason"][0]
 
 
-def test_a_file_that_holds_sentences_shows_them(opened: Workspace, copied_planted: Path) -> None:
+def test_a_file_that_holds_sentences_shows_them(opened: WorkspaceReader, copied_planted: Path) -> None:
     """Schema version 1, as Wordtrace wrote it until November 2026: the sentence, and none of the facts behind it."""
-    workspace, before = open_workspace(copied_planted), everything(opened)
+    workspace, before = read_workspace(copied_planted), everything(opened)
     found = published(workspace.build, "suspects")
     assert found is not None
     with duckdb.connect(str(found[0])) as connection:
@@ -597,7 +597,7 @@ def test_a_file_that_holds_sentences_shows_them(opened: Workspace, copied_plante
     assert suspect(workspace, old["train_id"][0]).reason == old["reason"][0]
 
 
-def test_provenance_says_what_the_suspects_were_made_from(opened: Workspace) -> None:
+def test_provenance_says_what_the_suspects_were_made_from(opened: WorkspaceReader) -> None:
     made = provenance(opened)
     assert made["settings"] == asdict(FIVE)
     assert made["build"] == opened.build.name
@@ -609,14 +609,14 @@ def test_provenance_says_what_the_suspects_were_made_from(opened: Workspace) -> 
 
 
 def test_the_same_settings_only_read(copied_planted: Path) -> None:
-    build = open_workspace(copied_planted).build
+    build = read_workspace(copied_planted).build
     before = {file: file.stat().st_mtime_ns for file in build.rglob("*")}
     write_suspects(copied_planted, FIVE)
     assert {file: file.stat().st_mtime_ns for file in build.rglob("*")} == before
 
 
 def test_another_formula_computes_anew(copied_planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    build = open_workspace(copied_planted).build
+    build = read_workspace(copied_planted).build
     before = published(build, "suspects")
     monkeypatch.setattr("influence.suspects.compute.FORMULA", 999)
     write_suspects(copied_planted, FIVE)
@@ -624,7 +624,7 @@ def test_another_formula_computes_anew(copied_planted: Path, monkeypatch: pytest
 
 
 def test_other_settings_replace_the_file_while_the_old_one_is_open(copied_planted: Path) -> None:
-    workspace = open_workspace(copied_planted)
+    workspace = read_workspace(copied_planted)
     old = everything(workspace)
     first = published(workspace.build, "suspects")
     write_suspects(copied_planted, HeldOutSettings(models=0))
@@ -640,7 +640,7 @@ def test_other_settings_replace_the_file_while_the_old_one_is_open(copied_plante
 
 
 def test_a_failure_while_writing_leaves_the_old_suspects(copied_planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    workspace = open_workspace(copied_planted)
+    workspace = read_workspace(copied_planted)
     before = everything(workspace)
 
     def full(*_: object) -> None:
@@ -649,23 +649,23 @@ def test_a_failure_while_writing_leaves_the_old_suspects(copied_planted: Path, m
     monkeypatch.setattr("influence.suspects.tables.SuspectStore.write_provenance", full)
     with pytest.raises(WorkspaceError, match=r"^disk full while writing into workspace .*run the same command again$"):
         write_suspects(copied_planted, HeldOutSettings(models=0))
-    pd.testing.assert_frame_equal(everything(open_workspace(copied_planted)), before)
+    pd.testing.assert_frame_equal(everything(read_workspace(copied_planted)), before)
     assert not list(workspace.build.glob("*.tmp*"))
 
 
 def test_more_models_keep_those_that_are_there(copied_planted: Path) -> None:
-    build = open_workspace(copied_planted).build
+    build = read_workspace(copied_planted).build
     file = model_folder(build, FIVE, 0) / "probabilities.npy"
     before = file.stat().st_mtime_ns
     write_suspects(copied_planted, HeldOutSettings(models=10))
     assert file.stat().st_mtime_ns == before
-    assert everything(open_workspace(copied_planted))["reason"].str.contains("of 2 held-out models").all()
+    assert everything(read_workspace(copied_planted))["reason"].str.contains("of 2 held-out models").all()
 
 
 def test_suspects_of_text_pairs(pair_workspace: Path, tmp_path: Path) -> None:
     path = Path(shutil.copytree(pair_workspace, tmp_path / "pairs"))
     write_suspects(path, HeldOutSettings(models=2, folds=2))
-    workspace = open_workspace(path)
+    workspace = read_workspace(path)
     total, found = suspects(workspace, limit=5)
     assert total == workspace.info.n_train
     stored = workspace.store.positions("train", found["train_id"].tolist())
@@ -679,7 +679,7 @@ def test_suspects_of_text_pairs(pair_workspace: Path, tmp_path: Path) -> None:
 
 
 def test_a_workspace_without_suspects(workspace: Path) -> None:
-    opened = open_workspace(workspace)
+    opened = read_workspace(workspace)
     assert not has_suspects(opened)
     message = (
         f"workspace '{workspace}' has no suspects yet; compute them with: python -m influence suspects --workspace {workspace}"
@@ -688,7 +688,7 @@ def test_a_workspace_without_suspects(workspace: Path) -> None:
         suspects(opened)
 
 
-def test_unknown_ids_signals_and_pages(opened: Workspace) -> None:
+def test_unknown_ids_signals_and_pages(opened: WorkspaceReader) -> None:
     with pytest.raises(QueryError, match=r"^unknown training id 'nobody' in workspace 'workspace'$"):
         suspect(opened, "nobody")
     with pytest.raises(QueryError, match=r"^unknown test id 'nobody' in workspace 'workspace'$"):
@@ -701,7 +701,7 @@ def test_unknown_ids_signals_and_pages(opened: Workspace) -> None:
 
 
 def test_a_newer_schema_is_refused(copied_planted: Path) -> None:
-    workspace = open_workspace(copied_planted)
+    workspace = read_workspace(copied_planted)
     found = published(workspace.build, "suspects")
     assert found is not None
     with duckdb.connect(str(found[0])) as connection:
@@ -722,7 +722,7 @@ def test_a_newer_schema_is_refused(copied_planted: Path) -> None:
     ],
 )
 def test_damage_is_told(copied_planted: Path, damage: Callable, message: str) -> None:
-    workspace = open_workspace(copied_planted)
+    workspace = read_workspace(copied_planted)
     found = published(workspace.build, "suspects")
     assert found is not None
     damage(workspace.build, found[0])
@@ -735,7 +735,7 @@ def test_models_like_imported_ones_cannot_be_trained(copied_planted: Path) -> No
     content = json.loads(pointer.read_text())
     content["info"]["settings"]["training"] = None
     pointer.write_text(json.dumps(content))
-    build = open_workspace(copied_planted).build
+    build = read_workspace(copied_planted).build
     shutil.rmtree(build / "heldout")
     (build / "suspects.json").unlink()
     with pytest.raises(SettingsError, match=r"^--models 5: the checkpoints of workspace 'copy' were imported.*use --models 0$"):
@@ -751,7 +751,7 @@ def test_a_workspace_being_built_is_busy(copied_planted: Path) -> None:
 # The command -------------------------------------------------------------------------------------------------------
 
 
-def test_command_prints_json(planted: tuple[Path, set[str]], opened: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_json(planted: tuple[Path, set[str]], opened: WorkspaceReader, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["suspects", "--workspace", str(planted[0]), "--top", "3", "--json"]) == 0
     out, err = capsys.readouterr()
     printed = json.loads(out)
@@ -762,7 +762,7 @@ def test_command_prints_json(planted: tuple[Path, set[str]], opened: Workspace, 
     assert err == ""
 
 
-def test_command_prints_text(planted: tuple[Path, set[str]], opened: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_prints_text(planted: tuple[Path, set[str]], opened: WorkspaceReader, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["suspects", "--workspace", str(planted[0]), "--top", "1"]) == 0
     row = suspects(opened, limit=1)[1].iloc[0]
     assert capsys.readouterr().out == (

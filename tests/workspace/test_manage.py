@@ -23,7 +23,7 @@ from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.builds import build_lock, list_workspaces
 from influence.workspace.manage import back_up, check_name, delete_workspace, rename_workspace
-from influence.workspace.workspace import open_workspace
+from influence.workspace.workspace import read_workspace
 
 ANN = Reviewer(name="Ann")
 
@@ -35,7 +35,7 @@ def root(workspace, tmp_path) -> Path:
 
 
 def decide(path: Path) -> str:
-    opened = open_workspace(path)
+    opened = read_workspace(path)
     id = opened.train_ids()[0]
     open_reviews(opened).decide(ANN, id, "remove")
     return id
@@ -56,7 +56,7 @@ def test_renaming_keeps_the_decisions(root):
     id = decide(root / "one")
     assert rename_workspace(root, "one", " Zwei 2.0 ") == "Zwei 2.0"
     assert list_workspaces(root) == ["Zwei 2.0"]
-    reviews = open_reviews(open_workspace(root / "Zwei 2.0"))
+    reviews = open_reviews(read_workspace(root / "Zwei 2.0"))
     assert [decision.example_id for decision in reviews.decisions()] == [id]
     reviews.decide(ANN, id, "keep")
     close_log(root / "Zwei 2.0")
@@ -99,7 +99,7 @@ def test_a_backup_is_the_workspace_again(root, tmp_path, capsys):
     delete_workspace(root, "one")
     with zipfile.ZipFile(target) as archive:
         archive.extractall(root)
-    back = open_workspace(root / "one")
+    back = read_workspace(root / "one")
     assert [decision.example_id for decision in open_reviews(back).decisions()] == [id]
     assert explain(back, test_id=back.store.first_id("test")).proponents
     close_log(root / "one")
@@ -116,7 +116,7 @@ def test_a_comparison_agrees_with_plain_loops(root, data, capsys):
     build_workspace(root / "two", request(data, training=training_settings("cnn", epochs=1, learning_rate=0.05, batch_size=16)))
     for name in ("one", "two"):
         write_suspects(root / name, HeldOutSettings(models=0))
-    first, second = open_workspace(root / "one"), open_workspace(root / "two")
+    first, second = read_workspace(root / "one"), read_workspace(root / "two")
     found = compare(first, second)
     ids = [f"te{n}" for n in range(16)]
     one, two = ({id: explain(workspace, test_id=id, top=TOP) for id in ids} for workspace in (first, second))

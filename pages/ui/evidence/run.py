@@ -70,7 +70,7 @@ def draw(workspace: influence.Workspace, form: Form, *, expanded: bool) -> None:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Chosen:
     """The form as it is filled in."""
 
     methods: list[str]
@@ -83,10 +83,10 @@ class _Asked:
         return [*options, "--test-points", str(self.points), "--retrains", str(self.retrains)]
 
 
-def _asked(workspace: influence.Workspace, form: Form) -> _Asked:
+def _asked(workspace: influence.Workspace, form: Form) -> _Chosen:
     methods, ks, points, retrains = (st.session_state[form.key(name)] for name in ("methods", "k", "points", "seeds"))
     fitting = sorted(k for k in ks if k < workspace.info.n_train) or sorted(ks)[:1]
-    return _Asked(methods, fitting, int(points), int(retrains))
+    return _Chosen(methods, fitting, int(points), int(retrains))
 
 
 def affordable(form: Form, seconds: float) -> tuple[list[int], int, int]:

@@ -39,7 +39,7 @@ PROGRESS = re.compile(r"^(?P<stage>.+): (?P<done>[\d,]+) of (?P<total>[\d,]+) \(
 
 
 @dataclass(frozen=True)
-class Progress:
+class JobProgress:
     """How far a job is in its present stage."""
 
     stage: str
@@ -86,7 +86,7 @@ class Job:
         """The last lines it has said."""
         return processes.lines(self.folder)[-LAST_LINES:]
 
-    def progress(self) -> Progress | None:
+    def progress(self) -> JobProgress | None:
         """How far it is; None before it has said so."""
         return next((found for line in reversed(self.tail()) if (found := read_progress(line)) is not None), None)
 
@@ -106,12 +106,12 @@ class Job:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def read_progress(line: str) -> Progress | None:
+def read_progress(line: str) -> JobProgress | None:
     """What a line of `influence.cli.progress` says of a stage that has not ended; None for any other line."""
     if (found := PROGRESS.match(line)) is None:
         return None
     done, total = (int(found[name].replace(",", "")) for name in ("done", "total"))
-    return Progress(found["stage"], done / total if total else 0.0, found["left"] or "")
+    return JobProgress(found["stage"], done / total if total else 0.0, found["left"] or "")
 
 
 _lock = threading.RLock()

@@ -8,7 +8,7 @@ import streamlit as st
 
 import influence
 from influence.attribution import DEFAULT_METHOD
-from influence.review import Action, Progress, Queue
+from influence.review import Action, Queue, QueueProgress
 from pages.ui.frame import Session, go, md, messages, numbers, render, script, sheet
 from pages.ui.parts import explanation_board, verdicts
 from pages.ui.review import (
@@ -112,7 +112,7 @@ def _picked(example_id: str) -> None:
     keys.pick(example_id, str(st.session_state["review_item"].get("picked") or ""))
 
 
-def _head(session: Session, address: ReviewAddress, queue: Queue | None, progress: Progress | None) -> None:
+def _head(session: Session, address: ReviewAddress, queue: Queue | None, progress: QueueProgress | None) -> None:
     message, failed = messages.said()
     with st.container(horizontal=True, vertical_alignment="center", key="wt-review-head"):
         st.button("Queues", icon=":material/list:", key="review_queues", shortcut="Q", on_click=_leave, args=(session, address))
@@ -131,12 +131,12 @@ def tags(queue: Queue) -> list[str]:
     return tags + ["blind"] * queue.blind + ["settles conflicts"] * queue.adjudicates
 
 
-def share(progress: Progress) -> float:
+def share(progress: QueueProgress) -> float:
     """How much of a queue is done for this reviewer, 0 to 1."""
     return 1 - progress.left / progress.total if progress.total else 1.0
 
 
-def counts(progress: Progress) -> str:
+def counts(progress: QueueProgress) -> str:
     """A queue in numbers."""
     parts = [f"{progress.decided:,} by you", f"{progress.settled:,} of {progress.total:,} settled", f"{progress.left:,} left"]
     if progress.flagged or progress.skipped:
@@ -190,7 +190,7 @@ def _taken(session: Session, address: ReviewAddress, example_id: str) -> None:
         buttons.steps_only(session, address, example_id)
 
 
-def _finished(session: Session, address: ReviewAddress, progress: Progress | None) -> None:
+def _finished(session: Session, address: ReviewAddress, progress: QueueProgress | None) -> None:
     st.session_state.pop(SHOWN, None)
     waiting = progress.in_hand if progress else 0
     if waiting:

@@ -24,7 +24,7 @@ ABOUT = (
 
 
 @dataclass(frozen=True)
-class Asked:
+class ChosenChange:
     """What the page is about at this drawing."""
 
     proposal: Proposal | None
@@ -66,7 +66,7 @@ def _page(session: Session) -> None:
         past.draw(session, address, asked.known)
 
 
-def _asked(session: Session, address: WhatIfAddress) -> Asked:
+def _asked(session: Session, address: WhatIfAddress) -> ChosenChange:
     try:
         known = outcomes(session.workspace)
     except influence.WorkspaceError as error:
@@ -74,14 +74,14 @@ def _asked(session: Session, address: WhatIfAddress) -> Asked:
         known = []
     spec = address.change or ("decided" if address.chosen_kind == "decided" else "")
     if not spec:
-        return Asked(None, "", known)
+        return ChosenChange(None, "", known)
     try:
-        return Asked(propose(session.workspace, spec, reviews=session.reviews), "", known)
+        return ChosenChange(propose(session.workspace, spec, reviews=session.reviews), "", known)
     except influence.WordtraceError as error:
-        return Asked(None, str(error) if address.change else "", known)
+        return ChosenChange(None, str(error) if address.change else "", known)
 
 
-def _result(session: Session, address: WhatIfAddress, asked: Asked) -> None:
+def _result(session: Session, address: WhatIfAddress, asked: ChosenChange) -> None:
     """The what-if that the address names, else the latest of this change."""
     wanted = [one for one in asked.known if one.id == address.outcome]
     if not wanted and asked.proposal is not None:
