@@ -113,7 +113,7 @@ def test_a_job_that_another_server_started_is_seen_through(workspace, tmp_path):
     content = {"command": "retrain", "options": [], "title": "old", "key": "old", "made_at": 0.0, "about": {}}
     (folder / background.JOB).write_text(json.dumps(content))
     [job] = background.jobs(workspace)
-    assert job.progress() == background.Progress("retrain", 3 / 8, "2 min 05 s")
+    assert job.progress() == background.JobProgress("retrain", 3 / 8, "2 min 05 s")
     start(workspace, 1)
     time.sleep(0.5)
     assert [job.title for job in running(workspace)] == ["old"]  # one at a time, whoever started it
@@ -135,8 +135,8 @@ def test_a_number_that_the_system_gave_to_another_process_is_not_ours(workspace)
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("retrain: 1,200 of 2,400 (50%), 1 h 05 min left", background.Progress("retrain", 0.5, "1 h 05 min")),
-        ("retrain controls: 0 of 60 (0%)", background.Progress("retrain controls", 0.0, "")),
+        ("retrain: 1,200 of 2,400 (50%), 1 h 05 min left", background.JobProgress("retrain", 0.5, "1 h 05 min")),
+        ("retrain controls: 0 of 60 (0%)", background.JobProgress("retrain controls", 0.0, "")),
         ("retrain: done in 3 s", None),
         ("wordtrace: 3 of 4 (75%", None),
     ],

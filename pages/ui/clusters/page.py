@@ -112,7 +112,7 @@ def _cards(address: ClustersAddress, found: list[Cluster]) -> None:
         with st.container(width="stretch"):
             render.heading("Clusters", f"the largest {MOST_CARDS}" if len(found) > MOST_CARDS else "the largest first")
         st.segmented_control(
-            "Show", list(SHOW), format_func=SHOW.get, key="clusters_show", required=True, label_visibility="collapsed",
+            "Show", list(SHOW), format_func=SHOW.__getitem__, key="clusters_show", required=True, label_visibility="collapsed",
             on_change=_show, args=(address,),
         )  # fmt: skip
     if address.show == "changed":

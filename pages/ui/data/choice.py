@@ -23,7 +23,7 @@ def draw(address: DataAddress) -> None:
     files = data_files.listing()
     with st.container(border=True, key="wt-choice"):
         way = st.segmented_control(
-            "Where is it?", list(WAYS), format_func=WAYS.get, default="upload", required=True, key=WAY,
+            "Where is it?", list(WAYS), format_func=WAYS.__getitem__, default="upload", required=True, key=WAY,
             label_visibility="collapsed",
         )  # fmt: skip
         if way == "upload":

@@ -6,6 +6,7 @@ import influence
 from pages.ui.data import builds, choice, report, start
 from pages.ui.data.address import HUB, DataAddress
 from pages.ui.frame import md, render
+from pages.ui.jobs import Job
 
 EVERY = 0.7  # seconds between looks at a report that is being made
 
@@ -45,7 +46,7 @@ def _wait(key: str, *, shown: bool) -> None:
         st.skeleton(height=120)
 
 
-def _failed(address: DataAddress, job: builds.Job, *, has_columns: bool) -> None:
+def _failed(address: DataAddress, job: Job, *, has_columns: bool) -> None:
     st.error(md(builds.complaint(job), 600))
     if has_columns:
         render.hint("Choose other columns above, or another file.")

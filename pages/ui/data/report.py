@@ -1,6 +1,6 @@
 """The second step of a new workspace: the first rows, which column is what, and the report on the data."""
 
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import streamlit as st
@@ -55,7 +55,7 @@ def _why(address: DataAddress, answer: dict[str, Any], role: str) -> str:
     return render.md(guessed + GUESS_RULE, 600)
 
 
-def _width(name: str, roles: dict[str, str | None]) -> str:
+def _width(name: str, roles: dict[str, str | None]) -> Literal["small", "large"]:
     return "large" if name in (roles["text"], roles["pair"]) else "small"
 
 

@@ -6,6 +6,7 @@ import streamlit as st
 
 import influence
 from influence.models import demo_model
+from influence.workspace import DATA_FOLDER
 from pages.ui.data import builds, files, report
 from pages.ui.data.address import LENGTHS, MODELS, DataAddress, read_address
 from pages.ui.frame import go, latest, md, messages, numbers, render, workspaces
@@ -40,7 +41,7 @@ def _model(address: DataAddress, rows: int) -> bool:
         kinds.remove("folder")
     st.session_state["data_model"] = address.model if address.model in kinds else "cnn"
     st.segmented_control(
-        "Model", kinds, format_func=MODELS.get, key="data_model", required=True, label_visibility="collapsed",
+        "Model", kinds, format_func=MODELS.__getitem__, key="data_model", required=True, label_visibility="collapsed",
         on_change=_change, args=(address, "model", "data_model"),
     )  # fmt: skip
     few = f" You have {rows:,}: if they are English, MiniLM will learn more of them."
@@ -212,7 +213,7 @@ def _start(address: DataAddress, answer: dict[str, Any], options: list[str] | No
 def _free_name(address: DataAddress) -> str:
     base = files.plain_name(address.train.rpartition("/")[2])[:50].strip(" .-") or "mine"
     taken = {child.name.casefold() for child in workspaces.root().iterdir()}
-    taken |= {str(job.about.get("name")).casefold() for job in builds.runs()} | {files.DATA_FOLDER}
+    taken |= {str(job.about.get("name")).casefold() for job in builds.runs()} | {DATA_FOLDER}
     return next(name for n in range(1, 10_000) if (name := base if n == 1 else f"{base}-{n}").casefold() not in taken)
 
 

@@ -54,7 +54,7 @@ def _result(address: EvidenceAddress, found: list[Evaluation], chosen: Evaluatio
     st.session_state["proof_measure"] = address.measure
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
-            "Measured by", list(MEASURES), format_func=MEASURES.get, key="proof_measure", required=True,
+            "Measured by", list(MEASURES), format_func=MEASURES.__getitem__, key="proof_measure", required=True,
             on_change=_to_measure, args=(address,),
             help="The margin, the log-odds of the true label against the strongest other, still moves near certainty",
         )  # fmt: skip

@@ -22,7 +22,7 @@ def draw(workspace: influence.Workspace) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Evidence")
         st.segmented_control(
-            "Part", list(PARTS), format_func=PARTS.get, key="proof_part", required=True, label_visibility="collapsed",
+            "Part", list(PARTS), format_func=PARTS.__getitem__, key="proof_part", required=True, label_visibility="collapsed",
             on_change=_to_part, args=(address,),
         )  # fmt: skip
     message, failed = messages.said()

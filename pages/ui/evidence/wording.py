@@ -1,6 +1,6 @@
 """What the proofs say about a workspace, in plain sentences: the text, and whether it is more than chance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,7 +20,7 @@ def number(value: float, measure: str) -> str:
     return text.replace("-", MINUS)
 
 
-def value(row: Mapping[str, Any], names: Sequence[str], measure: str, unit: str = "") -> str:
+def value(row: "dict[Hashable, Any] | pd.Series[Any]", names: Sequence[str], measure: str, unit: str = "") -> str:
     """A mean with its interval."""
     mean, low, high = (number(row[name], measure) for name in names)
     return f"{mean}{' ' if unit else ''}{unit} [{low} to {high}]"

@@ -55,7 +55,7 @@ def _filters(workspace: influence.Workspace, address: ExploreAddress) -> None:
             on_change=_change, args=(address, "q", "explore_q"),
         )  # fmt: skip
         st.segmented_control(
-            "Predictions", list(SHOW), format_func=SHOW.get, key="explore_show", required=True,
+            "Predictions", list(SHOW), format_func=SHOW.__getitem__, key="explore_show", required=True,
             on_change=_change, args=(address, "show", "explore_show"),
         )  # fmt: skip
         st.selectbox(

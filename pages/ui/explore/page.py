@@ -30,7 +30,7 @@ def _tabs(address: ExploreAddress) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Explore")
         st.segmented_control(
-            "Source", list(names), format_func=names.get, key="explore_own", required=True, label_visibility="collapsed",
+            "Source", list(names), format_func=names.__getitem__, key="explore_own", required=True, label_visibility="collapsed",
             on_change=_change, args=(address,),
         )  # fmt: skip
 

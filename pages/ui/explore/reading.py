@@ -155,7 +155,7 @@ def _question(workspace: influence.Workspace, address: ExploreAddress, found: Ex
         key = f"explore_tokens_{address.tokens}"
         st.session_state[key] = address.tokens
         st.segmented_control(
-            "Start/end tokens", list(TOKENS), format_func=TOKENS.get, key=key, required=True, disabled=not method.words,
+            "Start/end tokens", list(TOKENS), format_func=TOKENS.__getitem__, key=key, required=True, disabled=not method.words,
             on_change=_change, args=(address, "tokens", key),
         )  # fmt: skip
     render.hint(f"{method.about} ({method.source})")
@@ -233,7 +233,7 @@ def _pair(workspace: influence.Workspace, address: ExploreAddress, found: Explan
 
 def _pinned(workspace: influence.Workspace, address: ExploreAddress, found: Explanation, influence: Influence, name: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        render.heading(f"{name}: words", influence.train.id)
+        render.heading(f"{name}: words", str(influence.train.id))
         unpinned = address.at(pin="")
         st.button(
             "Unpin", key="explore_unpin", type="tertiary", icon=":material/close:", shortcut="X", on_click=go, args=(unpinned,)

@@ -66,7 +66,7 @@ def _row(
     sums = one.train_words()
     address = f"{beside}: number {there}" if there else f"{beside}: not among the first {RANKED}"
     return rows.row(
-        train.id,
+        str(train.id),
         labels=[(f"{rank}.", "quiet"), (train.label, "label"), (numbers.score(one.score), "quiet")],
         sides=explanation_board.sides(train, set(sums)),
         sums=sums,

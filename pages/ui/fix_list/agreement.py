@@ -25,7 +25,8 @@ def draw(session: Session, address: FixListAddress) -> None:
     with left:
         render.heading("Reviewers")
         if decided:
-            frame = pd.DataFrame(sorted(decided.items(), key=lambda pair: -pair[1]), columns=["reviewer", "decisions"])
+            ranked = sorted(decided.items(), key=lambda pair: -pair[1])
+            frame = pd.DataFrame(ranked, columns=["reviewer", "decisions"])
             st.dataframe(frame, hide_index=True, key="agreement_reviewers")
         else:
             render.hint("Nobody has decided anything yet.")

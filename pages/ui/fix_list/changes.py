@@ -89,7 +89,7 @@ def _changes(address: FixListAddress, found: FixList) -> None:
             render.heading("Changes", counts or "none")
         st.session_state["fix_policy"] = address.policy
         st.selectbox(
-            "Disagreements go by", list(POLICY_NAMES), format_func=POLICY_NAMES.get, key="fix_policy", width=190,
+            "Disagreements go by", list(POLICY_NAMES), format_func=POLICY_NAMES.__getitem__, key="fix_policy", width=190,
             on_change=_by_policy, args=(address,),
         )  # fmt: skip
     pages = max(1, -(-len(found.fixes) // PAGE))

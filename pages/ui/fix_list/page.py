@@ -28,7 +28,7 @@ def _page(session: Session) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Fix list")
         st.segmented_control(
-            "Part", list(PARTS), format_func=PARTS.get, key="fix_part", required=True, label_visibility="collapsed",
+            "Part", list(PARTS), format_func=PARTS.__getitem__, key="fix_part", required=True, label_visibility="collapsed",
             on_change=_to_part, args=(address,),
         )  # fmt: skip
         with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):

@@ -9,7 +9,7 @@ from influence.data import find
 from influence.experiments import spec_of_rule
 from influence.review import Action, AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
 from pages.ui.fix_list.address import ACTIONS, BY_NAMES, FixListAddress, read_address
-from pages.ui.frame import Session, go, latest, md, messages, numbers, render, reviewer, shell
+from pages.ui.frame import OnChange, Session, go, latest, md, messages, numbers, render, reviewer, shell
 from pages.ui.parts import SHOWN, STILL, Piece, decision_charts, label_counts, rows
 
 ANY = ""
@@ -44,12 +44,12 @@ def _form(session: Session, address: FixListAddress) -> None:
     keys = {name: f"rule_{name}" for name in ("only", "by", "pattern", "action", "label", "note")}
     for name, key in keys.items():
         st.session_state[key] = getattr(address, name) or (None if name == "label" else getattr(address, name))
-    told = {"on_change": _spell, "args": (address, keys)}
+    told: OnChange = {"on_change": _spell, "args": (address, keys)}
     render.heading("A rule", "decides every example that it matches, as one")
     with st.container(border=True, key="wt-rule"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.selectbox("Examples labelled", [ANY, *labels], format_func=_or_anything, key=keys["only"], width=190, **told)
-            st.selectbox("that", list(BY_NAMES), format_func=BY_NAMES.get, key=keys["by"], width=230, **told)
+            st.selectbox("that", list(BY_NAMES), format_func=BY_NAMES.__getitem__, key=keys["by"], width=230, **told)
         st.text_input(
             "these",
             key=keys["pattern"],
@@ -59,7 +59,7 @@ def _form(session: Session, address: FixListAddress) -> None:
             **told,
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.selectbox("are to be", list(ACTIONS), format_func=ACTIONS.get, key=keys["action"], width=190, **told)
+            st.selectbox("are to be", list(ACTIONS), format_func=ACTIONS.__getitem__, key=keys["action"], width=190, **told)
             if address.action == "relabel":
                 st.selectbox("as", labels, index=None, key=keys["label"], width=230, placeholder="the new label", **told)
         st.text_input("because", key=keys["note"], max_chars=300, placeholder="a note for the fix list, if you like", **told)

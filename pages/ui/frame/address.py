@@ -4,13 +4,20 @@ A place is a frozen dataclass whose fields are the address's parameters; those a
 Values from an address are untrusted: what does not fit is left out and named.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypedDict, TypeVar
 
 import streamlit as st
 
 LATEST = "wt_place"
+
+
+class OnChange(TypedDict):
+    """What a widget calls once it has changed."""
+
+    on_change: Callable[..., None]
+    args: tuple[object, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,4 +12,5 @@ def say(message: str, *, failed: bool = False) -> None:
 
 def said() -> tuple[str, bool]:
     """The message that a callback left for this drawing, and whether it tells of a failure."""
-    return st.session_state.pop(SAID, ("", False))
+    message, failed = st.session_state.pop(SAID, ("", False))
+    return str(message), bool(failed)

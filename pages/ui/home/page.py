@@ -78,7 +78,7 @@ def _confusion(workspace: influence.Workspace, counts: Any) -> None:
         many = st.segmented_control(
             "Labels",
             list(choices),
-            format_func=choices.get,
+            format_func=choices.__getitem__,
             default=MANY,
             required=True,
             key="home_labels",

@@ -92,7 +92,7 @@ def _close(session: Session, queue: Queue) -> None:
 def _new_queues(session: Session, *, first: bool) -> None:
     render.heading("A new queue")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control("Examples", list(SIZES), format_func=SIZES.get, default=200, required=True, key="queue_size")
+        st.segmented_control("Examples", list(SIZES), format_func=SIZES.__getitem__, default=200, required=True, key="queue_size")
         st.segmented_control(
             "Opinions on each", OPINIONS, default=1, required=True, key="queue_opinions",
             help="How many reviewers each example is wanted from",

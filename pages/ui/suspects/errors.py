@@ -1,5 +1,6 @@
 """The wrong test predictions that one suspect drives."""
 
+from collections.abc import Hashable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -33,7 +34,7 @@ def draw(session: Session, address: SuspectsAddress, found: Suspect) -> None:
     rows.draw([_row(address.workspace, row) for row in shown.to_dict("records")], key="suspects_errors")
 
 
-def _row(workspace: str, row: dict[str, Any]) -> dict[str, Any]:
+def _row(workspace: str, row: dict[Hashable, Any]) -> dict[str, Any]:
     id = str(row["test_id"])
     return rows.row(
         id,

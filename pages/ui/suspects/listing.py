@@ -1,6 +1,6 @@
 """The ranked list of suspects: filters, order, rows to choose, and what to do with them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -91,7 +91,7 @@ def _selection(key: str, ids: list[str], chosen: list[str]) -> None:
         st.button("Choose none", key="suspects_none", type="tertiary", on_click=rows.choose, args=(key, []))
 
 
-def _row(session: Session, row: dict[str, Any], standing: list[Decision], largest: dict[str, float]) -> dict[str, Any]:
+def _row(session: Session, row: dict[Hashable, Any], standing: list[Decision], largest: dict[str, float]) -> dict[str, Any]:
     id = str(row["train_id"])
     workspace = session.workspace.name
     labels = [(row["label"], "label")]
@@ -126,11 +126,11 @@ def _filters(session: Session, address: SuspectsAddress) -> None:
                 "q",
                 partial(st.text_input, "Search", type="search", placeholder="part of a text, or an id", width=170, max_chars=200),
             ),
-            ("show", partial(st.segmented_control, "Show", list(SHOW), format_func=SHOW.get, required=True)),
+            ("show", partial(st.segmented_control, "Show", list(SHOW), format_func=SHOW.__getitem__, required=True)),
             ("label", partial(st.selectbox, "Given label", labels, format_func=_or_any, width=118)),
             ("suggested", partial(st.selectbox, "Suggested", labels, format_func=_or_any, width=118)),
-            ("decided", partial(st.selectbox, "Decided", list(DECIDED), format_func=DECIDED.get, width=112)),
-            ("sort", partial(st.selectbox, "Sort by", list(SORTS), format_func=SORTS.get, width=170)),
+            ("decided", partial(st.selectbox, "Decided", list(DECIDED), format_func=DECIDED.__getitem__, width=112)),
+            ("sort", partial(st.selectbox, "Sort by", list(SORTS), format_func=SORTS.__getitem__, width=170)),
         ):
             key = f"suspects_{field}"
             st.session_state[key] = getattr(address, field)

@@ -6,7 +6,7 @@ import influence
 from influence.experiments import DEFAULT_STRONGEST, spec_of_rule
 from influence.review import Rule, applied_rules
 from influence.suspects import Cluster, clusters, has_clusters
-from pages.ui.frame import Session, go, md, numbers, render, shell
+from pages.ui.frame import OnChange, Session, go, md, numbers, render, shell
 from pages.ui.what_if.address import KINDS, OPPONENT_KINDS, STRONGEST, WhatIfAddress
 
 ACTIONS = {"remove": "Remove", "relabel": "Relabel as suggested"}
@@ -20,7 +20,7 @@ def draw(session: Session, address: WhatIfAddress) -> None:
     st.segmented_control(
         "What if we made",
         list(KINDS),
-        format_func=KINDS.get,
+        format_func=KINDS.__getitem__,
         key="whatif_kind",
         required=True,
         on_change=_to_kind,
@@ -57,7 +57,7 @@ def _clusters(session: Session, address: WhatIfAddress) -> None:
         placeholder="choose one", on_change=_to_cluster, args=(address,),
     )  # fmt: skip
     st.segmented_control(
-        "Do what to its examples", list(ACTIONS), format_func=ACTIONS.get, key="whatif_action", required=True,
+        "Do what to its examples", list(ACTIONS), format_func=ACTIONS.__getitem__, key="whatif_action", required=True,
         on_change=_to_cluster, args=(address,),
     )  # fmt: skip
 
@@ -109,7 +109,7 @@ def _opponents(session: Session, address: WhatIfAddress) -> None:
     st.session_state["whatif_test"] = test_id or None
     st.session_state["whatif_many"] = count if count in STRONGEST else DEFAULT_STRONGEST
     st.session_state["whatif_opponents"] = kind
-    told = {"on_change": _to_opponents, "args": (address,)}
+    told: OnChange = {"on_change": _to_opponents, "args": (address,)}
     st.selectbox(
         "Test sentence", options, index=None, format_func=lambda id: said.get(id, id), key="whatif_test",
         placeholder="choose a mistake, or type an id", accept_new_options=True, **told,
@@ -117,7 +117,12 @@ def _opponents(session: Session, address: WhatIfAddress) -> None:
     with st.container(horizontal=True):
         st.segmented_control("Its strongest opponents", list(STRONGEST), key="whatif_many", required=True, **told)
         st.segmented_control(
-            "What to do", list(OPPONENT_KINDS), format_func=OPPONENT_KINDS.get, key="whatif_opponents", required=True, **told
+            "What to do",
+            list(OPPONENT_KINDS),
+            format_func=OPPONENT_KINDS.__getitem__,
+            key="whatif_opponents",
+            required=True,
+            **told,
         )
     if test_id:
         shell.link("explore", f"Read {md(test_id, 40)} in Explore", workspace=address.workspace, show="all", id=test_id)

@@ -44,7 +44,7 @@ def draw(session: Session, address: WordsAddress, sums: pd.DataFrame, mistakes: 
         if suggested is not None:
             st.session_state["words_suggested"] = address.suggested
             st.segmented_control(
-                "Examples", list(SUGGESTED), format_func=SUGGESTED.get, key="words_suggested", required=True,
+                "Examples", list(SUGGESTED), format_func=SUGGESTED.__getitem__, key="words_suggested", required=True,
                 on_change=_to_suggested, args=(address,),
             )  # fmt: skip
     if found.empty:
@@ -68,7 +68,8 @@ def _head(session: Session, address: WordsAddress, found: pd.DataFrame, written:
         f"“{shown}” pulls {total(found['against'].sum())} against {numbers.counted(count, 'mistake')}, "
         f"through {numbers.counted(len(found), 'example')}"
     )
-    confused = {f"{row.label} taken for {row.predicted}": row.mistakes for row in by_confusion.itertuples()}
+    columns = (by_confusion[name] for name in ("label", "predicted", "mistakes"))
+    confused = {f"{label} taken for {predicted}": int(mistakes) for label, predicted, mistakes in zip(*columns, strict=True)}
     facts = [("Mistakes", label_counts.counts(confused)), ("Given labels", label_counts.counts(Counter(found["label"])))]
     if suggested:
         changes = Counter(
@@ -129,8 +130,15 @@ def _scopes(
     )
     if not chosen:
         return [whole]
-    picked = {"key": "chosen", "name": f"{len(chosen):,} chosen", "ids": lambda: chosen, "count": len(chosen)}
-    return [replace(whole, **picked, origin={**origin, "chosen": True}), whole]
+    picked = replace(
+        whole,
+        key="chosen",
+        name=f"{len(chosen):,} chosen",
+        ids=lambda: chosen,
+        count=len(chosen),
+        origin={**origin, "chosen": True},
+    )
+    return [picked, whole]
 
 
 def _suspicion(session: Session, ids: list[str]) -> dict[str, float]:

@@ -1,6 +1,6 @@
 """The words of the mistakes, with bars for what they carry against them and for them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -69,11 +69,12 @@ def _filters(address: WordsAddress) -> None:
         on_change=_change, args=(address, "q"),
     )  # fmt: skip
     st.segmented_control(
-        "Show", list(SHOW), format_func=SHOW.get, key="words_show", required=True, on_change=_change, args=(address, "show"),
-        help="Stop words (English) and punctuation seldom say what a mistake is about",
+        "Show", list(SHOW), format_func=SHOW.__getitem__, key="words_show", required=True,
+        on_change=_change, args=(address, "show"), help="Stop words (English) and punctuation seldom say what a mistake is about",
     )  # fmt: skip
     st.selectbox(
-        "Sort by", list(SORTS), format_func=SORTS.get, key="words_sort", width=150, on_change=_change, args=(address, "sort"),
+        "Sort by", list(SORTS), format_func=SORTS.__getitem__, key="words_sort", width=150,
+        on_change=_change, args=(address, "sort"),
         help="On balance: against and for together. It depends on where the stored lists end",
     )  # fmt: skip
 
@@ -102,7 +103,7 @@ def _payload(address: WordsAddress, shown: pd.DataFrame, sums: pd.DataFrame, mos
     )
 
 
-def _row(address: WordsAddress, row: dict[str, Any], most: float) -> dict[str, Any]:
+def _row(address: WordsAddress, row: dict[Hashable, Any], most: float) -> dict[str, Any]:
     written = " ".join(row["written"].split())
     return {
         "word": row["word"],

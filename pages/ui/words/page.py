@@ -1,5 +1,7 @@
 """The Words page: words by what they carry against the mistakes, or the training examples of one word."""
 
+from functools import partial
+
 import pandas as pd
 import streamlit as st
 
@@ -58,14 +60,19 @@ def _mistakes(address: WordsAddress, found: pd.DataFrame) -> None:
         ("predicted", "label", "taken for", "any"),
     ):
         chosen = getattr(address, other)
-        counts = (found if not chosen else found[found[other] == chosen]).groupby(field)["mistakes"].sum().to_dict()
+        sums = (found if not chosen else found[found[other] == chosen]).groupby(field)["mistakes"].sum()
+        counts = {str(label): int(count) for label, count in sums.items()}
         options = sorted({*counts, *filter(None, [getattr(address, field)])}, key=lambda label: (-counts.get(label, 0), label))
         key = f"words_{field}"
         st.session_state[key] = getattr(address, field)
         st.selectbox(
             name, [ANY, *options], key=key, width=190, on_change=_choose, args=(address, field, key),
-            format_func=lambda label, counts=counts, empty=empty: f"{label} ({counts.get(label, 0):,})" if label else empty,
+            format_func=partial(_counted, counts, empty),
         )  # fmt: skip
+
+
+def _counted(counts: dict[str, int], empty: str, label: str) -> str:
+    return f"{label} ({counts.get(label, 0):,})" if label else empty
 
 
 def _choose(address: WordsAddress, field: str, key: str) -> None:
