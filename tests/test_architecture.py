@@ -35,7 +35,11 @@ FLOORS = [
     ["__main__"],
 ]
 FLOOR_OF = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
-LONGEST_MODULE, LONGEST_FUNCTION = 300, 45
+# What the packages of pages/ui/ that all pages share import of each other; a page imports from these and no other page.
+SHARED: dict[str, set[str]] = {"frame": set(), "jobs": {"frame"}, "parts": {"frame", "jobs"}}
+LONGEST_MODULE, LONGEST_FUNCTION, LONGEST_PAGE_FILE = 300, 45, 10
+MOST_MODULES = 13  # of a package
+TOO_LARGE = {"influence.review": 14}  # until rules and bulk decisions are one module
 
 
 def name_of(file: Path) -> str:
@@ -90,6 +94,24 @@ def test_imports_only_go_down(file: Path) -> None:
         name for module, name in imports_of(file) if module == "influence" and f"influence.{name}" not in MODULES
     }
     assert through_the_front <= {"__version__"} or here == "__main__"
+
+
+@pytest.mark.parametrize("file", [file for file in APP if file.parent.parent.name == "ui"], ids=name_of)
+def test_no_page_imports_another(file: Path) -> None:
+    here = file.parent.name
+    allowed = {here, *SHARED.get(here, SHARED)}
+    imported = {module for module in modules_imported(file) if module.partition(".")[0] in ("app", "pages")}
+    assert {module.removeprefix("pages.ui.").partition(".")[0] for module in imported} <= allowed
+
+
+@pytest.mark.parametrize("face", [file for file in [*LIBRARY, *APP] if file.stem == "__init__"], ids=name_of)
+def test_packages_are_small(face: Path) -> None:
+    assert len([file for file in face.parent.glob("*.py") if file != face]) <= TOO_LARGE.get(module_of(face), MOST_MODULES)
+
+
+def test_the_files_that_streamlit_runs_are_short() -> None:
+    files = [file for file in APP if file.parent in (ROOT, ROOT / "pages")]
+    assert {name_of(file) for file in files if len(file.read_text(encoding="utf-8").splitlines()) > LONGEST_PAGE_FILE} == set()
 
 
 def test_nothing_imports_in_a_circle() -> None:

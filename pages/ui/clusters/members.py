@@ -8,16 +8,8 @@ import streamlit as st
 from influence.review import Decision
 from influence.suspects import Cluster, Member, cluster_members
 from pages.ui.clusters.address import ClustersAddress
-from pages.ui.frame import Session, go, numbers, render, shell
-from pages.ui.parts import (
-    Chosen,
-    bulk_bar,
-    explanation_board,
-    label_counts,
-    rows,
-    suspect_choice,
-    verdicts,
-)
+from pages.ui.frame import Session, go, numbers, render, shell, turn_pages
+from pages.ui.parts import Chosen, bulk_bar, explanation_board, rows, suspect_choice, verdicts
 
 PAGE = 25
 
@@ -28,9 +20,9 @@ def draw(session: Session, address: ClustersAddress, found: Cluster) -> None:
     render.heading(found.name, f"{found.size:,} examples, distance up to {found.height:.2f}")
     render.facts(
         [
-            ("Given", label_counts.counts(found.labels)),
-            ("The model says", label_counts.counts(found.predictions)),
-            ("Suggested", label_counts.counts(found.suggestions)),
+            ("Given", verdicts.label_counts(found.labels)),
+            ("The model says", verdicts.label_counts(found.predictions)),
+            ("Suggested", verdicts.label_counts(found.suggestions)),
         ]
     )
     bulk_bar.draw(session, [_scope(session, address, found)], key="cluster")
@@ -43,9 +35,7 @@ def draw(session: Session, address: ClustersAddress, found: Cluster) -> None:
     for decision in session.reviews.decisions([str(member.sentence.id) for member in members]):
         standing.setdefault(decision.example_id, []).append(decision)
     rows.draw([_row(address.workspace, member, standing) for member in members], key="clusters_members")
-    if pages > 1:
-        key = f"clusters_page_{page}"
-        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(address, key))
+    turn_pages(address, page, pages, key="clusters_page")
 
 
 def _scope(session: Session, address: ClustersAddress, found: Cluster) -> Chosen:
@@ -73,7 +63,3 @@ def _row(workspace: str, member: Member, standing: dict[str, list[Decision]]) ->
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),
         links=[("Review", "review?" + urlencode({"workspace": workspace, "id": id}))],
     )
-
-
-def _to_page(address: ClustersAddress, key: str) -> None:
-    go(address.at(page=st.session_state[key] or 1))

@@ -10,7 +10,7 @@ from pages.ui.clusters import members as clusters_members
 from pages.ui.clusters.address import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersAddress, read_address
 from pages.ui.frame import Session, arrive, go, messages, render, shell
 from pages.ui.jobs import compute
-from pages.ui.parts import STILL, decision_charts, label_counts, rows, suspicions
+from pages.ui.parts import STILL, decision_charts, rows, suspicions, verdicts
 
 ROWS, MAP = "clusters_rows", "clusters_map"
 MOST_CARDS = 60
@@ -29,10 +29,7 @@ def draw(workspace: influence.Workspace) -> None:
 def _page(session: Session) -> None:
     shell.follow()
     address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
-    with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
-        render.title("Clusters")
-        with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
-            session.show_name()
+    session.show_title("Clusters")
     if not suspicions.known(session.workspace):
         compute.offer(
             session.workspace, "suspects", "Clusters are made of suspects, which have not been computed yet", EXPLANATION
@@ -40,9 +37,7 @@ def _page(session: Session) -> None:
     elif not _known(session.workspace):
         compute.offer(session.workspace, "clusters", "The clusters have not been computed yet", EXPLANATION)
     else:
-        message, failed = messages.said()
-        if message:
-            render.said(message, failed=failed)
+        messages.show()
         _cut(session, address)
 
 
@@ -129,7 +124,7 @@ def _card(one: Cluster) -> dict[str, Any]:
         name=one.name,
         labels=[(f"{one.size:,} examples", "quiet"), *label_change(one)],
         sides=[],
-        foot=f"given {label_counts.counts(one.labels)} · the model says {label_counts.counts(one.predictions)}",
+        foot=f"given {verdicts.label_counts(one.labels)} · the model says {verdicts.label_counts(one.predictions)}",
     )
 
 

@@ -31,9 +31,7 @@ def draw(workspace: str) -> None:
             "Part", list(PARTS), format_func=lambda part: _name(part, unfinished), key="data_part", required=True,
             label_visibility="collapsed", on_change=_to_part, args=(address,),
         )  # fmt: skip
-    message, failed = messages.said()
-    if message:
-        render.said(message, failed=failed)
+    messages.show()
     DRAW[address.part](address)
 
 

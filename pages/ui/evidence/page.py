@@ -25,9 +25,7 @@ def draw(workspace: influence.Workspace) -> None:
             "Part", list(PARTS), format_func=PARTS.__getitem__, key="proof_part", required=True, label_visibility="collapsed",
             on_change=_to_part, args=(address,),
         )  # fmt: skip
-    message, failed = messages.said()
-    if message:
-        render.said(message, failed=failed)
+    messages.show()
     try:
         DRAW[address.part](workspace, address)
     except influence.WordtraceError as error:

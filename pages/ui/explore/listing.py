@@ -9,7 +9,7 @@ import streamlit as st
 
 import influence
 from pages.ui.explore.address import SHOW, ExploreAddress
-from pages.ui.frame import go, numbers, render, script, sheet
+from pages.ui.frame import go, numbers, render, script, sheet, turn_pages
 
 PAGE = 20
 ANY = ""
@@ -37,9 +37,7 @@ def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
         st.button("Clear the filters", on_click=go, args=(ExploreAddress(workspace=workspace.name, show="all"),))
         return
     _component(key=KEY, data=_payload(rows, address), on_chosen_change=_follow_list(address))
-    if pages > 1:
-        key = f"explore_page_{address.page}"  # pagination takes its page as a default only
-        st.pagination(pages, default=address.page, key=key, on_change=_change, args=(address, "page", key))
+    turn_pages(address, address.page, pages, key="explore_page")
 
 
 def _filters(workspace: influence.Workspace, address: ExploreAddress) -> None:
@@ -90,8 +88,7 @@ def _or_any(label: str) -> str:
 
 def _change(address: ExploreAddress, field: str, key: str) -> None:
     value = st.session_state[key]
-    page = {} if field == "page" else {"page": 1}
-    go(address.at(**{**page, field: value if value is not None else ""}))
+    go(address.at(**{field: value if value is not None else "", "page": 1}))
 
 
 def _change_confidence(address: ExploreAddress) -> None:

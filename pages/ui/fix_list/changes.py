@@ -8,7 +8,7 @@ import streamlit as st
 from influence.fixes import Fix, FixList, fix_list
 from pages.ui.fix_list import disagreements, downloads
 from pages.ui.fix_list.address import POLICY_NAMES, FixListAddress
-from pages.ui.frame import Session, go, numbers, render, shell
+from pages.ui.frame import Session, go, numbers, render, shell, turn_pages
 from pages.ui.parts import charts, decision_charts, rows, verdicts
 
 PAGE = 25
@@ -97,9 +97,7 @@ def _changes(address: FixListAddress, found: FixList) -> None:
     ordered = sorted(found.fixes, key=lambda fix: fix.action == "keep")  # what changes the data first
     shown = ordered[(page - 1) * PAGE : page * PAGE]
     rows.draw([_row(fix) for fix in shown], key="fix_rows")
-    if pages > 1:
-        key = f"fix_page_{page}"
-        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(address, key))
+    turn_pages(address, page, pages, key="fix_page")
 
 
 def _row(fix: Fix) -> dict[str, Any]:
@@ -116,7 +114,3 @@ def _row(fix: Fix) -> dict[str, Any]:
 
 def _by_policy(address: FixListAddress) -> None:
     go(address.at(policy=st.session_state["fix_policy"], page=1))
-
-
-def _to_page(address: FixListAddress, key: str) -> None:
-    go(address.at(page=st.session_state[key] or 1))

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.ui.fix_list.address import FixListAddress
-from pages.ui.frame import Session, go, render
+from pages.ui.frame import Session, render, turn_pages
 
 FEW = 16  # rows that fit on a screen
 PAGE = 100
@@ -35,9 +35,7 @@ def draw(session: Session, address: FixListAddress) -> None:
     st.dataframe(
         _readable(shown), hide_index=True, height="content" if len(shown) < FEW else 640, placeholder="", key=f"log_{page}"
     )
-    if pages > 1:
-        key = f"log_page_{page}"
-        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(address, key))
+    turn_pages(address, page, pages, key="log_page")
 
 
 def _readable(events: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +43,3 @@ def _readable(events: pd.DataFrame) -> pd.DataFrame:
     frame["when (UTC)"] = frame["when (UTC)"].dt.strftime("%Y-%m-%d %H:%M:%S")
     frame["words"] = [", ".join(words) if isinstance(words, Iterable) else "" for words in frame["words"]]
     return frame
-
-
-def _to_page(address: FixListAddress, key: str) -> None:
-    go(address.at(page=st.session_state[key] or 1))

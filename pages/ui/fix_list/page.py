@@ -33,9 +33,7 @@ def _page(session: Session) -> None:
         )  # fmt: skip
         with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
             session.show_name()
-    message, failed = messages.said()
-    if message:
-        render.said(message, failed=failed)
+    messages.show()
     DRAW[address.part](session, address)
 
 

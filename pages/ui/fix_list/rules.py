@@ -10,7 +10,7 @@ from influence.experiments import spec_of_rule
 from influence.review import Action, AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
 from pages.ui.fix_list.address import ACTIONS, BY_NAMES, FixListAddress, read_address
 from pages.ui.frame import OnChange, Session, go, latest, md, messages, numbers, render, reviewer, shell
-from pages.ui.parts import SHOWN, STILL, Piece, decision_charts, label_counts, rows
+from pages.ui.parts import SHOWN, STILL, Piece, decision_charts, rows, verdicts
 
 ANY = ""
 SAMPLES = 12
@@ -86,7 +86,7 @@ def _look(session: Session, address: FixListAddress) -> None:
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return
-    render.heading(f"{len(found.example_ids):,} examples would change", label_counts.counts(found.labels))
+    render.heading(f"{len(found.example_ids):,} examples would change", verdicts.label_counts(found.labels))
     render.hint(_beside(found))
     st.button(
         f"Apply to {len(found.example_ids):,} examples", key="rule_apply", type="primary", disabled=not found.example_ids,

@@ -8,7 +8,14 @@ from . import (
     shell as shell,
     workspaces as workspaces,
 )
-from .address import Address as Address, OnChange as OnChange, arrive as arrive, go as go, latest as latest
+from .address import (
+    Address as Address,
+    OnChange as OnChange,
+    arrive as arrive,
+    go as go,
+    latest as latest,
+    turn_pages as turn_pages,
+)
 from .numbers import MINUS as MINUS
 from .render import md as md, script as script, sheet as sheet
 from .session import Session as Session

@@ -109,6 +109,17 @@ def go(address: Address) -> None:
         st.query_params.from_dict(parameters)
 
 
+def turn_pages(address: Address, page: int, pages: int, *, key: str, field: str = "page") -> None:
+    """The pages of a list where it has several; the one that is chosen goes into a field of the address."""
+    if pages > 1:
+        key = f"{key}_{page}"  # pagination takes its page as a default only
+        st.pagination(pages, default=page, key=key, on_change=_turn, args=(address, field, key))
+
+
+def _turn(address: Address, field: str, key: str) -> None:
+    go(address.at(**{field: st.session_state[key] or 1}))
+
+
 def _number(value: str, low: float, high: float, *, whole: bool) -> float | None:
     if not (value.isascii() and value.replace(".", "", 0 if whole else 1).isdecimal() and len(value) < 9):
         return None

@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from pages.ui.frame import render
+
 SAID = "wt_said"
 
 
@@ -14,3 +16,10 @@ def said() -> tuple[str, bool]:
     """The message that a callback left for this drawing, and whether it tells of a failure."""
     message, failed = st.session_state.pop(SAID, ("", False))
     return str(message), bool(failed)
+
+
+def show() -> None:
+    """Show the message that a callback left for this drawing, if one did."""
+    message, failed = said()
+    if message:
+        render.said(message, failed=failed)

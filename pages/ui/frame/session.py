@@ -60,6 +60,13 @@ class Session:
         """The queues of these reviews."""
         return Queues(self.reviews)
 
+    def show_title(self, title: str) -> None:
+        """A page's title, and at its right whose name goes on the decisions."""
+        with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
+            render.title(title)
+            with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
+                self.show_name()
+
     def show_name(self) -> None:
         """Says whose name goes on the decisions, and lets it be changed where it was typed."""
         if not self.known:

@@ -3,7 +3,6 @@ from . import (
     charts as charts,
     decision_charts as decision_charts,
     explanation_board as explanation_board,
-    label_counts as label_counts,
     queues as queues,
     rows as rows,
     suspect_choice as suspect_choice,

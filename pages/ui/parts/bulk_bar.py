@@ -9,7 +9,7 @@ import streamlit as st
 import influence
 from influence.review import Action, Bulk, BulkPreview, Evidence, decide_bulk, preview_bulk
 from pages.ui.frame import Session, messages, numbers, render, reviewer
-from pages.ui.parts import decision_charts, label_counts, queues, verdicts
+from pages.ui.parts import decision_charts, queues, verdicts
 from pages.ui.parts.charts import STILL
 from pages.ui.parts.queues import Source
 
@@ -157,7 +157,7 @@ def _dialog(session: Session, scope: Chosen, kind: str) -> None:
         st.error(render.md(error, 600))
         return
     count = len(found.changed)
-    render.heading(f"{_verb(bulk, kind)} {count:,} of {len(ids):,}", label_counts.counts(found.labels))
+    render.heading(f"{_verb(bulk, kind)} {count:,} of {len(ids):,}", verdicts.label_counts(found.labels))
     render.notes(_remarks(found))
     if found.decided:
         st.toggle(f"Also the {len(found.decided):,} that you have decided otherwise", key="bulk_over")

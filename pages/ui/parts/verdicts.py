@@ -1,9 +1,10 @@
-"""Decisions and actions in a few words."""
+"""Decisions and actions, and the labels they are about, in a few words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from influence.review import Action, Decision
 
+MOST_LABELS = 6
 VERBS = {"keep": "keep", "remove": "remove", "flag": "flag", "skip": "skip", "note": "note", "import": "import"}
 
 
@@ -34,3 +35,11 @@ def origin(action: Action) -> str:
     if "rule" in action.origin:
         return "a rule"
     return {"cluster": "a cluster", "filter": "a filter", "selection": "a selection", "word": "a word"}.get(str(kind), "")
+
+
+def label_counts(labels: Mapping[str, int]) -> str:
+    """How many examples carry each label, the most frequent first: `12 neg, 3 pos`."""
+    ranked = sorted(((count, label) for label, count in labels.items() if count), key=lambda pair: -pair[0])
+    shown = ", ".join(f"{count:,} {label}" for count, label in ranked[:MOST_LABELS])
+    rest = len(ranked) - MOST_LABELS
+    return shown + (f" and {rest} more labels" if rest > 0 else "")

@@ -25,9 +25,7 @@ def draw(session: Session, address: ReviewAddress) -> None:
         with st.container(width="stretch", key="wt-review-title"):
             render.title("Review")
         session.show_name()
-    message, failed = messages.said()
-    if message:
-        render.said(message, failed=failed)
+    messages.show()
     for warning in session.reviews.warnings:
         st.warning(md(warning, 400))
     if address.test:

@@ -9,7 +9,7 @@ import streamlit as st
 
 from influence.review import Decision
 from influence.suspects import SIGNALS, suspect_ids, suspects
-from pages.ui.frame import Session, go, numbers, render
+from pages.ui.frame import Session, go, numbers, render, turn_pages
 from pages.ui.parts import SORTS, Chosen, bulk_bar, rows, suspect_choice, suspicions, verdicts
 from pages.ui.suspects.address import DECIDED, SHOW, SuspectsAddress
 
@@ -43,9 +43,7 @@ def draw(session: Session, address: SuspectsAddress) -> None:
     with bulk_bar.draw(session, _scopes(session, address, chosen, total, every), key="suspects"):
         _selection(chosen_key(session), ids, chosen)
     draw_rows(session, page, query=address.q, chosen=chosen)
-    if pages > 1:
-        key = f"suspects_page_{address.page}"  # pagination takes its page as a default only
-        st.pagination(pages, default=address.page, key=key, on_change=_to_page, args=(address, key))
+    turn_pages(address, address.page, pages, key="suspects_page")
 
 
 def draw_rows(session: Session, page: Any, *, query: str = "", chosen: list[str] | None = None) -> None:
@@ -143,7 +141,3 @@ def _or_any(label: str) -> str:
 
 def _change(address: SuspectsAddress, field: str, key: str) -> None:
     go(address.at(**{field: st.session_state[key] or "", "page": 1}))
-
-
-def _to_page(address: SuspectsAddress, key: str) -> None:
-    go(address.at(page=st.session_state[key] or 1))

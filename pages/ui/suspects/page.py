@@ -29,16 +29,11 @@ def draw(workspace: influence.Workspace) -> None:
 def _page(session: Session) -> None:
     shell.follow()
     address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
-    with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
-        render.title("Suspects")
-        with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
-            session.show_name()
+    session.show_title("Suspects")
     if not suspicions.known(session.workspace):
         compute.offer(session.workspace, "suspects", "The suspects have not been computed yet", EXPLANATION)
         return
-    message, failed = messages.said()
-    if message:
-        render.said(message, failed=failed)
+    messages.show()
     try:
         if address.id:
             errors.draw(session, address, suspect(session.workspace, address.id))

@@ -48,9 +48,7 @@ def _page(session: Session) -> None:
                 "This workspace cannot be retrained", "Its checkpoints were imported, so how they were trained is not known."
             )
         return
-    message, failed = messages.said()
-    if message:
-        render.said(message, failed=failed)
+    messages.show()
     asked = _asked(session, address)
     with st.container(key="wt-split-whatif"):
         left, right = st.columns([1, 1.9], gap="large")

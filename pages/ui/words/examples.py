@@ -14,17 +14,8 @@ from influence.attribution import DEFAULT_METHOD
 from influence.explanations import WordExample, read_examples, word_confusions, word_examples
 from influence.review import Decision, Evidence
 from influence.suspects import SuspectFilter, suspects
-from pages.ui.frame import Session, go, numbers, render
-from pages.ui.parts import (
-    Chosen,
-    bulk_bar,
-    explanation_board,
-    label_counts,
-    rows,
-    suspect_choice,
-    suspicions,
-    verdicts,
-)
+from pages.ui.frame import Session, go, numbers, render, turn_pages
+from pages.ui.parts import Chosen, bulk_bar, explanation_board, rows, suspect_choice, suspicions, verdicts
 from pages.ui.words.address import SUGGESTED, WordsAddress
 from pages.ui.words.listing import total
 
@@ -70,12 +61,12 @@ def _head(session: Session, address: WordsAddress, found: pd.DataFrame, written:
     )
     columns = (by_confusion[name] for name in ("label", "predicted", "mistakes"))
     confused = {f"{label} taken for {predicted}": int(mistakes) for label, predicted, mistakes in zip(*columns, strict=True)}
-    facts = [("Mistakes", label_counts.counts(confused)), ("Given labels", label_counts.counts(Counter(found["label"])))]
+    facts = [("Mistakes", verdicts.label_counts(confused)), ("Given labels", verdicts.label_counts(Counter(found["label"])))]
     if suggested:
         changes = Counter(
             f"{label} → {suggested[id]}" for id, label in zip(found["train_id"], found["label"], strict=True) if id in suggested
         )
-        facts.append(("Suggested", label_counts.counts(changes)))
+        facts.append(("Suggested", verdicts.label_counts(changes)))
     render.facts(facts)
 
 
@@ -101,9 +92,7 @@ def _list(session: Session, address: WordsAddress, found: pd.DataFrame, written:
     suspicion = {} if suggested is None else _suspicion(session, list(shown["train_id"]))
     lines = [_row(address, one, standing, suggested or {}, suspicion) for one in read]
     rows.draw(lines, key=ROWS, chosen=chosen, on_tick=partial(rows.tick, ROWS, key))
-    if pages > 1:
-        pager = f"words_part_{page}"
-        st.pagination(pages, default=page, key=pager, on_change=_to_part, args=(address, pager))
+    turn_pages(address, page, pages, key="words_part", field="part")
 
 
 def _scopes(
@@ -195,7 +184,3 @@ def _row(
 
 def _to_suggested(address: WordsAddress) -> None:
     go(address.at(suggested=st.session_state["words_suggested"], part=1))
-
-
-def _to_part(address: WordsAddress, key: str) -> None:
-    go(address.at(part=st.session_state[key] or 1))

@@ -9,7 +9,7 @@ import streamlit as st
 
 from influence.explanations import COMMON, TOKEN
 from influence.workspace import STORED_TOP
-from pages.ui.frame import Session, go, numbers, render, script, sheet
+from pages.ui.frame import Session, go, numbers, render, script, sheet, turn_pages
 from pages.ui.parts import stamped
 from pages.ui.words.address import SHOW, SORTS, WordsAddress
 
@@ -50,9 +50,7 @@ def draw(session: Session, address: WordsAddress, sums: pd.DataFrame, found: pd.
         data=_payload(address, shown, sums, max(listed["against"].abs().max(), listed["support"].max())),
         on_opened_change=lambda: _open(address),
     )
-    if pages > 1:
-        key = f"words_page_{page}"  # pagination takes its page as a default only
-        st.pagination(pages, default=page, key=key, on_change=_to_page, args=(address, key))
+    turn_pages(address, page, pages, key="words_page")
 
 
 def total(value: float) -> str:
@@ -125,7 +123,3 @@ def _open(address: WordsAddress) -> None:
 
 def _change(address: WordsAddress, field: str) -> None:
     go(address.at(**{field: st.session_state[f"words_{field}"] or "", "page": 1}))
-
-
-def _to_page(address: WordsAddress, key: str) -> None:
-    go(address.at(page=st.session_state[key] or 1))

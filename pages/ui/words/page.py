@@ -23,13 +23,8 @@ def draw(workspace: influence.Workspace) -> None:
 def _page(session: Session) -> None:
     shell.follow()
     address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
-    with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
-        render.title("Words")
-        with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
-            session.show_name()
-    message, failed = messages.said()
-    if message:
-        render.said(message, failed=failed)
+    session.show_title("Words")
+    messages.show()
     try:
         if not has_words(session.workspace):
             with st.spinner("Adding up the words of the mistakes. This is done once."):
