@@ -1,6 +1,6 @@
 // The list of test sentences. Texts of a data file go through textContent, never through HTML.
 //
-// data: stamp, query (the searched text), rows [{id, href, text, pair, label, predicted, confidence, percent, wrong}]
+// data: stamp, query (the searched text), rows (TestRow in pages/ui/explore/listing.py)
 
 const states = new WeakMap();
 const AFTER = 120, BEFORE = 50; // characters
@@ -29,11 +29,7 @@ function makeRow(state, row, query) {
   const labels = make("span", "labels");
   labels.append(make("span", "label", row.label), make("span", "arrow", row.wrong ? "≠" : "="), make("span", "label", row.predicted));
   const confidence = make("span", "confidence");
-  const bar = make("span", "bar");
-  const fill = make("i");
-  fill.style.width = `${row.confidence * 100}%`;
-  bar.append(fill);
-  confidence.append(make("b", "", row.percent), bar);
+  confidence.append(make("b", "", row.percent), makeBar(row.confidence * 100));
   const id = make("span", "id", row.id);
   id.title = row.id;
   link.append(texts, labels, confidence, id);

@@ -24,10 +24,8 @@ function sample(kind, name) {
   return mark;
 }
 
-const FOLDED = 1, UNREAD = 2, FOLDED_UNREAD = 3;
-
-// A text, or the two of a pair, of pieces [text, word, kind]. Its words' marks are put into `marks`, word -> elements; `plain`
-// adds what is no word to a paragraph.
+// A text, or the two of a pair, of pieces [text, word, kind]: word -1 is not lit, and the kind is the piece's class, "" for
+// plain text. Its words' marks are put into `marks`, word -> elements; `plain` adds what is no word to a paragraph.
 function texts(sides, marks, plain = (paragraph, text) => paragraph.append(text)) {
   const box = make("div", "texts");
   sides.forEach((pieces, side) => {
@@ -46,41 +44,58 @@ function append(paragraph, [text, word, kind], marks, plain) {
     mark.dataset.word = word;
     marks.set(word, [...(marks.get(word) ?? []), mark]);
     paragraph.append(mark);
-  } else if (kind === FOLDED || kind === FOLDED_UNREAD) {
-    paragraph.append(make("span", "dots", " … "), make("span", kind === FOLDED ? "folded" : "folded unread", text));
-  } else if (kind === UNREAD) {
-    paragraph.append(make("span", "unread", text));
+  } else if (kind) {
+    const piece = make("span", kind, text);
+    paragraph.append(...(piece.classList.contains("folded") ? [make("span", "dots", " … ")] : []), piece);
   } else {
     plain(paragraph, text);
   }
 }
 
-// The parts of a score as JSON has them: its names are texts.
+// The parts of a score as JSON has them, whose names are texts: word -> [score, the score in print].
 function scores(sums) {
-  return new Map(Object.entries(sums ?? {}).map(([word, score]) => [Number(word), score]));
+  return new Map(Object.entries(sums).map(([word, score]) => [Number(word), score]));
 }
 
-// Light words by their part of a score, the largest the strongest; `scores`: word -> score.
+// Light words by their part of a score, the largest the strongest.
 function shade(marks, scores) {
-  const most = Math.max(...[...scores.values()].map(Math.abs), Number.MIN_VALUE);
+  const most = Math.max(...[...scores.values()].map(([score]) => Math.abs(score)), Number.MIN_VALUE);
   for (const [word, elements] of marks) {
-    const score = scores.get(word) ?? 0;
+    const [score, print] = scores.get(word) ?? [0, ""];
     for (const element of elements) {
       element.classList.toggle("plus", score > 0);
       element.classList.toggle("minus", score < 0);
       element.style.setProperty("--a", score ? 0.12 + 0.88 * (Math.abs(score) / most) : 0);
-      element.title = score ? signed(score) : "";
+      element.title = score ? print : "";
     }
   }
 }
 
-const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+// A bar that is filled to a share of its width.
+function makeBar(percent) {
+  const bar = make("span", "bar");
+  const fill = make("i");
+  fill.style.width = `${percent}%`;
+  bar.append(fill);
+  return bar;
+}
 
-function signed(score) {
-  const sign = score < 0 ? "−" : "+", size = Math.abs(score);
-  if (size >= 0.001 && size < 1000) return sign + size.toPrecision(3);
-  const [mantissa, exponent] = size.toExponential(2).split("e");
-  return `${sign}${mantissa}×10${[...exponent.replace("+", "")].map((digit) => SUPERSCRIPT[digit]).join("")}`;
+// The signals of a suspect: name, bar and value each; what it means is its title.
+function makeSignals(signals) {
+  const grid = make("div", "signals");
+  for (const { name, value, bar, about, strong } of signals) {
+    const line = make("div", strong ? "signal strong" : "signal");
+    line.title = about;
+    line.append(make("span", "name", name), makeBar(Math.round(bar * 100)), make("span", "value", value));
+    grid.append(line);
+  }
+  return grid;
+}
+
+// What scrolls can be scrolled by keyboard, too.
+function reachable(box) {
+  requestAnimationFrame(() => box.scrollHeight > box.clientHeight + 1 && (box.tabIndex = 0));
+  return box;
 }
 
 // Shows what is folded in an element's texts, and folds it again; the click and the key are no one else's.

@@ -1,9 +1,7 @@
 // A test sentence with its proponents and opponents. Every text of a data file goes through textContent, never through HTML.
 //
-// data: stamp (which explanation this is), pinned (a card's id, or ""), review (an address that an id completes), query {title, sides, ends, sums},
-//       columns [{title, detail, empty, cards [{id, rank, score, bar, label, says, ends, sides, special, cut, matches}]}]
-// sides: a list of texts, each a list of pieces [text, word, kind]; word -1 is not lit; kind 0 shown, 1 folded, 2 never read, 3 both
-// matches: [test word, training word, score]; sums: {test word: score over the shown cards}
+// data: stamp (which explanation this is), pinned (a card's id, or ""), review (an address that an id completes), and what
+//       Content in pages/ui/parts/explanation_board.py holds
 
 const states = new WeakMap();
 
@@ -32,7 +30,7 @@ function build(state, data, root) {
   head.append(make("b", "", data.query.title));
   if (data.query.ends.length) {
     const ends = make("span", "ends");
-    for (const [word, text] of data.query.ends) append(ends, [text, word, 0], state.query);
+    for (const [word, text] of data.query.ends) append(ends, [text, word, ""], state.query);
     head.append(ends);
   }
   head.append((state.caption = make("span", "caption")));
@@ -50,12 +48,6 @@ function build(state, data, root) {
   root.append(query, legend("Lit words: ", " pushes towards the label, ", minus), columns);
 }
 
-// What scrolls can be scrolled by keyboard, too.
-function reachable(box) {
-  requestAnimationFrame(() => box.scrollHeight > box.clientHeight + 1 && (box.tabIndex = 0));
-  return box;
-}
-
 function makeColumn(state, column) {
   const section = make("section", `column ${column.kind}`);
   const head = make("header");
@@ -68,24 +60,19 @@ function makeColumn(state, column) {
 
 function makeCard(state, card, kind) {
   const element = make("article", `card ${kind}`);
-  const entry = { id: card.id, rank: card.rank, kind, element, marks: new Map(), matches: card.matches, totals: new Map() };
-  for (const [test, , score] of card.matches) entry.totals.set(test, (entry.totals.get(test) ?? 0) + score);
+  const entry = { id: card.id, rank: card.rank, kind, element, marks: new Map(), matches: card.matches, totals: scores(card.query_sums) };
   const head = make("header");
-  const bar = make("span", "bar");
-  const fill = make("i");
-  fill.style.width = `${Math.max(1, card.bar * 100)}%`;
-  bar.append(fill);
   entry.button = make("button", "choose");
   entry.button.append(make("span", "rank", String(card.rank)), make("b", "score", card.score));
   entry.button.title = `${kind === "plus" ? "Proponent" : "Opponent"} ${card.rank}: its words and checkpoints`;
-  head.append(entry.button, bar, make("span", "id", card.id));
+  head.append(entry.button, makeBar(Math.max(1, card.bar * 100)), make("span", "id", card.id));
   head.lastChild.title = card.id;
   const labels = make("div", "labels");
   labels.append(make("span", "label", card.label));
   if (card.says) labels.append(make("span", "says", `≠ model says ${card.says}`));
   if (card.special) labels.append(makeEnds(card, entry.marks));
   element.append(head, labels, texts(card.sides, entry.marks));
-  shade(entry.marks, trainTotals(card.matches));
+  shade(entry.marks, scores(card.sums));
   if (card.cut) element.append(make("p", "note", "Struck out: cut off, the model never read it."));
   if (element.querySelector(".folded")) element.append(unfold(element));
   head.append(reviewLink(state.review + encodeURIComponent(card.id)));
@@ -97,14 +84,8 @@ function makeCard(state, card, kind) {
 function makeEnds(card, marks) {
   const line = make("span", "ends", card.ends.length ? `${card.special} from ` : `${card.special} from start/end tokens`);
   line.title = "The share of the score that start and end tokens carry; every sentence has them.";
-  for (const [word, text] of card.ends) append(line, [text, word, 0], marks);
+  for (const [word, text] of card.ends) append(line, [text, word, ""], marks);
   return line;
-}
-
-function trainTotals(matches) {
-  const totals = new Map();
-  for (const [, train, score] of matches) totals.set(train, (totals.get(train) ?? 0) + score);
-  return totals;
 }
 
 function reviewLink(address) {

@@ -3,8 +3,7 @@
 //
 // data: stamp, query (the searched text), choosable, chosen (ids; of this and other pages), rows
 // openable: a click on a row's name opens it
-// row: id, name, labels [[text, kind]], sides (texts as lists of pieces [text, word, kind]), sums {word: score}, reason, foot,
-//      state, signals [{name, value, bar, about}], links [[text, href]]
+// row: Row in pages/ui/parts/payloads.py
 
 const states = new WeakMap();
 
@@ -15,7 +14,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   if (state.stamp !== data.stamp) {
     state.stamp = data.stamp;
     state.boxes = new Map();
-    const lit = data.rows.some((row) => Object.values(row.sums ?? {}).some((score) => score !== 0));
+    const lit = data.rows.some((row) => Object.values(row.sums).some(([score]) => score !== 0));
     const lines = data.rows.map((row) => makeRow(state, row, data));
     parentElement.querySelector(".rows").replaceChildren(...(lit ? [legend()] : []), ...lines);
   }
@@ -40,11 +39,11 @@ function makeRow(state, row, data) {
   if (row.reason) body.append(make("p", "reason", row.reason));
   const foot = make("footer", "foot");
   if (row.foot) foot.append(make("span", "quiet", row.foot));
-  for (const [text, href] of row.links ?? []) foot.append(makeLink(text, href));
+  for (const [text, href] of row.links) foot.append(makeLink(text, href));
   if (body.querySelector(".folded")) foot.append(unfold(element));
   if (foot.children.length) body.append(foot);
   element.append(body);
-  if (row.signals?.length) element.append(makeSignals(row.signals));
+  if (row.signals.length) element.append(makeSignals(row.signals));
   return element;
 }
 
@@ -76,27 +75,12 @@ function makeLink(text, href) {
   return anchor;
 }
 
-function makeSignals(all) {
-  const grid = make("div", "signals");
-  for (const { name, value, bar, about, strong } of all) {
-    const line = make("div", strong ? "signal strong" : "signal");
-    line.title = about;
-    const track = make("span", "bar");
-    const fill = make("i");
-    fill.style.width = `${Math.round(bar * 100)}%`;
-    track.append(fill);
-    line.append(make("span", "name", name), track, make("span", "value", value));
-    grid.append(line);
-  }
-  return grid;
-}
-
 function makeTexts(row, query) {
   const marks = new Map();
   const box = texts(row.sides, marks, (paragraph, text) => searched(paragraph, text, query));
   const sums = scores(row.sums);
   shade(marks, sums);
-  for (const [word, elements] of marks) for (const mark of sums.get(word) ? [] : elements) mark.classList.add("found");
+  for (const [word, elements] of marks) for (const mark of sums.get(word)?.[0] ? [] : elements) mark.classList.add("found");
   return box;
 }
 

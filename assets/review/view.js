@@ -1,11 +1,9 @@
 // The parts of the Review page that show texts. Every text of a data file goes through textContent, never through HTML.
 //
 // data.part says which: item (the example itself), evidence (why it is suspected, and cards), strip (the last decisions).
-// sides: a list of texts, each a list of pieces [text, word, kind]; word -1 is not lit; kind 0 shown, 1 folded, 2 never read, 3 both
-// sums: {word: score}, above 0 for the label, below 0 against it
+// The payloads' shapes: pages/ui/review/review_item.py. Scores are above 0 for the label, below 0 against it.
 
 const states = new WeakMap();
-const READING = 250; // ms
 const DRAW = { item: drawItem, evidence: drawEvidence, strip: drawStrip };
 
 export default function ({ data, parentElement, setTriggerValue }) {
@@ -17,15 +15,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
     parentElement.querySelector(".review").replaceChildren(...DRAW[data.part](data, state));
   }
   if (data.part !== "item") return;
-  const release = guard(data.id);
+  const release = guard(data);
   return () => release();
 }
 
 // Keys: a key held down must not decide what nobody has read. The page's own keys listen on the document; this hears first.
-const watch = { id: null, since: 0, decided: 0, mounted: 0 };
-const DECIDES = /^([1-9kxfs]|Enter)$/i, ANSWER = 3000; // ms after which a decision that brought nothing new is over
+const watch = { id: null, since: 0, decided: 0, mounted: 0, reading: 0, decisive: new Set() };
+const ANSWER = 3000; // ms after which a decision that brought nothing new is over
 
-function guard(id) {
+function guard({ id, reading, decisive }) {
+  watch.reading = reading;
+  watch.decisive = new Set(decisive.map((key) => key.toLowerCase()));
   watch.decided = 0; // the example was drawn again, or another: the last decision has had its answer
   if (watch.id !== id) {
     watch.id = id;
@@ -47,8 +47,8 @@ function stopEarlyKeys(event) {
   const now = event.timeStamp; // when it was pressed: a busy browser hears of it later
   // The next example's buttons may be there before its text is: from a decision on, keys wait for the text.
   const waits = watch.decided && now - watch.decided < ANSWER;
-  if (!event.repeat && !waits && now - watch.since >= READING) {
-    if (DECIDES.test(event.key)) watch.decided = now;
+  if (!event.repeat && !waits && now - watch.since >= watch.reading) {
+    if (watch.decisive.has(event.key.toLowerCase())) watch.decided = now;
     return;
   }
   if (watch.since < now) watch.since = now; // a burst of taps is a held key by other means: it must end first
@@ -72,12 +72,6 @@ function drawItem(data, state) {
   const parts = [head, reachable(box)];
   if (data.cut) parts.push(make("p", "quiet", "Struck out: cut off, the model never read it."));
   return [...parts, ...said(data)];
-}
-
-// What scrolls can be scrolled by keyboard, too.
-function reachable(box) {
-  requestAnimationFrame(() => box.scrollHeight > box.clientHeight + 1 && (box.tabIndex = 0));
-  return box;
 }
 
 function letPick(marks, picked, state) {
@@ -110,26 +104,11 @@ function line(who, what, name = "") {
 function drawEvidence(data) {
   const parts = [];
   if (data.reason) parts.push(make("p", "reason", data.reason));
-  if (data.signals.length) parts.push(signals(data.signals));
+  if (data.signals.length) parts.push(makeSignals(data.signals));
   const groups = data.groups.filter((group) => group.cards.length);
   if (groups.length) parts.push(legend(), ...groups.map(makeGroup));
   if (!parts.length) parts.push(make("p", "quiet", "No other example shares a word with this one."));
   return parts;
-}
-
-function signals(all) {
-  const grid = make("div", "signals");
-  for (const { name, value, bar, about } of all) {
-    const row = make("div", "signal");
-    row.title = about;
-    const track = make("span", "bar");
-    const fill = make("i");
-    fill.style.width = `${Math.round(bar * 100)}%`;
-    track.append(fill);
-    row.append(make("span", "name", name), track, make("span", "value", value));
-    grid.append(row);
-  }
-  return grid;
 }
 
 function makeGroup(group) {
@@ -142,13 +121,9 @@ function makeGroup(group) {
 function makeCard(card) {
   const element = make("article", "card");
   const head = make("header");
-  const bar = make("span", "bar");
-  const fill = make("i");
-  fill.style.width = `${Math.max(2, card.bar * 100)}%`;
-  bar.append(fill);
   head.append(make("span", "label", card.label));
   if (card.says) head.append(make("span", "says", `≠ model says ${card.says}`));
-  head.append(bar, make("b", "score", card.score));
+  head.append(makeBar(Math.max(2, card.bar * 100)), make("b", "score", card.score));
   const marks = new Map();
   const box = texts(card.sides, marks);
   shade(marks, scores(card.sums));

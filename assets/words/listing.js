@@ -1,7 +1,7 @@
 // The words of the mistakes, one a line. Words of a data file go through textContent, never through HTML.
 //
 // data: stamp, sort (the column the list is in order of), rows and tokens
-// row: word, written, href ("": no link), against, support, score (texts), bars [against, support] (0 to 1), mistakes, examples
+// row: WordRow in pages/ui/words/listing.py
 
 const states = new WeakMap();
 const COLUMNS = [

@@ -113,7 +113,8 @@ def test_the_board_is_the_engine_s_explanation(open_page, tiny, test_id):
             assert joined(card["sides"]) == [one.train.text]
             assert card["label"] == one.train.label
             assert bool(card["says"]) == (one.train.predicted != one.train.label)
-            assert sum(score for _, _, score in card["matches"]) == pytest.approx(one.score, rel=1e-2, abs=1e-9)
+            for sums in (card["sums"], card["query_sums"]):
+                assert sum(score for score, _ in sums.values()) == pytest.approx(one.score, rel=1e-2, abs=1e-9)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -1,6 +1,5 @@
 """One cluster: what its members are called and should be, and every member with the words that tie it to the others."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -9,7 +8,7 @@ from influence.review import Decision
 from influence.suspects import Cluster, Member, cluster_members
 from pages.ui.clusters.address import ClustersAddress
 from pages.ui.frame import Session, go, numbers, render, shell, turn_pages
-from pages.ui.parts import Chosen, bulk_bar, explanation_board, rows, suspect_choice, verdicts
+from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, verdicts
 
 PAGE = 25
 
@@ -46,7 +45,7 @@ def _scope(session: Session, address: ClustersAddress, found: Cluster) -> Chosen
     return bulk_bar.with_words(made, tuple(found.words))
 
 
-def _row(workspace: str, member: Member, standing: dict[str, list[Decision]]) -> dict[str, Any]:
+def _row(workspace: str, member: Member, standing: dict[str, list[Decision]]) -> Row:
     sentence = member.sentence
     id = str(sentence.id)
     labels = [(sentence.label, "label")]
@@ -57,7 +56,7 @@ def _row(workspace: str, member: Member, standing: dict[str, list[Decision]]) ->
         id,
         labels=labels,
         sides=explanation_board.sides(sentence, words),
-        sums={word: explanation_board.short(score) for word, score in words.items()},
+        sums=words,
         foot=f"suspicion {member.suspicion:.2f}; the model says {sentence.predicted}, "
         f"{numbers.probability(sentence.probabilities[sentence.predicted])}",
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),

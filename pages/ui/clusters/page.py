@@ -1,7 +1,5 @@
 """The Clusters page: where to cut, the clusters, a map, and one cluster's members."""
 
-from typing import Any
-
 import streamlit as st
 
 import influence
@@ -10,7 +8,7 @@ from pages.ui.clusters import members as clusters_members
 from pages.ui.clusters.address import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersAddress, read_address
 from pages.ui.frame import Session, arrive, go, messages, render, shell
 from pages.ui.jobs import compute
-from pages.ui.parts import STILL, decision_charts, rows, suspicions, verdicts
+from pages.ui.parts import STILL, Row, decision_charts, rows, suspicions, verdicts
 
 ROWS, MAP = "clusters_rows", "clusters_map"
 MOST_CARDS = 60
@@ -118,7 +116,7 @@ def _cards(address: ClustersAddress, found: list[Cluster]) -> None:
     rows.draw([_card(one) for one in found[:MOST_CARDS]], key=ROWS, on_open=lambda: _open(address))
 
 
-def _card(one: Cluster) -> dict[str, Any]:
+def _card(one: Cluster) -> Row:
     return rows.row(
         str(one.number),
         name=one.name,

@@ -1,8 +1,7 @@
 """Explore's list: test sentences by search and filters, the surest mistakes first."""
 
-import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -10,6 +9,7 @@ import streamlit as st
 import influence
 from pages.ui.explore.address import SHOW, ExploreAddress
 from pages.ui.frame import go, numbers, render, script, sheet, turn_pages
+from pages.ui.parts import stamped
 
 PAGE = 20
 ANY = ""
@@ -21,6 +21,20 @@ _component = st.components.v2.component(
     css=sheet("explore/listing.css"),
     js=script("explore/listing.js"),
 )
+
+
+class TestRow(TypedDict):
+    """One test sentence of the list."""
+
+    id: str
+    href: str
+    text: str
+    pair: str | None
+    label: str
+    predicted: str
+    confidence: float  # in the predicted label, 0 to 1
+    percent: str
+    wrong: bool
 
 
 def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
@@ -111,8 +125,8 @@ def _count(total: int, of: int, address: ExploreAddress) -> str:
     return f"{total:,} of {of:,} test sentences, {order}"
 
 
-def _payload(rows: Any, address: ExploreAddress) -> dict[str, Any]:
-    shown = [
+def _payload(rows: Any, address: ExploreAddress) -> dict[str, object]:
+    shown: list[TestRow] = [
         {
             "id": row.id,
             "href": "?" + urlencode(address.listing().at(id=row.id).parameters()),
@@ -126,4 +140,4 @@ def _payload(rows: Any, address: ExploreAddress) -> dict[str, Any]:
         }
         for row in rows.itertuples(index=False)
     ]
-    return {"rows": shown, "query": address.q, "stamp": hashlib.sha256(repr((shown, address.q)).encode()).hexdigest()[:16]}
+    return stamped({"rows": shown, "query": address.q})

@@ -9,7 +9,7 @@ from influence import METHODS, Explanation, Influence
 from pages.ui.explore import asking
 from pages.ui.explore.address import ExploreAddress
 from pages.ui.frame import md, numbers, render
-from pages.ui.parts import explanation_board, rows
+from pages.ui.parts import Row, explanation_board, rows
 
 RANKED = 100  # how far down the other method's list a sentence is looked for
 
@@ -59,9 +59,7 @@ def _side(
             rows.draw(lines, key=f"versus_{title}_{number}")
 
 
-def _row(
-    workspace: influence.Workspace, rank: int, one: Influence, there: int | None, common: bool, beside: str
-) -> dict[str, object]:
+def _row(workspace: influence.Workspace, rank: int, one: Influence, there: int | None, common: bool, beside: str) -> Row:
     train = one.train
     sums = one.train_words()
     address = f"{beside}: number {there}" if there else f"{beside}: not among the first {RANKED}"

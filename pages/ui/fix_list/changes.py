@@ -1,7 +1,6 @@
 """The Fix list's first part: the files to take away, the balance of labels, and every change with its reason."""
 
 from functools import partial
-from typing import Any
 
 import streamlit as st
 
@@ -9,7 +8,7 @@ from influence.fixes import Fix, FixList, fix_list
 from pages.ui.fix_list import disagreements, downloads
 from pages.ui.fix_list.address import POLICY_NAMES, FixListAddress
 from pages.ui.frame import Session, go, numbers, render, shell, turn_pages
-from pages.ui.parts import charts, decision_charts, rows, verdicts
+from pages.ui.parts import Row, charts, decision_charts, rows, verdicts
 
 PAGE = 25
 MOST_LISTED = 50
@@ -100,7 +99,7 @@ def _changes(address: FixListAddress, found: FixList) -> None:
     turn_pages(address, page, pages, key="fix_page")
 
 
-def _row(fix: Fix) -> dict[str, Any]:
+def _row(fix: Fix) -> Row:
     words = [(f"“{word}”", "gone") for word in fix.words]
     when = numbers.moment(fix.decided_at)
     return rows.row(

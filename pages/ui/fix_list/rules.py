@@ -10,7 +10,7 @@ from influence.experiments import spec_of_rule
 from influence.review import Action, AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
 from pages.ui.fix_list.address import ACTIONS, BY_NAMES, FixListAddress, read_address
 from pages.ui.frame import OnChange, Session, go, latest, md, messages, numbers, render, reviewer, shell
-from pages.ui.parts import SHOWN, STILL, Piece, decision_charts, rows, verdicts
+from pages.ui.parts import SHOWN, STILL, Piece, Row, decision_charts, rows, verdicts
 
 ANY = ""
 SAMPLES = 12
@@ -110,7 +110,7 @@ def _beside(found: Preview) -> str:
     return ". ".join(parts)
 
 
-def _row(sample: Any, rule: Rule) -> dict[str, Any]:
+def _row(sample: Any, rule: Rule) -> Row:
     phrases = rule.phrases if rule.by == "words" else ()
     sides = [_lit(text, phrases) for text in (sample.text, sample.text_pair) if text is not None]
     foot = (

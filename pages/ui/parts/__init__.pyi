@@ -3,6 +3,7 @@ from . import (
     charts as charts,
     decision_charts as decision_charts,
     explanation_board as explanation_board,
+    payloads as payloads,
     queues as queues,
     rows as rows,
     suspect_choice as suspect_choice,
@@ -12,6 +13,14 @@ from . import (
 from .bulk_bar import Chosen as Chosen
 from .charts import MINUS as MINUS, PLUS as PLUS, STILL as STILL, TRAIN as TRAIN, label as label
 from .decision_charts import COLOURS as COLOURS, SYMBOLS as SYMBOLS
-from .explanation_board import SHOWN as SHOWN, Piece as Piece, stamped as stamped
+from .payloads import (
+    SHOWN as SHOWN,
+    Piece as Piece,
+    Row as Row,
+    Scores as Scores,
+    Signal as Signal,
+    scores as scores,
+    stamped as stamped,
+)
 from .queues import Source as Source
 from .suspicions import SORTS as SORTS, Suspicion as Suspicion

@@ -3,20 +3,18 @@
 The component's JavaScript is ours and puts every text in place by `textContent`; nothing here makes HTML.
 """
 
-import hashlib
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import streamlit as st
 
 from influence import METHODS, Explanation, Influence, Sentence
 from pages.ui.frame import numbers, script, sheet
+from pages.ui.parts.payloads import FOLDED, FOLDED_UNREAD, SHOWN, UNREAD, Piece, Scores, scores, stamped
 
-SHOWN, FOLDED, UNREAD, FOLDED_UNREAD = range(4)
 FOLD_FROM = 320  # characters of a text, from which what lies far from any lit word is folded away
 MARGIN = 70  # characters kept beside a lit word
-Piece = tuple[str, int, int]  # text, index of its word or -1, kind
 OTHER_MEANINGS = {  # of the methods whose scores are not about a training step
     "influence-last": (
         "left out, and the last layer fitted again, the loss on “{label}” here would rise by about so many nats.",
@@ -31,6 +29,54 @@ _component = st.components.v2.component(
     css=sheet("parts/explanation_board.css"),
     js=script("parts/explanation_board.js"),
 )
+
+
+class Texts(TypedDict):
+    """One example's text, or two, in pieces; `ends` are its lit start and end tokens with their words' indices."""
+
+    sides: list[list[Piece]]
+    ends: list[tuple[int, str]]
+    cut: bool  # whether the model never read some of it
+
+
+class Query(Texts):
+    """The sentence that is explained; `sums` over all the cards shown."""
+
+    title: str
+    sums: Scores
+
+
+class Card(Texts):
+    """One training example; `matches` are the pairs of a test and a training word that carry its score."""
+
+    id: str | None
+    rank: int
+    score: str
+    bar: float
+    label: str | None
+    says: str
+    special: str
+    matches: list[tuple[int, int]]
+    sums: Scores  # by its own words
+    query_sums: Scores  # by the test sentence's words
+
+
+class Column(TypedDict):
+    """Proponents, or opponents."""
+
+    kind: str
+    title: str
+    meaning: str
+    detail: str
+    empty: str
+    cards: list[Card]
+
+
+class Content(TypedDict):
+    """All that is shown."""
+
+    query: Query
+    columns: list[Column]
 
 
 def board(found: Explanation, *, title: str, pinned: str, review: str, on_choose: Callable[[], None], key: str) -> None:
@@ -51,14 +97,14 @@ def payload(found: Explanation, *, title: str) -> dict[str, Any]:
     shown = [*found.proponents, *found.opponents]
     sums = word_sums(shown)
     most = max((abs(influence.score) for influence in shown), default=0.0)
-    content = {
-        "query": {"title": title, **_texts(found.query, set(sums)), "sums": {str(word): short(s) for word, s in sums.items()}},
+    content: Content = {
+        "query": {"title": title, **_texts(found.query, set(sums)), "sums": scores(sums)},
         "columns": [
             _column("plus", "Proponents", _lowered(found), found.proponents, most),
             _column("minus", "Opponents", _raised(found), found.opponents, most),
         ],
     }
-    return {**content, "stamp": hashlib.sha256(repr(content).encode()).hexdigest()[:16]}
+    return stamped(content)
 
 
 def word_sums(influences: Iterable[Influence]) -> dict[int, float]:
@@ -103,7 +149,7 @@ def _is_control(found: Explanation) -> bool:
     return METHODS[found.method].source == "control"
 
 
-def _column(kind: str, title: str, meaning: str, influences: list[Influence], most: float) -> dict[str, Any]:
+def _column(kind: str, title: str, meaning: str, influences: list[Influence], most: float) -> Column:
     total = sum(influence.score for influence in influences)
     return {
         "kind": kind,
@@ -116,7 +162,7 @@ def _column(kind: str, title: str, meaning: str, influences: list[Influence], mo
     }
 
 
-def _card(rank: int, influence: Influence, most: float) -> dict[str, Any]:
+def _card(rank: int, influence: Influence, most: float) -> Card:
     train = influence.train
     says = (
         f"{train.predicted} {numbers.probability(train.probabilities[train.predicted])}" if train.predicted != train.label else ""
@@ -129,12 +175,14 @@ def _card(rank: int, influence: Influence, most: float) -> dict[str, Any]:
         "label": train.label,
         "says": says,
         "special": numbers.share(influence.special_score, influence.score) if influence.matches else "",
-        "matches": [(match.test_word, match.train_word, short(match.score)) for match in influence.matches],
+        "matches": [(match.test_word, match.train_word) for match in influence.matches],
+        "sums": scores(influence.train_words()),
+        "query_sums": scores(influence.test_words()),
         **_texts(train, {match.train_word for match in influence.matches}),
     }
 
 
-def _texts(sentence: Sentence, lit: set[int]) -> dict[str, Any]:
+def _texts(sentence: Sentence, lit: set[int]) -> Texts:
     ends = [(index, word.text) for index, word in enumerate(sentence.words) if word.side < 0 and index in lit]
     pieces = [fold(side) for side in sides(sentence, lit)]
     return {"sides": pieces, "ends": ends, "cut": any(piece[2] in (UNREAD, FOLDED_UNREAD) for side in pieces for piece in side)}
@@ -187,13 +235,3 @@ def _break_before(text: str, limit: int) -> int:
 def _is_joint(character: str) -> bool:
     """Whether a character makes one sign with its neighbours: combining marks, joiners, skin tones, halves of a flag."""
     return unicodedata.category(character) in ("Mn", "Mc", "Me", "Cf", "Sk") or "\U0001f1e6" <= character <= "\U0001f1ff"
-
-
-def short(score: float) -> float:
-    """Four digits: more than a shade or a tooltip shows; the exact sum is in the charts."""
-    return float(f"{score:.4g}")
-
-
-def stamped(content: dict[str, Any]) -> dict[str, Any]:
-    """The content with a mark that is equal for equal content, so that a component need not draw it again."""
-    return {**content, "stamp": hashlib.sha256(repr(content).encode()).hexdigest()[:16]}

@@ -1,12 +1,12 @@
 """A list of training examples on screen: suspects, members of a cluster, rows of a fix list."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
 
 import streamlit as st
 
 from pages.ui.frame import script, sheet
-from pages.ui.parts.explanation_board import Piece, fold, stamped
+from pages.ui.parts.explanation_board import fold
+from pages.ui.parts.payloads import SHOWN, Piece, Row, Signal, scores, stamped
 
 _component = st.components.v2.component(
     "wordtrace_rows",
@@ -25,10 +25,10 @@ def row(
     reason: str = "",
     foot: str = "",
     state: str = "",
-    signals: Iterable[Mapping[str, Any]] = (),
+    signals: Iterable[Signal] = (),
     links: Iterable[tuple[str, str]] = (),
     name: str = "",
-) -> dict[str, Any]:
+) -> Row:
     """One line of the list; `links` are a text and an address, which opens in a tab of its own.
 
     A line with a `name` opens by a click on it: see `opened`.
@@ -38,7 +38,7 @@ def row(
         "name": name,
         "labels": list(labels),
         "sides": [fold(side) for side in sides],
-        "sums": {str(word): score for word, score in (sums or {}).items()},
+        "sums": scores(sums or {}),
         "reason": reason,
         "foot": foot,
         "state": state,
@@ -49,11 +49,11 @@ def row(
 
 def plain(text: str, text_pair: str | None = None) -> list[list[Piece]]:
     """A text without lit words."""
-    return [[(side, -1, 0)] for side in (text, text_pair) if isinstance(side, str)]
+    return [[(side, -1, SHOWN)] for side in (text, text_pair) if isinstance(side, str)]
 
 
 def draw(
-    lines: list[dict[str, Any]],
+    lines: list[Row],
     *,
     key: str,
     query: str = "",

@@ -10,6 +10,7 @@ import influence
 from influence.suspects import SuspectFilter, has_suspects, suspect, suspect_ids, suspects, suspects_behind
 from influence.workspace import published
 from pages.ui.frame import numbers
+from pages.ui.parts.payloads import Signal
 
 SORTS = {
     "-suspicion": "suspicion",
@@ -22,16 +23,6 @@ SORTS = {
     "-self_influence": "self-influence",
 }
 SCALED = ("self_influence", "opposition", "opposed_tests", "driven_errors")  # their bars are shares of the largest
-
-
-class Signal(NamedTuple):
-    """One signal of a suspect: its name, its value as text, how far its bar goes (0 to 1), and what it means."""
-
-    name: str
-    value: str
-    bar: float
-    about: str
-    strong: bool = False
 
 
 class Suspicion(NamedTuple):
@@ -107,24 +98,29 @@ def signals(values: Mapping[str, Any], largest: Mapping[str, float]) -> list[Sig
         return float(values[name]) / largest[name] if largest.get(name) else 0.0
 
     confidence = values["held_out_confidence"]
-    found = [Signal("suspicion", f"{values['suspicion']:.2f}", values["suspicion"], "0 to 1, what the ranking goes by", True)]
+    about = "0 to 1, what the ranking goes by"
+    found = [_signal("suspicion", f"{values['suspicion']:.2f}", values["suspicion"], about, strong=True)]
     if not _missing(confidence):
         about = f"models that never saw it give {numbers.probability(confidence)} to its label"
-        found.append(Signal("held-out doubt", numbers.probability(1 - confidence), 1 - confidence, about))
+        found.append(_signal("held-out doubt", numbers.probability(1 - confidence), 1 - confidence, about))
     share, disagreement = values["misclassified_share"], values["neighbour_disagreement"]
     about = "share of the epochs of training after which it was misclassified"
-    found.append(Signal("missed in training", numbers.probability(share), share, about))
+    found.append(_signal("missed in training", numbers.probability(share), share, about))
     about = "wrong test predictions that it is among the 100 strongest opponents of"
-    found.append(Signal("drives errors", f"{int(values['driven_errors']):,}", scaled("driven_errors"), about))
+    found.append(_signal("drives errors", f"{int(values['driven_errors']):,}", scaled("driven_errors"), about))
     about = "right test predictions that it is among the 100 strongest opponents of; the strength is the sum of its scores"
     strength = f"{int(values['opposed_tests']):,}"
-    found.append(Signal("opposes right", strength, scaled("opposed_tests"), about))
+    found.append(_signal("opposes right", strength, scaled("opposed_tests"), about))
     about = "share of its strongest same-word neighbours' pull that goes against it"
-    found.append(Signal("neighbours against", numbers.probability(disagreement), disagreement, about))
+    found.append(_signal("neighbours against", numbers.probability(disagreement), disagreement, about))
     about = "how hard it pulls at its own prediction, in nats; outliers and wrong labels pull hard"
     size = numbers.score(values["self_influence"]).removeprefix("+")
-    found.append(Signal("self-influence", size, scaled("self_influence"), about))
+    found.append(_signal("self-influence", size, scaled("self_influence"), about))
     return found
+
+
+def _signal(name: str, value: str, bar: float, about: str, *, strong: bool = False) -> Signal:
+    return {"name": name, "value": value, "bar": bar, "about": about, "strong": strong}
 
 
 def _missing(value: Any) -> bool:

@@ -6,10 +6,8 @@ from influence.review import Action
 from pages.ui.frame import Session, md
 from pages.ui.review import keys, position
 from pages.ui.review.address import ReviewAddress
-from pages.ui.review.keys import decide
+from pages.ui.review.keys import DECISIVE, KEYED, decide
 from pages.ui.review.review_item import ReviewItem
-
-KEYED = 9
 
 
 def decisions(session: Session, address: ReviewAddress, found: ReviewItem, *, off: bool) -> None:
@@ -32,14 +30,19 @@ def decisions(session: Session, address: ReviewAddress, found: ReviewItem, *, of
                 width=190, disabled=off, on_change=keys.decide_other, args=(session, address, id, key),
             )  # fmt: skip
     with st.container(horizontal=True, key="wt-review-verdicts"):
-        for name, key, kind in (("Keep", "K", "keep"), ("Remove", "X", "remove")):
+        for name, kind in (("Keep", "keep"), ("Remove", "remove")):
             st.button(
-                name, key=f"{kind}_{id}", shortcut=key, on_click=decide, args=(session, address, id, kind, None, ()), disabled=off
+                name,
+                key=f"{kind}_{id}",
+                shortcut=DECISIVE[kind],
+                on_click=decide,
+                args=(session, address, id, kind, None, ()),
+                disabled=off,
             )
         st.button("Mask words", key=f"mask_{id}", shortcut="M", on_click=keys.start_masking, args=(id,), disabled=off)
-        for name, key, kind in (("Flag", "F", "flag"), ("Skip", "S", "skip")):
+        for name, kind in (("Flag", "flag"), ("Skip", "skip")):
             st.button(
-                name, key=f"{kind}_{id}", shortcut=key, disabled=off,
+                name, key=f"{kind}_{id}", shortcut=DECISIVE[kind], disabled=off,
                 on_click=decide, args=(session, address, id, kind, None, ()),
                 help="Not sure: comes back in “My flagged ones”" if kind == "flag" else "Not me: others may decide it",
             )  # fmt: skip
@@ -68,8 +71,9 @@ def masking(session: Session, address: ReviewAddress, found: ReviewItem, picked:
     with st.container(horizontal=True, key="wt-review-mask"):
         count = f"{len(picked)} word{'s' if len(picked) != 1 else ''}"
         st.button(
-            f"Mask {count}" if picked else "Pick words here, or click any in the text", key=f"mask_done_{id}", shortcut="Enter",
-            type="primary", disabled=not picked, on_click=decide, args=(session, address, id, "mask", None, tuple(picked)),
+            f"Mask {count}" if picked else "Pick words here, or click any in the text", key=f"mask_done_{id}",
+            shortcut=DECISIVE["mask"], type="primary", disabled=not picked,
+            on_click=decide, args=(session, address, id, "mask", None, tuple(picked)),
         )  # fmt: skip
         st.button("Cancel", key=f"mask_stop_{id}", shortcut="Escape", on_click=keys.stop_masking)
 

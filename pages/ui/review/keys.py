@@ -17,6 +17,8 @@ from pages.ui.parts import verdicts
 from pages.ui.review.address import ReviewAddress
 
 SHOWN, MASKING, NOTING, MORE = "wt_review_shown", "wt_review_masking", "wt_review_noting", "wt_review_more"
+KEYED = 9  # labels, or words, that have the keys 1 to 9
+DECISIVE = {"keep": "K", "remove": "X", "flag": "F", "skip": "S", "mask": "Enter"}
 UNREAD = 0.25  # seconds; nobody has read an example that has been on screen for less
 
 

@@ -4,20 +4,77 @@ Scores here are about the example's own label: above 0, a step on the other exam
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlencode
 
-from influence import Sentence
+from influence import Influence, Sentence
 from influence.data import find_to_mask
 from influence.explanations import Effect
 from influence.review import Decision, Note, Queue, TrainExample
 from pages.ui.frame import Session, numbers
-from pages.ui.parts import Suspicion, explanation_board, suspicions, verdicts
-from pages.ui.review import related as evidence
+from pages.ui.parts import Piece, Scores, Signal, Suspicion, explanation_board, payloads, scores, suspicions, verdicts
+from pages.ui.review import keys, related as evidence
 from pages.ui.review.related import Related
 
 FEW, MOST = 3, evidence.TOP
 MOSTLY = 0.5  # share of a score from which start and end tokens are worth a remark
+
+
+class ItemPayload(TypedDict):
+    """The example itself, for the component."""
+
+    part: str
+    id: str
+    given: str
+    suggested: str | None
+    model: dict[str, str] | None
+    sides: list[list[Piece]]
+    cut: bool
+    sums: Scores
+    picked: list[int] | None  # indices of words, while words are picked
+    mine: str | None
+    others: list[dict[str, str | bool]]
+    notes: list[dict[str, str]]
+    hidden: bool
+    reading: float  # milliseconds that it must be on screen before a key may decide it
+    decisive: list[str]  # the keys that decide
+
+
+class Card(TypedDict):
+    """One related example."""
+
+    id: str | None
+    href: str
+    label: str | None
+    says: str
+    score: str
+    size: float
+    special: str
+    sides: list[list[Piece]]
+    sums: Scores
+
+
+class ScaledCard(Card):
+    """With its size beside the largest of its group, 0 to 1 with its sign left out."""
+
+    bar: float
+
+
+class Group(TypedDict):
+    """Related examples on one side."""
+
+    kind: str
+    title: str
+    cards: list[ScaledCard]
+
+
+class EvidencePayload(TypedDict):
+    """Why the example is suspected, and the cards."""
+
+    part: str
+    reason: str
+    signals: list[Signal]
+    groups: list[Group]
 
 
 @dataclass(frozen=True)
@@ -81,11 +138,11 @@ def gather(session: Session, queue: Queue | None, example_id: str) -> ReviewItem
     )
 
 
-def item(found: ReviewItem, *, masking: list[str] | None) -> dict[str, Any]:
+def item(found: ReviewItem, *, masking: list[str] | None) -> dict[str, object]:
     """The example itself for the component; `masking` are the words picked so far while words are being picked."""
     sentence, sums = found.sentence, found.words()
     lit = None if masking is None else {word.casefold() for word in masking}
-    content = {
+    content: ItemPayload = {
         "part": "item",
         "id": found.example.id,
         "given": found.example.label,
@@ -93,17 +150,19 @@ def item(found: ReviewItem, *, masking: list[str] | None) -> dict[str, Any]:
         "model": None if found.hidden else _model(sentence),
         "sides": explanation_board.sides(sentence, range(len(sentence.words))),
         "cut": sentence.truncated,
-        "sums": {str(word): explanation_board.short(score) for word, score in sums.items()},
+        "sums": scores(sums),
         "picked": None if lit is None else [i for i, word in enumerate(sentence.words) if word.text.casefold() in lit],
         "mine": None if found.own is None else f"{verdicts.of_decision(found.own)} · {numbers.clock(found.own.at)}",
         "others": [{"who": d.reviewer, "what": verdicts.of_decision(d), "settles": d.adjudicates} for d in found.others],
         "notes": [{"who": note.reviewer, "text": note.text} for note in found.notes],
         "hidden": found.hidden,
+        "reading": 1000 * keys.UNREAD,
+        "decisive": [str(number) for number in range(1, keys.KEYED + 1)] + list(keys.DECISIVE.values()),
     }
-    return explanation_board.stamped(content)
+    return payloads.stamped(content)
 
 
-def proof(found: ReviewItem, *, more: bool) -> dict[str, Any]:
+def proof(found: ReviewItem, *, more: bool) -> dict[str, object]:
     """The evidence for the component: why the example is suspected, and what pulls for and against its label."""
     count, trains, tests = MOST if more else FEW, found.related.trains, found.related.tests
     label = found.example.label
@@ -117,13 +176,13 @@ def proof(found: ReviewItem, *, more: bool) -> dict[str, Any]:
         helped = [_test_card(effect, found) for effect in tests.helped[: count - 1]]
         groups.append(_group("plus", "Test sentences it pushes towards their label", helped))
     shown = None if found.hidden or found.suspicion is None else found.suspicion
-    content = {
+    content: EvidencePayload = {
         "part": "evidence",
         "reason": shown.reason if shown else "",
-        "signals": [signal._asdict() for signal in shown.signals()] if shown else [],
+        "signals": shown.signals() if shown else [],
         "groups": groups,
     }
-    return explanation_board.stamped(content)
+    return payloads.stamped(content)
 
 
 def seen(found: ReviewItem) -> dict[str, Any]:
@@ -142,16 +201,16 @@ def _model(sentence: Sentence) -> dict[str, str]:
     return {"label": sentence.predicted, "percent": numbers.probability(sentence.probabilities[sentence.predicted])}
 
 
-def _group(kind: str, title: str, cards: list[dict[str, Any]]) -> dict[str, Any]:
+def _group(kind: str, title: str, cards: list[Card]) -> Group:
     most = max((abs(card["size"]) for card in cards), default=0.0)
     return {"kind": kind, "title": title, "cards": [{**card, "bar": round(abs(card["size"]) / most, 3)} for card in cards]}
 
 
-def _train_card(one: Any) -> dict[str, Any]:
+def _train_card(one: Influence) -> Card:
     return _card(one.train, one.score, one.special_score, one.train_words(), href="")
 
 
-def _test_card(effect: Effect, found: ReviewItem) -> dict[str, Any]:
+def _test_card(effect: Effect, found: ReviewItem) -> Card:
     totals: dict[int, float] = {}
     for match in effect.matches:
         totals[match.test_word] = totals.get(match.test_word, 0.0) + match.score
@@ -159,7 +218,7 @@ def _test_card(effect: Effect, found: ReviewItem) -> dict[str, Any]:
     return _card(effect.test, effect.score, effect.special_score, totals, href=link)
 
 
-def _card(sentence: Sentence, score: float, special: float, totals: dict[int, float], *, href: str) -> dict[str, Any]:
+def _card(sentence: Sentence, score: float, special: float, totals: dict[int, float], *, href: str) -> Card:
     share = special / score if score else 0.0
     says = numbers.probability(sentence.probabilities[sentence.predicted])
     words = {word: total for word, total in totals.items() if sentence.words[word].side >= 0}
@@ -169,8 +228,8 @@ def _card(sentence: Sentence, score: float, special: float, totals: dict[int, fl
         "label": sentence.label,
         "says": f"{sentence.predicted} {says}" if sentence.predicted != sentence.label else "",
         "score": numbers.score(score),
-        "size": explanation_board.short(score),
+        "size": payloads.short(score),
         "special": f"{numbers.share(special, score)} from start/end tokens" if share >= MOSTLY else "",
         "sides": [explanation_board.fold(side) for side in explanation_board.sides(sentence, words)],
-        "sums": {str(word): explanation_board.short(total) for word, total in words.items()},
+        "sums": scores(words),
     }

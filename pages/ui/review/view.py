@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TypedDict
 
 import streamlit as st
 
@@ -10,7 +11,7 @@ import influence
 from influence.attribution import DEFAULT_METHOD
 from influence.review import Action, Queue, QueueProgress
 from pages.ui.frame import Session, go, md, messages, numbers, render, script, sheet
-from pages.ui.parts import explanation_board, verdicts
+from pages.ui.parts import stamped, verdicts
 from pages.ui.review import (
     buttons,
     keys,
@@ -30,6 +31,16 @@ component = st.components.v2.component(
     css=sheet("review/view.css"),
     js=script("review/view.js"),
 )
+
+
+class StripItem(TypedDict):
+    """One of the last decisions."""
+
+    id: str  # of its example; "" where there are several
+    what: str
+    where: str
+    when: str
+    queue: str
 
 
 def draw(session: Session, address: ReviewAddress) -> None:
@@ -149,7 +160,7 @@ def counts(progress: QueueProgress) -> str:
 
 
 def _strip(session: Session, address: ReviewAddress, actions: list[Action]) -> None:
-    items = [
+    items: list[StripItem] = [
         {
             "id": action.example_ids[0] if len(action.example_ids) == 1 else "",
             "what": verdicts.of_action(action),
@@ -161,7 +172,7 @@ def _strip(session: Session, address: ReviewAddress, actions: list[Action]) -> N
     ]
     component(
         key="review_strip",
-        data=explanation_board.stamped({"part": "strip", "items": items}),
+        data=stamped({"part": "strip", "items": items}),
         on_reopen_change=partial(_reopen, session, address),
     )
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from influence.suspects import Suspect
 from pages.ui.frame import Session, go, md, numbers, render, shell
-from pages.ui.parts import rows, suspicions
+from pages.ui.parts import Row, rows, suspicions
 from pages.ui.suspects.address import SuspectsAddress
 
 MOST = 100
@@ -34,7 +34,7 @@ def draw(session: Session, address: SuspectsAddress, found: Suspect) -> None:
     rows.draw([_row(address.workspace, row) for row in shown.to_dict("records")], key="suspects_errors")
 
 
-def _row(workspace: str, row: dict[Hashable, Any]) -> dict[str, Any]:
+def _row(workspace: str, row: dict[Hashable, Any]) -> Row:
     id = str(row["test_id"])
     return rows.row(
         id,

@@ -10,7 +10,7 @@ import streamlit as st
 from influence.review import Decision
 from influence.suspects import SIGNALS, suspect_ids, suspects
 from pages.ui.frame import Session, go, numbers, render, turn_pages
-from pages.ui.parts import SORTS, Chosen, bulk_bar, rows, suspect_choice, suspicions, verdicts
+from pages.ui.parts import SORTS, Chosen, Row, bulk_bar, rows, suspect_choice, suspicions, verdicts
 from pages.ui.suspects.address import DECIDED, SHOW, SuspectsAddress
 
 PAGE = 20
@@ -89,7 +89,7 @@ def _selection(key: str, ids: list[str], chosen: list[str]) -> None:
         st.button("Choose none", key="suspects_none", type="tertiary", on_click=rows.choose, args=(key, []))
 
 
-def _row(session: Session, row: dict[Hashable, Any], standing: list[Decision], largest: dict[str, float]) -> dict[str, Any]:
+def _row(session: Session, row: dict[Hashable, Any], standing: list[Decision], largest: dict[str, float]) -> Row:
     id = str(row["train_id"])
     workspace = session.workspace.name
     labels = [(row["label"], "label")]
@@ -105,7 +105,7 @@ def _row(session: Session, row: dict[Hashable, Any], standing: list[Decision], l
         sides=rows.plain(row["text"], row["text_pair"]),
         reason=row["reason"],
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing),
-        signals=[signal._asdict() for signal in suspicions.signals({name: row[name] for name in SIGNALS}, largest)],
+        signals=suspicions.signals({name: row[name] for name in SIGNALS}, largest),
         links=links,
         foot=suspicions.pull(row["score"], row["word"]) if "score" in row else "",
     )

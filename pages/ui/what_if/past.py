@@ -1,12 +1,10 @@
 """Every change that was tried out on the present build, the latest first."""
 
-from typing import Any
-
 import streamlit as st
 
 from influence.experiments import Outcome, changes, headline, interval, points, what
 from pages.ui.frame import Session, go, numbers, render
-from pages.ui.parts import rows
+from pages.ui.parts import Row, rows
 from pages.ui.what_if.address import WhatIfAddress
 
 ROWS = "whatif_past"
@@ -22,7 +20,7 @@ def draw(session: Session, address: WhatIfAddress, known: list[Outcome]) -> None
         rows.draw([_row(one) for one in known[:MOST]], key=ROWS, on_open=lambda: _open(address, known))
 
 
-def _row(one: Outcome) -> dict[str, Any]:
+def _row(one: Outcome) -> Row:
     first = headline(one)
     sure = "more than noise" if first.paired.told_apart else "not to be told from noise"
     return rows.row(

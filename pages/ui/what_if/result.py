@@ -1,7 +1,6 @@
 """What one change did: in a sentence, in a chart, and in a table."""
 
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -9,7 +8,7 @@ import streamlit as st
 
 from influence.experiments import Measure, Outcome, changes, headline, interval, points, predictions, verdict, what
 from pages.ui.frame import Session, numbers, render
-from pages.ui.parts import STILL, rows
+from pages.ui.parts import STILL, Row, rows
 from pages.ui.what_if import charts
 from pages.ui.what_if.address import WhatIfAddress
 
@@ -64,7 +63,7 @@ def _moved(address: WhatIfAddress, found: Outcome) -> None:
         rows.draw([_row(address, measure) for measure in moved], key=f"whatif_moved_{found.id}")
 
 
-def _row(address: WhatIfAddress, measure: Measure) -> dict[str, Any]:
+def _row(address: WhatIfAddress, measure: Measure) -> Row:
     paired = measure.paired
     return rows.row(
         measure.name,

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -15,7 +14,7 @@ from influence.explanations import WordExample, read_examples, word_confusions, 
 from influence.review import Decision, Evidence
 from influence.suspects import SuspectFilter, suspects
 from pages.ui.frame import Session, go, numbers, render, turn_pages
-from pages.ui.parts import Chosen, bulk_bar, explanation_board, rows, suspect_choice, suspicions, verdicts
+from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, suspicions, verdicts
 from pages.ui.words.address import SUGGESTED, WordsAddress
 from pages.ui.words.listing import total
 
@@ -156,7 +155,7 @@ def _row(
     standing: dict[str, list[Decision]],
     suggested: dict[str, str],
     suspicion: dict[str, float],
-) -> dict[str, Any]:
+) -> Row:
     sentence, count = one.sentence, len(one.mistakes)
     id = str(sentence.id)
     labels = [(sentence.label, "label")]
@@ -174,7 +173,7 @@ def _row(
         id,
         labels=labels,
         sides=explanation_board.sides(sentence, one.words),
-        sums={word: explanation_board.short(one.score) for word in one.words},
+        sums=dict.fromkeys(one.words, one.score),
         reason=f"{total(one.score)} against {these}; the model says {sentence.predicted}, {says}{doubt}",
         foot="hits hardest:" if count > LINKED else "hits:",
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),

@@ -1,7 +1,7 @@
 """The words of the mistakes, with bars for what they carry against them and for them."""
 
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlencode
 
 import pandas as pd
@@ -27,6 +27,20 @@ _component = st.components.v2.component(
     css=sheet("words/listing.css"),
     js=script("words/listing.js"),
 )
+
+
+class WordRow(TypedDict):
+    """One word of the list."""
+
+    word: str
+    written: str
+    href: str
+    against: str
+    support: str
+    score: str
+    bars: list[float]  # against and for, 0 to 1
+    mistakes: str
+    examples: str
 
 
 def draw(session: Session, address: WordsAddress, sums: pd.DataFrame, found: pd.DataFrame, mistakes: Callable[[], None]) -> None:
@@ -90,7 +104,7 @@ def _said(session: Session, address: WordsAddress, count: int, found: pd.DataFra
     return f"{numbers.counted(count, 'word')} pull against the {these} in {session.workspace.info.n_test:,} test predictions"
 
 
-def _payload(address: WordsAddress, shown: pd.DataFrame, sums: pd.DataFrame, most: float) -> dict[str, Any]:
+def _payload(address: WordsAddress, shown: pd.DataFrame, sums: pd.DataFrame, most: float) -> dict[str, object]:
     tokens = sums[sums["kind"] == TOKEN]
     return stamped(
         {
@@ -101,7 +115,7 @@ def _payload(address: WordsAddress, shown: pd.DataFrame, sums: pd.DataFrame, mos
     )
 
 
-def _row(address: WordsAddress, row: dict[Hashable, Any], most: float) -> dict[str, Any]:
+def _row(address: WordsAddress, row: dict[Hashable, Any], most: float) -> WordRow:
     written = " ".join(row["written"].split())
     return {
         "word": row["word"],
