@@ -1,7 +1,6 @@
 """Files that are either whole or not there, and arrays whose disk space is reserved before they are filled."""
 
 import errno
-import fcntl
 import json
 import os
 import time
@@ -97,10 +96,10 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, *, wait: float) -> Iterator[None]:
+def locked(path: Path, *, wait: float, busy: str = "") -> Iterator[None]:
     """Hold a lock file; the system frees it however the process ends.
 
-    Raises `WorkspaceBusy` after `wait` seconds, and `WorkspaceError` where the file cannot be made.
+    Raises `WorkspaceBusy` (saying `busy`) after `wait` seconds, and `WorkspaceError` where the file cannot be made.
     """
     try:
         file = path.open("a")
@@ -108,21 +107,23 @@ def locked(path: Path, *, wait: float) -> Iterator[None]:
         raise WorkspaceError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
     with file:
         if not take(file.fileno(), wait=wait):
-            raise WorkspaceBusy(f"{str(path)!r} has been locked by another process for {wait:.0f} s; try again")
+            raise WorkspaceBusy(busy or f"{str(path)!r} has been locked by another process for {wait:.0f} s; try again")
         yield
 
 
 def take(descriptor: int, *, wait: float) -> bool:
-    """Lock an open file for this process; False where another one still has it after `wait` seconds."""
+    """Lock an open file until it is closed; False where another process or thread still has it after `wait` seconds.
+
+    `FileLock` would make a folder that is gone anew, so that a workspace just deleted came back with a lock in it.
+    """
+    from filelock import lock_descriptor  # tens of milliseconds that reading a workspace can do without
+
     deadline = time.monotonic() + wait
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.02)
+    while not lock_descriptor(descriptor, blocking=False):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def file_sizes(folder: Path) -> dict[str, int]:

@@ -213,14 +213,16 @@ def _take_lock(folder: Path, wait: float) -> int:
     path = folder / LOCK
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     if not take(descriptor, wait=wait):
-        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
         os.close(descriptor)
+        holder = ""
+        with suppress(OSError):  # Windows lets nobody read a locked file
+            holder = path.read_bytes()[:20].decode("ascii", "replace").strip()
         raise WorkspaceBusy(
             f"the reviews of workspace {str(folder)!r} are open in another process{f' ({holder})' if holder else ''}; "
             "use the app that runs there, or stop it first"
         )
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    os.write(descriptor, str(os.getpid()).encode())
     return descriptor
 
 

@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from influence.errors import WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
-from influence.files import is_disk_full, take, write_json
+from influence.errors import WorkspaceError, WorkspaceMissing, WorkspaceNewer
+from influence.files import is_disk_full, locked, write_json
 
 SCHEMA_VERSION = 1
 POINTER, LOCK, BUILDS = "workspace.json", "build.lock", "builds"
@@ -146,9 +146,8 @@ def _published_name(path: Path) -> str:
 def build_lock(path: Path) -> Iterator[None]:
     """Hold the workspace's build lock; the system frees it however the process ends. Raises `WorkspaceBusy`."""
     path.mkdir(parents=True, exist_ok=True)
-    with (path / LOCK).open("a") as file:
-        if not take(file.fileno(), wait=0.0):
-            raise WorkspaceBusy(f"another process is building workspace {str(path)!r}; wait for it or choose another --workspace")
+    busy = f"another process is building workspace {str(path)!r}; wait for it or choose another --workspace"
+    with locked(path / LOCK, wait=0.0, busy=busy):
         yield
 
 
