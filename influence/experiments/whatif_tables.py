@@ -1,12 +1,8 @@
-"""The tables of WORKSPACE/whatif.duckdb: what changes to the training data did, and which mistakes were fixed by what.
-
-The file is open only for the instant of a read or a write, under a lock: a process that has a DuckDB file open for writing
-shuts out all others, and an app looks on while a command computes.
-"""
+"""The tables of WORKSPACE/whatif.duckdb: what changes to the training data did, and which mistakes were fixed by what."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,10 +10,9 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from influence.files import locked
-from influence.workspace import Database, Migration
+from influence.workspace import Database, Migration, opened_alone
 
-FILE, LOCK = "whatif.duckdb", "whatif.lock"
+FILE = "whatif.duckdb"
 WAIT = 10.0  # seconds; a read or a write takes hundredths of one
 
 
@@ -66,15 +61,12 @@ class WhatIfStore(Database):
         return self.frame("select * exclude fixing from fixed where fixing = ? order by method, way, k, test_id, seed", [fixing])
 
 
-@contextmanager
-def opened(workspace: Path, *, write: bool = False) -> Iterator[WhatIfStore | None]:
+def opened(workspace: Path, *, write: bool = False) -> AbstractContextManager[WhatIfStore | None]:
     """The file for an instant; None where there is none yet and nothing is to be written.
 
     Raises `WorkspaceBusy` when another process keeps it, and `WorkspaceError` where it cannot be used.
     """
     path = workspace / FILE
     if not write and not path.is_file():
-        yield None
-        return
-    with locked(workspace / LOCK, wait=WAIT), WhatIfStore(path, read_only=not write) as store:
-        yield store
+        return nullcontext()
+    return opened_alone(WhatIfStore, path, wait=WAIT, write=write)

@@ -21,7 +21,6 @@ G adds up single examples, while training moves by batches, with momentum.
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +75,7 @@ def write_cancellation(path: str | Path, *, progress: Progress = silent) -> None
         )
         with publishing(workspace.build, KIND, CancellationStore, {"formula": FORMULA}) as store:
             store.fill("steps", rows)
-            store.write_provenance(
-                {
-                    "computed_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "seconds": round(time.monotonic() - started, 1),
-                    "versions": workspace.info.versions,
-                }
-            )
+            store.write_provenance({"versions": workspace.info.versions}, started)
 
 
 def _rows(workspace: WorkspaceReader, number: int, progress: Progress) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -173,14 +172,7 @@ def _write(workspace: WorkspaceReader) -> None:
         store.fill("words", named)
         store.fill("examples", examples[examples["train"].isin(pairs["train"].unique())])
         store.fill("pairs", pairs)
-        store.write_provenance(
-            {
-                "settings": _settings(),
-                "build": workspace.build.name,
-                "computed_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "seconds": round(time.monotonic() - started, 1),
-            }
-        )
+        store.write_provenance({"settings": _settings(), "build": workspace.build.name}, started)
 
 
 def _folded(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -1,14 +1,13 @@
-"""`retrain.duckdb`: the outcome of every fine-tuning, and the tables of the evaluations made of them.
+"""`retraining.duckdb`: the outcome of every fine-tuning, and the tables of the evaluations made of them.
 
-A process that holds a DuckDB file open for writing shuts out every other, so the file is open only for the instant of
-one read or write, under a lock file. A write is one transaction: a kill leaves all of it or nothing.
+The file is open only for the instant of one read or write. A write is one transaction: a kill leaves all of it or nothing.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -18,11 +17,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from influence.files import locked
 from influence.types import FloatArray
-from influence.workspace import Database, Migration, WorkspaceReader
+from influence.workspace import Database, Migration, WorkspaceReader, opened_alone
 
-FILE, LOCK = "retraining.duckdb", "retraining.lock"
+FILE = "retraining.duckdb"
 VERSION = 1  # of what a retraining does with a change; results of another version are not reused
 WAIT_SECONDS = 60.0  # for others' reads and writes, each of which takes milliseconds
 
@@ -163,16 +161,10 @@ class RetrainingStore:
         """Whether anything was retrained yet."""
         return (self._folder / FILE).is_file()
 
-    @contextmanager
-    def opened(self) -> Iterator[RetrainingFile]:
+    def opened(self) -> AbstractContextManager[RetrainingFile]:
         """The file, open and this process's alone; made where it is missing. Raises `WorkspaceBusy` after a minute."""
         path = self._folder / FILE
-        if path.is_file() and not os.access(path, os.W_OK):
-            with RetrainingFile(path) as file:
-                yield file
-            return
-        with locked(self._folder / LOCK, wait=WAIT_SECONDS), RetrainingFile(path, read_only=False) as file:
-            yield file
+        return opened_alone(RetrainingFile, path, wait=WAIT_SECONDS, write=not path.is_file() or os.access(path, os.W_OK))
 
 
 def _cut(kept: list[int] | None, probabilities_MY: FloatArray, tests: Sequence[int] | None) -> FloatArray | None:

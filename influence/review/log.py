@@ -19,8 +19,8 @@ from typing import Any
 from influence.errors import WorkspaceBusy, WorkspaceError
 from influence.files import take
 from influence.review.journal import Journal, Record, breaks, merge, read_journal, rewrite, seal
-from influence.review.tables import IN_MEMORY, DamagedStore, ReviewStore
-from influence.workspace import lets_go
+from influence.review.tables import IN_MEMORY, ReviewStore
+from influence.workspace import DamagedFile, lets_go
 
 JOURNAL, DATABASE, LOCK = "reviews.jsonl", "reviews.duckdb", "reviews.lock"
 LOCK_WAIT = 2.0  # seconds: as long as a command may hold the lock to mend the files
@@ -59,9 +59,6 @@ class ReviewLog:
                 self._mend_journal(path, records, damaged=reading.damaged, lost=len(records) - len(reading.records))
             self._last = records[-1] if records else None
             self._journal = Journal(path)
-        except DamagedStore as error:
-            self.store.close()
-            raise WorkspaceError(f"{str(self.folder / DATABASE)!r} cannot be written: {error}") from error
         except BaseException:
             self.store.close()
             raise
@@ -69,11 +66,13 @@ class ReviewLog:
     def _open_store(self) -> ReviewStore:
         path = self.folder / DATABASE
         try:
-            return ReviewStore(path)
-        except DamagedStore as error:
+            return ReviewStore(path, read_only=False)
+        except DamagedFile as error:
             aside = _move_aside(path)
-            self.warnings.append(f"{DATABASE} was damaged ({error}) and has been rebuilt from the journal; it is now {aside!r}")
-            return ReviewStore(path)
+            self.warnings.append(
+                f"{DATABASE} was damaged ({error.line}) and has been rebuilt from the journal; it is now {aside!r}"
+            )
+            return ReviewStore(path, read_only=False)
 
     def _mend_journal(self, path: Path, records: list[Record], *, damaged: list[int], lost: int) -> None:
         if damaged:
@@ -110,7 +109,7 @@ class ReviewLog:
             self._last = record
             try:
                 self.store.add([record], release=release)
-            except DamagedStore as error:
+            except DamagedFile as error:
                 self._go_on_in_memory(error)
             return record
 
@@ -122,12 +121,12 @@ class ReviewLog:
         rewrite(path, self.store.records())
         return Journal(path)
 
-    def _go_on_in_memory(self, error: Exception) -> None:
+    def _go_on_in_memory(self, error: DamagedFile) -> None:
         """The journal has everything, so a database that fails (a full disk, say) need not stop the reviewers."""
         with suppress(Exception):
             self.store.close()
         self.store = _in_memory(self.folder)
-        self.warnings.append(f"{DATABASE} cannot be written ({error}); decisions are safe in {JOURNAL}; restart the app")
+        self.warnings.append(f"{DATABASE} cannot be written ({error.line}); decisions are safe in {JOURNAL}; restart the app")
 
     def verify(self) -> list[str]:
         """What is wrong with the chain of records, one line each; empty when every record follows from the one before."""
@@ -203,7 +202,7 @@ def has_reviews(folder: Path) -> bool:
 
 
 def _in_memory(folder: Path) -> ReviewStore:
-    store = ReviewStore(IN_MEMORY)
+    store = ReviewStore(IN_MEMORY, read_only=False)
     if records := read_journal(folder / JOURNAL).records:
         store.add(records)
     return store

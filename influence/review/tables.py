@@ -5,21 +5,20 @@ rebuilt from the other. Rows are only added. What stands is a question put to th
 """
 
 import json
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
-from influence.errors import WorkspaceBusy, WorkspaceError, WorkspaceNewer
+from influence.errors import WorkspaceBusy, WorkspaceError
 from influence.review.journal import Record, parse
+from influence.workspace import NO_LOCK, DamagedFile, Database, Migration, first_line, insert_arrow
 
 Cursor = duckdb.DuckDBPyConnection
-IN_MEMORY = ":memory:"
+IN_MEMORY = Path(":memory:")
 FEW_ROWS = 4  # up to here values are faster than an Arrow table: 4 against 11 ms for one decision
 
 
@@ -58,8 +57,6 @@ def m004_no_vocabulary(cursor: Cursor) -> None:
     cursor.execute("drop view if exists decisions")
 
 
-MIGRATIONS: list[Callable[[Cursor], None]] = [m001_log, m002_what_stands, m003_queues, m004_no_vocabulary]
-SCHEMA_VERSION = len(MIGRATIONS)
 DERIVED = ("records", "events", "queues", "queue_items")
 
 
@@ -72,72 +69,29 @@ def latest(kinds: Sequence[str]) -> str:
         qualify row_number() over (partition by example_id, reviewer, adjudicates order by seq desc, item desc) = 1)"""
 
 
-class DamagedStore(Exception):
-    """The database file cannot be read or written; never leaves the review log, which works from its journal then."""
+class ReviewStore(Database):
+    """The tables of one review log; opened for writing."""
 
+    migrations: ClassVar[Sequence[Migration]] = (m001_log, m002_what_stands, m003_queues, m004_no_vocabulary)
+    kind = "review log"
+    remedy = "restart the app: it is then made again from reviews.jsonl"
 
-class ReviewStore:
-    """One database. Every call uses a cursor of its own: a shared connection returns wrong rows under threads."""
-
-    def __init__(self, path: Path | str) -> None:
-        self._lock = threading.RLock()
-        self._path = path
-        try:
-            self._connection = duckdb.connect(str(path), config={"enable_external_access": "false"})
-        except duckdb.Error as error:
-            raise _cannot_open(path, error) from error
-        try:
-            self._migrate()
-            self.rows("select bit_xor(hash(e)) from events e")  # reads every column once, so damage shows now
-        except (duckdb.Error, WorkspaceNewer) as error:
-            self.close()
-            raise (_cannot_open(path, error) if isinstance(error, duckdb.Error) else error) from error
-
-    def close(self) -> None:
-        """Close the file."""
-        self._connection.close()
-
-    def _migrate(self) -> None:
-        self._connection.execute("create table if not exists schema_versions (version integer)")
-        known = self.rows("select coalesce(max(version), 0) from schema_versions")[0][0]
-        if known > SCHEMA_VERSION:
-            raise WorkspaceNewer(
-                f"{str(self._path)!r} has schema version {known}, this Wordtrace knows {SCHEMA_VERSION}; "
-                "install a newer Wordtrace"
-            )
-        for version, migration in enumerate(MIGRATIONS[known:], start=known + 1):
-            with self.transaction() as cursor:
-                migration(cursor)
-                cursor.execute("insert into schema_versions values (?)", [version])
-        if 0 < known < SCHEMA_VERSION:  # the new tables lack what the old records say
+    def _after_migrations(self, version: int) -> None:
+        if 0 < version < len(self.migrations):  # the new tables lack what the old records say
             records = self.records()
             with self.transaction() as cursor:
                 for table in DERIVED:
                     cursor.execute(f"delete from {table}")
                 self._insert(cursor, records)
+        self.rows("select bit_xor(hash(e)) from events e")  # reads every column once, so damage shows now
 
-    def rows(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
-        return self._connection.cursor().execute(sql, parameters).fetchall()
-
-    def frame(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> pd.DataFrame:
-        """All rows of a query as a DataFrame."""
-        return self._connection.cursor().execute(sql, parameters).df()
-
-    @contextmanager
-    def transaction(self) -> Iterator[Cursor]:
-        """A cursor whose changes are made together or not at all, one at a time in this process."""
-        with self._lock:
-            cursor = self._connection.cursor()
-            cursor.begin()
-            try:
-                yield cursor
-                cursor.commit()
-            except BaseException:
-                cursor.rollback()
-                raise
-
-    # The log ---------------------------------------------------------------------------------------------------------
+    def _cannot_open(self, error: duckdb.Error) -> WorkspaceError:
+        line = first_line(error)
+        if NO_LOCK in line:
+            return WorkspaceBusy(f"{str(self._path)!r} is open in another program; close it and try again ({line})")
+        if any(cause in line for cause in ("Permission denied", "Read-only file system", "No space left")):
+            return WorkspaceError(f"{str(self._path)!r} cannot be opened: {line}")
+        return super()._cannot_open(error)
 
     def records(self) -> list[Record]:
         """Every sound record, in order."""
@@ -147,7 +101,7 @@ class ReviewStore:
     def add(self, records: Sequence[Record], *, release: tuple[str, str] | None = None) -> None:
         """Add records to the tables, and end the lease of `release` (example, reviewer) in the same transaction.
 
-        Raises `DamagedStore` when the file cannot be written.
+        Raises `DamagedFile` when the file cannot be written.
         """
         try:
             with self.transaction() as cursor:
@@ -155,27 +109,29 @@ class ReviewStore:
                 if release is not None:
                     cursor.execute("delete from leases where example_id = ? and reviewer = ?", release)
         except duckdb.Error as error:
-            raise DamagedStore(_first_line(error)) from error
+            line = first_line(error)
+            raise DamagedFile(f"{str(self._path)!r} cannot be written: {line}", line) from error
 
     def _insert(self, cursor: Cursor, records: Sequence[Record]) -> None:
-        rows: dict[str, list[dict[str, Any]]] = {"records": [], "events": [], "queues": [], "queue_items": []}
+        rows: dict[str, list[dict[str, Any]]] = {table: [] for table in DERIVED}
         for record in records:
             rows["records"].append({"seq": record.seq, "line": record.line})
             _ROWS[record.content["type"]](record, rows)
         for table, added in rows.items():
-            _insert_rows(cursor, table, added)
+            schema = self._schemas[table]
+            if len(added) > FEW_ROWS:
+                insert_arrow(cursor, table, pa.Table.from_pylist(added, schema=schema))
+            else:
+                for row in added:
+                    marks = ", ".join("?" * len(schema.names))
+                    values = [row.get(name) for name in schema.names]
+                    cursor.execute(f"insert into {table} ({', '.join(schema.names)}) values ({marks})", values)
 
-
-def _insert_rows(cursor: Cursor, table: str, rows: list[dict[str, Any]]) -> None:
-    names = _SCHEMAS[table].names
-    if len(rows) <= FEW_ROWS:
-        for row in rows:
-            marks = ", ".join("?" * len(names))
-            cursor.execute(f"insert into {table} ({', '.join(names)}) values ({marks})", [row.get(name) for name in names])
-    else:
-        cursor.register("incoming", pa.Table.from_pylist(rows, schema=_SCHEMAS[table]))
-        cursor.execute(f"insert into {table} by name select * from incoming")
-        cursor.unregister("incoming")
+    @cached_property
+    def _schemas(self) -> dict[str, Any]:
+        """The columns of every table and their Arrow types."""
+        cursor = self._connection.cursor()
+        return {table: cursor.execute(f"from {table} limit 0").to_arrow_table().schema for table in DERIVED}
 
 
 def _act_rows(record: Record, rows: dict[str, list[dict[str, Any]]]) -> None:
@@ -220,34 +176,3 @@ def _shared(record: Record) -> dict[str, Any]:
 
 def _json(value: Any) -> str | None:
     return None if value is None else json.dumps(value, ensure_ascii=False)
-
-
-_INTEGERS, _FLAGS = ("seq", "item", "rank", "overlap", "target"), ("adjudicates", "blind", "closed")
-_COLUMNS = {
-    "records": "seq line",
-    "events": "seq item at_ms reviewer auth session kind example_id text_sha256 build old_label new_label words note "
-    "ms_on_screen evidence method score adjudicates queue origin target app_version",
-    "queues": "seq queue at_ms created_by name overlap blind adjudicates closed source build",
-    "queue_items": "queue rank example_id text_sha256",
-}
-
-
-def _arrow_type(name: str) -> Any:
-    others = {"at_ms": pa.int64(), "ms_on_screen": pa.int64(), "score": pa.float64(), "words": pa.list_(pa.string())}
-    return pa.int32() if name in _INTEGERS else pa.bool_() if name in _FLAGS else others.get(name, pa.string())
-
-
-_SCHEMAS = {table: pa.schema([(n, _arrow_type(n)) for n in names.split()]) for table, names in _COLUMNS.items()}
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
-
-
-def _cannot_open(path: Path | str, error: duckdb.Error) -> Exception:
-    line = _first_line(error)
-    if "lock" in line.lower() and "conflicting" in line.lower():
-        return WorkspaceBusy(f"{str(path)!r} is open in another program; close it and try again ({line})")
-    if any(cause in line for cause in ("Permission denied", "Read-only file system", "No space left")):
-        return WorkspaceError(f"{str(path)!r} cannot be opened: {line}")
-    return DamagedStore(line)

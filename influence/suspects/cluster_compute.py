@@ -6,7 +6,6 @@ Difficult are the examples that were misclassified after a large share of the ep
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +64,7 @@ def write_clusters(path: str | Path, settings: ClusterSettings | None = None, *,
         with publishing(workspace.build, CLUSTERS, ClusterStore, wanted) as store:
             store.fill("examples", _in_order(examples, tree, places_E2))
             store.fill("joins", _joins(tree, names))
-            store.write_provenance(
-                {
-                    "settings": wanted,
-                    "difficult": total,
-                    "clustered": len(examples),
-                    "computed_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "seconds": round(time.monotonic() - started, 1),
-                }
-            )
+            store.write_provenance({"settings": wanted, "difficult": total, "clustered": len(examples)}, started)
     return wanted
 
 

@@ -7,7 +7,6 @@ model's predictions, and the two signals that come of the word gradients.
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +63,9 @@ def write_suspects(
                     "settings": wanted,
                     "build": workspace.build.name,
                     "calibration": dict(zip(workspace.info.labels, factors_Y.round(4).tolist(), strict=True)),
-                    "computed_at": datetime.now(UTC).isoformat(timespec="seconds"),
-                    "seconds": round(time.monotonic() - started, 1),
                     "versions": workspace.info.versions,
-                }
+                },
+                started,
             )
     return wanted
 

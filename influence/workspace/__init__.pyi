@@ -9,10 +9,15 @@ from .builds import (
     published_build as published_build,
 )
 from .database import (
+    NO_LOCK as NO_LOCK,
+    DamagedFile as DamagedFile,
     Database as Database,
     DerivedStore as DerivedStore,
     Migration as Migration,
+    first_line as first_line,
+    insert_arrow as insert_arrow,
     open_published as open_published,
+    opened_alone as opened_alone,
     published as published,
     publishing as publishing,
 )

@@ -7,9 +7,11 @@ A new file gets a new name, for DuckDB hands a process that has a file open its 
 """
 
 import json
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -20,16 +22,25 @@ import pandas as pd
 import pyarrow as pa
 
 from influence.errors import WorkspaceError, WorkspaceMissing, WorkspaceNewer
-from influence.files import write_json
+from influence.files import locked, write_json
 
 # What DuckDB raises when a block of the file is not what was written, as opposed to a question that makes no sense.
 DAMAGE = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
 Migration = Callable[[duckdb.DuckDBPyConnection], None]
+NO_LOCK = "Could not set lock"  # of another program's file, in DuckDB's words; "lock" alone is in "block", too
 KEPT_OPEN = 16  # files, by a process that reads them
 
 
+class DamagedFile(WorkspaceError):
+    """A DuckDB file is not what was written, or cannot be written; `line` is what DuckDB says of it."""
+
+    def __init__(self, message: str, line: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 class Database:
-    """One DuckDB file with numbered migrations, written whole and then read by others.
+    """One DuckDB file with numbered migrations.
 
     Every call uses a cursor of its own: a shared connection returns wrong rows under threads.
     """
@@ -42,17 +53,13 @@ class Database:
         self._path, self._read_only, self._lock = path, read_only, threading.Lock()
         try:
             self._connection = duckdb.connect(str(path), read_only=read_only, config={"enable_external_access": "false"})
-            if not read_only:
+            try:
                 self._migrate()
-            version = self.rows("select max(version) from schema_versions")[0][0]
+            except BaseException:
+                self.close()
+                raise
         except duckdb.Error as error:
-            raise self._cannot_open(path, error) from error
-        known = len(self.migrations)
-        if version > known:
-            self.close()
-            raise WorkspaceNewer(
-                f"{str(path)!r} has schema version {version}, this Wordtrace knows {known}; install a newer Wordtrace"
-            )
+            raise self._cannot_open(error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -68,15 +75,22 @@ class Database:
         self._connection.close()
 
     def _migrate(self) -> None:
-        self._connection.execute("create table if not exists schema_versions (version integer)")
-        applied = {version for (version,) in self.rows("select version from schema_versions")}
-        for version, migration in enumerate(self.migrations, start=1):
-            if version not in applied:
-                cursor = self._connection.cursor()
-                cursor.begin()
-                migration(cursor)
-                cursor.execute("insert into schema_versions values (?)", [version])
-                cursor.commit()
+        if not self._read_only:
+            self._connection.execute("create table if not exists schema_versions (version integer)")
+        version, known = self.rows("select coalesce(max(version), 0) from schema_versions")[0][0], len(self.migrations)
+        if version > known:
+            raise WorkspaceNewer(
+                f"{str(self._path)!r} has schema version {version}, this Wordtrace knows {known}; install a newer Wordtrace"
+            )
+        if not self._read_only:
+            for number, migration in enumerate(self.migrations[version:], start=version + 1):
+                with self.transaction() as cursor:
+                    migration(cursor)
+                    cursor.execute("insert into schema_versions values (?)", [number])
+        self._after_migrations(version)
+
+    def _after_migrations(self, version: int) -> None:
+        """What a kind of file does besides when it is opened; `version` is what it had, 0 for a new one."""
 
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
@@ -89,11 +103,18 @@ class Database:
             return self._connection.cursor().execute(sql, parameters).df()
 
     @contextmanager
-    def _damage_told(self) -> Iterator[None]:
-        try:
-            yield
-        except DAMAGE as error:
-            raise WorkspaceError(f"{str(self._path)!r} is damaged ({str(error).splitlines()[0]}); {self.remedy}") from error
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor whose changes are made together or not at all, one at a time in this process."""
+        with self._lock:
+            cursor = self._connection.cursor()
+            cursor.begin()
+            try:
+                yield cursor
+                cursor.commit()
+            except BaseException:
+                with suppress(duckdb.Error):  # a file that could not be written cannot be rolled back either
+                    cursor.rollback()
+                raise
 
     def insert(self, table: str, columns: Mapping[str, Any]) -> None:
         """Append columns (arrays or lists of equal length, named as in the table)."""
@@ -104,23 +125,38 @@ class Database:
 
         `deleting` gives them by table: (column, values). Columns are named as in the tables.
         """
-        with self._lock:
-            cursor = self._connection.cursor()
-            cursor.begin()
+        with self.transaction() as cursor:
             for name, (column, values) in (deleting or {}).items():
                 for value in values:
                     cursor.execute(f"delete from {name} where {column} = ?", [value])
             for name, rows in tables.items():
-                cursor.register("incoming", rows)
-                cursor.execute(f"insert into {name} by name select * from incoming")
-                cursor.unregister("incoming")
-            cursor.commit()
+                insert_arrow(cursor, name, rows)
 
-    def _cannot_open(self, path: Path, error: duckdb.Error) -> WorkspaceError:
-        first_line = str(error).splitlines()[0]
-        if "lock" in first_line.lower():
-            return WorkspaceError(f"{str(path)!r} is locked by another program; close it and try again ({first_line})")
-        return WorkspaceError(f"{str(path)!r} cannot be opened as a {self.kind} ({first_line}); {self.remedy}")
+    @contextmanager
+    def _damage_told(self) -> Iterator[None]:
+        try:
+            yield
+        except DAMAGE as error:
+            line = first_line(error)
+            raise DamagedFile(f"{str(self._path)!r} is damaged ({line}); {self.remedy}", line) from error
+
+    def _cannot_open(self, error: duckdb.Error) -> WorkspaceError:
+        line = first_line(error)
+        if NO_LOCK in line:
+            return WorkspaceError(f"{str(self._path)!r} is locked by another program; close it and try again ({line})")
+        return DamagedFile(f"{str(self._path)!r} cannot be opened as a {self.kind} ({line}); {self.remedy}", line)
+
+
+def insert_arrow(cursor: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
+    """Append rows to a table by the names of their columns."""
+    cursor.register("incoming", rows)
+    cursor.execute(f"insert into {table} by name select * from incoming")
+    cursor.unregister("incoming")
+
+
+def first_line(error: duckdb.Error) -> str:
+    """What DuckDB says is wrong, without the advice and the traces that follow."""
+    return str(error).splitlines()[0]
 
 
 class DerivedStore(Database):
@@ -130,9 +166,14 @@ class DerivedStore(Database):
         """Append the rows of a frame whose columns are named as the table's; missing values become null."""
         self.insert(table, {name: pa.array(rows[name], from_pandas=True) for name in rows.columns})
 
-    def write_provenance(self, values: Mapping[str, Any]) -> None:
-        """Say what the file was made from, and how."""
-        self.insert("provenance", {"name": list(values), "value": [json.dumps(value) for value in values.values()]})
+    def write_provenance(self, values: Mapping[str, Any], started: float) -> None:
+        """Say what the file was made from and how, and when and in how many seconds since `started` (`time.monotonic`)."""
+        made = {
+            **values,
+            "computed_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        self.insert("provenance", {"name": list(made), "value": [json.dumps(value) for value in made.values()]})
 
     def provenance(self) -> dict[str, Any]:
         """What the file was made from, and how."""
@@ -140,6 +181,21 @@ class DerivedStore(Database):
 
 
 Store = TypeVar("Store", bound=Database)
+
+
+@contextmanager
+def opened_alone(store: type[Store], file: Path, *, wait: float, write: bool) -> Iterator[Store]:
+    """A file that several processes write, open for the instant of one read or write, under the lock file beside it.
+
+    A process that has a DuckDB file open for writing shuts out every other, and an app looks on while a command computes.
+    Raises `WorkspaceBusy` where others keep it for `wait` seconds, and `WorkspaceError` where it cannot be used.
+    """
+    if not write and not os.access(file, os.W_OK):  # nor can a lock be made there
+        with store(file) as opened:
+            yield opened
+        return
+    with locked(file.with_suffix(".lock"), wait=wait), store(file, read_only=not write) as opened:
+        yield opened
 
 
 def published(build: Path, kind: str) -> tuple[Path, dict[str, Any]] | None:
