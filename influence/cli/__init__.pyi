@@ -1,1 +1,8 @@
 from .commands import main as main
+from .progress import (
+    FOR_PROGRAMS as FOR_PROGRAMS,
+    ProgressEvent as ProgressEvent,
+    Remark as Remark,
+    duration as duration,
+    read_line as read_line,
+)

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from influence.cli.progress import ProgressLine
+from influence.cli.progress import ProgressLine, remark
 from influence.data import DEFAULT_SHARE, MOST_TEST, Columns, Preparation, is_needed, prepare_files
 from influence.errors import SettingsError
 from influence.suspects import has_suspects
 from influence.types import Progress
 from influence.workspace import WorkspaceInfo
 
-PROGRESS_EVERY = 2.0  # seconds, in a log: the app reads how far a build is from it
+PROGRESS_EVERY = 2.0  # seconds, in a log
 SERVER = Path(__file__).parents[2] / "pages" / "ui" / "frame" / "server.py"
 
 
@@ -135,7 +135,7 @@ def _data(options: argparse.Namespace) -> tuple[str, str, Columns]:
     prepared = prepare_files(Path(options.workspace), options.train, options.test, columns, settings)
     rows, left_out = prepared.record["rows"], prepared.record["left_out"]
     left = f", {left_out:,} left out" if left_out else ""
-    print(f"note: {rows['train']:,} training and {rows['test']:,} test rows{left}: {prepared.train}", file=sys.stderr)
+    remark(f"{rows['train']:,} training and {rows['test']:,} test rows{left}: {prepared.train}")
     return prepared.train, prepared.test, prepared.columns
 
 
@@ -152,7 +152,7 @@ def _rank_suspects(path: str, progress: Progress) -> None:
 
 def _print_built(workspace: str, info: WorkspaceInfo) -> None:
     for warning in info.warnings:
-        print(f"note: {warning}", file=sys.stderr)
+        remark(warning)
     print(
         f"{workspace}: {info.n_train:,} training and {info.n_test:,} test examples, {len(info.labels)} labels, "
         f"{len(info.checkpoints)} checkpoints, test accuracy {info.accuracy:.1%}, "

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 from influence import __version__
 from influence.cli import build, check, evaluate, explain, manage, review, suspects, whatif, words
+from influence.cli.progress import remark
 from influence.errors import WordtraceError
 
 COMMANDS = (build, check, explain, suspects, words, review, evaluate, whatif, manage)
@@ -27,10 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.run(options)
         sys.stdout.flush()
     except WordtraceError as error:
-        print(f"wordtrace: {' '.join(str(error).split())}", file=sys.stderr)
+        remark(" ".join(str(error).split()), "error")
         return 2
     except KeyboardInterrupt:
-        print("wordtrace: interrupted", file=sys.stderr)
+        remark("interrupted", "error")
         return 130
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): not an error, and Python must not complain at exit either.

@@ -1,15 +1,123 @@
-"""Progress on a terminal or in a log: one line a stage, with the time it has left."""
+"""What a command writes on stderr beside its results: progress, notes and errors, as lines for people or for programs.
 
+With WORDTRACE_PROGRESS=json in the environment each is a JSON object on a line of its own, times in seconds:
+
+    {"stage": "gradients", "number": 1, "out_of": 5, "examples": "test", "done": 32, "total": 640, "seconds": 2.1, "left": 39.9}
+    {"note": "3 of 4,000 train texts were cut at 128 tokens (--max-length)"}
+    {"error": "--top 0: must be 1 or more"}
+
+`number`, `out_of` and `examples` are left out where a stage has none, `left` is null while it is not known. What libraries
+write themselves comes between as it is.
+"""
+
+import json
+import math
+import os
+import sys
 import time
+from dataclasses import dataclass
 from typing import Self, TextIO
+
+from influence.types import Stage
+
+FOR_PROGRAMS = {"WORDTRACE_PROGRESS": "json"}
+REDRAWN, WRITTEN = 0.2, 2.0  # seconds between states of a stage, on a terminal and for programs (at most)
+PARTS = ("number", "out_of", "examples")
+
+
+@dataclass(frozen=True)
+class ProgressEvent:
+    """How far a stage is."""
+
+    stage: Stage
+    done: int
+    total: int
+    seconds: float  # since its first report
+    left: float | None  # seconds; None while unknown
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stage has ended."""
+        return self.done >= self.total
+
+    @property
+    def share(self) -> float:
+        """The part that is done, 0 to 1."""
+        return 1.0 if self.finished else self.done / self.total
+
+    @property
+    def time(self) -> str:
+        """How long it took, or has left, in words; empty while unknown."""
+        if self.finished:
+            return duration(self.seconds)
+        return "" if self.left is None else f"{duration(self.left)} left"
+
+    def __str__(self) -> str:
+        if self.finished:
+            return f"{self.stage}: done in {self.time}"
+        left = f", {self.time}" if self.time else ""
+        return f"{self.stage}: {self.done:,} of {self.total:,} ({self.share:.0%}){left}"
+
+    def as_json(self) -> str:
+        """The line for programs."""
+        parts = {name: value for name in PARTS if (value := getattr(self.stage, name))}
+        left = None if self.left is None else round(self.left, 2)
+        times = {"seconds": round(self.seconds, 2), "left": left}
+        return json.dumps({"stage": self.stage.kind, **parts, "done": self.done, "total": self.total, **times})
+
+
+@dataclass(frozen=True)
+class Remark:
+    """A line that tells of no progress: an error, a note, or what a library has written."""
+
+    text: str
+    kind: str = ""  # error, note, or empty
+
+    def __str__(self) -> str:
+        name = "wordtrace" if self.kind == "error" else self.kind
+        return f"{name}: {self.text}" if name else self.text
+
+    def as_json(self) -> str:
+        """The line for programs."""
+        return json.dumps({self.kind: self.text})
+
+
+def read_line(line: str) -> ProgressEvent | Remark:
+    """What a line of such a command says; one that is not written for programs is a remark without a kind."""
+    try:
+        found = json.loads(line) if line.startswith("{") else {}
+        if "stage" in found:
+            return _event(found)
+        [(kind, text)] = found.items()
+        return Remark(str(text), kind) if kind in ("error", "note") else Remark(line)
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        return Remark(line)
+
+
+def _event(found: dict[str, object]) -> ProgressEvent:
+    """The event of a JSON object. Raises `ValueError`, `TypeError`, `KeyError` or `OverflowError` where it is none."""
+    numbers = {name: int(str(found.get(name, 0))) for name in ("number", "out_of")}
+    stage = Stage(str(found["stage"]), examples=str(found.get("examples", "")), **numbers)
+    done, total = int(str(found["done"])), int(str(found["total"]))
+    seconds, left = float(str(found["seconds"])), None if found["left"] is None else float(str(found["left"]))
+    if not (0 <= done < 1 << 63 and 0 <= total < 1 << 63 and all(math.isfinite(value or 0.0) for value in (seconds, left))):
+        raise ValueError("out of range")
+    return ProgressEvent(stage, done, total, seconds, left)
+
+
+def remark(text: str, kind: str = "note") -> None:
+    """Write a note or an error on stderr."""
+    said = Remark(text, kind)
+    print(said.as_json() if _for_programs() else said, file=sys.stderr)
 
 
 class ProgressLine:
     """A progress callback that writes to a stream; on a terminal the line is redrawn, elsewhere repeated every so often."""
 
     def __init__(self, stream: TextIO, *, every: float = 10.0) -> None:
-        self._stream, self._every = stream, every
-        self._terminal = stream.isatty()
+        self._stream, self._json = stream, _for_programs()
+        self._terminal = stream.isatty() and not self._json
+        self._every = REDRAWN if self._terminal else min(every, WRITTEN) if self._json else every
         self._stage = ""
         self._first = 0  # how much was done at the stage's first report
         self._started = self._shown = 0.0
@@ -26,27 +134,24 @@ class ProgressLine:
         if stage != self._stage:
             self._end_line()
             self._stage, self._first, self._started, self._shown = stage, done, now, 0.0
-        finished = done >= total
-        if finished or now - self._shown >= (0.2 if self._terminal else self._every):
+        if done >= total or now - self._shown >= self._every:
             self._shown = now
-            self._draw(self._line(done, total, now - self._started), finished)
+            self._draw(self._event(done, total, now - self._started))
 
-    def _line(self, done: int, total: int, elapsed: float) -> str:
-        if done >= total:
-            return f"{self._stage}: done in {duration(elapsed)}"
+    def _event(self, done: int, total: int, elapsed: float) -> ProgressEvent:
         # The clock starts at the first report, so what was done by then tells nothing about speed.
         new = done - self._first
-        left = f", {duration(elapsed / new * (total - done))} left" if new else ""
-        return f"{self._stage}: {done:,} of {total:,} ({done / total:.0%}){left}"
+        left = elapsed / new * (total - done) if new and done < total else None
+        return ProgressEvent(Stage.of(self._stage), done, total, elapsed, left)
 
-    def _draw(self, line: str, finished: bool) -> None:
+    def _draw(self, event: ProgressEvent) -> None:
         if self._terminal:
-            self._stream.write(f"\r\x1b[K{line}")
+            self._stream.write(f"\r\x1b[K{event}")
             self._drawn = True
-            if finished:
+            if event.finished:
                 self._end_line()
         else:
-            self._stream.write(f"{line}\n")
+            self._stream.write(f"{event.as_json() if self._json else event}\n")
         self._stream.flush()
 
     def _end_line(self) -> None:
@@ -55,13 +160,17 @@ class ProgressLine:
             self._drawn = False
 
 
-def duration(seconds: float) -> str:
-    """Seconds as people say them: 4.2 s, 48 s, 3 min 20 s, 1 h 05 min."""
-    if seconds < 10:
+def _for_programs() -> bool:
+    return FOR_PROGRAMS.items() <= os.environ.items()
+
+
+def duration(seconds: float, *, rounded: bool = False) -> str:
+    """Seconds as people say them: 4.2 s, 48 s, 3 min 05 s, 1 h 05 min; rounded, for a sentence: 4 s, 3 min 5 s, 1 h 5 min."""
+    if seconds < 10 and not rounded:
         return f"{seconds:.1f} s"
-    whole = round(seconds)
+    whole, digits = round(seconds), "d" if rounded else "02d"
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+        return f"{whole // 60} min {whole % 60:{digits}} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:{digits}} min"

@@ -1,11 +1,11 @@
 """The commands that carry reviewers' decisions out of a workspace and into the training data: export and apply."""
 
 import argparse
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from influence.cli.progress import remark
 from influence.errors import SettingsError
 from influence.review import POLICIES
 
@@ -63,7 +63,7 @@ def _export(options: argparse.Namespace) -> None:
     finally:
         reviews.close()
     for line in [*reviews.warnings, *found.notes]:
-        print(f"note: {line}", file=sys.stderr)
+        remark(line)
     print(f"{output}: {len(found.fixes):,} fixes: {_counts(found.counts)}")
 
 
@@ -80,7 +80,7 @@ def _apply(options: argparse.Namespace) -> None:
         dry_run=options.dry_run,
     )
     for line in applied.notes:
-        print(f"note: {line}", file=sys.stderr)
+        remark(line)
     would = "would be written" if options.dry_run else "written"
     print(f"{options.output}: {applied.rows_after:,} of {applied.rows_before:,} rows {would}: {_counts(applied.counts)}")
     print(_balance(applied.before, applied.after))

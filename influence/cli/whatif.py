@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from influence.cli.progress import ProgressLine
+from influence.cli.progress import ProgressLine, remark
 from influence.errors import SettingsError
 from influence.experiments import Fixing, FixingSettings, fix_mistakes, fixing_curves
 from influence.workspace import read_workspace
 
-EVERY = 1.0  # seconds between lines of progress where there is no terminal: a page reads them
+EVERY = 1.0  # seconds between lines of progress where there is no terminal
 
 
 def add(commands: Any) -> None:
@@ -62,7 +62,7 @@ def _retrain(options: argparse.Namespace) -> None:
     else:
         proposal = propose(workspace, DECIDED if options.decided else options.change)
     for note in proposal.notes:
-        print(f"note: {note}", file=sys.stderr)
+        remark(note)
     with ProgressLine(sys.stderr, every=EVERY) as progress:
         found = try_out(
             workspace, proposal, test_ids=options.test_id, seeds=options.seeds, device=options.device, progress=progress

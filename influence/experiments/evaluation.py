@@ -21,13 +21,12 @@ from influence.experiments.deletion import DIRECTIONS, areas, balanced, curves, 
 from influence.explanations import scores_of, training_set
 from influence.files import load_array
 from influence.retraining import Change, Run, check_change, check_trained_here, open_store, retrain, seeds_of
-from influence.types import FloatArray, IntArray, Progress, silent
+from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader
 
 CONTROLS = ("random", "random-same-label")  # always evaluated beside the methods asked for
 NO_OVERLAP_CANDIDATES, NO_OVERLAP_SHARE = 5_000, 0.1  # the paper takes 5,000 of 50,000
 MOST_RETRAINS = 1_000
-CONTROL_STAGE = "retrain controls"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +113,7 @@ def evaluate(
         for result in retrain(
             workspace,
             list(wanted),
-            tests=None if stage == CONTROL_STAGE else wanted,
+            tests=None if stage == StageKind.CONTROLS else wanted,
             freeze_embedding=settings.freeze_embedding,
             device=device,
             stage=stage,
@@ -122,7 +121,7 @@ def evaluate(
             cancelled=cancelled,
         ):
             own = wanted[result.run]
-            rows_MY = result.probabilities_MY[own] if stage == CONTROL_STAGE else result.probabilities_MY
+            rows_MY = result.probabilities_MY[own] if stage == StageKind.CONTROLS else result.probabilities_MY
             found.update({(result.run, test): row_Y for test, row_Y in zip(own, rows_MY, strict=True)})
     if cancelled():
         return None
@@ -131,13 +130,13 @@ def evaluate(
 
 def _stages(removals: list[_Removal], seeds: list[int], tests: list[int]) -> Iterator[tuple[str, dict[Run, list[int]]]]:
     """What to retrain, and the test examples that each run is wanted for; equal sets of examples are one run."""
-    yield CONTROL_STAGE, {Run(seed): tests for seed in seeds}
+    yield StageKind.CONTROLS, {Run(seed): tests for seed in seeds}
     wanted: dict[Run, list[int]] = {}
     for seed in seeds:
         for removal in removals:
             if removal.change and removal.test not in (own := wanted.setdefault(Run(seed, removal.change), [])):
                 own.append(removal.test)
-    yield "retrain", wanted
+    yield StageKind.RETRAIN, wanted
 
 
 def evaluation_tables(workspace: WorkspaceReader) -> list[Evaluation]:

@@ -17,7 +17,7 @@ from influence.files import DONE, write_json
 from influence.models.encoding import Encoding
 from influence.models.model import load_classifier, new_classifier, read_trainer_folder
 from influence.models.training import TrainingSettings, make_optimizer, train_epoch
-from influence.types import IntArray, Progress
+from influence.types import IntArray, Progress, StageKind
 
 OPTIMIZER = "optimizer.pt"
 
@@ -134,7 +134,7 @@ def import_checkpoints(folder: Path, source: Path, names: list[str], progress: P
         for file in (checkpoint.folder / "config.json", *checkpoint.folder.glob("*.safetensors*")):
             shutil.copyfile(file, target / file.name)
         write_json(target / DONE, Checkpoint(checkpoint.folder.name, checkpoint.learning_rate, None)._asdict())
-        progress("import checkpoints", number + 1, len(useful))
+        progress(StageKind.IMPORT, number + 1, len(useful))
     return labels, warnings
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from influence.data import Span, whole_words
 from influence.errors import DataError
 from influence.files import load_array
-from influence.types import BoolArray, IntArray, Progress, silent
+from influence.types import BoolArray, IntArray, Progress, StageKind, silent
 
 if TYPE_CHECKING:  # readers of an encoding need no tokenizer, so they should not wait for one to be imported
     from transformers import PreTrainedTokenizerFast
@@ -86,7 +86,7 @@ def encode(
                     f"the tokenizer leaves nothing of the text {sides[0]!r} (row from 0: {start + position}); delete it"
                 )
             examples.append(_encode_example(encoded, sides))
-        progress("tokenize", stop, len(texts))
+        progress(StageKind.TOKENIZE, stop, len(texts))
     return _concatenate(examples)
 
 

@@ -16,7 +16,7 @@ from influence.errors import ModelError, SettingsError
 from influence.models.encoding import Encoding, pad
 from influence.models.inputs import check_tokens, model_inputs
 from influence.models.model import CNN
-from influence.types import IntArray, Progress, silent
+from influence.types import IntArray, Progress, Stage, StageKind, silent
 
 Optimizer = Literal["sgd", "adamw"]
 SGD_STEPS, SGD_EPOCHS = 1_000, (5, 15)  # a CNN trained from scratch by SGD has hardly moved after a few hundred steps
@@ -113,7 +113,7 @@ def train_epoch(
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.detach().double() * len(examples_B)
-            progress(f"train epoch {epoch}", number, len(batches))
+            progress(Stage(StageKind.TRAIN, number=epoch), number, len(batches))
     mean = float(total) / len(chosen_E)
     if not np.isfinite(mean):
         raise ModelError(

@@ -14,7 +14,7 @@ from influence.errors import SettingsError
 from influence.files import load_array
 from influence.retraining.change import Change, Run, controls
 from influence.retraining.tables import Outcome, RetrainingStore, RunKey, open_store
-from influence.types import FloatArray, IntArray, Progress, silent
+from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader
 
 __all__ = ["Change", "Run", "RunResult", "check_change", "check_trained_here", "controls", "retrain", "seeds_of"]
@@ -46,7 +46,7 @@ def retrain(
     device: str = "auto",
     together: int | None = None,
     processes: int | None = None,
-    stage: str = "retrain",
+    stage: str = StageKind.RETRAIN,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Iterator[RunResult]:

@@ -21,7 +21,7 @@ from influence.suspects.compute import SUSPECTS
 from influence.suspects.dendrogram import Dendrogram, dendrogram, flat_map, influence_distances
 from influence.suspects.ranking import difficult_examples
 from influence.suspects.signals import block_size
-from influence.types import FloatArray, IntArray, Progress, silent
+from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader, build_lock, disk_full_told, opened, published, publishing
 
 CLUSTERS = "clusters"
@@ -73,13 +73,13 @@ def _clustered(
 ) -> tuple[Dendrogram, list[list[str]], FloatArray]:
     positions_E = examples["position"].to_numpy()
     distances_EE = influence_distances(pair_scores(workspace, positions_E, progress))
-    progress("dendrogram", 0, 1)
+    progress(StageKind.DENDROGRAM, 0, 1)
     tree = dendrogram(distances_EE)
-    progress("dendrogram", 1, 1)
+    progress(StageKind.DENDROGRAM, 1, 1)
     names = cluster_words(tree, pair_words(workspace, examples), max_height=NAMED_HEIGHT, seed=settings.seed, progress=progress)
-    progress("map", 0, 1)
+    progress(StageKind.MAP, 0, 1)
     places_E2 = flat_map(distances_EE, settings.seed)
-    progress("map", 1, 1)
+    progress(StageKind.MAP, 1, 1)
     return tree, names, places_E2
 
 
@@ -92,7 +92,7 @@ def pair_scores(workspace: WorkspaceReader, positions_E: IntArray, progress: Pro
     for start in range(0, len(positions_E), size):
         batch = [workspace.train_queries[position] for position in positions_E[start : start + size].tolist()]
         scores_EE[start : start + size] = workspace.index.word_scores_many(batch, selection)[:, positions_E]
-        progress("distances", min(start + size, len(positions_E)), len(positions_E))
+        progress(StageKind.DISTANCES, min(start + size, len(positions_E)), len(positions_E))
     return scores_EE
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from influence.suspects.dendrogram import Dendrogram
-from influence.types import IntArray, Progress, silent
+from influence.types import IntArray, Progress, StageKind, silent
 
 PAIR_WORDS = 5  # words noted for a pair, as in the paper
 NAME_WORDS = 5  # words kept as a cluster's name
@@ -78,7 +78,7 @@ def _noted_pairs(
     for number, (one, pairs) in enumerate(asked.items(), start=1):
         for (_, join, weight), words in zip(pairs, pair_words(one, np.array([pair[0] for pair in pairs])), strict=True):
             yield join, weight, top_words(words)
-        progress("names", number, len(asked))
+        progress(StageKind.NAMES, number, len(asked))
 
 
 def _joined_pairs(tree: Dendrogram, join: int) -> IntArray:

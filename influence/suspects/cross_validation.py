@@ -26,7 +26,7 @@ from influence.models import (
     train_epoch,
 )
 from influence.suspects.held_out import HeldOutSettings, is_trained, left_out, model_folder
-from influence.types import FloatArray, IntArray, Progress
+from influence.types import FloatArray, IntArray, Progress, StageKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +69,7 @@ class HeldOutTrainer:
             train_epoch(model, optimizer, train, labels_N, training, epoch=epoch, pad_token=pad_token, examples_E=seen_E)
             probabilities.append(predict(model, train, pad_token))
             expected.append(predict(model, test, pad_token).sum(axis=0, dtype=np.float64))
-            progress("held-out models", number * self.epochs + epoch, settings.models * self.epochs)
+            progress(StageKind.HELD_OUT, number * self.epochs + epoch, settings.models * self.epochs)
         self._save(np.stack(probabilities), np.stack(expected), settings, number)
 
     def _new_model(self, seed: int) -> tuple[PreTrainedModel, int]:

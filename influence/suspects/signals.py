@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from influence.attribution import DEFAULT_METHOD, METHODS, StoredQueries, TrainQueries, WordIndex, WordSelection
-from influence.types import BoolArray, FloatArray, IntArray, Progress, silent
+from influence.types import BoolArray, FloatArray, IntArray, Progress, StageKind, silent
 
 BLOCK_BYTES = 128 << 20  # of the block of scores held at once
 NEIGHBOURS = 10
@@ -187,7 +187,7 @@ def opposition(index: WordIndex, tests: StoredQueries, chosen_M: BoolArray, prog
         positive_N = np.maximum(scores_QN, 0, out=scores_QN).sum(axis=0, dtype=np.float64)
         for_N += positive_N
         against_N += positive_N - total_N
-        progress("opposition", min(start + size, len(positions)), len(positions))
+        progress(StageKind.OPPOSITION, min(start + size, len(positions)), len(positions))
     return Opposition(np.maximum(against_N, 0), for_N)
 
 
@@ -210,7 +210,7 @@ def neighbours(index: WordIndex, self_influence_N: FloatArray, progress: Progres
         found.disagreement_N[positions] = disagreement(strongest_QK)
         found.against_N[positions] = (strongest_QK < 0).sum(axis=1)
         found.count_N[positions] = (strongest_QK != 0).sum(axis=1)
-        progress("neighbours", int(positions[-1]) + 1, n)
+        progress(StageKind.NEIGHBOURS, int(positions[-1]) + 1, n)
     return found
 
 

@@ -10,7 +10,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from influence.data import Dataset, Spread, check_labels, label_names
 from influence.errors import SettingsError
 from influence.files import file_sizes
 from influence.models import OPTIMIZER, Encoding, resolve_device
-from influence.types import Progress, silent
+from influence.types import Progress, Stage, StageKind, silent
 from influence.workspace.build_request import BuildRequest
 from influence.workspace.stages import BuildStages
 
@@ -116,19 +116,19 @@ class _Scale:
     epochs: int
 
     def time(self, stage: str) -> float:
-        """The factor of a stage's time."""
-        rules: dict[str, Callable[[], float]] = {
-            "tokenizer": lambda: self.rows,
-            "tokenize train": lambda: self.rows,
-            "tokenize test": lambda: self.test_rows,
-            "train": lambda: self.rows * self.epochs,
-            "gradients train": lambda: self.rows * self.epochs,
-            "gradients test": lambda: self.test_rows * self.epochs,
-            "results": lambda: self.rows,
+        """The factor of a stage's time; of one that is not known here that of the rows."""
+        factors = {
+            StageKind.TOKENIZER: self.rows,
+            Stage(StageKind.TOKENIZE, examples="train"): self.rows,
+            Stage(StageKind.TOKENIZE, examples="test"): self.test_rows,
+            StageKind.TRAIN: self.rows * self.epochs,
+            Stage(StageKind.GRADIENTS, examples="train"): self.rows * self.epochs,
+            Stage(StageKind.GRADIENTS, examples="test"): self.test_rows * self.epochs,
+            StageKind.RESULTS: self.rows,
             # A test example costs the same for its stored hundreds whatever N, and a little more for every training row.
-            "influences": lambda: self.test_rows * (1 + self.epochs * self.rows / SAMPLE_TRAIN),
+            StageKind.INFLUENCES: self.test_rows * (1 + self.epochs * self.rows / SAMPLE_TRAIN),
         }
-        return rules[stage]()
+        return factors.get(stage, self.rows)
 
     def size(self, file: str) -> float:
         """The factor of a file's size."""
@@ -172,25 +172,18 @@ class _Clock:
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         now = (time.monotonic(), time.process_time(), done)
-        kind = _kind(stage)
+        kind = Stage.of(stage).all_numbers
         if kind in self.stages:
             self.stages[kind].last = now
         else:
             self.stages[kind] = _Stage(self._before, now, now, total)
         self._before = now
-        self._progress("measuring on a sample", len(self.stages), len(self.stages) + 1)
+        self._progress(StageKind.SAMPLE, len(self.stages), len(self.stages) + 1)
 
     def stop(self) -> None:
         """The time since the last report belongs to closing the results."""
         now = (time.monotonic(), time.process_time(), 1)
-        self.stages["results"] = _Stage(self._before, now, now, 1)
-
-
-def _kind(stage: str) -> str:
-    """`train epoch 1` and `gradients 1/1 train` without their numbers."""
-    if stage.startswith("train epoch"):
-        return "train"
-    return " ".join(word for word in stage.split() if "/" not in word)
+        self.stages[StageKind.RESULTS] = _Stage(self._before, now, now, 1)
 
 
 def _part(data: Dataset, count: int, generator: np.random.Generator) -> Dataset:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from influence.errors import SettingsError, WorkspaceError
 from influence.files import is_disk_full, sync_folder
-from influence.types import Progress, silent
+from influence.types import Progress, StageKind, silent
 from influence.workspace.builds import BUILDS, POINTER, build_lock, list_workspaces, read_pointer
 
 DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are none
@@ -100,7 +100,7 @@ def back_up(path: Path, target: Path, *, progress: Progress = silent) -> int:
             for file in files:
                 archive.write(file, f"{path.resolve().name}/{file.relative_to(path)}")
                 done += file.stat().st_size
-                progress("backup", done, total)
+                progress(StageKind.BACKUP, done, total)
         temporary.replace(target)
         sync_folder(target.parent)
     except OSError as error:

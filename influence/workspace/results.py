@@ -11,7 +11,7 @@ from influence.attribution import DEFAULT_METHOD, METHODS, Query, WordIndex, ext
 from influence.data import SPECIAL_SIDE, Dataset
 from influence.files import load_array, write_json
 from influence.models import Encoding
-from influence.types import FloatArray, IntArray, Progress, silent
+from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace.builds import CheckpointInfo
 from influence.workspace.result_tables import ResultStore
 from influence.workspace.workspace import id_ranks, open_index, open_queries
@@ -160,7 +160,7 @@ def _insert_influences(store: ResultStore, index: WordIndex, folder: Path, tie_r
         for position, query, scores_N in zip(positions, batch, scores_QN, strict=True):
             _explain(columns, int(position), query, scores_N, index, tie_ranks_N)
         columns.insert(store)
-        progress("influences", int(positions[-1]) + 1, len(queries))
+        progress(StageKind.INFLUENCES, int(positions[-1]) + 1, len(queries))
 
 
 def queries_at_once(n_train: int) -> int:

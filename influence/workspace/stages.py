@@ -35,7 +35,7 @@ from influence.models import (
     supports_pairs,
     train_word_pieces,
 )
-from influence.types import IntArray, Progress
+from influence.types import IntArray, Progress, Stage, StageKind
 from influence.workspace.build_request import BuildRequest
 from influence.workspace.builds import WorkspaceInfo
 from influence.workspace.results import write_results
@@ -91,13 +91,13 @@ class BuildStages:
     def _tokenizer(self) -> PreTrainedTokenizerFast:
         folder = self.checkpoints / "tokenizer"
         if not (folder / DONE).is_file():
-            self.progress("tokenizer", 0, 1)
+            self.progress(StageKind.TOKENIZER, 0, 1)
             source = self._source_tokenizer()
             if (longest := self._longest_input()) is not None:
                 source.model_max_length = min(source.model_max_length, longest)
             source.save_pretrained(folder)
             write_json(folder / DONE, {})
-            self.progress("tokenizer", 1, 1)
+            self.progress(StageKind.TOKENIZER, 1, 1)
         tokenizer = load_tokenizer(str(folder))
         if self.data["train"].pairs is not None and not supports_pairs(tokenizer):
             raise ModelError(
@@ -126,7 +126,7 @@ class BuildStages:
         if not (folder / DONE).is_file():
 
             def progress(_stage: str, done: int, total: int) -> None:
-                self.progress(f"tokenize {split}", done, total)
+                self.progress(Stage(StageKind.TOKENIZE, examples=split), done, total)
 
             encode(tokenizer, data.texts, data.pairs, max_length=longest, progress=progress).save(folder)
             write_json(folder / DONE, {})
@@ -168,7 +168,7 @@ class BuildStages:
                         settings=settings,
                         vocabulary=vocabulary,
                         by_token=split == "train",
-                        stage=f"gradients {number + 1}/{count} {split}",
+                        stage=Stage(StageKind.GRADIENTS, number=number + 1, out_of=count, examples=split),
                         progress=self.progress,
                     )
 

@@ -9,10 +9,13 @@ import time
 import pytest
 
 import influence
+from influence.cli import ProgressEvent
 from influence.experiments.whatif import outcomes
-from pages.ui.jobs import background, processes
+from influence.types import Stage
+from pages.ui.jobs import background, processes, wording
 
 CHANGE = "opponents:test-3:5"
+EVENT = ProgressEvent(Stage("retrain"), 3, 8, 75.0, 125.0)
 
 
 @pytest.fixture
@@ -106,14 +109,15 @@ def test_a_job_that_another_server_started_is_seen_through(workspace, tmp_path):
 
     folder = workspace.path / background.JOBS / "1"
     folder.mkdir(parents=True)
-    (folder / processes.SAID).write_text("retrain: 3 of 8 (38%), 2 min 05 s left\n")
+    (folder / processes.SAID).write_text(f"{EVENT.as_json()}\n")
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     about = {"pid": process.pid, "born": processes._born(process.pid), "at": time.time()}
     (folder / processes.PROCESS).write_text(json.dumps(about))
     content = {"command": "retrain", "options": [], "title": "old", "key": "old", "made_at": 0.0, "about": {}}
     (folder / background.JOB).write_text(json.dumps(content))
     [job] = background.jobs(workspace)
-    assert job.progress() == background.JobProgress("retrain", 3 / 8, "2 min 05 s")
+    assert job.progress() == EVENT
+    assert (EVENT.share, EVENT.time) == (3 / 8, "2 min 05 s left")
     start(workspace, 1)
     time.sleep(0.5)
     assert [job.title for job in running(workspace)] == ["old"]  # one at a time, whoever started it
@@ -132,14 +136,47 @@ def test_a_number_that_the_system_gave_to_another_process_is_not_ours(workspace)
     processes.send(folder, signal.SIGKILL)  # or this test would not go on
 
 
+def job_that_said(folder, *lines):
+    (folder / processes.SAID).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return background.Job(folder=folder, command="build", title="one", key="one", made_at=0.0, started_at=1.0)
+
+
+def test_what_a_command_says_is_shown_as_on_a_terminal_each_stage_in_its_last_state(tmp_path):
+    train, gradients = Stage("train", number=1), Stage("gradients", number=1, out_of=3, examples="test")
+    said = [
+        ProgressEvent(train, 1, 4, 0.0, None),
+        ProgressEvent(train, 4, 4, 7.0, None),
+        ProgressEvent(gradients, 1_200, 2_400, 9.0, 3_900.0),
+    ]
+    job = job_that_said(tmp_path, "a library's warning", *(event.as_json() for event in said), '{"error": "disk full"}')
+    assert job.tail() == [
+        "a library's warning",
+        "train epoch 1: done in 7.0 s",
+        "gradients 1/3 test: 1,200 of 2,400 (50%), 1 h 05 min left",
+        "wordtrace: disk full",
+    ]
+    assert job.stages() == said[1:]
+    assert job.progress() == said[2]
+    assert job.errors() == ["disk full"]
+
+
+def test_a_job_of_an_older_version_said_lines_for_people_which_are_shown_as_they_are(tmp_path):
+    lines = ["retrain: 1,200 of 2,400 (50%), 1 h 05 min left", "retrain controls: 0 of 60 (0%)", "retrain: done in 3 s"]
+    job = job_that_said(tmp_path, *lines, "wordtrace: 3 of 4 (75%")
+    assert job.tail() == [*lines, "wordtrace: 3 of 4 (75%"]
+    assert job.progress() is None
+    assert job.stages() == []
+
+
 @pytest.mark.parametrize(
-    ("line", "expected"),
+    ("stage", "words"),
     [
-        ("retrain: 1,200 of 2,400 (50%), 1 h 05 min left", background.JobProgress("retrain", 0.5, "1 h 05 min")),
-        ("retrain controls: 0 of 60 (0%)", background.JobProgress("retrain controls", 0.0, "")),
-        ("retrain: done in 3 s", None),
-        ("wordtrace: 3 of 4 (75%", None),
+        (Stage("train", number=3), "training, epoch 3"),
+        (Stage("gradients", number=1, out_of=5, examples="train"), "gradients of the training texts, checkpoint 1 of 5"),
+        (Stage("tokenize", examples="test"), "cutting the test texts into tokens"),
+        (Stage("retrain controls"), "training models without any change"),
+        (Stage("a stage of tomorrow", number=2, out_of=9), "a stage of tomorrow 2/9"),
     ],
 )
-def test_progress_is_read_from_what_a_command_says(line, expected):
-    assert background.read_progress(line) == expected
+def test_stages_in_words_an_unknown_one_by_its_own_name(stage, words):
+    assert wording.in_words(stage) == words

@@ -9,7 +9,7 @@ from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 import influence
 from influence.fixes.fixlist import fix_list
 from influence.suspects.ranking import SuspectFilter, suspect, suspect_ids, suspects, suspects_behind
-from pages.ui.jobs import commands
+from pages.ui.jobs import background
 from pages.ui.parts import suspicions
 
 
@@ -224,13 +224,15 @@ def test_suspects_are_computed_by_a_button(workspaces, tmp_path, monkeypatch):
         app = opener(root, monkeypatch)("Ann", "suspects", workspace="tiny")
         assert "have not been computed yet" in shown(app)
         assert f"python -m influence suspects --workspace {root}/tiny" in shown(app)
+        workspace = influence.open_workspace(root / "tiny")
         button(app, "compute_suspects_0").click().run()
         assert not app.exception
-        job = commands.found(influence.open_workspace(root / "tiny"), "suspects")
-        until = time.monotonic() + 60
-        while job.running and time.monotonic() < until:
-            time.sleep(0.1)
-        assert not job.failed, job.tail()
+        [job] = background.jobs(workspace)
+        assert job.command == "suspects"
+        assert button(app, "job_cancel_")
+        assert not [one for one in app.button if one.key.startswith("compute_")]
+        within(lambda: all(one.failed for one in background.jobs(workspace)))
+        assert background.jobs(workspace) == [], job.tail()
         assert listed(app.run())
 
 
@@ -238,15 +240,32 @@ def test_suspects_are_computed_by_a_button(workspaces, tmp_path, monkeypatch):
 def test_computing_can_be_cancelled_and_a_failure_is_told(workspaces, tmp_path, monkeypatch):
     with own_workspace(workspaces, tmp_path) as root:
         workspace = influence.open_workspace(root / "tiny")
-        commands.start(workspace, "suspects", "--models", "3")  # not a multiple of the folds
-        job = commands.found(workspace, "suspects")
-        job.process.wait(60)
+        start(workspace, "3")  # not a multiple of the folds
+        within(lambda: background.jobs(workspace)[0].failed)
         app = opener(root, monkeypatch)("Ann", "suspects", workspace="tiny")
         assert "must be 0 or a multiple of" in shown(app)
-        commands.start(workspace, "suspects", "--models", "5")
-        commands.found(workspace, "suspects").cancel()
-        commands.found(workspace, "suspects").process.wait(60)
+        button(app, "compute_suspects_5").click().run()  # takes the failure's place
+        start(workspace, "0")  # the same result is being made
+        [job] = background.jobs(workspace)
+        assert not job.failed
+        within(lambda: job.progress() is not None)
+        app.run()
+        assert f"{job.progress().stage}: " in shown(app)  # its last lines
+        button(app, "job_cancel_").click().run()
+        within(lambda: not background.jobs(workspace))
         assert not suspicions.known(workspace)
+        assert button(app.run(), "compute_suspects_5")
+
+
+def start(workspace, models):
+    background.enqueue(workspace, "suspects", "--models", models, title="Suspects", key="suspects")
+
+
+def within(check, seconds=60):
+    until = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

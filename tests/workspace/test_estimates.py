@@ -5,6 +5,7 @@ from tiny import request, rows, write_csv
 
 from influence.data.dataset import Columns, read_dataset
 from influence.errors import DataError, SettingsError
+from influence.types import Stage
 from influence.workspace import estimates
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
@@ -43,6 +44,20 @@ def test_a_stage_is_scaled_by_what_its_reports_say():
     assert stage.scaled(1, 10.0) == pytest.approx(5 + 0.25 * 49)
     whole = estimates._Stage(begin=(1.0, 0.0, 0), first=(4.0, 3.0, 5), last=(4.0, 3.0, 5), total=5)
     assert whole.scaled(0, 2.0) == pytest.approx(6)
+
+
+def test_a_stage_that_is_not_known_grows_with_the_rows():
+    scale = estimates._Scale(rows=4.0, test_rows=2.0, epochs=3)
+    assert [scale.time(name) for name in ("tokenize test", "train", "a stage of tomorrow")] == [2.0, 12.0, 4.0]
+    clock = estimates._Clock(lambda *_: None)
+    for stage in (
+        Stage("train", number=1),
+        Stage("train", number=2),
+        Stage("gradients", number=1, out_of=1, examples="test"),
+        "new",
+    ):
+        clock(stage, 1, 1)
+    assert list(clock.stages) == ["train", "gradients test", "new"]
 
 
 def test_more_epochs_take_longer_and_more_room(files):

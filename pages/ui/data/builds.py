@@ -6,15 +6,15 @@ ROOT/.wordtrace/checks/KEY.json    what they found
 """
 
 import json
-import re
 import shlex
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import influence
+from influence.cli import ProgressEvent
+from influence.types import StageKind
 from influence.workspace import check_name
 from pages.ui.data.address import DataAddress
 from pages.ui.frame import workspaces
@@ -23,9 +23,15 @@ from pages.ui.jobs import Job, background, processes
 RUNS, CHECKS = ".wordtrace/runs", ".wordtrace/checks"
 KEPT = 60  # reports and estimates
 # A build's stages in order, with the share of the whole that each usually takes; several of a kind divide it.
-WEIGHTS = {"tokenizer": 2, "tokenize": 4, "train": 45, "gradients": 40, "influences": 6, "opposition": 1, "neighbours": 2}
-DONE = re.compile(r"^(?P<stage>.+): done in (?P<time>.+)$")
-EPOCH, CHECKPOINT = re.compile(r"^train epoch (\d+)$"), re.compile(r"^gradients (\d+)/(\d+) (\w+)$")
+WEIGHTS: dict[str, int] = {
+    StageKind.TOKENIZER: 2,
+    StageKind.TOKENIZE: 4,
+    StageKind.TRAIN: 45,
+    StageKind.GRADIENTS: 40,
+    StageKind.INFLUENCES: 6,
+    StageKind.OPPOSITION: 1,
+    StageKind.NEIGHBOURS: 2,
+}
 
 
 def runs_queue() -> Path:
@@ -74,9 +80,8 @@ def _unfinished(answer: Path) -> bool:
 
 def complaint(job: Job) -> str:
     """Why a job has failed, in one line."""
-    lines = [line.removeprefix("wordtrace: ") for line in processes.lines(job.folder) if line.startswith("wordtrace: ")]
-    if lines:
-        return lines[-1]
+    if errors := job.errors():
+        return errors[-1]
     if job.code in (processes.KILLED, -9):
         return "it was stopped from outside: the machine was short of memory, or was restarted"
     return (job.tail() or [f"it ended with exit code {job.code}"])[-1]
@@ -139,49 +144,9 @@ def shown_command(address: DataAddress, name: str) -> str:
     return shlex.join(["python", "-m", "influence", "build", *command(address, workspaces.root() / name)])
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One stage of a build, as far as it has come."""
-
-    name: str
-    share: float  # 0 to 1
-    time: str  # how long it took, or has left
-
-
-def stages(job: Job) -> list[Stage]:
-    """The stages that a build has begun, in order."""
-    found: dict[str, Stage] = {}
-    for line in processes.lines(job.folder):
-        if done := DONE.match(line):
-            found[done["stage"]] = Stage(done["stage"], 1.0, done["time"])
-        elif (progress := background.read_progress(line)) is not None:
-            found[progress.stage] = Stage(progress.stage, progress.share, f"{progress.left} left" if progress.left else "")
-    return list(found.values())
-
-
-def overall(found: list[Stage], epochs: int | None) -> float:
-    """About how much of the whole is done, 0 to 1, by what the stages usually take."""
-    total = epochs or max((int(m[2]) for stage in found if (m := CHECKPOINT.match(stage.name))), default=10)
-    parts = {"tokenize": 2, "train": total, "gradients": 2 * total}
-    done = 0.0
-    for stage in found:
-        kind = stage.name.split()[0]
-        if kind in WEIGHTS:
-            done += WEIGHTS[kind] / parts.get(kind, 1) * stage.share
+def overall(found: list[ProgressEvent], epochs: int | None) -> float:
+    """About how much of the whole is done, 0 to 1, by what the stages that have begun usually take."""
+    total = epochs or max((event.stage.out_of for event in found), default=0) or 10
+    parts: dict[str, int] = {StageKind.TOKENIZE: 2, StageKind.TRAIN: total, StageKind.GRADIENTS: 2 * total}
+    done = sum(WEIGHTS.get(event.stage.kind, 0) / parts.get(event.stage.kind, 1) * event.share for event in found)
     return min(done / sum(WEIGHTS.values()), 0.99)
-
-
-def in_words(stage: str) -> str:
-    """A stage's name as people say it."""
-    if found := EPOCH.match(stage):
-        return f"training, epoch {found[1]}"
-    if found := CHECKPOINT.match(stage):
-        return f"gradients of the {'training' if found[3] == 'train' else 'test'} texts, checkpoint {found[1]} of {found[2]}"
-    return {
-        "tokenizer": "learning the word pieces",
-        "tokenize train": "cutting the training texts into tokens",
-        "tokenize test": "cutting the test texts into tokens",
-        "influences": "explaining every test prediction",
-        "opposition": "ranking suspects: whom they oppose",
-        "neighbours": "ranking suspects: what their neighbours say",
-    }.get(stage, stage)

@@ -8,7 +8,7 @@ import influence
 from pages.ui.data import builds
 from pages.ui.data.address import DataAddress, read_address
 from pages.ui.frame import go, messages, numbers, render, shell, workspaces
-from pages.ui.jobs import BAD_INPUT, Job, processes
+from pages.ui.jobs import BAD_INPUT, Job, wording
 
 EVERY = 1.0  # seconds between looks
 WATCHED = "wt_watched_builds"
@@ -54,19 +54,19 @@ def _show(address: DataAddress, found: list[Job]) -> None:
                 _unfinished(job, number)
 
 
-def _unfinished(job: Job, address: int) -> None:
-    stages = builds.stages(job)
+def _unfinished(job: Job, before: int) -> None:
+    stages = job.stages()
     share = builds.overall(stages, job.about.get("epochs"))
     if job.stopping:
         render.progress(job.title, [], None, "stopping…")
     elif job.started_at is None:
-        render.progress(job.title, ["waits"], None, f"{address} before it" if address else "starting…")
+        render.progress(job.title, ["waits"], None, f"{before} before it" if before else "starting…")
     else:
         render.progress(job.title, ["running"], share, f"{share:.0%} · {_time(job, share)}")
-        lines = [(builds.in_words(stage.name), stage.time or f"{stage.share:.0%}", stage.share >= 1) for stage in stages[-6:]]
+        lines = [(wording.in_words(one.stage), one.time or f"{one.share:.0%}", one.finished) for one in stages[-6:]]
         render.steps(lines or [("reading the data, loading the model", "", False)])
         with st.expander("Log"):
-            render.command("\n".join(processes.lines(job.folder)[-200:]) or "nothing yet")
+            render.command("\n".join(job.tail(200)) or "nothing yet")
     st.button("Cancel", key=f"run_cancel_{job.folder.name}", disabled=job.stopping, on_click=job.cancel)
 
 
@@ -83,7 +83,7 @@ def _failed(address: DataAddress, job: Job) -> None:
     render.heading(job.title, "ended without a workspace" if job.code == BAD_INPUT else "was interrupted")
     st.error(render.md(builds.complaint(job), 600))
     with st.expander("Log"):
-        render.command("\n".join(processes.lines(job.folder)[-200:]) or "nothing")
+        render.command("\n".join(job.tail(200)) or "nothing")
     with st.container(horizontal=True):
         if job.code != BAD_INPUT:
             st.button(

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+import influence.cli
+
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 MINUS = "−"
 
@@ -55,13 +57,8 @@ def size(count: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds, or minutes and seconds, or hours and minutes."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    """Seconds, or minutes and seconds, or hours and minutes, in whole numbers."""
+    return influence.cli.duration(seconds, rounded=True)
 
 
 def moment(iso: str) -> str:

@@ -12,7 +12,6 @@ started it, and the server too.
 
 import fcntl
 import json
-import re
 import secrets
 import shutil
 import signal
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import influence
+from influence.cli import ProgressEvent, Remark
 from influence.files import write_json
 from pages.ui.jobs import processes
 from pages.ui.jobs.processes import KILLED, PROCESS, SAID
@@ -35,16 +35,6 @@ JOB, CODE, CANCELLED = "job.json", "code", "cancelled"
 BAD_INPUT = 2  # exit code
 POLL, PATIENCE = 0.1, 5.0  # seconds; a cancelled process that is still there after the second is killed
 LAST_LINES = 6
-PROGRESS = re.compile(r"^(?P<stage>.+): (?P<done>[\d,]+) of (?P<total>[\d,]+) \(\d+%\)(?:, (?P<left>.+) left)?$")
-
-
-@dataclass(frozen=True)
-class JobProgress:
-    """How far a job is in its present stage."""
-
-    stage: str
-    share: float  # 0 to 1
-    left: str  # time, in words; empty while unknown
 
 
 @dataclass(frozen=True)
@@ -82,13 +72,22 @@ class Job:
         """How long it has been running."""
         return 0.0 if self.started_at is None else time.time() - self.started_at
 
-    def tail(self) -> list[str]:
-        """The last lines it has said."""
-        return processes.lines(self.folder)[-LAST_LINES:]
+    def tail(self, count: int = LAST_LINES) -> list[str]:
+        """The last lines it has said, for people."""
+        return [str(one) for one in processes.said(self.folder)[-count:]]
 
-    def progress(self) -> JobProgress | None:
-        """How far it is; None before it has said so."""
-        return next((found for line in reversed(self.tail()) if (found := read_progress(line)) is not None), None)
+    def stages(self) -> list[ProgressEvent]:
+        """The stages that it has begun, in order, each as far as it has come."""
+        found = [one for one in processes.said(self.folder) if isinstance(one, ProgressEvent)]
+        return list({event.stage: event for event in found}.values())
+
+    def progress(self) -> ProgressEvent | None:
+        """How far it is in its present stage; None before it has said so."""
+        return next(reversed(self.stages()), None)
+
+    def errors(self) -> list[str]:
+        """What it has complained about."""
+        return [one.text for one in processes.said(self.folder) if isinstance(one, Remark) and one.kind == "error"]
 
     def cancel(self) -> None:
         """Stop it, with whatever it has started; nothing of it stays."""
@@ -104,14 +103,6 @@ class Job:
         """Forget one that has failed."""
         if self.failed:
             shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def read_progress(line: str) -> JobProgress | None:
-    """What a line of `influence.cli.progress` says of a stage that has not ended; None for any other line."""
-    if (found := PROGRESS.match(line)) is None:
-        return None
-    done, total = (int(found[name].replace(",", "")) for name in ("done", "total"))
-    return JobProgress(found["stage"], done / total if total else 0.0, found["left"] or "")
 
 
 _lock = threading.RLock()
@@ -267,5 +258,6 @@ def _start(folder: Path) -> subprocess.Popen[bytes] | None:
         return processes.start(folder, [content["command"], *content["options"]])
     except OSError as error:
         with suppress(OSError):
-            (folder / SAID).write_text(f"wordtrace: it cannot be started: {error.strerror or error}\n", encoding="utf-8")
+            said = Remark(f"it cannot be started: {error.strerror or error}", "error").as_json()
+            (folder / SAID).write_text(f"{said}\n", encoding="utf-8")
         return None

@@ -5,8 +5,8 @@ import shlex
 import streamlit as st
 
 import influence
-from pages.ui.frame import render
-from pages.ui.jobs import commands
+from pages.ui.frame import messages, render
+from pages.ui.jobs import background, waiting
 
 CHOICES = {  # for each command: button, options, what to expect
     "suspects": (
@@ -15,27 +15,25 @@ CHOICES = {  # for each command: button, options, what to expect
     ),
     "clusters": (("Compute now", (), "seconds, at most minutes"),),
 }
-POLL = 1.0  # seconds
 
 
 def offer(workspace: influence.Workspace, command: str, title: str, about: str) -> None:
-    """What is missing, the buttons that compute it, and the command that does the same."""
+    """What is missing, the buttons that compute it, and the command that does the same; how far it is while it runs."""
     with st.container(key="wt-gate"):
         render.state_text(title, about)
-        job = commands.found(workspace, command)
-        if job is not None and job.running:
-            _running(workspace, command)
+        message, failed = messages.said()
+        if message:
+            render.said(message, failed=failed)
+        waiting.draw(workspace, command, lines=True)
+        if any(job.command == command and not job.failed for job in background.jobs(workspace)):
             return
-        if job is not None and job.failed:
-            st.error("It has ended without a result:")
-            render.command("\n".join(job.tail()) or f"exit code {job.process.poll()}")
         for name, options, remark in CHOICES[command]:
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.button(
                     name,
                     key=f"compute_{command}_{len(options) and options[-1]}",
-                    on_click=commands.start,
-                    args=(workspace, command, *options),
+                    on_click=_start,
+                    args=(workspace, command, options),
                 )
                 with st.container(width="stretch"):
                     render.hint(remark)
@@ -43,11 +41,9 @@ def offer(workspace: influence.Workspace, command: str, title: str, about: str) 
         render.command(shlex.join(["python", "-m", "influence", command, "--workspace", str(workspace.path)]))
 
 
-@st.fragment(run_every=POLL)
-def _running(workspace: influence.Workspace, command: str) -> None:
-    job = commands.found(workspace, command)
-    if job is None or not job.running:
-        st.rerun()
-    assert job is not None
-    render.command("\n".join(job.tail()) or "starting…")
-    st.button("Cancel", key=f"compute_cancel_{command}", on_click=job.cancel)
+def _start(workspace: influence.Workspace, command: str, options: tuple[str, ...]) -> None:
+    # The key is the command's: with other options the result would be the same file, so one at a time is enough.
+    try:
+        background.enqueue(workspace, command, *options, title=command.capitalize(), key=command)
+    except influence.WordtraceError as error:
+        messages.say(f"Not started: {error}", failed=True)

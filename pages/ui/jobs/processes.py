@@ -1,7 +1,7 @@
 """The process of a job: started so that its exit code and its complaint stay on disk, found again by another server.
 
 FOLDER/process.json    which process it is
-FOLDER/said            what it says on stderr
+FOLDER/said            what it says on stderr, for programs: see `influence.cli`
 FOLDER/ended           its exit code, written as it ends, whether or not a server is there
 """
 
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from influence.cli import FOR_PROGRAMS, ProgressEvent, Remark, read_line
 from influence.files import write_json
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +34,8 @@ def start(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
             os.posix_fallocate(said.fileno(), 0, SAID_BYTES)
         process = subprocess.Popen(
             ["sh", "-c", RECORD, str(folder / ENDED), sys.executable, "-m", "influence", *arguments],
-            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True,
+            cwd=ROOT, env=os.environ | FOR_PROGRAMS, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said,
+            start_new_session=True,
         )  # fmt: skip
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, process.pid, NICER)
@@ -46,14 +48,24 @@ def start(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     return process
 
 
-def lines(folder: Path) -> list[str]:
-    """Everything it has said, line by line; of a line that was drawn over, its last state."""
+def said(folder: Path) -> list[ProgressEvent | Remark]:
+    """Everything it has said; of a line that was drawn over, and of a stage in its course, the last state."""
     try:
         text = (folder / SAID).read_bytes().rstrip(b"\0").decode("utf-8", "replace")
     except OSError:
         return []
-    found = [line.rsplit("\r", 1)[-1].strip() for line in text.splitlines()]
-    return [line for line in found if line]
+    found: list[ProgressEvent | Remark] = []
+    for line in text.splitlines():
+        if shown := line.rsplit("\r", 1)[-1].strip():
+            one = read_line(shown)
+            if found and _stage(one) is not None and _stage(one) == _stage(found[-1]):
+                found.pop()
+            found.append(one)
+    return found
+
+
+def _stage(one: ProgressEvent | Remark) -> str | None:
+    return one.stage if isinstance(one, ProgressEvent) else None
 
 
 def code(folder: Path) -> int:

@@ -7,24 +7,26 @@ import streamlit as st
 import influence
 from influence.experiments import seconds_a_model
 from pages.ui.frame import numbers, render
-from pages.ui.jobs import background
+from pages.ui.jobs import background, wording
 from pages.ui.jobs.background import Job
 
 EVERY = 1.0  # seconds between looks
-STAGES = {"retrain": "training models", "retrain controls": "training models without any change"}
 
 
-def draw(workspace: influence.Workspace, *commands: str) -> None:
-    """The workspace's jobs, of some commands in full and of others in a line; nothing where there are none."""
+def draw(workspace: influence.Workspace, *commands: str, lines: bool = False) -> None:
+    """The workspace's jobs that wait or run, and of some commands those that have failed; nothing where there are none.
+
+    With `lines`, the last lines that those commands have said, too.
+    """
     found = background.jobs(workspace)
     if any(not job.failed for job in found):
-        _watch(workspace, commands)
+        _watch(workspace, commands, lines)
     else:
-        _show(found, commands)
+        _show(found, commands, lines)
 
 
 @st.fragment(run_every=EVERY)
-def _watch(workspace: influence.Workspace, commands: Collection[str]) -> None:
+def _watch(workspace: influence.Workspace, commands: Collection[str], lines: bool) -> None:
     key = f"wt_watched_{workspace.name}"
     found = background.jobs(workspace)
     unfinished = [job.folder.name for job in found if not job.failed]
@@ -32,7 +34,7 @@ def _watch(workspace: influence.Workspace, commands: Collection[str]) -> None:
         st.session_state[key] = unfinished
         st.rerun()  # one has ended, and its result is there
     st.session_state[key] = unfinished
-    _show(found, commands)
+    _show(found, commands, lines)
 
 
 def time_for(workspace: influence.Workspace, models: int) -> str:
@@ -41,12 +43,12 @@ def time_for(workspace: influence.Workspace, models: int) -> str:
     return f"{'about' if measured else 'at most about'} {numbers.duration(models * seconds)}"
 
 
-def _show(found: list[Job], commands: Collection[str]) -> None:
-    for address, job in enumerate(found):
+def _show(found: list[Job], commands: Collection[str], lines: bool) -> None:
+    for before, job in enumerate(found):
         if job.failed and job.command in commands:
             _failed(job)
         elif not job.failed:
-            _unfinished(job, address)
+            _unfinished(job, before, lines=lines and job.command in commands)
 
 
 def _failed(job: Job) -> None:
@@ -56,18 +58,18 @@ def _failed(job: Job) -> None:
         st.button("Dismiss", key=f"job_dismiss_{job.folder.name}", on_click=job.dismiss)
 
 
-def _unfinished(job: Job, address: int) -> None:
+def _unfinished(job: Job, before: int, *, lines: bool) -> None:
     progress = job.progress()
     with st.container(border=True, key=f"wt-job-{job.folder.name}"):
         if job.stopping:
             render.progress(job.title, [], None, "stopping…")
         elif job.started_at is None:
-            render.progress(job.title, ["queued"], None, f"{address} before it" if address else "starting…")
+            render.progress(job.title, ["queued"], None, f"{before} before it" if before else "starting…")
         elif progress is None:
             render.progress(job.title, [], 0.0, f"loading the data and the model · {numbers.duration(job.seconds)} so far")
         else:
-            left = f"{progress.left} left" if progress.left else f"{numbers.duration(job.seconds)} so far"
-            render.progress(
-                job.title, [], progress.share, f"{STAGES.get(progress.stage, progress.stage)}, {progress.share:.0%} · {left}"
-            )
+            left = f"{numbers.duration(job.seconds)} so far" if progress.finished or not progress.time else progress.time
+            render.progress(job.title, [], progress.share, f"{wording.in_words(progress.stage)}, {progress.share:.0%} · {left}")
+        if lines and (tail := job.tail()):
+            render.command("\n".join(tail))
         st.button("Cancel", key=f"job_cancel_{job.folder.name}", disabled=job.stopping, on_click=job.cancel)

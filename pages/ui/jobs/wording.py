@@ -1,0 +1,27 @@
+"""The stages of commands in words."""
+
+from influence.types import Stage, StageKind
+
+SPLITS = {"train": "training", "test": "test"}
+WORDS: dict[str, str] = {
+    StageKind.TOKENIZER: "learning the word pieces",
+    StageKind.IMPORT: "importing the checkpoints",
+    StageKind.TOKENIZE: "cutting the {examples} texts into tokens",
+    StageKind.TRAIN: "training, epoch {number}",
+    StageKind.GRADIENTS: "gradients of the {examples} texts, checkpoint {number} of {out_of}",
+    StageKind.INFLUENCES: "explaining every test prediction",
+    StageKind.OPPOSITION: "ranking suspects: which right predictions they oppose",
+    StageKind.NEIGHBOURS: "ranking suspects: the labels of their neighbours",
+    StageKind.HELD_OUT: "training held-out models",
+    StageKind.RETRAIN: "training models",
+    StageKind.CONTROLS: "training models without any change",
+}
+
+
+def in_words(stage: Stage) -> str:
+    """A stage's name as people say it; one that is not known here by its own."""
+    words = WORDS.get(stage.kind)
+    if words is None:
+        return stage
+    examples = SPLITS.get(stage.examples, stage.examples)
+    return words.format(examples=examples, number=stage.number, out_of=stage.out_of)
