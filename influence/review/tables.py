@@ -6,7 +6,6 @@ rebuilt from the other. Rows are only added. What stands is a question put to th
 
 import json
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -57,9 +56,6 @@ def m004_no_vocabulary(cursor: Cursor) -> None:
     cursor.execute("drop view if exists decisions")
 
 
-DERIVED = ("records", "events", "queues", "queue_items")
-
-
 def latest(kinds: Sequence[str]) -> str:
     """A subquery: the latest event of these kinds by each reviewer on each example that has not been undone.
 
@@ -76,14 +72,15 @@ class ReviewStore(Database):
     kind = "review log"
     remedy = "restart the app: it is then made again from reviews.jsonl"
 
-    def _after_migrations(self, version: int) -> None:
+    def _after_migrations(self, cursor: Cursor, version: int) -> None:
+        tables = ("records", "events", "queues", "queue_items")
+        self._schemas = {table: cursor.execute(f"from {table} limit 0").to_arrow_table().schema for table in tables}
         if 0 < version < len(self.migrations):  # the new tables lack what the old records say
             records = self.records()
-            with self.transaction() as cursor:
-                for table in DERIVED:
-                    cursor.execute(f"delete from {table}")
-                self._insert(cursor, records)
-        self.rows("select bit_xor(hash(e)) from events e")  # reads every column once, so damage shows now
+            for table in tables:
+                cursor.execute(f"delete from {table}")
+            self._insert(cursor, records)
+        cursor.execute("select bit_xor(hash(e)) from events e").fetchall()  # reads every column once, so damage shows now
 
     def _cannot_open(self, error: duckdb.Error) -> WorkspaceError:
         line = first_line(error)
@@ -113,7 +110,7 @@ class ReviewStore(Database):
             raise DamagedFile(f"{str(self._path)!r} cannot be written: {line}", line) from error
 
     def _insert(self, cursor: Cursor, records: Sequence[Record]) -> None:
-        rows: dict[str, list[dict[str, Any]]] = {table: [] for table in DERIVED}
+        rows: dict[str, list[dict[str, Any]]] = {table: [] for table in self._schemas}
         for record in records:
             rows["records"].append({"seq": record.seq, "line": record.line})
             _ROWS[record.content["type"]](record, rows)
@@ -126,12 +123,6 @@ class ReviewStore(Database):
                     marks = ", ".join("?" * len(schema.names))
                     values = [row.get(name) for name in schema.names]
                     cursor.execute(f"insert into {table} ({', '.join(schema.names)}) values ({marks})", values)
-
-    @cached_property
-    def _schemas(self) -> dict[str, Any]:
-        """The columns of every table and their Arrow types."""
-        cursor = self._connection.cursor()
-        return {table: cursor.execute(f"from {table} limit 0").to_arrow_table().schema for table in DERIVED}
 
 
 def _act_rows(record: Record, rows: dict[str, list[dict[str, Any]]]) -> None:

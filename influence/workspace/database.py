@@ -34,7 +34,7 @@ KEPT_OPEN = 16  # files, by a process that reads them
 class DamagedFile(WorkspaceError):
     """A DuckDB file is not what was written, or cannot be written; `line` is what DuckDB says of it."""
 
-    def __init__(self, message: str, line: str) -> None:
+    def __init__(self, message: str, line: str = "") -> None:
         super().__init__(message)
         self.line = line
 
@@ -83,14 +83,14 @@ class Database:
                 f"{str(self._path)!r} has schema version {version}, this Wordtrace knows {known}; install a newer Wordtrace"
             )
         if not self._read_only:
-            for number, migration in enumerate(self.migrations[version:], start=version + 1):
-                with self.transaction() as cursor:
+            with self.transaction() as cursor:
+                for number, migration in enumerate(self.migrations[version:], start=version + 1):
                     migration(cursor)
                     cursor.execute("insert into schema_versions values (?)", [number])
-        self._after_migrations(version)
+                self._after_migrations(cursor, version)
 
-    def _after_migrations(self, version: int) -> None:
-        """What a kind of file does besides when it is opened; `version` is what it had, 0 for a new one."""
+    def _after_migrations(self, cursor: duckdb.DuckDBPyConnection, version: int) -> None:
+        """What a kind of file does in the same transaction; `version` is what it had before, 0 for a new one."""
 
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""

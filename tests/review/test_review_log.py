@@ -220,6 +220,31 @@ def test_an_older_database_is_migrated_and_filled_from_its_records(workspace: Wo
     reviews.close()
 
 
+def test_a_migration_stopped_before_the_tables_are_filled_is_done_again(
+    workspace: WorkspaceReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from influence.review.tables import ReviewStore
+
+    reviews = reviews_at(workspace)
+    fill(reviews)
+    before = facts(reviews)
+    reviews.close()
+    with duckdb.connect(str(workspace.path / DATABASE)) as connection:
+        connection.execute("delete from events")
+        connection.execute("delete from schema_versions where version > 3")
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ReviewStore, "_insert", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            ReviewLog(workspace.path)
+    reviews = reviews_at(workspace)
+    assert facts(reviews) == before
+    reviews.close()
+
+
 def test_an_action_added_after_a_database_was_made_is_accepted_and_shown(
     workspace: WorkspaceReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
