@@ -9,7 +9,7 @@ from reviewing import ROWS, Clock, make_workspace, reviews_at
 
 from influence.errors import QueryError, SettingsError
 from influence.review.events import Evidence, Reviewer
-from influence.review.queues import FLAGGED, Progress, Queue, Queues
+from influence.review.queues import FLAGGED, Queue, QueueProgress, Queues
 from influence.review.reviews import Reviews
 
 ANN, BOB, CAT = (Reviewer(name=name) for name in ("ann", "bob", "cat"))
@@ -173,7 +173,7 @@ def test_my_flagged_ones_are_a_queue_of_their_own(queues: Queues, reviews: Revie
     assert queues.next(FLAGGED, ANN, after="e4") == "e2"
     reviews.decide(ANN, "e2", "remove", queue=FLAGGED)
     assert queues.next(FLAGGED, ANN) == "e4"
-    assert replace(queues.progress(FLAGGED, ANN), seconds=None) == Progress(2, 0, 2, 0, 0, 2, 0, None)
+    assert replace(queues.progress(FLAGGED, ANN), seconds=None) == QueueProgress(2, 0, 2, 0, 0, 2, 0, None)
     assert queues.next(FLAGGED, BOB) == "e0"
     assert queues.next(FLAGGED, CAT) is None
     assert queues.get(FLAGGED).name == "My flagged ones"
@@ -185,10 +185,10 @@ def test_progress_for_me_and_for_all(queues: Queues, reviews: Reviews) -> None:
         reviews.decide(ANN, id, kind)
     reviews.decide(BOB, "e3", "remove")
     queues.next("q1", BOB)
-    ann = Progress(total=6, decided=1, flagged=1, skipped=1, settled=2, left=2, in_hand=1, seconds=None)
+    ann = QueueProgress(total=6, decided=1, flagged=1, skipped=1, settled=2, left=2, in_hand=1, seconds=None)
     assert queues.progress("q1", ANN) == ann
-    assert queues.progress("q1", BOB) == Progress(6, 1, 0, 0, 2, 4, 0, None)
-    assert queues.progress("q1", CAT) == Progress(6, 0, 0, 0, 2, 3, 1, None)
+    assert queues.progress("q1", BOB) == QueueProgress(6, 1, 0, 0, 2, 4, 0, None)
+    assert queues.progress("q1", CAT) == QueueProgress(6, 0, 0, 0, 2, 3, 1, None)
 
 
 def test_pace_leaves_out_pauses_and_bulk_work(queues: Queues, reviews: Reviews, clock: Clock) -> None:
@@ -230,7 +230,7 @@ def test_an_adjudicators_queue_takes_no_notice_of_reviewers(queues: Queues, revi
     assert queues.next("q3", ANN) == "e0"
     reviews.decide(ANN, "e0", "keep", adjudicates=True, queue="q3")
     assert queues.next("q3", BOB) is None
-    assert queues.progress("q3", BOB) == Progress(1, 0, 0, 0, 1, 0, 0, None)
+    assert queues.progress("q3", BOB) == QueueProgress(1, 0, 0, 0, 1, 0, 0, None)
 
 
 def test_reviewers_at_once_never_get_the_same_example(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_queue_after_a_rebuild_gives_only_what_is_still_there(tmp_path: Path) 
     assert queues.unmatched("q1", ANN) == ["e0", "e1", "e5", "e6", "e7"]
     assert queues.example_ids("q1", ANN) == ["e2", "e3", "e4"]
     assert queues.next("q1", BOB) == "e2"
-    assert queues.progress("q1", BOB) == Progress(3, 0, 0, 0, 0, 3, 0, None)
+    assert queues.progress("q1", BOB) == QueueProgress(3, 0, 0, 0, 0, 3, 0, None)
     reviews.close()
 
 
