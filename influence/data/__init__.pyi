@@ -15,6 +15,15 @@ from .dataset import (
     read_dataset as read_dataset,
     text_sha256 as text_sha256,
 )
+from .edits import (
+    EDIT_KINDS as EDIT_KINDS,
+    Edit as Edit,
+    balance as balance,
+    known_label as known_label,
+    listed_kinds as listed_kinds,
+    masked as masked,
+    texts_of as texts_of,
+)
 from .masking import find as find, find_to_mask as find_to_mask, mask as mask
 from .preparing import (
     DEFAULT_SHARE as DEFAULT_SHARE,
@@ -25,6 +34,6 @@ from .preparing import (
     prepare_files as prepare_files,
 )
 from .report import Spread as Spread, as_json as as_json, data_report as data_report
-from .rewrite import Changes as Changes, rewritten as rewritten, written as written
+from .rewrite import NewCells as NewCells, rewritten as rewritten, written as written
 from .tables import Table as Table, read_table as read_table
 from .words import SPECIAL_SIDE as SPECIAL_SIDE, Span as Span, whole_words as whole_words

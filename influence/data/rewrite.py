@@ -16,19 +16,19 @@ import pyarrow.parquet as pq
 from influence.data.tables import DELIMITERS, Table
 from influence.errors import SettingsError
 
-Changes = Mapping[int, Mapping[str, Any] | None]  # by row: new values by column, or None for a row to leave out
+NewCells = Mapping[int, Mapping[str, Any] | None]  # by row: new values by column, or None for a row to leave out
 BOM = "\ufeff"
 
 
-def rewritten(source: Path, changes: Changes) -> bytes:
-    """The content of a data file with the changes made."""
-    return _REWRITERS[source.suffix.lower()](source, changes)
+def rewritten(source: Path, cells: NewCells) -> bytes:
+    """The content of a data file with new cells."""
+    return _REWRITERS[source.suffix.lower()](source, cells)
 
 
-def written(table: Table, changes: Changes, suffix: str) -> bytes:
-    """A table that is no file (a Hugging Face data set), with the changes made, as .csv, .tsv, .jsonl or .parquet."""
+def written(table: Table, cells: NewCells, suffix: str) -> bytes:
+    """A table that is no file (a Hugging Face data set), with new cells, as .csv, .tsv, .jsonl or .parquet."""
     rows = [dict(zip(table.columns, values, strict=True)) for values in zip(*table.columns.values(), strict=True)]
-    kept = [{**row, **change} for n, row in enumerate(rows) if (change := changes.get(n, {})) is not None]
+    kept = [{**row, **change} for n, row in enumerate(rows) if (change := cells.get(n, {})) is not None]
     if suffix in DELIMITERS:
         opened = io.StringIO(newline="")
         writer = csv.DictWriter(opened, list(table.columns), delimiter=DELIMITERS[suffix], lineterminator="\n")
@@ -42,7 +42,7 @@ def written(table: Table, changes: Changes, suffix: str) -> bytes:
     raise SettingsError(f"cannot write {suffix!r}; name the file .csv, .tsv, .jsonl or .parquet")
 
 
-def _delimited(source: Path, changes: Changes) -> bytes:
+def _delimited(source: Path, cells: NewCells) -> bytes:
     text = source.read_bytes().decode("utf-8")
     bom, text = (BOM, text[1:]) if text.startswith(BOM) else ("", text)
     delimiter, raw = DELIMITERS[source.suffix.lower()], []
@@ -60,7 +60,7 @@ def _delimited(source: Path, changes: Changes) -> bytes:
         if not row:  # a blank line is no row
             out += raw
         else:
-            change = changes.get(number, {})
+            change = cells.get(number, {})
             if change:
                 values = [change.get(name, value) for name, value in zip(header, row, strict=True)]
                 out.append(_csv_line(values, delimiter, ending=_ending(raw[-1])))
@@ -81,7 +81,7 @@ def _ending(line: str) -> str:
     return line[len(line.rstrip("\r\n")) :]
 
 
-def _jsonl(source: Path, changes: Changes) -> bytes:
+def _jsonl(source: Path, cells: NewCells) -> bytes:
     out, number = [], 0
     with source.open(encoding="utf-8", newline="") as opened:
         for line in opened:
@@ -89,7 +89,7 @@ def _jsonl(source: Path, changes: Changes) -> bytes:
             if not content.strip():
                 out.append(line)
                 continue
-            change = changes.get(number, {})
+            change = cells.get(number, {})
             if change:
                 out.append(line[: len(line) - len(content)] + _json_line(content, change) + _ending(line))
             elif change is not None:
@@ -104,17 +104,17 @@ def _json_line(line: str, change: Mapping[str, Any]) -> str:
     return json.dumps({**json.loads(line), **change}, ensure_ascii=line.isascii(), separators=separators)
 
 
-def _parquet_file(source: Path, changes: Changes) -> bytes:
+def _parquet_file(source: Path, cells: NewCells) -> bytes:
     table, metadata = pq.read_table(source), pq.read_metadata(source)
-    for name in {name for change in changes.values() if change for name in change}:
+    for name in {name for change in cells.values() if change for name in change}:
         place = table.column_names.index(name)
         values = table.column(name).to_pylist()
-        for row, change in changes.items():
+        for row, change in cells.items():
             if change and name in change:
                 values[row] = change[name]
         field = table.schema.field(name)
         table = table.set_column(place, field, pa.array(values, type=field.type))
-    kept = [changes.get(row, {}) is not None for row in range(len(table))]
+    kept = [cells.get(row, {}) is not None for row in range(len(table))]
     codec = metadata.row_group(0).column(0).compression.lower() if metadata.num_row_groups else None
     return _parquet(table.filter(pa.array(kept, type=pa.bool_())), codec)
 
@@ -125,7 +125,7 @@ def _parquet(table: Any, codec: str | None) -> bytes:
     return opened.getvalue()
 
 
-_REWRITERS: dict[str, Callable[[Path, Changes], bytes]] = {
+_REWRITERS: dict[str, Callable[[Path, NewCells], bytes]] = {
     ".csv": _delimited,
     ".tsv": _delimited,
     ".jsonl": _jsonl,

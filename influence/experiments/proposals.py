@@ -8,17 +8,16 @@ test sentence (`opponents:ID:20` removes them, `words:ID:20` masks the most nega
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
-from influence.data import find_to_mask, mask
+from influence.data import Edit
 from influence.errors import DataError, SettingsError
 from influence.explanations import Influence, explain
 from influence.fixes import Fix, FixList, fix_list, read_fixes
 from influence.retraining import Change
-from influence.review import Corpus, Reviews, Rule, TrainExample, changed_by, changes, read_reviews
+from influence.review import Corpus, Reviews, Rule, changed_by, read_reviews
 from influence.suspects import cluster, cluster_suggestions
 from influence.workspace import WorkspaceReader
 
@@ -26,15 +25,6 @@ DECIDED = "decided"
 LONGEST_SPEC = 2_000
 DEFAULT_STRONGEST = 20  # opponents, where nobody says how many
 SHOWN = 5
-
-
-class Step(NamedTuple):
-    """What becomes of one example."""
-
-    example_id: str
-    action: str  # remove, relabel or mask
-    new_label: str | None = None
-    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,7 +36,7 @@ class Proposal:
     change: Change
     before: dict[str, int]  # class counts
     after: dict[str, int]
-    labels: dict[str, dict[str, int]]  # for each action, how many examples of each label it takes
+    labels: dict[str, dict[str, int]]  # for each kind of edit, how many examples of each label it takes
     notes: tuple[str, ...] = ()
     test_ids: tuple[str, ...] = field(default=())  # the test sentences that it is about
 
@@ -80,20 +70,20 @@ def of_decisions(workspace: WorkspaceReader, reviews: Reviews | None = None) -> 
     finally:
         if reviews is None:
             opened.close()
-    steps = [_step(fix) for fix in found.fixes if fix.action != "keep"]
-    if not steps:
+    edits = _edits(found.fixes)
+    if not edits:
         raise SettingsError(f"nothing is decided that changes the data: {_kept(found)}; decide some examples first")
-    return _proposal(opened.corpus, DECIDED, "The decisions so far", steps, notes=found.notes)
+    return _proposal(opened.corpus, DECIDED, "The decisions so far", edits, notes=found.notes)
 
 
 def of_fixes(workspace: WorkspaceReader, path: str) -> Proposal:
     """What applying a fix-list file would do. Raises `DataError` unless every row fits this workspace's training data."""
     fixes, corpus = read_fixes(path), Corpus(workspace)
     _check_fit(corpus, fixes, path)
-    steps = [_step(fix) for fix in fixes if fix.action != "keep"]
-    if not steps:
+    edits = _edits(fixes)
+    if not edits:
         raise SettingsError(f"{path!r} changes nothing: it has {len(fixes):,} rows, none of them removes, relabels or masks")
-    return _proposal(corpus, f"file:{Path(path).name}", f"Fix list {Path(path).name}", steps)
+    return _proposal(corpus, f"file:{Path(path).name}", f"Fix list {Path(path).name}", edits)
 
 
 def _of_cluster(workspace: WorkspaceReader, rest: str) -> Proposal:
@@ -104,12 +94,12 @@ def _of_cluster(workspace: WorkspaceReader, rest: str) -> Proposal:
     name = f"cluster {', '.join(found.words[:SHOWN]) or number}"
     spec = f"cluster:{int(number)}:{action}"
     if action == "remove":
-        return _proposal(corpus, spec, f"Remove {name}", [Step(id, "remove") for id in found.train_ids])
+        return _proposal(corpus, spec, f"Remove {name}", dict.fromkeys(found.train_ids, Edit("remove")))
     suggested = cluster_suggestions(workspace, int(number))
-    steps = [Step(id, "relabel", label) for id, label in suggested.items() if label != corpus[id].label]
-    if not steps:
+    edits = {id: Edit("relabel", label) for id, label in suggested.items() if label != corpus[id].label}
+    if not edits:
         raise SettingsError(f"{name}: every member is suggested to keep its label; remove it instead")
-    return _proposal(corpus, spec, f"Relabel {name} as suggested", steps)
+    return _proposal(corpus, spec, f"Relabel {name} as suggested", edits)
 
 
 def _of_rule(workspace: WorkspaceReader, rest: str) -> Proposal:
@@ -118,11 +108,10 @@ def _of_rule(workspace: WorkspaceReader, rest: str) -> Proposal:
     except (ValueError, TypeError) as error:
         raise SettingsError(f"change 'rule:{rest[:80]}': after rule: comes a JSON object of a rule's fields ({error})") from error
     corpus = Corpus(workspace)
-    words = rule.phrases if rule.action == "mask" else ()
-    if rule.action == "keep":
-        raise SettingsError(f"the rule {rule} changes nothing: it keeps what it matches")
-    steps = [Step(example.id, rule.action, rule.new_label, words) for example in changed_by(corpus, rule)]
-    return _proposal(corpus, spec_of_rule(rule), f"Rule: {rule}", steps)
+    if not rule.edit.does.changes_data:
+        raise SettingsError(f"the rule {rule} changes nothing: it {rule.action}s what it matches")
+    edits = {example.id: rule.edit for example in changed_by(corpus, rule)}
+    return _proposal(corpus, spec_of_rule(rule), f"Rule: {rule}", edits)
 
 
 def spec_of_rule(rule: Rule) -> str:
@@ -133,33 +122,33 @@ def spec_of_rule(rule: Rule) -> str:
 
 def _of_opponents(workspace: WorkspaceReader, rest: str) -> Proposal:
     test_id, k = _id_and_count("opponents", rest)
-    steps = [Step(str(one.train.id), "remove") for one in _opponents(workspace, test_id, k)]
-    title = f"Remove the {len(steps):,} strongest opponents of {test_id}"
-    return _proposal(Corpus(workspace), f"opponents:{test_id}:{k}", title, steps, test_ids=(test_id,))
+    edits = {str(one.train.id): Edit("remove") for one in _opponents(workspace, test_id, k)}
+    title = f"Remove the {len(edits):,} strongest opponents of {test_id}"
+    return _proposal(Corpus(workspace), f"opponents:{test_id}:{k}", title, edits, test_ids=(test_id,))
 
 
 def _of_words(workspace: WorkspaceReader, rest: str) -> Proposal:
     test_id, k = _id_and_count("words", rest)
     corpus, found = Corpus(workspace), _opponents(workspace, test_id, k)
-    steps = [step for one in found if (step := masking_step(corpus, one)) is not None]
-    lacking = len(found) - len(steps)
+    edits = {str(one.train.id): edit for one in found if (edit := masking(corpus, one)) is not None}
+    lacking = len(found) - len(edits)
     notes = (
         [f"{lacking:,} opponents stay whole: no word of theirs pulls against the label, or nothing else would be left"]
         if lacking
         else []
     )
     title = f"Mask the most negative word of the {len(found):,} strongest opponents of {test_id}"
-    return _proposal(corpus, f"words:{test_id}:{k}", title, steps, notes=notes, test_ids=(test_id,))
+    return _proposal(corpus, f"words:{test_id}:{k}", title, edits, notes=notes, test_ids=(test_id,))
 
 
-def masking_step(corpus: Corpus, opponent: Influence) -> Step | None:
+def masking(corpus: Corpus, opponent: Influence) -> Edit | None:
     """Mask the word of an opponent that carries most of its negative score; None where that cannot be done."""
     sentence = opponent.train
     ranked = sorted((score, word) for word, score in opponent.train_words().items() if sentence.words[word].side >= 0)
     if not ranked or ranked[0][0] >= 0:
         return None
-    word = " ".join(sentence.words[ranked[0][1]].text.split())
-    return Step(str(sentence.id), "mask", None, (word,)) if can_mask(corpus[str(sentence.id)], (word,)) else None
+    edit = Edit("mask", words=(" ".join(sentence.words[ranked[0][1]].text.split()),))
+    return edit if edit.fits(corpus[str(sentence.id)]) else None
 
 
 def _opponents(workspace: WorkspaceReader, test_id: str, k: int) -> list[Influence]:
@@ -177,45 +166,34 @@ def _id_and_count(kind: str, rest: str) -> tuple[str, int]:
 
 
 def _proposal(
-    corpus: Corpus, spec: str, title: str, steps: Iterable[Step], *, notes: Iterable[str] = (), test_ids: tuple[str, ...] = ()
+    corpus: Corpus,
+    spec: str,
+    title: str,
+    edits: Mapping[str, Edit],
+    *,
+    notes: Iterable[str] = (),
+    test_ids: tuple[str, ...] = (),
 ) -> Proposal:
-    """The steps as rows. Raises `SettingsError` where they change nothing, or take every example of a label."""
-    rows = {id: row for row, id in enumerate(corpus.examples)}
-    places = {label: index for index, label in enumerate(corpus.labels)}
-    ordered = sorted(steps, key=lambda step: rows[step.example_id])
-    before, after = corpus.class_counts(), corpus.class_counts()
+    """The edits, by example, as rows. Raises `SettingsError` where they change nothing, or take every example of a label."""
+    ordered = [(row, example, edits[id]) for row, (id, example) in enumerate(corpus.examples.items()) if id in edits]
     taken: dict[str, dict[str, int]] = {}
-    for step in ordered:
-        label = corpus[step.example_id].label
-        counts = taken.setdefault(step.action, {})
-        counts[label] = counts.get(label, 0) + 1
-        if step.action != "mask":
-            after[label] -= 1
-        if step.new_label is not None:
-            after[corpus.checked_label(step.new_label)] += 1
-    if not ordered:
+    for _, example, edit in ordered:
+        counts = taken.setdefault(edit.kind, {})
+        counts[example.label] = counts.get(example.label, 0) + 1
+        corpus.checked_label(edit.new_label or example.label)
+    if not edits:
         raise SettingsError(f"{title}: it changes nothing")
+    before, after = corpus.balance(edits)
     for label, count in before.items():
         if count and not after[label]:
             raise SettingsError(f"{title}: no example of {label!r} would be left, and a model cannot learn a label it never sees")
-    return Proposal(
-        spec=spec,
-        title=title,
-        change=Change(
-            removed=tuple(rows[step.example_id] for step in ordered if step.action == "remove"),
-            relabelled=tuple((rows[s.example_id], places[s.new_label]) for s in ordered if s.new_label is not None),
-            masked=tuple((rows[step.example_id], step.words) for step in ordered if step.action == "mask"),
-        ),
-        before=before,
-        after=after,
-        labels=taken,
-        notes=tuple(notes),
-        test_ids=test_ids,
-    )
+    change = Change.of({row: edit for row, _, edit in ordered}, corpus.labels)
+    return Proposal(spec, title, change, before, after, taken, tuple(notes), test_ids)
 
 
-def _step(fix: Fix) -> Step:
-    return Step(fix.example_id, fix.action, fix.new_label, fix.words)
+def _edits(fixes: Iterable[Fix]) -> dict[str, Edit]:
+    """Those that change the data, by example."""
+    return {fix.example_id: fix.edit for fix in fixes if fix.edit.does.changes_data}
 
 
 def _kept(found: FixList) -> str:
@@ -226,32 +204,22 @@ def _kept(found: FixList) -> str:
 def _check_fit(corpus: Corpus, fixes: list[Fix], source: str) -> None:
     """Raise `DataError` naming the rows unless every fix is of an example as this workspace has it."""
     known = [fix for fix in fixes if fix.example_id in corpus.examples]
+    misfits = [fix for fix in known if not fix.edit.fits(corpus[fix.example_id])]
     complaints: tuple[tuple[str, list[Fix]], ...] = (
         ("has no example with the id of", [fix for fix in fixes if fix.example_id not in corpus.examples]),
         ("has another text for", [fix for fix in known if corpus[fix.example_id].text_sha256 != fix.text_sha256]),
         ("has another label for", [fix for fix in known if corpus[fix.example_id].label != fix.old_label]),
         ("never has the new label of", [fix for fix in known if fix.new_label not in (None, *corpus.labels)]),
-        ("cannot mask the words of", [fix for fix in known if fix.words and not can_mask(corpus[fix.example_id], fix.words)]),
-        ("is not changed by", [fix for fix in known if fix.action != "keep" and not _changes(corpus, fix)]),
+        ("cannot mask the words of", [fix for fix in misfits if fix.words]),
+        ("is not changed by", [fix for fix in misfits if not fix.words]),
     )
-    for complaint, misfits in complaints:
-        if misfits:
-            shown = ", ".join(repr(fix.example_id) for fix in misfits[:SHOWN]) + (", …" if len(misfits) > SHOWN else "")
+    for complaint, some in complaints:
+        if some:
+            shown = ", ".join(repr(fix.example_id) for fix in some[:SHOWN]) + (", …" if len(some) > SHOWN else "")
             raise DataError(
-                f"{source!r} does not fit this workspace, which {complaint} {len(misfits):,} of {len(fixes):,} fixes: {shown}; "
+                f"{source!r} does not fit this workspace, which {complaint} {len(some):,} of {len(fixes):,} fixes: {shown}; "
                 "nothing was trained (was the list made from other data, or before a rebuild?)"
             )
-
-
-def _changes(corpus: Corpus, fix: Fix) -> bool:
-    return changes(corpus[fix.example_id], fix.action, fix.new_label, fix.words)
-
-
-def can_mask(example: TrainExample, words: tuple[str, ...]) -> bool:
-    """Whether every word occurs in an example, and masking them leaves some of each of its texts."""
-    texts = [text for text in (example.text, example.text_pair) if text is not None]
-    found = all(any(find_to_mask(text, word) for text in texts) for word in words)
-    return found and all(mask(text, words).strip() for text in texts)
 
 
 _MAKERS: dict[str, Callable[[WorkspaceReader, str], Proposal]] = {
@@ -261,4 +229,4 @@ _MAKERS: dict[str, Callable[[WorkspaceReader, str], Proposal]] = {
     "opponents": _of_opponents,
     "words": _of_words,
 }
-__all__ = ["DECIDED", "Proposal", "Step", "can_mask", "masking_step", "of_decisions", "of_fixes", "propose", "spec_of_rule"]
+__all__ = ["DECIDED", "Proposal", "masking", "of_decisions", "of_fixes", "propose", "spec_of_rule"]

@@ -19,9 +19,10 @@ import pandas as pd
 import pyarrow as pa
 
 from influence.attribution import DEFAULT_METHOD, METHODS, extremes, get_method
+from influence.data import Edit
 from influence.errors import SettingsError
 from influence.experiments.deletion import bootstrap_weights, interval
-from influence.experiments.proposals import can_mask, masking_step
+from influence.experiments.proposals import masking
 from influence.experiments.whatif_tables import opened
 from influence.explanations import explain, scores_of, sentences
 from influence.files import load_array
@@ -152,8 +153,8 @@ def _tries(workspace: WorkspaceReader, settings: FixingSettings, tests: IntArray
                 masked = _random_words(workspace, corpus, settings, test)
             else:
                 found = explain(workspace, test_id=ids[test], method=method, top=settings.ks[-1]).opponents
-                steps = [masking_step(corpus, one) for one in found]
-                masked = [None if step is None else (rows[step.example_id], step.words) for step in steps]
+                edits = [(rows[str(one.train.id)], masking(corpus, one)) for one in found]
+                masked = [None if edit is None else (row, edit.words) for row, edit in edits]
             for k in settings.ks:
                 yield _Try(method, MASK, k, test, Change(masked=tuple(one for one in masked[:k] if one is not None)))
 
@@ -169,7 +170,7 @@ def _random_words(
     for row in chosen:
         words = [" ".join(word.text.split()) for word in found[row].words if word.side >= 0]
         word = words[int(generator.integers(len(words)))] if words else ""
-        fits = bool(word) and can_mask(corpus[str(found[row].id)], (word,))
+        fits = bool(word) and Edit(MASK, words=(word,)).fits(corpus[str(found[row].id)])
         masked.append((row, (word,)) if fits else None)
     return masked
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from influence.data import Changes, find_to_mask, mask, rewritten, written
+from influence.data import NewCells, balance, listed_kinds, masked, rewritten, written
 from influence.errors import DataError, SettingsError
 from influence.files import write_whole
 from influence.fixes.files import read_fixes
@@ -21,7 +21,7 @@ class Applied:
     """What making the fixes changes."""
 
     train: TrainFile
-    changes: Changes
+    changes: NewCells
     counts: dict[str, int]  # fixes by action
     before: dict[str, int]  # class counts
     after: dict[str, int]
@@ -34,14 +34,14 @@ class Applied:
     @property
     def rows_after(self) -> int:
         """Rows that stay."""
-        return self.rows_before - self.counts["remove"]
+        return self.rows_before - sum(new is None for new in self.changes.values())
 
     @property
     def notes(self) -> list[str]:
         """What the user should know besides, one line each."""
         gone = [label for label, count in self.after.items() if not count]
         notes = [f"no example of {label!r} is left" for label in gone]
-        if self.counts["remove"] and self.train.columns.id is None:
+        if self.rows_after < self.rows_before and self.train.columns.id is None:
             notes.append("ids are row numbers here, and rows after a removed one move up: a column of ids would stay")
         return notes
 
@@ -76,23 +76,21 @@ def plan(train: TrainFile, fixes: Sequence[Fix], *, source: str, mask_token: str
     check_fit(train, fixes, source)
     places = {id: row for row, id in enumerate(train.data.ids)}
     as_written = dict(zip(train.data.labels, train.table.columns[train.columns.label], strict=True))  # numbers stay numbers
-    changes: dict[int, Mapping[str, Any] | None] = {}
-    labels = list(train.data.labels)
+    cells: dict[int, Mapping[str, Any] | None] = {}
     for fix in fixes:
         row = places[fix.example_id]
-        if fix.action == "remove":
-            changes[row] = None
+        if fix.edit.does.drops:
+            cells[row] = None
         elif fix.new_label is not None:
-            changes[row], labels[row] = {train.columns.label: as_written[fix.new_label]}, fix.new_label
-        elif fix.action == "mask":
-            changes[row] = _masked(train, row, fix, mask_token)
-    counts = Counter(fix.action for fix in fixes)
-    had = Counter(train.data.labels)
-    left = Counter(label for row, label in enumerate(labels) if changes.get(row, {}) is not None)
-    if not left:
+            cells[row] = {train.columns.label: as_written[fix.new_label]}
+        elif fix.edit.does.masks:
+            cells[row] = _masked(train, row, fix, mask_token)
+    before = dict(sorted(Counter(train.data.labels).items()))
+    after = balance(before, ((train.data.labels[places[fix.example_id]], fix.edit) for fix in fixes))
+    if not any(after.values()):
         raise DataError(f"{source!r} removes every row of {train.table.source!r}; nothing was written")
-    before, after = ({label: count[label] for label in sorted(had)} for count in (had, left))
-    return Applied(train, changes, {a: counts[a] for a in ("relabel", "remove", "mask", "keep")}, before, after)
+    counts = Counter(fix.action for fix in fixes)
+    return Applied(train, cells, {action: counts[action] for action in listed_kinds()}, before, after)
 
 
 def content(applied: Applied, suffix: str) -> bytes:
@@ -105,13 +103,11 @@ def _masked(train: TrainFile, row: int, fix: Fix, token: str) -> dict[str, str]:
     texts = {train.columns.text: train.data.texts[row]}
     if train.columns.text_pair is not None and train.data.pairs is not None:
         texts[train.columns.text_pair] = train.data.pairs[row]
-    for word in fix.words:
-        if not any(find_to_mask(text, word) for text in texts.values()):
-            raise DataError(f"cannot mask {word!r} in example {fix.example_id!r}: it does not occur there; nothing was written")
-    masked = {column: mask(text, fix.words, token) for column, text in texts.items()}
-    if not all(text.strip() for text in masked.values()):
-        raise DataError(f"masking leaves no text of example {fix.example_id!r}: remove it instead; nothing was written")
-    return {column: text for column, text in masked.items() if text != texts[column]}
+    try:
+        left = masked(fix.example_id, list(texts.values()), fix.words, token)
+    except DataError as error:
+        raise DataError(f"{error}; nothing was written") from error
+    return {column: text for column, text in zip(texts, left, strict=True) if text != texts[column]}
 
 
 def _checked_output(output: str, train: str, fixes: str) -> Path:

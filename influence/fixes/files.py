@@ -17,11 +17,11 @@ from typing import Any, NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from influence.data import Table, read_table, text_sha256 as sha256_of
+from influence.data import EDIT_KINDS, Edit, Table, read_table, text_sha256 as sha256_of
 from influence.errors import DataError, SettingsError
 from influence.files import write_whole
 from influence.fixes.fixlist import Fix
-from influence.review import DECISIONS, iso
+from influence.review import iso
 
 COLUMNS = Fix._fields
 TEXT_COLUMNS = tuple(name for name in COLUMNS if name not in ("decided_at", "score"))
@@ -104,8 +104,8 @@ class _Row:
 
     def fix(self) -> Fix:
         action, text_sha256, text = self.text("action"), self.text("text_sha256"), self.text("text")
-        if action not in DECISIONS:
-            self.refuse(f"unknown action {action!r}; it is one of {', '.join(DECISIONS)}")
+        if action not in EDIT_KINDS:
+            self.refuse(f"unknown action {action!r}; it is one of {', '.join(EDIT_KINDS)}")
         if not _HASH.fullmatch(text_sha256):
             self.refuse(f"text_sha256 {text_sha256!r} is not a SHA-256 in hexadecimal")
         if sha256_of(text) != text_sha256:
@@ -114,12 +114,10 @@ class _Row:
                 "changed its letters, line breaks or length: use the JSONL or Parquet file, or save as UTF-8"
             )
         new_label, words = self.text("new_label") or None, self.words()
-        if (action == "relabel") != (new_label is not None):
-            self.refuse(f"{action} with new_label {new_label!r}; a new label goes with relabel and with nothing else")
-        if (action == "mask") != bool(words):
-            self.refuse(f"{action} with words {list(words)}; words go with mask and with nothing else")
+        if (misuse := Edit(action, new_label, words).misuse) is not None:
+            self.refuse(f"{action} with {'; '.join(misuse)}")
         if new_label is not None and new_label == self.text("old_label"):
-            self.refuse(f"relabel from {new_label!r} to the same label")
+            self.refuse(f"{action} from {new_label!r} to the same label")
         return Fix(
             example_id=self.text("example_id") or self.refuse("example_id is blank"),
             action=action,

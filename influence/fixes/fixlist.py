@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from influence.data import Edit, listed_kinds
 from influence.review import (
     NAMES_JOIN,
     Action,
@@ -18,10 +19,8 @@ from influence.review import (
     Reviews,
     TrainExample,
     applied_rules,
-    changes,
     checked_event,
     iso,
-    repeats,
     resolve,
     rule_of,
 )
@@ -42,6 +41,11 @@ class Fix(NamedTuple):
     score: float | None
     text_sha256: str
     text: str
+
+    @property
+    def edit(self) -> Edit:
+        """What becomes of the example."""
+        return Edit(self.action, self.new_label, self.words)
 
 
 class Unmatched(NamedTuple):
@@ -70,7 +74,7 @@ class FixList:
     def counts(self) -> dict[str, int]:
         """How many fixes there are of each action."""
         found = Counter(fix.action for fix in self.fixes)
-        return {action: found[action] for action in ("relabel", "remove", "mask", "keep")}
+        return {action: found[action] for action in listed_kinds()}
 
     @property
     def notes(self) -> list[str]:
@@ -100,18 +104,19 @@ def fix_list(reviews: Reviews, *, policy: str = "majority", reviewers: Collectio
     fixes = [
         _fix(corpus[r.example_id], r.decision, r, notes.get(r.example_id, []))
         for r in resolved
-        if r.decision is not None and not _is_settled(corpus, r.decision)
+        if r.decision is not None and r.decision.edit.does.listed and not _is_settled(corpus, r.decision)
     ]
-    ids = {fix.example_id for fix in fixes}
+    edits = {fix.example_id: fix.edit for fix in fixes}
+    before, after = corpus.balance(edits)
     return FixList(
         fixes=fixes,
         conflicts=[r for r in resolved if r.conflicted and r.how != "adjudicated"],
         unmatched=unmatched,
         settled=[d for d in asked if _is_settled(corpus, d)],
-        flagged=[id for id in reviews.flagged() if id in ids],
+        flagged=[id for id in reviews.flagged() if id in edits],
         rules=[rule for rule in applied_rules(reviews) if not rule.action.undone],
-        before=corpus.class_counts(),
-        after=corpus.class_counts(labels_after(corpus, fixes)),
+        before=before,
+        after=after,
         policy=policy,
         build=corpus.build,
     )
@@ -127,25 +132,14 @@ def import_fixes(reviews: Reviews, reviewer: Reviewer, fixes: Iterable[Fix]) -> 
     for fix in fixes:
         if not reviews.is_current(fix.example_id, fix.text_sha256):
             misfits.append(fix)
-        elif changes(example := reviews.corpus[fix.example_id], fix.action, fix.new_label, fix.words):
-            events.append(checked_event(reviews.corpus, example, fix.action, fix.new_label, fix.words, fix.reason))
+        elif fix.edit.fits(example := reviews.corpus[fix.example_id]):
+            events.append(checked_event(reviews.corpus, example, fix.edit, fix.reason))
             details = {"reviewer": fix.reviewer, "decided_at": fix.decided_at}
             evidence[fix.example_id] = Evidence(method=fix.method, score=fix.score, details=details)
     with reviews.log.lock:
         standings = reviews.standings(reviewer, [event.example_id for event in events], adjudicates=False)
-        fresh = [e for e in events if e.example_id not in standings or not repeats(e, standings[e.example_id])]
+        fresh = [e for e in events if e.example_id not in standings or not e.repeats(standings[e.example_id])]
         return reviews.act(reviewer, fresh, evidence, origin={"import": len(fresh)}), misfits
-
-
-def labels_after(corpus: Corpus, fixes: Iterable[Fix]) -> list[str]:
-    """The labels of the training examples once the fixes are made, removed ones left out."""
-    by_id = {fix.example_id: fix for fix in fixes}
-    labels = []
-    for id, example in corpus.examples.items():
-        fix = by_id.get(id)
-        if fix is None or fix.action != "remove":
-            labels.append(example.label if fix is None or fix.new_label is None else fix.new_label)
-    return labels
 
 
 def _in_order(corpus: Corpus, resolved: list[Resolution]) -> list[Resolution]:
@@ -160,7 +154,7 @@ def _is_stale(corpus: Corpus, decision: Decision) -> bool:
 
 def _is_settled(corpus: Corpus, decision: Decision) -> bool:
     """The data has the new label already."""
-    return decision.kind == "relabel" and corpus[decision.example_id].label == decision.new_label
+    return decision.edit.does.relabels and corpus[decision.example_id].label == decision.new_label
 
 
 def _why_unmatched(corpus: Corpus, decision: Decision) -> str:

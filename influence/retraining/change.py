@@ -6,10 +6,11 @@ their order and their dropout, and differ by the change alone.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
+from influence.data import Edit
 from influence.errors import SettingsError
 
 
@@ -40,6 +41,22 @@ class Change:
         rows = [row for row, _ in relabelled]
         if len(set(rows)) < len(rows):
             raise SettingsError(f"training row {next(r for r in rows if rows.count(r) > 1)} is given two new labels")
+
+    @classmethod
+    def of(cls, edits: Mapping[int, Edit], labels: Sequence[str]) -> "Change":
+        """What edits, by row, change; `labels` in the order of their numbers."""
+        new = {row: edit.new_label for row, edit in edits.items() if edit.new_label is not None}
+        return cls(
+            removed=tuple(row for row, edit in edits.items() if edit.does.drops),
+            relabelled=tuple((row, labels.index(label)) for row, label in new.items()),
+            masked=tuple((row, edit.words) for row, edit in edits.items() if edit.does.masks),
+        )
+
+    def edits(self, labels: Sequence[str]) -> Iterator[tuple[int, Edit]]:
+        """The change as edits, with the row of each; a row may be relabelled and masked."""
+        yield from ((row, Edit("remove")) for row in self.removed)
+        yield from ((row, Edit("relabel", labels[label])) for row, label in self.relabelled)
+        yield from ((row, Edit("mask", words=words)) for row, words in self.masked)
 
     @cached_property
     def key(self) -> str:

@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.data import find_to_mask, mask
-from influence.errors import DataError
+from influence.data import masked as masked_texts, texts_of
 from influence.models import encode, load_tokenizer
 from influence.types import BoolArray, IntArray
 from influence.workspace import WorkspaceReader
@@ -41,13 +40,7 @@ def masked_rows(workspace: WorkspaceReader, masked: Iterable[Masked]) -> dict[Ma
     texts, pairs = [], []
     for row, words in wanted:
         example = examples[row]
-        sides = [example.text] if example.text_pair is None else [example.text, example.text_pair]
-        for word in words:
-            if not any(find_to_mask(text, word) for text in sides):
-                raise DataError(f"cannot mask {word!r} in example {example.id!r}: it does not occur there")
-        left = [mask(text, words) for text in sides]
-        if not all(text.strip() for text in left):
-            raise DataError(f"masking leaves no text of example {example.id!r}: remove it instead")
+        left = masked_texts(str(example.id), texts_of(example), words)
         texts.append(left[0])
         pairs.append(left[-1])
     if not wanted:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from influence.data import balance
 from influence.errors import SettingsError
 from influence.files import load_array
 from influence.retraining.change import Change, Run, controls
@@ -221,10 +222,8 @@ def check_change(workspace: WorkspaceReader, change: Change, labels_N: IntArray)
     for _, label in change.relabelled:
         if not 0 <= label < len(names):
             raise SettingsError(f"label number {label}: workspace {workspace.name!r} has labels 0 to {len(names) - 1}")
-    after_N = np.array(labels_N)
-    for row, label in change.relabelled:
-        after_N[row] = label
-    left_Y = np.bincount(np.delete(after_N, list(change.removed)), minlength=len(names))
-    gone = [names[y] for y in np.flatnonzero((left_Y == 0) & (np.bincount(labels_N, minlength=len(names)) > 0))]
+    before = dict(zip(names, np.bincount(labels_N, minlength=len(names)).tolist(), strict=True))
+    after = balance(before, ((names[labels_N[row]], edit) for row, edit in change.edits(names)))
+    gone = [name for name, count in before.items() if count and not after[name]]
     if gone:
         raise SettingsError(f"no training example of {gone[0]!r} would be left: a class that is not there cannot be learnt")

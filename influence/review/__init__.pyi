@@ -6,17 +6,16 @@ from .agreements import (
     conflicts as conflicts,
     resolve as resolve,
 )
-from .bulk import Bulk as Bulk, BulkPreview as BulkPreview, decide_bulk as decide_bulk, preview_bulk as preview_bulk
-from .checks import changes as changes, checked_event as checked_event, repeats as repeats
+from .bulk import BulkPreview as BulkPreview, decide_bulk as decide_bulk, preview_bulk as preview_bulk
 from .corpus import Corpus as Corpus, TrainExample as TrainExample
 from .events import (
-    DECISIONS as DECISIONS,
     NAMES_JOIN as NAMES_JOIN,
     Action as Action,
     Decision as Decision,
     Evidence as Evidence,
     Note as Note,
     Reviewer as Reviewer,
+    checked_event as checked_event,
     iso as iso,
 )
 from .log import JOURNAL as JOURNAL, has_reviews as has_reviews

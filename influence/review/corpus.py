@@ -1,11 +1,12 @@
 """The training examples of one build as reviewers see them: by id, with their hash, label and prediction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
 import pandas as pd
 
+from influence.data import Edit, balance, known_label
 from influence.errors import QueryError
 from influence.workspace import WorkspaceReader
 
@@ -56,9 +57,7 @@ class Corpus:
 
     def checked_label(self, label: str) -> str:
         """The label. Raises `QueryError` for one that the classifier does not have."""
-        if label not in self.labels:
-            raise QueryError(f"unknown label {label!r}; the labels are {', '.join(map(repr, self.labels))}")
-        return label
+        return known_label(label, self.labels)
 
     def class_counts(self, labels: Iterable[str] | None = None) -> dict[str, int]:
         """How many examples carry each label, every label named; of the corpus, or of the given labels."""
@@ -66,3 +65,8 @@ class Corpus:
         for label in (example.label for example in self.examples.values()) if labels is None else labels:
             counts[label] = counts.get(label, 0) + 1
         return counts
+
+    def balance(self, edits: Mapping[str, Edit]) -> tuple[dict[str, int], dict[str, int]]:
+        """Class counts as they are, and once the edits are made, by example id."""
+        before = self.class_counts()
+        return before, balance(before, ((self[id].label, edit) for id, edit in edits.items()))

@@ -11,18 +11,22 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
+from influence.data import EDIT_KINDS, Edit
 from influence.errors import SettingsError
+from influence.review.corpus import Corpus, TrainExample
+from influence.review.journal import Record
 
-DecisionKind = Literal["keep", "relabel", "remove", "mask"]
-StatusKind = Literal["keep", "relabel", "remove", "mask", "flag", "skip"]
-DECISIONS: tuple[str, ...] = ("keep", "relabel", "remove", "mask")
-STATUSES: tuple[str, ...] = (*DECISIONS, "flag", "skip")
 UNDO, REDO, NOTE = "undo", "redo", "note"
 NAMES_JOIN = "; "  # between reviewers who share a row of a fix list, so no name may hold a semicolon
-LONGEST_NAME = 100
+LONGEST_NAME, LONGEST_NOTE = 100, 10_000
 LONGEST_MS = 10**12
+
+
+def statuses() -> tuple[str, ...]:
+    """What can stand: every kind of decision, a flag, a skip. Asked for anew each time, as `EDIT_KINDS` may have grown."""
+    return (*EDIT_KINDS, "flag", "skip")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +67,33 @@ class Evidence:
         return {"method": self.method, "score": score, "ms_on_screen": ms, "evidence": plain(dict(self.details)) or None}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Event:
-    """What one action does to one example."""
+    """What one action does to one example; a note is an edit of kind `NOTE`."""
 
-    kind: str
+    edit: Edit
     example_id: str
     text_sha256: str
     old_label: str
-    new_label: str | None = None
-    words: tuple[str, ...] = ()
     note: str = ""
+
+    def repeats(self, standing: "Decision") -> bool:
+        """Whether it says what stands already."""
+        return self.edit.outcome == standing.outcome and self.note in ("", standing.note)
+
+    def stored(self, evidence: Evidence) -> dict[str, Any]:
+        """The event as the journal holds it: what is empty is left out."""
+        content = {
+            "kind": self.edit.kind,
+            "example_id": self.example_id,
+            "text_sha256": self.text_sha256,
+            "old_label": self.old_label,
+            "new_label": self.edit.new_label,
+            "words": list(self.edit.words),
+            "note": self.note,
+            **evidence.stored(),
+        }
+        return {name: value for name, value in content.items() if value not in (None, "", [])}
 
 
 @dataclass(frozen=True)
@@ -98,14 +118,19 @@ class Decision:
     action: int
 
     @property
+    def edit(self) -> Edit:
+        """What becomes of the example."""
+        return Edit(self.kind, self.new_label, self.words)
+
+    @property
     def outcome(self) -> tuple[str, str | None, tuple[str, ...]]:
         """What the example would become; two reviewers agree when these are equal."""
-        return self.kind, self.new_label, tuple(sorted(word.casefold() for word in self.words))
+        return self.edit.outcome
 
     @property
     def verdict(self) -> str:
         """The outcome as one category for agreement: masking is one category whatever the words."""
-        return f"relabel: {self.new_label}" if self.kind == "relabel" else self.kind
+        return self.kind if self.new_label is None else f"{self.kind}: {self.new_label}"
 
 
 @dataclass(frozen=True)
@@ -134,6 +159,46 @@ class Note:
     reviewer: str
     at: datetime
     text: str
+
+
+def checked_event(corpus: Corpus, example: TrainExample, edit: Edit, note: str) -> Event:
+    """The event of a decision, flag or skip. Raises `QueryError` or `SettingsError` for one that makes no sense."""
+    if edit.kind not in statuses():
+        raise SettingsError(f"unknown decision {edit.kind!r}; it is one of {', '.join(statuses())}")
+    edit = edit.checked(example, corpus.labels)
+    return Event(edit, example.id, example.text_sha256, example.label, checked_note(note))
+
+
+def checked_note(note: str) -> str:
+    """The note without surrounding white space. Raises `SettingsError` for one that cannot be stored."""
+    note = note.strip()
+    if len(note) > LONGEST_NOTE:
+        raise SettingsError(f"a note of {len(note):,} characters; the most is {LONGEST_NOTE:,}")
+    try:
+        note.encode()
+    except UnicodeEncodeError as error:
+        raise SettingsError(f"note {note[:40]!r}: not valid Unicode text (half of a surrogate pair)") from error
+    return note
+
+
+def as_action(record: Record) -> Action:
+    """The action that a new record is."""
+    content, events = record.content, record.content["events"]
+    kinds, labels = {event["kind"] for event in events}, {event.get("new_label") for event in events}
+    return Action(
+        id=record.seq,
+        reviewer=content["reviewer"],
+        at=as_datetime(content["at"]),
+        kind=kinds.pop() if len(kinds) == 1 else "import",
+        example_ids=tuple(event["example_id"] for event in events),
+        new_label=labels.pop() if len(labels) == 1 else None,
+        words=tuple(events[0].get("words", ())),
+        note=events[0].get("note", ""),
+        queue=content["queue"],
+        origin=content["origin"] or {},
+        adjudicates=content["adjudicates"],
+        undone=False,
+    )
 
 
 def as_datetime(ms: int) -> datetime:

@@ -2,7 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from influence.review.events import DECISIONS, STATUSES
+from influence.data import EDIT_KINDS
+from influence.review.events import statuses
 from influence.review.tables import ReviewStore, latest
 
 LEASE_MS = 90_000
@@ -45,7 +46,7 @@ class WorkRequest(NamedTuple):
 
 
 def _open(items: str, not_mine: str) -> str:
-    return _OPEN.format(items=items, not_mine=not_mine, standings=latest(STATUSES), decisions=latest(DECISIONS))
+    return _OPEN.format(items=items, not_mine=not_mine, standings=latest(statuses()), decisions=latest(EDIT_KINDS))
 
 
 def queue_rows(store: ReviewStore) -> list[tuple[Any, ...]]:

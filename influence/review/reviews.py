@@ -14,11 +14,25 @@ from typing import Any
 
 import pandas as pd
 
+from influence.data import EDIT_KINDS, Edit
 from influence.errors import QueryError
 from influence.review import state
-from influence.review.checks import as_action, changes, checked_event, checked_note, repeats, stored
 from influence.review.corpus import Corpus
-from influence.review.events import DECISIONS, NOTE, REDO, UNDO, Action, Decision, Event, Evidence, Note, Reviewer, plain
+from influence.review.events import (
+    NOTE,
+    REDO,
+    UNDO,
+    Action,
+    Decision,
+    Event,
+    Evidence,
+    Note,
+    Reviewer,
+    as_action,
+    checked_event,
+    checked_note,
+    plain,
+)
 from influence.review.log import ReviewLog, open_log, open_log_for_reading
 from influence.review.queue_tables import take_lease
 from influence.review.rule_tables import RuleStore
@@ -66,10 +80,10 @@ class Reviews:
 
         Raises `QueryError` for an unknown example or label and `SettingsError` for a decision that changes nothing.
         """
-        event = checked_event(self.corpus, self.corpus[example_id], kind, new_label, words, note)
+        event = checked_event(self.corpus, self.corpus[example_id], Edit(kind, new_label, tuple(words)), note)
         with self.log.lock:
             standing = self.standings(reviewer, [example_id], adjudicates).get(example_id)
-            if standing is not None and repeats(event, standing):
+            if standing is not None and event.repeats(standing):
                 return None
             return self.act(reviewer, [event], evidence, queue=queue, adjudicates=adjudicates)
 
@@ -93,16 +107,16 @@ class Reviews:
         Left out: examples on which it changes nothing (already so decided, already of that label, without the words),
         and with `keep_decided` those that the reviewer has decided otherwise. None if that leaves none.
         """
+        edit = Edit(kind, new_label, tuple(words))
         examples = [self.corpus[id] for id in dict.fromkeys(example_ids)]
-        fitting = [example for example in examples if changes(example, kind, new_label, words)]
-        events = [checked_event(self.corpus, example, kind, new_label, words, note) for example in fitting]
+        events = [checked_event(self.corpus, example, edit, note) for example in examples if edit.fits(example)]
         with self.log.lock:
             standings = self.standings(reviewer, [event.example_id for event in events], adjudicates)
             fresh = [
                 event
                 for event in events
                 if (standing := standings.get(event.example_id)) is None
-                or not ((keep_decided and standing.kind in DECISIONS) or repeats(event, standing))
+                or not ((keep_decided and standing.kind in EDIT_KINDS) or event.repeats(standing))
             ]
             return self.act(reviewer, fresh, evidence, queue=queue, adjudicates=adjudicates, origin=origin)
 
@@ -111,7 +125,7 @@ class Reviews:
         example, text = self.corpus[example_id], checked_note(note)
         if not text:
             return None
-        event = Event(kind=NOTE, example_id=example.id, text_sha256=example.text_sha256, old_label=example.label, note=text)
+        event = Event(Edit(NOTE), example.id, example.text_sha256, example.label, text)
         return self.act(reviewer, [event], NO_EVIDENCE, queue=queue)
 
     def undo(self, reviewer: Reviewer) -> Action | None:
@@ -163,9 +177,9 @@ class Reviews:
             "queue": queue,
             "origin": plain(origin) if origin else None,
             "adjudicates": adjudicates,
-            "events": [stored(event, seen(event.example_id)) for event in events],
+            "events": [event.stored(seen(event.example_id)) for event in events],
         }
-        release = (events[0].example_id, reviewer.name) if len(events) == 1 and events[0].kind != NOTE else None
+        release = (events[0].example_id, reviewer.name) if len(events) == 1 and events[0].edit.kind != NOTE else None
         return as_action(self.log.append(content, release=release))
 
     def stamped(self, reviewer: Reviewer, type: str, *, build: bool) -> dict[str, Any]:

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from influence.data import find
+from influence.data import EDIT_KINDS, Edit, find, texts_of
 from influence.errors import QueryError, SettingsError
 from influence.review import state
-from influence.review.checks import changes
 from influence.review.corpus import Corpus, TrainExample
-from influence.review.events import DECISIONS, Action, Evidence, Reviewer
+from influence.review.events import Action, Evidence, Reviewer
 from influence.review.reviews import Reviews
 from influence.review.rule_tables import RuleStore
 
@@ -40,21 +39,27 @@ class Rule:
     def __post_init__(self) -> None:
         if self.by not in BY:
             raise SettingsError(f"a rule goes by {', '.join(BY)}, not by {self.by!r}")
-        if self.action not in DECISIONS:
-            raise SettingsError(f"a rule can {', '.join(DECISIONS)}, not {self.action!r}")
+        if self.action not in EDIT_KINDS:
+            raise SettingsError(f"a rule can {', '.join(EDIT_KINDS)}, not {self.action!r}")
         if not self.pattern.strip() or (self.by == "words" and not self.phrases):
             raise SettingsError("a rule needs something to look for; the pattern is blank")
-        if (self.action == "relabel") != (self.new_label is not None):
-            raise SettingsError(f"a rule to {self.action}: a new label goes with relabel and with nothing else")
+        if (misuse := self.edit.misuse) is not None:
+            raise SettingsError(f"a rule to {self.action}: {misuse[1]}")
         if self.new_label is not None and self.new_label == self.only_label:
             raise SettingsError(f"a rule that relabels {self.only_label!r} to {self.new_label!r} changes nothing")
-        if self.action == "mask" and self.by != "words":
-            raise SettingsError(f"a rule by {self.by} cannot mask, as it does not say which words; make it by words")
+        if self.edit.does.masks and self.by != "words":
+            raise SettingsError(f"a rule by {self.by} cannot {self.action}, as it does not say which words; make it by words")
 
     @property
     def phrases(self) -> tuple[str, ...]:
         """The phrases of a rule by words."""
         return tuple(phrase for part in self.pattern.split(SEPARATOR) if (phrase := " ".join(part.split())))
+
+    @property
+    def edit(self) -> Edit:
+        """What the rule does to each example that it matches."""
+        words = self.phrases if self.by == "words" else (self.pattern,)  # for the latter a rule cannot be made
+        return Edit(self.action, self.new_label, words if EDIT_KINDS[self.action].masks else ())
 
     def __str__(self) -> str:
         scope = "examples" if self.only_label is None else f"examples labelled {self.only_label!r}"
@@ -94,17 +99,17 @@ def preview(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, samples: int = 
     corpus = reviews.corpus
     matches, fitting = _fitting(corpus, rule, lambda: reviews.rule_store)
     standing = {d.example_id: d for d in reviews.decisions(reviewer=reviewer) if not d.adjudicates}
-    wanted = (rule.action, rule.new_label, tuple(sorted(word.casefold() for word in _words(rule))))
     free = [e for e in fitting if e.id not in standing]
-    decided = [e.id for e in fitting if e.id in standing and standing[e.id].outcome != wanted]
+    decided = [e.id for e in fitting if e.id in standing and standing[e.id].outcome != rule.edit.outcome]
+    before, after = corpus.balance({example.id: rule.edit for example in free})
     return Preview(
         rule=rule,
         example_ids=tuple(example.id for example in free),
         unchanged=len(matches) - len(free) - len(decided),
         decided=tuple(decided),
         labels={label: n for label, n in corpus.class_counts(e.label for e in free).items() if n},
-        before=corpus.class_counts(),
-        after=_after(corpus.class_counts(), rule, free),
+        before=before,
+        after=after,
         samples=tuple(free[:samples]),
     )
 
@@ -125,7 +130,7 @@ def apply_rule(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, note: str = 
         found.example_ids,
         rule.action,
         new_label=rule.new_label,
-        words=_words(rule),
+        words=rule.edit.words,
         note=note,
         evidence=Evidence(method=f"rule: {rule.by}"),
         queue=queue,
@@ -151,16 +156,12 @@ def rule_of(origin: dict[str, Any]) -> Rule:
     return Rule(**origin["rule"])
 
 
-def _words(rule: Rule) -> tuple[str, ...]:
-    return rule.phrases if rule.action == "mask" else ()
-
-
 def _fitting(corpus: Corpus, rule: Rule, store: Callable[[], RuleStore]) -> tuple[list[TrainExample], list[TrainExample]]:
     """A rule's matches, and those of them that it changes."""
     for label in filter(None, (rule.new_label, rule.only_label)):
         corpus.checked_label(label)
     matches = _matches(corpus, rule, store)
-    fitting = [example for example in matches if changes(example, rule.action, rule.new_label, _words(rule))]
+    fitting = [example for example in matches if rule.edit.fits(example)]
     if not fitting:
         why = "hold nothing else" if rule.new_label is None else f"are labelled {rule.new_label!r} already"
         raise SettingsError(f"the rule changes nothing: all {len(matches):,} matches {why}")
@@ -186,14 +187,4 @@ def _matches(corpus: Corpus, rule: Rule, store: Callable[[], RuleStore]) -> list
 
 
 def _contains(example: TrainExample, phrases: tuple[str, ...]) -> bool:
-    texts = [example.text] if example.text_pair is None else [example.text, example.text_pair]
-    return all(any(find(text, phrase) for text in texts) for phrase in phrases)
-
-
-def _after(counts: dict[str, int], rule: Rule, changed: list[TrainExample]) -> dict[str, int]:
-    if rule.action in ("relabel", "remove"):
-        for example in changed:
-            counts[example.label] -= 1
-            if rule.new_label is not None:
-                counts[rule.new_label] += 1
-    return counts
+    return all(any(find(text, phrase) for text in texts_of(example)) for phrase in phrases)

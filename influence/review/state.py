@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from influence.review.events import DECISIONS, STATUSES, Action, Decision, Note, as_datetime
+from influence.data import EDIT_KINDS
+from influence.review.events import Action, Decision, Note, as_datetime, statuses
 from influence.review.tables import ReviewStore, latest
 
 IDLE_MS = 60_000  # longer on one example than this is a pause, not work
@@ -18,17 +19,17 @@ _DECISION = """example_id, reviewer, adjudicates, kind, old_label, new_label, wo
 
 def decisions(store: ReviewStore, *, example_ids: Iterable[str] | None = None, reviewer: str | None = None) -> list[Decision]:
     """Standing decisions, oldest first: of everybody on everything, or on some examples, or of one reviewer."""
-    return _as_decisions(store, DECISIONS, example_ids, reviewer)
+    return _as_decisions(store, EDIT_KINDS, example_ids, reviewer)
 
 
 def standings(store: ReviewStore, example_ids: Iterable[str], reviewer: str, *, adjudicates: bool) -> dict[str, Decision]:
     """The latest decision, flag or skip of a reviewer on each of some examples, by id."""
-    found = _as_decisions(store, STATUSES, example_ids, reviewer)
+    found = _as_decisions(store, statuses(), example_ids, reviewer)
     return {standing.example_id: standing for standing in found if standing.adjudicates == adjudicates}
 
 
 def _as_decisions(
-    store: ReviewStore, kinds: Sequence[str], example_ids: Iterable[str] | None, reviewer: str | None
+    store: ReviewStore, kinds: Iterable[str], example_ids: Iterable[str] | None, reviewer: str | None
 ) -> list[Decision]:
     asked = None if example_ids is None else list(example_ids)
     # DuckDB asks for a few examples before it looks for the latest event of each, and for a join of many after that.
@@ -69,7 +70,7 @@ def notes(store: ReviewStore, example_id: str | None = None) -> list[Note]:
 def flagged(store: ReviewStore, reviewer: str | None) -> list[tuple[str, str, str]]:
     """(example, text hash, reviewer) of standing flags, oldest first: raised, and no decision by the same person since."""
     rows = store.rows(
-        f"""select example_id, text_sha256, reviewer from {latest(STATUSES)}
+        f"""select example_id, text_sha256, reviewer from {latest(statuses())}
         where kind = 'flag' and ($reviewer is null or reviewer = $reviewer) order by seq, item""",
         {"reviewer": reviewer},
     )
@@ -161,7 +162,7 @@ def pace(store: ReviewStore, reviewer: str, queue: str | None) -> tuple[float | 
 
 def reviewers(store: ReviewStore) -> list[str]:
     """Everybody who has made a standing decision, by name."""
-    return [name for (name,) in store.rows(f"select distinct reviewer from {latest(DECISIONS)} order by 1")]
+    return [name for (name,) in store.rows(f"select distinct reviewer from {latest(EDIT_KINDS)} order by 1")]
 
 
 def audit(store: ReviewStore) -> pd.DataFrame:

@@ -5,7 +5,7 @@ rebuilt from the other. Rows are only added. What stands is a question put to th
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -56,7 +56,7 @@ def m004_no_vocabulary(cursor: Cursor) -> None:
     cursor.execute("drop view if exists decisions")
 
 
-def latest(kinds: Sequence[str]) -> str:
+def latest(kinds: Iterable[str]) -> str:
     """A subquery: the latest event of these kinds by each reviewer on each example that has not been undone.
 
     The kinds come with the question: what a migration writes down, a vocabulary that grows later never reaches.

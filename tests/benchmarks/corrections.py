@@ -56,7 +56,8 @@ def _copy(workspace: Path, copy: Path) -> Path:
 
 def _correct(workspace: Path, train: Path, fixed: Path, truth, top: int, which: str) -> int:
     """Relabel the top suspects as one bulk decision, export and apply it, and undo it; the number of changed labels."""
-    from influence.review.bulk import Bulk, decide_bulk
+    from influence.data.edits import Edit
+    from influence.review.bulk import decide_bulk
     from influence.review.events import Reviewer
     from influence.review.reviews import open_reviews
     from influence.suspects.ranking import suspects
@@ -68,7 +69,7 @@ def _correct(workspace: Path, train: Path, fixed: Path, truth, top: int, which: 
     wanted = {row.train_id: row.suggested_label if which == "suggested" else true[row.train_id] for row in rows.itertuples()}
     labels = {row.train_id: wanted[row.train_id] for row in rows.itertuples() if wanted[row.train_id] != row.label}
     reviews, reviewer = open_reviews(opened), Reviewer(name="benchmark")
-    decide_bulk(reviews, reviewer, Bulk(tuple(labels), "relabel", new_labels=labels))
+    decide_bulk(reviews, reviewer, {id: Edit("relabel", label) for id, label in labels.items()})
     fixes = fixed.with_suffix(".fixes.csv")
     _run("export", "--workspace", workspace, "--output", fixes)
     _run("apply", "--fixes", fixes, "--train", train, "--output", fixed)

@@ -1,8 +1,11 @@
 """Review under AppTest: who is there, queues, every decision, undo, conflicts, and addresses nobody should trust."""
 
+import csv
 import html
+import io
 import json
 import time
+import zipfile
 
 import pytest
 from conftest import HOSTILE_ID, IMAGE, ROOT, SCRIPT, components, joined, parameters_of, shown
@@ -10,9 +13,13 @@ from reviewing_app import ANN, BOB, button, opener, own_workspace, press, queue_
 from streamlit.testing.v1 import AppTest
 
 import influence
+from influence.data.edits import EDIT_KINDS, Edit, EditKind
+from influence.fixes.bundle import export_bundle
+from influence.fixes.files import read_fixes, write_fixes
 from influence.fixes.fixlist import fix_list
 from influence.review.agreements import conflicts
 from influence.review.queues import Queues
+from pages.ui.parts import verdicts
 from pages.ui.review import buttons, keys as case_keys, page
 
 IDS = ["train-1", "train-2", "train-3", "train-4", f"{HOSTILE_ID}5", "train-6"]
@@ -148,6 +155,37 @@ def test_a_key_decides_and_brings_the_next(open_as, root, key, kind):
     assert on_screen(app) == IDS[1]
     assert parameters_of(app) == {"workspace": "tiny", "queue": queue.id, "id": IDS[1]}
     assert f" · {kind} · {IDS[0]}" in shown(app)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_action_is_added_by_a_line_in_each_of_two_tables(open_as, root, tmp_path, monkeypatch, listed):
+    """What it does and its words: then it has a button, stands, counts, and is in the fix list if it says so."""
+    monkeypatch.setitem(EDIT_KINDS, "escalate", EditKind(listed=listed))
+    words = verdicts.Wording(button="Escalate", key="Z", together="Escalate", ask="Escalate", rule="escalated")
+    monkeypatch.setitem(verdicts.WORDINGS, "escalate", words)
+    queue = queue_of(root, IDS)
+    app = press(open_as("Ann", "review", workspace="tiny", queue=queue.id), "Z")
+    assert f" · escalate · {IDS[0]}" in shown(app)
+    assert on_screen(app) == IDS[1]
+    assert decided(root, ANN) == {IDS[0]: ("escalate", None)}
+    reviews = reviews_of(root)
+    assert reviews.standing(IDS[0], ANN).edit == Edit("escalate")
+    assert Queues(reviews).progress(queue.id, ANN).decided == 1
+    found = fix_list(reviews)
+    assert [(fix.example_id, fix.action) for fix in found.fixes] == ([(IDS[0], "escalate")] if listed else [])
+    assert found.before == found.after
+    assert ("escalate" in found.counts) is listed
+    write_fixes(found.fixes, tmp_path / "fixes.jsonl")
+    assert read_fixes(tmp_path / "fixes.jsonl") == found.fixes
+    with zipfile.ZipFile(io.BytesIO(export_bundle(reviews))) as bundle:
+        corrected = list(csv.DictReader(io.StringIO(bundle.read("corrected.csv").decode(), newline="")))
+    assert [(row["text"], row["label"]) for row in corrected] == [
+        (one.text, one.label) for one in reviews.corpus.examples.values()
+    ]
+    app = open_as("Ann", "fix_list", workspace="tiny", part="rules", pattern="film", action="escalate")
+    assert not app.exception
+    assert next(box for box in app.selectbox if box.key == "rule_action").value == "escalate"
+    assert "escalated" in next(box for box in app.selectbox if box.key == "rule_action").options
 
 
 def test_labels_have_numbers_and_the_given_one_keeps(open_as, root):

@@ -4,12 +4,21 @@ import pytest
 from reviewing import make_workspace
 
 from influence import QueryError
-from influence.review.bulk import Bulk, decide_bulk, preview_bulk
+from influence.data.edits import Edit
+from influence.review.bulk import decide_bulk, preview_bulk
 from influence.review.events import Evidence, Reviewer
 from influence.review.reviews import open_reviews
 
 ANN, BOB = Reviewer(name="Ann"), Reviewer(name="Bob")
 ALL = tuple(f"e{number}" for number in range(8))  # World, World, Business, Sport, Sport, Business, World, Business
+
+
+def all_of(ids, edit):
+    return dict.fromkeys(ids, edit)
+
+
+def suggested(labels):
+    return {id: Edit("relabel", labels.get(id)) for id in ALL}
 
 
 @pytest.fixture
@@ -27,7 +36,7 @@ def test_a_preview_puts_every_example_into_one_group(reviews):
     reviews.decide(ANN, "e0", "relabel", new_label="Sport")
     reviews.decide(ANN, "e1", "keep")
     reviews.decide(BOB, "e2", "remove")
-    found = preview_bulk(reviews, ANN, Bulk((*ALL, "e7"), "relabel", new_label="Sport"))
+    found = preview_bulk(reviews, ANN, all_of((*ALL, "e7"), Edit("relabel", "Sport")))
     assert found.free == found.changed == ("e2", "e5", "e6", "e7")
     assert found.decided == ("e1",)
     assert found.same == ("e0",)
@@ -35,7 +44,7 @@ def test_a_preview_puts_every_example_into_one_group(reviews):
     assert found.labels == {"Business": 3, "World": 1}
     assert found.before == {"Business": 3, "Sport": 2, "World": 3}
     assert found.after == {"Business": 0, "Sport": 6, "World": 2}
-    over = preview_bulk(reviews, ANN, Bulk(ALL, "relabel", new_label="Sport"), keep_decided=False)
+    over = preview_bulk(reviews, ANN, all_of(ALL, Edit("relabel", "Sport")), keep_decided=False)
     assert over.changed == ("e2", "e5", "e6", "e7", "e1")
     assert over.after == {"Business": 0, "Sport": 7, "World": 1}
 
@@ -43,11 +52,11 @@ def test_a_preview_puts_every_example_into_one_group(reviews):
 @pytest.mark.parametrize(
     ("bulk", "free", "after"),
     [
-        (Bulk(ALL, "remove"), ALL, {"Business": 0, "Sport": 0, "World": 0}),
-        (Bulk(ALL, "keep"), ALL, {"Business": 3, "Sport": 2, "World": 3}),
-        (Bulk(ALL, "mask", words=("championship series",)), ("e0", "e1", "e4"), {"Business": 3, "Sport": 2, "World": 3}),
+        (all_of(ALL, Edit("remove")), ALL, {"Business": 0, "Sport": 0, "World": 0}),
+        (all_of(ALL, Edit("keep")), ALL, {"Business": 3, "Sport": 2, "World": 3}),
+        (all_of(ALL, Edit("mask", words=("championship series",))), ("e0", "e1", "e4"), {"Business": 3, "Sport": 2, "World": 3}),
         (
-            Bulk(ALL, "relabel", new_labels={"e0": "Sport", "e2": "World", "e3": "Sport"}),
+            suggested({"e0": "Sport", "e2": "World", "e3": "Sport"}),
             ("e0", "e2"),
             {"Business": 2, "Sport": 3, "World": 3},
         ),
@@ -64,7 +73,7 @@ def test_what_each_kind_would_change(reviews, bulk, free, after):
 
 
 def test_each_gets_its_own_label_with_its_own_evidence_and_one_undo_takes_all_back(reviews):
-    bulk = Bulk(ALL, "relabel", new_labels={"e0": "Sport", "e1": "Sport", "e2": "World"})
+    bulk = suggested({"e0": "Sport", "e1": "Sport", "e2": "World"})
     evidence = {"e0": Evidence(method="suspicion", score=0.9, details={"reason": "looks like sport"})}
     action = decide_bulk(reviews, ANN, bulk, evidence=evidence, origin={"kind": "filter"})
     assert (action.kind, action.new_label, action.origin) == ("relabel", None, {"kind": "filter"})
@@ -83,7 +92,7 @@ def test_each_gets_its_own_label_with_its_own_evidence_and_one_undo_takes_all_ba
 
 def test_what_was_decided_otherwise_stays_unless_asked_for(reviews):
     reviews.decide(ANN, "e0", "keep")
-    bulk = Bulk(("e0", "e1"), "remove")
+    bulk = all_of(("e0", "e1"), Edit("remove"))
     assert decide_bulk(reviews, ANN, bulk).example_ids == ("e1",)
     assert decide_bulk(reviews, ANN, bulk) is None
     assert decide_bulk(reviews, ANN, bulk, keep_decided=False).example_ids == ("e0",)
@@ -93,7 +102,7 @@ def test_what_was_decided_otherwise_stays_unless_asked_for(reviews):
 def test_a_bulk_of_ten_is_undone_and_redone_as_one(tmp_path):
     rows = [(f"n{number}", f"the championship series game {number}", "World") for number in range(12)]
     opened = open_reviews(make_workspace(tmp_path / "many", rows))
-    bulk = Bulk(tuple(id for id, _, _ in rows), "relabel", new_label="Sport")
+    bulk = all_of((id for id, _, _ in rows), Edit("relabel", "Sport"))
     for turn in (lambda: decide_bulk(opened, ANN, bulk), lambda: opened.redo(ANN)):
         assert len(turn().example_ids) == 12
         assert {label for _, label, _ in decided(opened).values()} == {"Sport"}
@@ -104,7 +113,7 @@ def test_a_bulk_of_ten_is_undone_and_redone_as_one(tmp_path):
 
 def test_unknown_examples_and_labels(reviews):
     with pytest.raises(QueryError, match="unknown training id 'nobody'"):
-        preview_bulk(reviews, ANN, Bulk(("nobody",), "keep"))
+        preview_bulk(reviews, ANN, {"nobody": Edit("keep")})
     with pytest.raises(QueryError, match="unknown label 'Weather'"):
-        decide_bulk(reviews, ANN, Bulk(("e0",), "relabel", new_label="Weather"))
+        decide_bulk(reviews, ANN, {"e0": Edit("relabel", "Weather")})
     assert reviews.audit().empty

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from reviewing import Clock, make_workspace, python, reviews_at
 
+from influence.data.edits import EDIT_KINDS, EditKind
 from influence.errors import WorkspaceBusy, WorkspaceError, WorkspaceNewer
 from influence.review.events import Reviewer
 from influence.review.journal import read_journal, seal
@@ -249,7 +250,6 @@ def test_an_action_added_after_a_database_was_made_is_accepted_and_shown(
     workspace: WorkspaceReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Version 3 wrote the kinds of its day into two views; the file is what it made, the vocabulary has grown since."""
-    from influence.review import checks, queue_tables, state
     from influence.review.queues import Queues
 
     reviews = reviews_at(workspace)
@@ -266,9 +266,7 @@ def test_an_action_added_after_a_database_was_made_is_accepted_and_shown(
                 qualify row_number() over (partition by example_id, reviewer, adjudicates order by seq desc, item desc) = 1
             """)
         connection.execute("delete from schema_versions where version > 3")
-    for module in (checks, queue_tables, state):
-        for name in {"DECISIONS", "STATUSES"} & set(vars(module)):
-            monkeypatch.setattr(module, name, (*getattr(module, name), "escalate"))
+    monkeypatch.setitem(EDIT_KINDS, "escalate", EditKind())
 
     reviews = reviews_at(workspace)
     queues = Queues(reviews)

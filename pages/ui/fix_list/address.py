@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import influence
+from influence.data import Edit
 from influence.review import BY, POLICIES, Rule
 from pages.ui.frame import Address
+from pages.ui.parts import verdicts
 
 PARTS = {"changes": "Changes", "rules": "Rules", "agreement": "Agreement", "log": "Log"}
 POLICY_NAMES = {"majority": "majority", "latest": "latest decision", "adjudicated": "adjudicator only"}
-ACTIONS = {"relabel": "relabelled", "remove": "removed", "mask": "masked of these words", "keep": "kept as they are"}
 BY_NAMES = {"words": "contain the words", "regex": "match the expression", "sql": "fulfil the SQL condition"}
 assert set(POLICY_NAMES) == set(POLICIES)
 assert set(BY_NAMES) == set(BY)
@@ -35,7 +36,7 @@ class FixListAddress(Address):
             by=self.by,
             pattern=self.pattern,
             action=self.action,
-            new_label=(self.label or None) if self.action == "relabel" else None,
+            new_label=(self.label or None) if Edit(self.action).does.relabels else None,
             only_label=self.only or None,
         )
 
@@ -51,7 +52,7 @@ def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) 
         "part": PARTS,
         "policy": POLICY_NAMES,
         "by": BY_NAMES,
-        "action": ACTIONS,
+        "action": verdicts.rule_actions(),
         "label": labels,
         "only": labels,
     }

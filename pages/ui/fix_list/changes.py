@@ -93,7 +93,7 @@ def _changes(address: FixListAddress, found: FixList) -> None:
         )  # fmt: skip
     pages = max(1, -(-len(found.fixes) // PAGE))
     page = min(address.page, pages)
-    ordered = sorted(found.fixes, key=lambda fix: fix.action == "keep")  # what changes the data first
+    ordered = sorted(found.fixes, key=lambda fix: not fix.edit.does.changes_data)  # what changes the data first
     shown = ordered[(page - 1) * PAGE : page * PAGE]
     rows.draw([_row(fix) for fix in shown], key="fix_rows")
     turn_pages(address, page, pages, key="fix_page")
@@ -104,7 +104,7 @@ def _row(fix: Fix) -> Row:
     when = numbers.moment(fix.decided_at)
     return rows.row(
         fix.example_id,
-        labels=[*rows.change(fix.old_label, fix.new_label, fix.action), *words],
+        labels=[*verdicts.becomes(fix.old_label, fix.edit), *words],
         sides=rows.plain(*fix.text.split("\x1f", 1)) if "\x1f" in fix.text else rows.plain(fix.text),
         reason=fix.reason,
         foot=f"{fix.reviewer} · {when}",

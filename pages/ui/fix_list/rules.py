@@ -5,10 +5,10 @@ from typing import Any
 import streamlit as st
 
 import influence
-from influence.data import find
+from influence.data import Edit, find
 from influence.experiments import spec_of_rule
 from influence.review import Action, AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
-from pages.ui.fix_list.address import ACTIONS, BY_NAMES, FixListAddress, read_address
+from pages.ui.fix_list.address import BY_NAMES, FixListAddress, read_address
 from pages.ui.frame import OnChange, Session, go, latest, md, messages, numbers, render, reviewer, shell
 from pages.ui.parts import SHOWN, STILL, Piece, Row, decision_charts, rows, verdicts
 
@@ -32,7 +32,7 @@ def draw(session: Session, address: FixListAddress) -> None:
         left, right = st.columns([1.4, 1], gap="large")
     with left:
         _form(session, address)
-        if address.pattern.strip() and (address.label or address.action != "relabel"):
+        if address.pattern.strip() and (address.label or not Edit(address.action).does.relabels):
             _look(session, address)
     with right:
         _applied(session)
@@ -59,8 +59,9 @@ def _form(session: Session, address: FixListAddress) -> None:
             **told,
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.selectbox("are to be", list(ACTIONS), format_func=ACTIONS.__getitem__, key=keys["action"], width=190, **told)
-            if address.action == "relabel":
+            actions = verdicts.rule_actions()
+            st.selectbox("are to be", list(actions), format_func=actions.__getitem__, key=keys["action"], width=190, **told)
+            if Edit(address.action).does.relabels:
                 st.selectbox("as", labels, index=None, key=keys["label"], width=230, placeholder="the new label", **told)
         st.text_input("because", key=keys["note"], max_chars=300, placeholder="a note for the fix list, if you like", **told)
 
@@ -92,10 +93,10 @@ def _look(session: Session, address: FixListAddress) -> None:
         f"Apply to {len(found.example_ids):,} examples", key="rule_apply", type="primary", disabled=not found.example_ids,
         on_click=_apply, args=(session, address, rule),
     )  # fmt: skip
-    if rule.action != "keep":
+    if rule.edit.does.changes_data:
         spec = spec_of_rule(rule)
         shell.link("what_if", "Would it help? Try it in What-if", workspace=address.workspace, change=spec)
-    if rule.action in ("relabel", "remove"):
+    if rule.edit.does.moves_labels:
         st.plotly_chart(decision_charts.balance(found.before, found.after), key="rule_balance", config=STILL)
     render.heading("The first of them" if len(found.example_ids) > SAMPLES else "All of them")
     rows.draw([_row(sample, rule) for sample in found.samples], key="rule_rows")
@@ -116,7 +117,7 @@ def _row(sample: Any, rule: Rule) -> Row:
     foot = (
         "" if sample.predicted == sample.label else f"the model says {sample.predicted}, {numbers.probability(sample.confidence)}"
     )
-    return rows.row(sample.id, labels=rows.change(sample.label, rule.new_label, rule.action), sides=sides, foot=foot)
+    return rows.row(sample.id, labels=verdicts.becomes(sample.label, rule.edit), sides=sides, foot=foot)
 
 
 def _lit(text: str, phrases: tuple[str, ...]) -> list[Piece]:

@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 import influence
-from influence.review import Action, Bulk, BulkPreview, Evidence, decide_bulk, preview_bulk
+from influence.data import Edit
+from influence.review import Action, BulkPreview, Evidence, decide_bulk, preview_bulk
 from pages.ui.frame import Session, messages, numbers, render, reviewer
 from pages.ui.parts import decision_charts, queues, verdicts
 from pages.ui.parts.charts import STILL
@@ -15,14 +16,6 @@ from pages.ui.parts.queues import Source
 
 ASKED = "wt_bulk_asked"
 SUGGESTION = "suggestion"
-DO = {
-    SUGGESTION: "Accept suggestions",
-    "relabel": "Relabel to…",
-    "keep": "Keep",
-    "remove": "Remove",
-    "mask": "Mask words…",
-    "flag": "Flag",
-}
 
 
 @dataclass(frozen=True)
@@ -54,8 +47,9 @@ def draw(session: Session, scopes: list[Chosen], *, key: str) -> Any:
         if not session.known:
             st.button("Say who you are, to decide", key=f"bulk_who_{key}", on_click=_ask_name)
         else:
-            for kind, name in DO.items():
-                if kind != SUGGESTION or scope.suggested is not None:
+            suggestion = {} if scope.suggested is None else {SUGGESTION: "Accept suggestions"}
+            for kind, name in {**suggestion, **{kind: words.together for kind, words in verdicts.WORDINGS.items()}}.items():
+                if name:
                     st.button(name, key=f"bulk_{kind}_{key}", on_click=_ask, args=(scope, kind))
             st.button(
                 "Review", key=f"bulk_queue_{key}", icon=":material/rate_review:", on_click=_queue, args=(session, scope),
@@ -147,53 +141,59 @@ def _dialog(session: Session, scope: Chosen, kind: str) -> None:
     if ASKED not in st.session_state:
         st.rerun()  # done: the dialog is a fragment of its own, and only the page can close it
     ids = scope.ids()
-    bulk = _spelt(session, scope, kind, ids)
-    if bulk is None:
+    edit = _spelt(session, scope, kind)
+    if edit is None:
         return
+    edits = _edits(scope, kind, edit, ids)
     over = bool(st.session_state.get("bulk_over"))
     try:
-        found = preview_bulk(session.reviews, session.reviewer, bulk, keep_decided=not over)
+        found = preview_bulk(session.reviews, session.reviewer, edits, keep_decided=not over)
     except influence.WordtraceError as error:
         st.error(render.md(error, 600))
         return
     count = len(found.changed)
-    render.heading(f"{_verb(bulk, kind)} {count:,} of {len(ids):,}", verdicts.label_counts(found.labels))
+    render.heading(f"{_verb(edit, kind)} {count:,} of {len(ids):,}", verdicts.label_counts(found.labels))
     render.notes(_remarks(found))
     if found.decided:
         st.toggle(f"Also the {len(found.decided):,} that you have decided otherwise", key="bulk_over")
-    if bulk.kind in ("relabel", "remove"):
+    if edit.does.moves_labels:
         st.plotly_chart(decision_charts.balance(found.before, found.after), key="bulk_balance", config=STILL)
     with st.container(horizontal=True):
         st.button(
-            render.md(f"{_verb(bulk, kind)} {numbers.counted(count, 'example')}"), key="bulk_apply", type="primary",
-            disabled=not count, on_click=_apply, args=(session, scope, kind, bulk, over),
+            render.md(f"{_verb(edit, kind)} {numbers.counted(count, 'example')}"), key="bulk_apply", type="primary",
+            disabled=not count, on_click=_apply, args=(session, scope, edit, edits, over),
         )  # fmt: skip
         st.button("Cancel", key="bulk_cancel", on_click=_close)
 
 
-def _spelt(session: Session, scope: Chosen, kind: str, ids: list[str]) -> Bulk | None:
-    """The decision with what it needs: a label, or words; None until they are given."""
+def _spelt(session: Session, scope: Chosen, kind: str) -> Edit | None:
+    """The edit with what it needs: a label, or words; None until they are given."""
     if kind == SUGGESTION:
-        new_labels = scope.suggested(ids) if scope.suggested else {}
-        return Bulk(tuple(ids), "relabel", new_labels=new_labels)
-    if kind == "relabel":
+        return Edit("relabel")
+    if Edit(kind).does.relabels:
         label = st.selectbox("New label", session.workspace.info.labels, index=None, key="bulk_label", placeholder="choose one")
-        return None if label is None else Bulk(tuple(ids), "relabel", new_label=label)
-    if kind == "mask":
+        return None if label is None else Edit(kind, label)
+    if Edit(kind).does.masks:
         words = st.multiselect(
             "Words", list(scope.words), default=list(scope.masked), key="bulk_words", accept_new_options=True,
             placeholder="type a word and press Enter", help="Examples that lack one of them are left as they are",
         )  # fmt: skip
-        return Bulk(tuple(ids), "mask", words=tuple(words)) if words else None
-    return Bulk(tuple(ids), kind)
+        return Edit(kind, words=tuple(words)) if words else None
+    return Edit(kind)
 
 
-def _verb(bulk: Bulk, kind: str) -> str:
+def _edits(scope: Chosen, kind: str, edit: Edit, ids: list[str]) -> dict[str, Edit]:
+    """The edit of every example; the suggestion differs from one to the next, and some have none."""
+    if kind != SUGGESTION:
+        return dict.fromkeys(ids, edit)
+    labels = scope.suggested(ids) if scope.suggested else {}
+    return {id: Edit(edit.kind, labels.get(id)) for id in ids}
+
+
+def _verb(edit: Edit, kind: str) -> str:
     if kind == SUGGESTION:
         return "Accept the suggestion for"
-    if bulk.kind == "relabel":
-        return f"Relabel to {bulk.new_label}:"
-    return {"keep": "Keep", "remove": "Remove", "mask": "Mask words in", "flag": "Flag"}[bulk.kind]
+    return verdicts.WORDINGS[kind].ask + (f" {edit.new_label}:" if edit.new_label is not None else "")
 
 
 def _remarks(found: BulkPreview) -> list[str]:
@@ -207,15 +207,16 @@ def _remarks(found: BulkPreview) -> list[str]:
     return remarks
 
 
-def _apply(session: Session, scope: Chosen, kind: str, bulk: Bulk, over: bool) -> None:
-    seen = {"relabel": ("bulk_label", bulk.new_label), "mask": ("bulk_words", list(bulk.words))}.get(kind)
-    if (seen is not None and st.session_state[seen[0]] != seen[1]) or bool(st.session_state.get("bulk_over")) != over:
+def _apply(session: Session, scope: Chosen, edit: Edit, edits: dict[str, Edit], over: bool) -> None:
+    chosen = [("bulk_label", edit.new_label), ("bulk_words", list(edit.words))]
+    over_now = bool(st.session_state.get("bulk_over"))
+    if over_now != over or any(value and st.session_state[key] != value for key, value in chosen):
         return  # chosen just before the click: the dialog shows now what that would do
     _close()
-    evidence = scope.evidence(list(bulk.example_ids)) if scope.evidence else {}
+    evidence = scope.evidence(list(edits)) if scope.evidence else {}
     try:
         action = decide_bulk(
-            session.reviews, session.reviewer, bulk, keep_decided=not over, evidence=evidence, origin=scope.origin
+            session.reviews, session.reviewer, edits, keep_decided=not over, evidence=evidence, origin=scope.origin
         )
     except influence.WordtraceError as error:
         messages.say(f"Not saved: {error}", failed=True)

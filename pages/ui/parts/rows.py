@@ -93,12 +93,3 @@ def choose(chosen_key: str, ids: list[str]) -> None:
 def opened(key: str) -> str:
     """The line whose name was clicked just now; for use in the callback."""
     return str(st.session_state[key].get("opened") or "")
-
-
-def change(old: str, new: str | None, action: str) -> list[tuple[str, str]]:
-    """What a decision makes of a label, as chips."""
-    if action == "relabel" and new is not None:
-        return [(old, "label"), ("→", "arrow"), (new, "new")]
-    if action == "remove":
-        return [(old, "label"), ("→", "arrow"), ("removed", "gone")]
-    return [(old, "label"), (action, "quiet")]

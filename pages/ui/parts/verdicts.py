@@ -1,20 +1,60 @@
-"""Decisions and actions, and the labels they are about, in a few words."""
+"""What can be done with an example, in words: on buttons, before and after it is done, and in rules; counts of labels."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
+from influence.data import EDIT_KINDS, Edit
 from influence.review import Action, Decision
 
 MOST_LABELS = 6
-VERBS = {"keep": "keep", "remove": "remove", "flag": "flag", "skip": "skip", "note": "note", "import": "import"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wording:
+    """How one kind of decision, or a flag or skip, goes by on screen; what is empty is not offered there."""
+
+    button: str = ""  # on the Review page, in the order of the table
+    key: str = ""  # that presses it
+    help: str | None = None
+    together: str = ""  # the button for many examples at once
+    ask: str = ""  # begins the question before that is done: "Remove" 12 of 20
+    rule: str = ""  # what a rule's matches "are to be"
+    does: str = ""  # what a change that is tried out does to examples
+    becomes: tuple[str, str] | None = None  # a chip and its look, for what becomes of the label
+
+
+WORDINGS: dict[str, Wording] = {
+    "relabel": Wording(together="Relabel to…", ask="Relabel to", rule="relabelled", does="relabels"),
+    "keep": Wording(button="Keep", key="K", together="Keep", ask="Keep", rule="kept as they are"),
+    "remove": Wording(
+        button="Remove", key="X", together="Remove", ask="Remove", rule="removed", does="removes", becomes=("removed", "gone")
+    ),
+    "mask": Wording(
+        button="Mask words", key="M", together="Mask words…", ask="Mask words in", rule="masked of these words",
+        does="masks words in",
+    ),
+    "flag": Wording(button="Flag", key="F", together="Flag", ask="Flag", help="Not sure: comes back in “My flagged ones”"),
+    "skip": Wording(button="Skip", key="S", help="Not me: others may decide it"),
+}  # fmt: skip
+
+
+def rule_actions() -> dict[str, str]:
+    """What a rule can do, as its matches "are to be"; what changes the data first."""
+    found = {kind: WORDINGS[kind].rule for kind in EDIT_KINDS if kind in WORDINGS and WORDINGS[kind].rule}
+    return dict(sorted(found.items(), key=lambda item: not EDIT_KINDS[item[0]].changes_data))
+
+
+def becomes(old: str, edit: Edit) -> list[tuple[str, str]]:
+    """What an edit makes of a label, as chips."""
+    chip = (edit.new_label, "new") if edit.new_label is not None else WORDINGS.get(edit.kind, Wording()).becomes
+    return [(old, "label"), (edit.kind, "quiet")] if chip is None else [(old, "label"), ("→", "arrow"), chip]
 
 
 def verdict(kind: str, new_label: str | None, words: Sequence[str]) -> str:
     """What was decided: `keep`, `→ pos`, `mask “good”`."""
-    if kind == "relabel":
+    if Edit(kind).does.relabels:
         return "→ suggested labels" if new_label is None else f"→ {new_label}"
-    if kind == "mask":
-        return "mask " + ", ".join(f"“{word}”" for word in words)
-    return VERBS.get(kind, kind)
+    return " ".join([kind, ", ".join(f"“{word}”" for word in words)]).strip()
 
 
 def of_decision(decision: Decision) -> str:

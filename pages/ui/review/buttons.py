@@ -2,11 +2,13 @@
 
 import streamlit as st
 
+from influence.data import Edit
 from influence.review import Action
 from pages.ui.frame import Session, md
+from pages.ui.parts import verdicts
 from pages.ui.review import keys, position
 from pages.ui.review.address import ReviewAddress
-from pages.ui.review.keys import DECISIVE, KEYED, decide
+from pages.ui.review.keys import KEYED, MASK_KEY, decide
 from pages.ui.review.review_item import ReviewItem
 
 
@@ -30,22 +32,14 @@ def decisions(session: Session, address: ReviewAddress, found: ReviewItem, *, of
                 width=190, disabled=off, on_change=keys.decide_other, args=(session, address, id, key),
             )  # fmt: skip
     with st.container(horizontal=True, key="wt-review-verdicts"):
-        for name, kind in (("Keep", "keep"), ("Remove", "remove")):
-            st.button(
-                name,
-                key=f"{kind}_{id}",
-                shortcut=DECISIVE[kind],
-                on_click=decide,
-                args=(session, address, id, kind, None, ()),
-                disabled=off,
-            )
-        st.button("Mask words", key=f"mask_{id}", shortcut="M", on_click=keys.start_masking, args=(id,), disabled=off)
-        for name, kind in (("Flag", "flag"), ("Skip", "skip")):
-            st.button(
-                name, key=f"{kind}_{id}", shortcut=DECISIVE[kind], disabled=off,
-                on_click=decide, args=(session, address, id, kind, None, ()),
-                help="Not sure: comes back in “My flagged ones”" if kind == "flag" else "Not me: others may decide it",
-            )  # fmt: skip
+        for kind, words in verdicts.WORDINGS.items():
+            if words.button:
+                masks = Edit(kind).does.masks
+                st.button(
+                    words.button, key=f"{kind}_{id}", shortcut=words.key or None, disabled=off, help=words.help,
+                    on_click=keys.start_masking if masks else decide,
+                    args=(id,) if masks else (session, address, id, kind, None, ()),
+                )  # fmt: skip
 
 
 def _labels(session: Session, found: ReviewItem) -> list[str]:
@@ -72,7 +66,7 @@ def masking(session: Session, address: ReviewAddress, found: ReviewItem, picked:
         count = f"{len(picked)} word{'s' if len(picked) != 1 else ''}"
         st.button(
             f"Mask {count}" if picked else "Pick words here, or click any in the text", key=f"mask_done_{id}",
-            shortcut=DECISIVE["mask"], type="primary", disabled=not picked,
+            shortcut=MASK_KEY, type="primary", disabled=not picked,
             on_click=decide, args=(session, address, id, "mask", None, tuple(picked)),
         )  # fmt: skip
         st.button("Cancel", key=f"mask_stop_{id}", shortcut="Escape", on_click=keys.stop_masking)

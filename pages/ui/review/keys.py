@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 import influence
+from influence.data import Edit
 from influence.review import Action, Evidence
 from pages.ui.frame import Session, go, messages, numbers
 from pages.ui.parts import verdicts
@@ -18,7 +19,7 @@ from pages.ui.review.address import ReviewAddress
 
 SHOWN, MASKING, NOTING, MORE = "wt_review_shown", "wt_review_masking", "wt_review_noting", "wt_review_more"
 KEYED = 9  # labels, or words, that have the keys 1 to 9
-DECISIVE = {"keep": "K", "remove": "X", "flag": "F", "skip": "S", "mask": "Enter"}
+MASK_KEY = "Enter"  # masks the words that were picked
 UNREAD = 0.25  # seconds; nobody has read an example that has been on screen for less
 
 
@@ -37,6 +38,12 @@ class Shown:
         """For the log."""
         ms = round(1000 * (time.monotonic() - self.since))
         return Evidence(method=self.method, score=self.score, ms_on_screen=ms, details=self.details)
+
+
+def decisive() -> list[str]:
+    """The keys that decide with one press: numbers for labels, those of the buttons, and the one that masks the picked words."""
+    buttons = [words.key for kind, words in verdicts.WORDINGS.items() if words.key and not Edit(kind).does.masks]
+    return [*map(str, range(1, KEYED + 1)), *buttons, MASK_KEY]
 
 
 def shown() -> Shown | None:

@@ -157,7 +157,7 @@ def item(found: ReviewItem, *, masking: list[str] | None) -> dict[str, object]:
         "notes": [{"who": note.reviewer, "text": note.text} for note in found.notes],
         "hidden": found.hidden,
         "reading": 1000 * keys.UNREAD,
-        "decisive": [str(number) for number in range(1, keys.KEYED + 1)] + list(keys.DECISIVE.values()),
+        "decisive": keys.decisive(),
     }
     return payloads.stamped(content)
 

@@ -10,11 +10,11 @@ import influence
 from influence.experiments import DECIDED, Proposal, to_train
 from pages.ui.frame import Session, go, latest, messages, render
 from pages.ui.jobs import background, waiting
+from pages.ui.parts import verdicts
 from pages.ui.what_if.address import SEEDS, WhatIfAddress, read_address
 
 COMMAND = "retrain"
 MOST_LISTED = 100
-VERBS = {"remove": "removes", "relabel": "relabels", "mask": "masks words in"}
 
 
 def draw(session: Session, address: WhatIfAddress, proposal: Proposal) -> None:
@@ -51,7 +51,7 @@ def draw(session: Session, address: WhatIfAddress, proposal: Proposal) -> None:
 
 
 def _facts(proposal: Proposal) -> list[tuple[str, str]]:
-    rows = [(VERBS[action].capitalize(), _counts(labels)) for action, labels in proposal.labels.items()]
+    rows = [(verdicts.WORDINGS[kind].does.capitalize(), _counts(labels)) for kind, labels in proposal.labels.items()]
     for label, before in proposal.before.items():
         if proposal.after[label] != before:
             rows.append((f"{label}, in all", f"{before:,} → {proposal.after[label]:,}"))

@@ -34,7 +34,7 @@ def _to_kind(address: WhatIfAddress) -> None:
 
 
 def _decisions(session: Session, address: WhatIfAddress) -> None:
-    if not any(decision.kind != "keep" for decision in session.reviews.decisions()):
+    if not any(decision.edit.does.changes_data for decision in session.reviews.decisions()):
         render.hint("Nothing is decided yet that changes the data.")
         shell.link("review", "Decide some examples in Review", workspace=address.workspace)
         return
@@ -82,7 +82,7 @@ def _to_cluster(address: WhatIfAddress) -> None:
 def _rules(session: Session, address: WhatIfAddress) -> None:
     specs: dict[str, Rule] = {}
     for one in applied_rules(session.reviews):
-        if not one.action.undone and one.rule.action != "keep":
+        if not one.action.undone and one.rule.edit.does.changes_data:
             specs.setdefault(spec_of_rule(one.rule), one.rule)
     options = list(dict.fromkeys([*([address.change] if address.change else []), *specs]))
     if options:
