@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tiny import rows, write_csv
 
-from influence.__main__ import _parser as parser
 from influence.cli import main
+from influence.cli.commands import parser
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -23,7 +23,7 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 2 bad input, 130 interrupted."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         options.run(options)
         sys.stdout.flush()
@@ -39,10 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="influence", description=__doc__)
-    parser.add_argument("--version", action="version", version=f"wordtrace {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; what it parses has the command's function as `run`."""
+    root = _Parser(prog="influence", description=__doc__)
+    root.add_argument("--version", action="version", version=f"wordtrace {__version__}")
+    commands = root.add_subparsers(metavar="COMMAND", required=True)
     for module in COMMANDS:
         module.add(commands)
-    return parser
+    return root

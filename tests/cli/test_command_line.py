@@ -18,8 +18,8 @@ from contents import build_folder, use
 from tiny import bert, rows, write_csv
 
 from influence import METHODS, __version__
-from influence.__main__ import _parser
 from influence.cli import main
+from influence.cli.commands import parser
 
 
 class Ran(NamedTuple):
@@ -48,8 +48,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
-    parser = _parser()
-    return next(dict(action.choices) for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return next(dict(action.choices) for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
 
 
 @pytest.mark.parametrize("command", commands())
