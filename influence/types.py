@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:  # NumPy takes its time, and the command line's help needs none
+    import numpy as np
+    import numpy.typing as npt
 
-IntArray = npt.NDArray[np.integer[Any]]
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.floating[Any]]
+    IntArray = npt.NDArray[np.integer[Any]]
+    BoolArray = npt.NDArray[np.bool_]
+    FloatArray = npt.NDArray[np.floating[Any]]
+else:
+    IntArray = BoolArray = FloatArray = Any
+
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
 

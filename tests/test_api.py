@@ -11,8 +11,8 @@ from influence.cli import main
 from influence.suspects.cluster_compute import write_clusters
 from influence.suspects.cluster_cuts import clusters
 from influence.suspects.compute import write_suspects
-from influence.suspects.held_out import HeldOutSettings
 from influence.suspects.ranking import suspects
+from influence.suspects.settings import HeldOutSettings
 
 
 @pytest.fixture

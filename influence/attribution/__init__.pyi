@@ -13,13 +13,16 @@ from .layers import (
     weight_of as weight_of,
 )
 from .live_model import LiveModel as LiveModel
-from .methods import DEFAULT_METHOD as DEFAULT_METHOD, METHODS as METHODS, get_method as get_method
+from .methods import METHODS as METHODS, get_method as get_method
 from .query import (
+    DEFAULT_METHOD as DEFAULT_METHOD,
+    METHOD_NAMES as METHOD_NAMES,
     Method as Method,
     MethodSettings as MethodSettings,
     Query as Query,
     SpecialTokens as SpecialTokens,
     WordSelection as WordSelection,
+    check_method as check_method,
 )
 from .stored_queries import StoredQueries as StoredQueries, TrainQueries as TrainQueries
 from .training_set import Parts as Parts, TrainingSet as TrainingSet

@@ -21,6 +21,7 @@ from influence.attribution.formulas import (
     word_contributions,
 )
 from influence.attribution.query import (
+    DEFAULT_METHOD,
     Method,
     MethodSettings,
     Query,
@@ -29,6 +30,7 @@ from influence.attribution.query import (
     TokenKind,
     TrainingFacts,
     WordSelection,
+    check_method,
 )
 from influence.errors import QueryError
 from influence.types import FloatArray
@@ -52,8 +54,6 @@ __all__ = [
     "top_k_positions",
     "word_contributions",
 ]
-
-DEFAULT_METHOD = "tracin-we-topk"
 
 
 def _words(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
@@ -253,6 +253,5 @@ METHODS: dict[str, Method] = {
 
 def get_method(id: str) -> Method:
     """The method of that id. Raises `QueryError` naming the methods there are."""
-    if id not in METHODS:
-        raise QueryError(f"unknown method {id!r}; choose one of {', '.join(METHODS)}")
+    check_method(id)
     return METHODS[id]

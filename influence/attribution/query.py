@@ -10,6 +10,13 @@ from typing import Literal, NamedTuple, Protocol
 from influence.errors import QueryError, SettingsError
 from influence.types import BoolArray, FloatArray, IntArray
 
+METHOD_NAMES = (
+    *("tracin-we-topk", "tracin-we", "tracin-we-syn", "tracin-we-noc", "tracin-common", "tracin-tfidf", "tracin-last"),
+    *("influence-last", "representer", "tracin-first", "tracin-second", "tracin-third", "tracin-all"),
+    *("random", "random-same-label"),
+)
+DEFAULT_METHOD = "tracin-we-topk"
+
 TokenKind = Literal["all", "uncommon", "start-end"]
 SpecialTokens = Literal["include", "exclude", "only"]  # what becomes of start and end tokens
 Needs = Literal["index", "synonyms", "last layer", "texts", "pass", "nothing"]
@@ -148,3 +155,9 @@ class Method:
         if settings.with_bias and not self.has_biases:
             raise QueryError(f"--with-bias: method {self.id!r} works on no layer with a bias")
         return replace(self, settings=settings)
+
+
+def check_method(name: str) -> None:
+    """Raises `QueryError` naming the methods there are, unless that is one."""
+    if name not in METHOD_NAMES:
+        raise QueryError(f"unknown method {name!r}; choose one of {', '.join(METHOD_NAMES)}")

@@ -1,17 +1,21 @@
-"""The commands that make or serve a workspace: demo, build and serve. PyTorch is imported only when one runs."""
+"""The commands that make or serve a workspace: demo, build and serve."""
+
+from __future__ import annotations
 
 import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from influence.cli.progress import ProgressLine, remark
-from influence.data import DEFAULT_SHARE, MOST_TEST, Columns, Preparation, is_needed, prepare_files
+from influence import data, suspects, workspace
+from influence.cli.options import add_device, add_workspace, command, print_notes
+from influence.cli.progress import ProgressLine
+from influence.data import DEFAULT_SHARE, MOST_TEST, Preparation
 from influence.errors import SettingsError
-from influence.suspects import has_suspects
-from influence.types import Progress
-from influence.workspace import WorkspaceInfo
+
+if TYPE_CHECKING:
+    from influence.types import Progress
 
 PROGRESS_EVERY = 2.0  # seconds, in a log
 SERVER = Path(__file__).parents[2] / "pages" / "ui" / "frame" / "server.py"
@@ -19,42 +23,38 @@ SERVER = Path(__file__).parents[2] / "pages" / "ui" / "frame" / "server.py"
 
 def add(commands: Any) -> None:
     """Register the commands."""
-    demo = commands.add_parser("demo", help="build the demonstration workspace")
-    demo.add_argument("--workspace", required=True, metavar="DIR")
-    _add_device(demo)
-    demo.set_defaults(run=_demo)
+    add_device(command(commands, "demo", _demo, "build the demonstration workspace"))
 
-    build = commands.add_parser("build", help="train or import a model and index its gradients")
+    about = "train or import a model and index its gradients"
+    build = command(commands, "build", _build, about, workspace=False)
     _add_data(build.add_argument_group("data (CSV, TSV, JSONL, Parquet, a datasets folder or Hub id)"))
     _add_model(build.add_argument_group("model"))
     _add_index(build.add_argument_group("index"))
-    _add_device(build)
+    add_device(build)
     build.add_argument("--resume", action="store_true", help="continue an interrupted build of the same request")
-    build.set_defaults(run=_build)
 
-    serve = commands.add_parser("serve", help="serve the app behind a content-security policy")
+    serve = command(commands, "serve", _serve, "serve the app behind a content-security policy", workspace=False)
     about = "folder of workspaces (default: workspaces)"
     serve.add_argument("--workspace-root", default="workspaces", metavar="DIR", help=about)
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
     serve.add_argument("--port", type=int, default=8501, metavar="N")
     serve.add_argument("--open", action="store_true", help="open a browser")
-    serve.set_defaults(run=_serve)
 
 
-def _add_data(data: Any) -> None:
-    data.add_argument("--train", required=True, metavar="FILE")
-    data.add_argument("--test", metavar="FILE", help="default: a part of --train is set aside, see --test-share")
-    data.add_argument("--workspace", required=True, metavar="DIR")
-    data.add_argument("--text", default="text", metavar="COL")
-    data.add_argument("--text-pair", metavar="COL", help="column of the second text of a pair")
-    data.add_argument("--label", default="label", metavar="COL")
-    data.add_argument("--id", metavar="COL", help="column of stable ids (default: row number from 0)")
+def _add_data(group: Any) -> None:
+    group.add_argument("--train", required=True, metavar="FILE")
+    group.add_argument("--test", metavar="FILE", help="default: a part of --train is set aside, see --test-share")
+    add_workspace(group)
+    group.add_argument("--text", default="text", metavar="COL")
+    group.add_argument("--text-pair", metavar="COL", help="column of the second text of a pair")
+    group.add_argument("--label", default="label", metavar="COL")
+    group.add_argument("--id", metavar="COL", help="column of stable ids (default: row number from 0)")
     about = f"without --test: part of each label's rows to test on, at most {MOST_TEST:,} in all (default {DEFAULT_SHARE})"
-    data.add_argument("--test-share", type=float, metavar="X", help=about)
+    group.add_argument("--test-share", type=float, metavar="X", help=about)
     about = "leave out rows without a text or a label, and test rows whose label training never has"
-    data.add_argument("--drop-unusable", action="store_true", help=about)
+    group.add_argument("--drop-unusable", action="store_true", help=about)
     about = "give labels that differ in capitals or spaces only the spelling that occurs most"
-    data.add_argument("--merge-labels", action="store_true", help=about)
+    group.add_argument("--merge-labels", action="store_true", help=about)
 
 
 def _add_model(model: Any) -> None:
@@ -79,48 +79,42 @@ def _add_index(index: Any) -> None:
     index.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="bf16: autocast on CUDA")
 
 
-def _add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-
-
 def _demo(options: argparse.Namespace) -> None:
-    from influence.workspace import build_demo
-
     with ProgressLine(sys.stderr) as progress:
-        info = build_demo(options.workspace, device=options.device, progress=progress)
+        info = workspace.build_demo(options.workspace, device=options.device, progress=progress)
         _rank_suspects(options.workspace, progress)
     _print_built(options.workspace, info)
 
 
 def _build(options: argparse.Namespace) -> None:
-    from influence.workspace import BuildRequest, build_workspace, training_settings
-
     given = {name: getattr(options, name) for name in ("epochs", "learning_rate", "optimizer", "batch_size", "seed")}
     if options.checkpoints is not None and (extra := [name for name, value in given.items() if value is not None]):
         raise SettingsError(f"--{extra[0].replace('_', '-')} is a setting of training; it does not go with --checkpoints")
     train, test, columns = _data(options)
-    request = BuildRequest(
+    request = workspace.BuildRequest(
         train=train,
         test=test,
         columns=columns,
         model=options.model,
         num_hidden_layers=options.num_hidden_layers,
         checkpoints=options.checkpoints,
-        training=None if options.checkpoints is not None else training_settings(options.model, **given),
+        training=None if options.checkpoints is not None else workspace.training_settings(options.model, **given),
         max_length=options.max_length,
         top_k=options.top_k,
         store_rest=options.index == "all",
         bf16=options.precision == "bf16",
     )
     with ProgressLine(sys.stderr, every=PROGRESS_EVERY) as progress:
-        info = build_workspace(options.workspace, request, device=options.device, resume=options.resume, progress=progress)
+        info = workspace.build_workspace(
+            options.workspace, request, device=options.device, resume=options.resume, progress=progress
+        )
         _rank_suspects(options.workspace, progress)
     _print_built(options.workspace, info)
 
 
-def _data(options: argparse.Namespace) -> tuple[str, str, Columns]:
+def _data(options: argparse.Namespace) -> tuple[str, str, data.Columns]:
     """The files to build from and the columns to read them by; prepared where they cannot be used as they are."""
-    columns = Columns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id)
+    columns = data.Columns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id)
     share = options.test_share
     if options.test is not None and share is not None:
         raise SettingsError("--test-share sets a part of --train aside; it does not go with --test")
@@ -130,31 +124,27 @@ def _data(options: argparse.Namespace) -> tuple[str, str, Columns]:
         test_share=DEFAULT_SHARE if share is None else share,
         seed=options.seed or 0,
     )
-    if not is_needed(options.test, settings):
+    if not data.is_needed(options.test, settings):
         return options.train, options.test, columns
-    prepared = prepare_files(Path(options.workspace), options.train, options.test, columns, settings)
+    prepared = data.prepare_files(Path(options.workspace), options.train, options.test, columns, settings)
     rows, left_out = prepared.record["rows"], prepared.record["left_out"]
     left = f", {left_out:,} left out" if left_out else ""
-    remark(f"{rows['train']:,} training and {rows['test']:,} test rows{left}: {prepared.train}")
+    print_notes([f"{rows['train']:,} training and {rows['test']:,} test rows{left}: {prepared.train}"])
     return prepared.train, prepared.test, prepared.columns
 
 
 def _rank_suspects(path: str, progress: Progress) -> None:
     """Rank the suspects by what the build itself knows; `suspects` trains held-out models and ranks them better."""
-    from influence.suspects import HeldOutSettings, write_suspects
-    from influence.workspace import opened
-
-    with opened(Path(path)) as workspace:
-        ranked = has_suspects(workspace)
+    with workspace.opened(Path(path)) as built:
+        ranked = suspects.has_suspects(built)
     if not ranked:  # a build that was there already may have been ranked better
-        write_suspects(path, HeldOutSettings(models=0), progress=progress)
+        suspects.write_suspects(path, suspects.HeldOutSettings(models=0), progress=progress)
 
 
-def _print_built(workspace: str, info: WorkspaceInfo) -> None:
-    for warning in info.warnings:
-        remark(warning)
+def _print_built(path: str, info: workspace.WorkspaceInfo) -> None:
+    print_notes(info.warnings)
     print(
-        f"{workspace}: {info.n_train:,} training and {info.n_test:,} test examples, {len(info.labels)} labels, "
+        f"{path}: {info.n_train:,} training and {info.n_test:,} test examples, {len(info.labels)} labels, "
         f"{len(info.checkpoints)} checkpoints, test accuracy {info.accuracy:.1%}, "
         f"built in {info.seconds:.0f} s, {info.bytes / 1e6:,.0f} MB"
     )

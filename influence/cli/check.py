@@ -1,5 +1,7 @@
 """The command that looks at data before anything is built: check."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
@@ -8,24 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from influence import data, workspace
+from influence.cli.options import add_device, add_json, command
 from influence.cli.progress import ProgressLine, duration
-from influence.data import (
-    DEFAULT_SHARE,
-    GUESSED_FROM,
-    Columns,
-    Guess,
-    Preparation,
-    Table,
-    as_json,
-    data_report,
-    findings,
-    guess_columns,
-    head,
-    prepare,
-    read_table,
-)
+from influence.data import DEFAULT_SHARE, Preparation
 from influence.errors import SettingsError
-from influence.files import write_whole
 
 HEAD_ROWS = 8
 MANY_LABELS = 20
@@ -33,12 +22,12 @@ MANY_LABELS = 20
 
 def add(commands: Any) -> None:
     """Register the command."""
-    parser = commands.add_parser("check", help="report on a data file before anything is built from it")
-    data = parser.add_argument_group("data (CSV, TSV, JSONL, Parquet, a datasets folder or Hub id)")
-    data.add_argument("--train", required=True, metavar="FILE")
-    data.add_argument("--test", metavar="FILE")
+    parser = command(commands, "check", _check, "report on a data file before anything is built from it", workspace=False)
+    files = parser.add_argument_group("data (CSV, TSV, JSONL, Parquet, a datasets folder or Hub id)")
+    files.add_argument("--train", required=True, metavar="FILE")
+    files.add_argument("--test", metavar="FILE")
     for role in ("text", "text-pair", "label", "id"):
-        data.add_argument(f"--{role}", metavar="COL", help="default: guessed")
+        files.add_argument(f"--{role}", metavar="COL", help="default: guessed")
     model = parser.add_argument_group("an estimate of a build's time, memory and disk, measured on a sample")
     model.add_argument("--estimate", action="store_true", help="measure: half a minute or so")
     model.add_argument("--model", default="cnn", metavar="ID_OR_FOLDER|cnn")
@@ -47,25 +36,24 @@ def add(commands: Any) -> None:
     model.add_argument("--batch-size", type=int, metavar="N")
     model.add_argument("--max-length", type=int, default=128, metavar="N")
     model.add_argument("--test-share", type=float, default=DEFAULT_SHARE, metavar="X")
-    model.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    add_device(model)
     model.add_argument("--only-estimate", action="store_true", help="leave the report out")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_json(parser)
     about = "write the JSON there instead: first rows and columns as soon as they are known, then everything"
     parser.add_argument("--output", metavar="FILE", help=about)
-    parser.set_defaults(run=_check)
 
 
 def _check(options: argparse.Namespace) -> None:
-    train = read_table(options.train, split="train")
-    test = None if options.test is None else read_table(options.test, split="test")
-    guess = guess_columns(train)
+    train = data.read_table(options.train, split="train")
+    test = None if options.test is None else data.read_table(options.test, split="test")
+    guess = data.guess_columns(train)
     answer: dict[str, Any] = {
         "source": train.source,
         "test_source": None if test is None else test.source,
         "column_names": list(train.columns),
         "guess": asdict(guess),
-        "guessed_from": min(GUESSED_FROM, len(train)),
-        "head": head(train, HEAD_ROWS),
+        "guessed_from": min(data.GUESSED_FROM, len(train)),
+        "head": data.head(train, HEAD_ROWS),
         "columns": None,
         "report": None,
         "estimate": None,
@@ -74,8 +62,8 @@ def _check(options: argparse.Namespace) -> None:
     columns = _columns(options, guess)
     answer["columns"] = asdict(columns)
     if not options.only_estimate:
-        report = data_report(train, test, columns)
-        answer |= {"report": as_json(report), "findings": [asdict(finding) for finding in findings(report)]}
+        report = data.data_report(train, test, columns)
+        answer |= {"report": data.as_json(report), "findings": [asdict(finding) for finding in data.findings(report)]}
         _write(options.output, answer)
     if options.estimate or options.only_estimate:
         answer["estimate"] = _estimate(options, train, test, columns)
@@ -84,44 +72,45 @@ def _check(options: argparse.Namespace) -> None:
         print(json.dumps(answer, ensure_ascii=False) if options.json else "\n".join(_as_text(answer)))
 
 
-def _columns(options: argparse.Namespace, guess: Guess) -> Columns:
+def _columns(options: argparse.Namespace, guess: data.Guess) -> data.Columns:
     if options.text is None and options.label is None:
         found = guess.columns()
-        return Columns(
+        return data.Columns(
             text=found.text, text_pair=options.text_pair or found.text_pair, label=found.label, id=options.id or found.id
         )
     # Whoever names a text means that one alone.
     text, label = options.text or guess.text, options.label or guess.label
     if text is None or label is None:
         raise SettingsError(f"no column looks like the {'text' if text is None else 'label'}; name both --text and --label")
-    return Columns(text=text, text_pair=options.text_pair, label=label, id=options.id)
+    return data.Columns(text=text, text_pair=options.text_pair, label=label, id=options.id)
 
 
-def _estimate(options: argparse.Namespace, train: Table, test: Table | None, columns: Columns) -> dict[str, Any]:
-    from influence.data import from_table
-    from influence.workspace import BuildRequest, estimate_build, training_settings
-
+def _estimate(options: argparse.Namespace, train: data.Table, test: data.Table | None, columns: data.Columns) -> dict[str, Any]:
     tables = {"train": train} if test is None else {"train": train, "test": test}
     # What a build would refuse is mended first, as the app offers to.
     settings = Preparation(drop_unusable=True, merge_labels=True, test_share=options.test_share)
-    tables, columns = prepare(tables, columns, settings)
-    request = BuildRequest(
+    tables, columns = data.prepare(tables, columns, settings)
+    request = workspace.BuildRequest(
         train=options.train,
         test=options.test or options.train,
         columns=columns,
         model=options.model,
         num_hidden_layers=options.num_hidden_layers,
-        training=training_settings(options.model, epochs=options.epochs, batch_size=options.batch_size),
+        training=workspace.training_settings(options.model, epochs=options.epochs, batch_size=options.batch_size),
         max_length=options.max_length,
     )
-    data = {split: from_table(table, columns) for split, table in tables.items()}
+    splits = {split: data.from_table(table, columns) for split, table in tables.items()}
     with ProgressLine(sys.stderr) as progress:
-        return asdict(estimate_build(request, data["train"], data["test"], device=options.device, progress=progress))
+        return asdict(
+            workspace.estimate_build(request, splits["train"], splits["test"], device=options.device, progress=progress)
+        )
 
 
 def _write(output: str | None, answer: dict[str, Any]) -> None:
     if output is None:
         return
+    from influence.files import write_whole
+
     try:
         write_whole(Path(output), json.dumps(answer, ensure_ascii=False).encode())
     except OSError as error:

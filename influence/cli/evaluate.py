@@ -1,26 +1,28 @@
 """The command that puts the scores to the test: evaluate."""
 
+from __future__ import annotations
+
 import argparse
-import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
-from influence.attribution import METHODS
+from influence import experiments, workspace
+from influence.attribution import METHOD_NAMES
+from influence.cli.options import add_device, add_json, command, names, numbers, print_answer
 from influence.cli.progress import ProgressLine
-from influence.errors import SettingsError
-from influence.experiments import Evaluation, EvaluationSettings, evaluate
-from influence.workspace import read_workspace
+from influence.experiments import EvaluationSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 USUAL = EvaluationSettings()
 
 
 def add(commands: Any) -> None:
     """Register the command."""
-    parser = commands.add_parser("evaluate", help="deletion curves: remove the examples a method names, retrain, compare")
-    parser.add_argument("--workspace", required=True, metavar="DIR")
-    about = f"methods, with commas between, of {', '.join(METHODS)}; both random ones are always added"
+    about = "deletion curves: remove the examples a method names, retrain, compare"
+    parser = command(commands, "evaluate", _evaluate, about)
+    about = f"methods, with commas between, of {', '.join(METHOD_NAMES)}; both random ones are always added"
     parser.add_argument("--methods", default=",".join(USUAL.methods), metavar="M,…", help=about)
     about = "how many examples to remove, with commas between (default 10,20,50,100)"
     parser.add_argument("--k", default=",".join(map(str, USUAL.ks)), metavar="K,…", help=about)
@@ -33,15 +35,14 @@ def add(commands: Any) -> None:
     parser.add_argument("--no-overlap", action="store_true", help=about)
     parser.add_argument("--freeze-embedding", action="store_true", help="retrain with the word embedding left as it began")
     parser.add_argument("--with-bias", action="store_true", help="count biases in the methods on a layer")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_evaluate)
+    add_device(parser)
+    add_json(parser)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     settings = EvaluationSettings(
-        methods=tuple(part.strip() for part in options.methods.split(",") if part.strip()),
-        ks=_numbers(options.k),
+        methods=names(options.methods),
+        ks=numbers(options.k),
         test_points=options.test_points,
         retrains=options.retrains,
         seed=options.seed,
@@ -50,24 +51,18 @@ def _evaluate(options: argparse.Namespace) -> None:
         with_bias=options.with_bias,
     )
     with ProgressLine(sys.stderr) as progress:
-        found = evaluate(read_workspace(options.workspace), settings, device=options.device, progress=progress)
+        opened = workspace.read_workspace(options.workspace)
+        found = experiments.evaluate(opened, settings, device=options.device, progress=progress)
     assert found is not None
-    print(json.dumps(_as_json(found), ensure_ascii=False) if options.json else _as_text(found))
+    print_answer(options, found, _as_json, _as_text)
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(part) for part in text.split(",") if part.strip())
-    except ValueError as error:
-        raise SettingsError(f"--k {text!r}: give whole numbers with commas between, as 10,20,50") from error
-
-
-def _as_json(found: Evaluation) -> dict[str, Any]:
+def _as_json(found: experiments.Evaluation) -> dict[str, Any]:
     frames = {"areas": found.areas, "curves": found.curves, "points": found.points}
     return {"settings": found.settings, **{name: frame.to_dict("records") for name, frame in frames.items()}}
 
 
-def _as_text(found: Evaluation) -> str:
+def _as_text(found: experiments.Evaluation) -> str:
     settings = found.settings
     ks = ", ".join(map(str, settings["ks"]))
     lines = [f"{settings['test_points']} test examples, retrainings of each removal: {settings['retrains']}, k = {ks}"]

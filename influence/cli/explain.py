@@ -1,36 +1,25 @@
 """The commands that ask a workspace something: query, scores and cancellation."""
 
+from __future__ import annotations
+
 import argparse
-import json
-import math
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any, get_args
 
-import pandas as pd
-
-from influence.attribution import DEFAULT_METHOD, METHODS, MethodSettings, SpecialTokens
+from influence import explanations, workspace
+from influence.attribution import DEFAULT_METHOD, METHOD_NAMES, MethodSettings, SpecialTokens
+from influence.cli.options import add_json, command, print_answer, records
 from influence.cli.progress import ProgressLine
 from influence.errors import SettingsError
-from influence.explanations import (
-    Explanation,
-    Influence,
-    Sentence,
-    all_scores,
-    cancellation_table,
-    explain,
-    write_cancellation,
-)
-from influence.workspace import read_workspace
 
 SHOWN_WORDS = 5
 
 
 def add(commands: Any) -> None:
     """Register the commands."""
-    query = commands.add_parser("query", help="explain one prediction")
-    query.add_argument("--workspace", required=True, metavar="DIR")
+    query = command(commands, "query", _query, "explain one prediction")
     which = query.add_mutually_exclusive_group(required=True)
     which.add_argument("--test-id", metavar="ID", help="a test example")
     which.add_argument("--text", help="any text")
@@ -39,25 +28,20 @@ def add(commands: Any) -> None:
     _add_method(query)
     query.add_argument("--special-tokens", choices=get_args(SpecialTokens), default="include", help="start and end tokens")
     query.add_argument("--top", type=int, default=10, metavar="N", help="proponents and opponents (default 10)")
-    query.add_argument("--json", action="store_true", help="print JSON")
-    query.set_defaults(run=_query)
+    add_json(query)
 
-    scores = commands.add_parser("scores", help="write the score of every training example for one test example")
-    scores.add_argument("--workspace", required=True, metavar="DIR")
+    scores = command(commands, "scores", _scores, "write the score of every training example for one test example")
     scores.add_argument("--test-id", required=True, metavar="ID")
     _add_method(scores)
     scores.add_argument("--output", required=True, metavar="FILE.parquet")
-    scores.set_defaults(run=_scores)
 
-    cancellation = commands.add_parser("cancellation", help="how much training gradients cancel out, layer by layer")
-    cancellation.add_argument("--workspace", required=True, metavar="DIR")
-    cancellation.add_argument("--json", action="store_true", help="print JSON")
-    cancellation.set_defaults(run=_cancellation)
+    about = "how much training gradients cancel out, layer by layer"
+    add_json(command(commands, "cancellation", _cancellation, about))
 
 
 def _add_method(parser: argparse.ArgumentParser) -> None:
     usual = MethodSettings()
-    about = f"one of {', '.join(METHODS)} (default {DEFAULT_METHOD})"
+    about = f"one of {', '.join(METHOD_NAMES)} (default {DEFAULT_METHOD})"
     parser.add_argument("--method", default=DEFAULT_METHOD, metavar="M", help=about)
     about = "put the biases in, for methods on layers (left out as in the paper)"
     parser.add_argument("--with-bias", action="store_true", help=about)
@@ -73,8 +57,8 @@ def _settings(options: argparse.Namespace) -> MethodSettings:
 
 def _query(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr) as progress:
-        found = explain(
-            read_workspace(options.workspace),
+        found = explanations.explain(
+            workspace.read_workspace(options.workspace),
             test_id=options.test_id,
             text=options.text,
             text_pair=options.text_pair,
@@ -85,10 +69,10 @@ def _query(options: argparse.Namespace) -> None:
             settings=_settings(options),
             progress=progress,
         )
-    print(json.dumps(_as_json(found), ensure_ascii=False) if options.json else _as_text(found))
+    print_answer(options, found, _as_json, _as_text)
 
 
-def _as_json(found: Explanation) -> dict[str, Any]:
+def _as_json(found: explanations.Explanation) -> dict[str, Any]:
     query = found.query
     return {
         "query": {
@@ -104,7 +88,7 @@ def _as_json(found: Explanation) -> dict[str, Any]:
     }
 
 
-def _influence_as_json(influence: Influence, found: Explanation) -> dict[str, Any]:
+def _influence_as_json(influence: explanations.Influence, found: explanations.Explanation) -> dict[str, Any]:
     train = influence.train
     return {
         "train_id": train.id,
@@ -116,15 +100,15 @@ def _influence_as_json(influence: Influence, found: Explanation) -> dict[str, An
     }
 
 
-def _texts(sentence: Sentence) -> dict[str, str]:
+def _texts(sentence: explanations.Sentence) -> dict[str, str]:
     return {"text": sentence.text, **({} if sentence.text_pair is None else {"text_pair": sentence.text_pair})}
 
 
-def _strongest_words(influence: Influence) -> list[tuple[int, float]]:
+def _strongest_words(influence: explanations.Influence) -> list[tuple[int, float]]:
     return sorted(influence.test_words().items(), key=lambda item: -abs(item[1]))
 
 
-def _as_text(found: Explanation) -> str:
+def _as_text(found: explanations.Explanation) -> str:
     query = found.query
     probability = query.probabilities[query.predicted]
     lines = [
@@ -142,7 +126,7 @@ def _as_text(found: Explanation) -> str:
     return "\n".join(lines)
 
 
-def _one_line(sentence: Sentence) -> str:
+def _one_line(sentence: explanations.Sentence) -> str:
     return " ".join(" | ".join(filter(None, (sentence.text, sentence.text_pair))).split())
 
 
@@ -153,8 +137,8 @@ def _scores(options: argparse.Namespace) -> None:
     if not output.parent.is_dir():
         raise SettingsError(f"--output {options.output!r}: there is no folder {str(output.parent)!r}")
     with ProgressLine(sys.stderr) as progress:
-        scores = all_scores(
-            read_workspace(options.workspace),
+        scores = explanations.all_scores(
+            workspace.read_workspace(options.workspace),
             test_id=options.test_id,
             method=options.method,
             settings=_settings(options),
@@ -172,24 +156,20 @@ def _scores(options: argparse.Namespace) -> None:
 
 def _cancellation(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr) as progress:
-        write_cancellation(options.workspace, progress=progress)
-    table = cancellation_table(read_workspace(options.workspace))
+        explanations.write_cancellation(options.workspace, progress=progress)
+    table = explanations.cancellation_table(workspace.read_workspace(options.workspace))
     assert table is not None
-    if options.json:
-        rows = [{name: None if _missing(value) else value for name, value in row.items()} for row in table.to_dict("records")]
-        print(json.dumps(rows, ensure_ascii=False))
-        return
-    print(f"{'layer':<28}{'role':<8}{'part':<8}{'parameters':>12}{'G':>12}{'change':>12}{'ratio':>10}{'cosine':>9}")
-    for row in table.to_dict("records"):
-        print(
-            f"{row['layer']:<28}{row['role']:<8}{row['part']:<8}{row['parameters']:>12,}{row['gradient']:>12.4g}"
-            f"{row['change']:>12.4g}{_number(row['ratio'], '.4g'):>10}{_number(row['cosine'], '+.3f'):>9}"
-        )
+    print_answer(options, records(table), list, _cancellation_as_text)
 
 
-def _missing(value: Any) -> bool:
-    return value is pd.NA or (isinstance(value, float) and math.isnan(value))
+def _cancellation_as_text(rows: list[dict[str, Any]]) -> str:
+    lines = [f"{'layer':<28}{'role':<8}{'part':<8}{'parameters':>12}{'G':>12}{'change':>12}{'ratio':>10}{'cosine':>9}"]
+    for row in rows:
+        numbers = f"{row['parameters']:>12,}{row['gradient']:>12.4g}{row['change']:>12.4g}"
+        parts = f"{_number(row['ratio'], '.4g'):>10}{_number(row['cosine'], '+.3f'):>9}"
+        lines.append(f"{row['layer']:<28}{row['role']:<8}{row['part']:<8}{numbers}{parts}")
+    return "\n".join(lines)
 
 
-def _number(value: Any, format: str) -> str:
-    return "-" if _missing(value) else f"{value:{format}}"
+def _number(value: float | None, format: str) -> str:
+    return "-" if value is None else f"{value:{format}}"

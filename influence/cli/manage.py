@@ -1,44 +1,42 @@
 """The commands that handle whole workspaces: backup and compare."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from influence import experiments, workspace
+from influence.cli.options import add_json, command, print_answer
 from influence.cli.progress import ProgressLine
-from influence.experiments import TOP, Comparison, compare
-from influence.workspace import back_up, read_workspace
 
 LISTED = 20
 
 
 def add(commands: Any) -> None:
     """Register the commands."""
-    parser = commands.add_parser("backup", help="write a workspace with its decisions into a zip file")
-    parser.add_argument("--workspace", required=True, metavar="DIR")
+    parser = command(commands, "backup", _backup, "write a workspace with its decisions into a zip file")
     parser.add_argument("--output", required=True, metavar="FILE.zip")
-    parser.set_defaults(run=_backup)
 
-    parser = commands.add_parser("compare", help="what is different between two workspaces")
-    parser.add_argument("--workspace", required=True, metavar="DIR")
+    parser = command(commands, "compare", _compare, "what is different between two workspaces")
     parser.add_argument("--with", required=True, metavar="DIR", dest="other", help="the other workspace")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=_compare)
+    add_json(parser)
 
 
 def _backup(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr, every=1.0) as progress:
-        size = back_up(Path(options.workspace), Path(options.output), progress=progress)
+        size = workspace.back_up(Path(options.workspace), Path(options.output), progress=progress)
     print(f"{options.output}: {size / 1e6:,.1f} MB")
 
 
 def _compare(options: argparse.Namespace) -> None:
-    found = compare(read_workspace(options.workspace), read_workspace(options.other))
-    print(json.dumps(_as_json(found), ensure_ascii=False) if options.json else _as_text(found))
+    found = experiments.compare(workspace.read_workspace(options.workspace), workspace.read_workspace(options.other))
+    print_answer(options, found, _as_json, _as_text)
 
 
-def _as_json(found: Comparison) -> dict[str, Any]:
+def _as_json(found: experiments.Comparison) -> dict[str, Any]:
     came, went = found.suspects_came, found.suspects_went
     return {
         "shared_tests": found.shared_tests,
@@ -47,11 +45,11 @@ def _as_json(found: Comparison) -> dict[str, Any]:
         "changed": json.loads(found.changed.to_json(orient="records")),
         "suspects_came": None if came is None else json.loads(came.to_json(orient="records")),
         "suspects_went": None if went is None else json.loads(went.to_json(orient="records")),
-        "overlap": {"top": TOP, "proponents": found.overlaps[0], "opponents": found.overlaps[1]},
+        "overlap": {"top": experiments.TOP, "proponents": found.overlaps[0], "opponents": found.overlaps[1]},
     }
 
 
-def _as_text(found: Comparison) -> str:
+def _as_text(found: experiments.Comparison) -> str:
     lines = [
         f"{found.shared_tests:,} test texts in both; accuracy {found.accuracies[0]:.1%} → {found.accuracies[1]:.1%}",
         f"{len(found.changed):,} predictions changed: {found.count('fixed'):,} fixed, {found.count('broken'):,} broken",
@@ -62,6 +60,7 @@ def _as_text(found: Comparison) -> str:
     if found.suspects_came is not None and found.suspects_went is not None:
         lines.append(f"suspects: {len(found.suspects_came):,} came, {len(found.suspects_went):,} went")
     lines.append(
-        f"of the {TOP} strongest on either side, the same: proponents {found.overlaps[0]:.0%}, opponents {found.overlaps[1]:.0%}"
+        f"of the {experiments.TOP} strongest on either side, the same: "
+        f"proponents {found.overlaps[0]:.0%}, opponents {found.overlaps[1]:.0%}"
     )
     return "\n".join(lines)

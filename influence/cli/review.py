@@ -1,11 +1,14 @@
 """The commands that carry reviewers' decisions out of a workspace and into the training data: export and apply."""
 
+from __future__ import annotations
+
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from influence.cli.progress import remark
+from influence import fixes, review, workspace
+from influence.cli.options import command, print_notes
 from influence.errors import SettingsError
 from influence.review import POLICIES
 
@@ -14,17 +17,16 @@ SUFFIXES = (".csv", ".jsonl", ".parquet", ".zip")
 
 def add(commands: Any) -> None:
     """Register the commands."""
-    export = commands.add_parser("export", help="write the reviewers' decisions as a fix list")
-    export.add_argument("--workspace", required=True, metavar="DIR")
+    export = command(commands, "export", _export, "write the reviewers' decisions as a fix list")
     about = "the fix list; .zip: in all forms, with the corrected data and a report"
     export.add_argument("--output", required=True, metavar="FILE.csv|.jsonl|.parquet|.zip", help=about)
     about = "what settles a disagreement that no adjudicator has settled (default: majority)"
     export.add_argument("--policy", choices=POLICIES, default="majority", help=about)
     about = "only this reviewer's decisions; may be given more than once"
     export.add_argument("--reviewer", action="append", metavar="NAME", help=about)
-    export.set_defaults(run=_export)
 
-    apply = commands.add_parser("apply", help="make the fixes of a fix list in a copy of the training file")
+    about = "make the fixes of a fix list in a copy of the training file"
+    apply = command(commands, "apply", _apply, about, workspace=False)
     apply.add_argument("--fixes", required=True, metavar="FILE")
     apply.add_argument("--train", required=True, metavar="FILE")
     apply.add_argument("--output", required=True, metavar="FILE", help="in the same format; never an input")
@@ -36,42 +38,34 @@ def add(commands: Any) -> None:
     columns.add_argument("--text-pair", metavar="COL")
     columns.add_argument("--label", metavar="COL")
     columns.add_argument("--id", metavar="COL")
-    apply.set_defaults(run=_apply)
 
 
 def _export(options: argparse.Namespace) -> None:
-    from influence.fixes import export_bundle, fix_list, write_bundle, write_fixes
-    from influence.review import read_reviews
-    from influence.workspace import read_workspace
-
     output = Path(options.output)
     if output.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"--output {options.output!r}: the file's name must end in {', '.join(SUFFIXES)}")
     if output.is_dir() or not output.parent.is_dir():
         raise SettingsError(f"--output {options.output!r}: it must be a file in a folder that exists")
-    reviews = read_reviews(read_workspace(options.workspace))
+    reviews = review.read_reviews(workspace.read_workspace(options.workspace))
     try:
         unknown = set(options.reviewer or ()) - set(reviews.reviewers())
         if unknown:
             known = ", ".join(reviews.reviewers()) or "nobody"
             raise SettingsError(f"--reviewer {min(unknown)!r} has decided nothing; those who have: {known}")
-        found = fix_list(reviews, policy=options.policy, reviewers=options.reviewer)
+        found = fixes.fix_list(reviews, policy=options.policy, reviewers=options.reviewer)
         if output.suffix.lower() == ".zip":
-            write_bundle(output, export_bundle(reviews, policy=options.policy, reviewers=options.reviewer))
+            fixes.write_bundle(output, fixes.export_bundle(reviews, policy=options.policy, reviewers=options.reviewer))
         else:
-            write_fixes(found.fixes, output)
+            fixes.write_fixes(found.fixes, output)
     finally:
         reviews.close()
-    for line in [*reviews.warnings, *found.notes]:
-        remark(line)
+    print_notes([*reviews.warnings, *found.notes])
     print(f"{output}: {len(found.fixes):,} fixes: {_counts(found.counts)}")
 
 
 def _apply(options: argparse.Namespace) -> None:
-    from influence.fixes import GivenColumns, apply_fixes
-
-    given = GivenColumns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id)
-    applied = apply_fixes(
+    given = fixes.GivenColumns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id)
+    applied = fixes.apply_fixes(
         options.fixes,
         options.train,
         options.output,
@@ -79,8 +73,7 @@ def _apply(options: argparse.Namespace) -> None:
         mask_token=options.mask_token,
         dry_run=options.dry_run,
     )
-    for line in applied.notes:
-        remark(line)
+    print_notes(applied.notes)
     would = "would be written" if options.dry_run else "written"
     print(f"{options.output}: {applied.rows_after:,} of {applied.rows_before:,} rows {would}: {_counts(applied.counts)}")
     print(_balance(applied.before, applied.after))

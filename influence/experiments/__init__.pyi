@@ -1,10 +1,5 @@
 from .comparison import TOP as TOP, Comparison as Comparison, compare as compare
-from .evaluation import (
-    Evaluation as Evaluation,
-    EvaluationSettings as EvaluationSettings,
-    evaluate as evaluate,
-    evaluation_tables as evaluation_tables,
-)
+from .evaluation import Evaluation as Evaluation, evaluate as evaluate, evaluation_tables as evaluation_tables
 from .proposals import (
     DECIDED as DECIDED,
     DEFAULT_STRONGEST as DEFAULT_STRONGEST,
@@ -13,14 +8,17 @@ from .proposals import (
     propose as propose,
     spec_of_rule as spec_of_rule,
 )
-from .statistics import Paired as Paired
-from .targeted import (
+from .settings import (
     MASK as MASK,
-    NO_CHANGE as NO_CHANGE,
     RANDOM as RANDOM,
     REMOVE as REMOVE,
-    Fixing as Fixing,
+    EvaluationSettings as EvaluationSettings,
     FixingSettings as FixingSettings,
+)
+from .statistics import Paired as Paired
+from .targeted import (
+    NO_CHANGE as NO_CHANGE,
+    Fixing as Fixing,
     fix_mistakes as fix_mistakes,
     fixing_curves as fixing_curves,
     fixings as fixings,

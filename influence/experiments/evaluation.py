@@ -15,46 +15,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from influence.attribution import DEFAULT_METHOD, extremes, get_method
+from influence.attribution import extremes
 from influence.errors import SettingsError
 from influence.experiments.deletion import DIRECTIONS, areas, balanced, curves, deletion, least_similar
+from influence.experiments.settings import EvaluationSettings
 from influence.explanations import scores_of, training_set
 from influence.files import load_array
 from influence.retraining import Change, Run, check_change, check_trained_here, open_store, retrain, seeds_of
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader
 
-CONTROLS = ("random", "random-same-label")  # always evaluated beside the methods asked for
 NO_OVERLAP_CANDIDATES, NO_OVERLAP_SHARE = 5_000, 0.1  # the paper takes 5,000 of 50,000
-MOST_RETRAINS = 1_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvaluationSettings:
-    """What is evaluated, and how surely."""
-
-    methods: tuple[str, ...] = (DEFAULT_METHOD, "tracin-last")
-    ks: tuple[int, ...] = (10, 20, 50, 100)  # how many examples are removed
-    test_points: int = 20
-    retrains: int = 3
-    seed: int = 0  # of the choice of test examples
-    no_overlap: bool = False  # only examples with few words in common with the test example are removed (section 5)
-    freeze_embedding: bool = False  # the retrained models keep their initial word embedding (appendix J)
-    with_bias: bool = False  # see `scores_of`
-
-    def __post_init__(self) -> None:
-        for method in self.methods:
-            get_method(method)
-        object.__setattr__(self, "methods", tuple(dict.fromkeys((*self.methods, *CONTROLS))))
-        object.__setattr__(self, "ks", tuple(sorted(set(self.ks))))
-        if not self.ks or self.ks[0] < 1:
-            raise SettingsError(f"--k {','.join(map(str, self.ks)) or 'of nothing'}: give whole numbers of 1 or more")
-        if self.test_points < 1:
-            raise SettingsError(f"--test-points {self.test_points}: must be 1 or more")
-        if not 1 <= self.retrains <= MOST_RETRAINS:
-            raise SettingsError(f"--retrains {self.retrains}: must be from 1 to {MOST_RETRAINS:,}")
-        if self.seed < 0:
-            raise SettingsError(f"--seed {self.seed}: must be 0 or more")
 
 
 @dataclass(frozen=True)

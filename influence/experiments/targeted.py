@@ -18,11 +18,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from influence.attribution import DEFAULT_METHOD, METHODS, extremes, get_method
+from influence.attribution import METHODS, extremes
 from influence.data import Edit
 from influence.errors import SettingsError
 from influence.experiments.deletion import bootstrap_weights, interval
 from influence.experiments.proposals import masking
+from influence.experiments.settings import MASK, RANDOM, REMOVE, FixingSettings
 from influence.experiments.whatif_tables import opened
 from influence.explanations import explain, scores_of, sentences
 from influence.files import load_array
@@ -32,38 +33,7 @@ from influence.types import IntArray, Progress, silent
 from influence.workspace import WorkspaceReader
 
 LEAST, MOST = 0.3, 0.7  # probability of the true label
-REMOVE, MASK = "remove", "mask"
-NO_CHANGE, RANDOM = "no change", "random"
-MOST_RETRAINS = 1_000
-USUAL_METHODS = (DEFAULT_METHOD, "influence-last")
-
-
-@dataclass(frozen=True, kw_only=True)
-class FixingSettings:
-    """What is tried, on how many mistakes, and how surely; random examples are always tried besides."""
-
-    methods: tuple[str, ...] = USUAL_METHODS
-    ks: tuple[int, ...] = (10, 20, 50)
-    test_points: int = 10
-    retrains: int = 3
-    ways: tuple[str, ...] = (REMOVE, MASK)
-    seed: int = 0  # of the choice of mistakes and of the random examples
-
-    def __post_init__(self) -> None:
-        for method in self.methods:
-            get_method(method)
-        object.__setattr__(self, "methods", tuple(dict.fromkeys((*self.methods, RANDOM))))
-        object.__setattr__(self, "ks", tuple(sorted(set(self.ks))))
-        if not self.ks or self.ks[0] < 1:
-            raise SettingsError(f"--k {','.join(map(str, self.ks)) or 'of nothing'}: give whole numbers of 1 or more")
-        if self.test_points < 1:
-            raise SettingsError(f"--test-points {self.test_points}: must be 1 or more")
-        if not 1 <= self.retrains <= MOST_RETRAINS:
-            raise SettingsError(f"--retrains {self.retrains}: must be from 1 to {MOST_RETRAINS:,}")
-        if not self.ways or set(self.ways) - {REMOVE, MASK}:
-            raise SettingsError(f"--ways {','.join(self.ways)}: one or both of {REMOVE},{MASK}")
-        if self.seed < 0:
-            raise SettingsError(f"--seed {self.seed}: must be 0 or more")
+NO_CHANGE = "no change"
 
 
 @dataclass(frozen=True)

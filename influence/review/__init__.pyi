@@ -1,5 +1,4 @@
 from .agreements import (
-    POLICIES as POLICIES,
     Agreement as Agreement,
     Resolution as Resolution,
     agreement as agreement,
@@ -10,6 +9,7 @@ from .bulk import BulkPreview as BulkPreview, decide_bulk as decide_bulk, previe
 from .corpus import Corpus as Corpus, TrainExample as TrainExample
 from .events import (
     NAMES_JOIN as NAMES_JOIN,
+    POLICIES as POLICIES,
     Action as Action,
     Decision as Decision,
     Evidence as Evidence,

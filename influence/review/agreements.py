@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from influence.errors import SettingsError
-from influence.review.events import Decision
+from influence.review.events import POLICIES, Decision
 from influence.review.reviews import Reviews
 
 Policy = Literal["adjudicated", "majority", "latest"]
-POLICIES: tuple[str, ...] = ("adjudicated", "majority", "latest")
 
 
 @dataclass(frozen=True)

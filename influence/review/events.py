@@ -11,13 +11,16 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from influence.data import EDIT_KINDS, Edit
 from influence.errors import SettingsError
-from influence.review.corpus import Corpus, TrainExample
-from influence.review.journal import Record
 
+if TYPE_CHECKING:  # the command line's help reads the vocabulary, and needs no workspace
+    from influence.review.corpus import Corpus, TrainExample
+    from influence.review.journal import Record
+
+POLICIES: tuple[str, ...] = ("adjudicated", "majority", "latest")  # what settles a disagreement
 UNDO, REDO, NOTE = "undo", "redo", "note"
 NAMES_JOIN = "; "  # between reviewers who share a row of a fix list, so no name may hold a semicolon
 LONGEST_NAME, LONGEST_NOTE = 100, 10_000
@@ -161,7 +164,7 @@ class Note:
     text: str
 
 
-def checked_event(corpus: Corpus, example: TrainExample, edit: Edit, note: str) -> Event:
+def checked_event(corpus: "Corpus", example: "TrainExample", edit: Edit, note: str) -> Event:
     """The event of a decision, flag or skip. Raises `QueryError` or `SettingsError` for one that makes no sense."""
     if edit.kind not in statuses():
         raise SettingsError(f"unknown decision {edit.kind!r}; it is one of {', '.join(statuses())}")
@@ -181,7 +184,7 @@ def checked_note(note: str) -> str:
     return note
 
 
-def as_action(record: Record) -> Action:
+def as_action(record: "Record") -> Action:
     """The action that a new record is."""
     content, events = record.content, record.content["events"]
     kinds, labels = {event["kind"] for event in events}, {event.get("new_label") for event in events}

@@ -1,7 +1,5 @@
 from .cluster_compute import ClusterSettings as ClusterSettings, write_clusters as write_clusters
 from .cluster_cuts import (
-    DEFAULT_MIN_SIZE as DEFAULT_MIN_SIZE,
-    DEFAULT_THRESHOLD as DEFAULT_THRESHOLD,
     Cluster as Cluster,
     Member as Member,
     check_cut as check_cut,
@@ -14,7 +12,6 @@ from .cluster_cuts import (
     has_clusters as has_clusters,
 )
 from .compute import write_suspects as write_suspects
-from .held_out import DEFAULT_FOLDS as DEFAULT_FOLDS, DEFAULT_MODELS as DEFAULT_MODELS, HeldOutSettings as HeldOutSettings
 from .ranking import (
     Suspect as Suspect,
     SuspectFilter as SuspectFilter,
@@ -24,5 +21,12 @@ from .ranking import (
     suspect_ids as suspect_ids,
     suspects as suspects,
     suspects_behind as suspects_behind,
+)
+from .settings import (
+    DEFAULT_FOLDS as DEFAULT_FOLDS,
+    DEFAULT_MIN_SIZE as DEFAULT_MIN_SIZE,
+    DEFAULT_MODELS as DEFAULT_MODELS,
+    DEFAULT_THRESHOLD as DEFAULT_THRESHOLD,
+    HeldOutSettings as HeldOutSettings,
 )
 from .tables import SIGNALS as SIGNALS

@@ -16,9 +16,8 @@ from influence.attribution import DEFAULT_METHOD, METHODS
 from influence.data import SPECIAL_SIDE
 from influence.errors import SettingsError
 from influence.suspects.cluster_tables import ClusterStore
-from influence.suspects.cluster_words import cluster_words
 from influence.suspects.compute import SUSPECTS
-from influence.suspects.dendrogram import Dendrogram, dendrogram, flat_map, influence_distances
+from influence.suspects.dendrogram import Dendrogram, cluster_words, dendrogram, flat_map, influence_distances
 from influence.suspects.ranking import difficult_examples
 from influence.suspects.signals import block_size
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent

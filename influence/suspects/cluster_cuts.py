@@ -18,6 +18,7 @@ from influence.attribution import DEFAULT_METHOD, METHODS
 from influence.errors import QueryError
 from influence.explanations import Sentence, sentences
 from influence.suspects.cluster_tables import ClusterStore
+from influence.suspects.settings import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD
 from influence.types import IntArray
 from influence.workspace import WorkspaceReader, open_published, published
 
@@ -34,7 +35,6 @@ __all__ = [
 ]
 
 KIND = "clusters"
-DEFAULT_THRESHOLD, DEFAULT_MIN_SIZE = 0.8, 3
 PARTNERS = 100  # of a member, looked at for its words
 NAME_WORDS = 5
 

@@ -16,7 +16,8 @@ import numpy.typing as npt
 from influence.errors import SettingsError
 from influence.files import load_array
 from influence.models import Encoding
-from influence.suspects.held_out import DEFAULT_MODELS, HeldOutSettings, held_out_models, is_trained
+from influence.suspects.held_out import held_out_models, is_trained
+from influence.suspects.settings import DEFAULT_MODELS, HeldOutSettings
 from influence.suspects.signals import (
     Neighbours,
     Opinions,

@@ -25,7 +25,8 @@ from influence.models import (
     pad,
     train_epoch,
 )
-from influence.suspects.held_out import HeldOutSettings, is_trained, left_out, model_folder
+from influence.suspects.held_out import is_trained, left_out, model_folder
+from influence.suspects.settings import HeldOutSettings
 from influence.types import FloatArray, IntArray, Progress, StageKind
 
 

@@ -14,8 +14,9 @@ from influence.cli.progress import ProgressLine, duration
 from influence.data.dataset import Columns
 from influence.files import load_array
 from influence.suspects.compute import gather_opinions, write_suspects
-from influence.suspects.held_out import HeldOutSettings, held_out_models
+from influence.suspects.held_out import held_out_models
 from influence.suspects.ranking import suspects
+from influence.suspects.settings import HeldOutSettings
 from influence.suspects.signals import Neighbours, calibrated, doubt, usual_confidence
 from influence.suspects.suspicion import NEIGHBOUR_WEIGHT, judge
 from influence.workspace.build import build_workspace

@@ -14,7 +14,7 @@ from influence.errors import WorkspaceMissing
 from influence.suspects.cluster_compute import write_clusters
 from influence.suspects.cluster_cuts import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
 from influence.suspects.compute import write_suspects
-from influence.suspects.held_out import HeldOutSettings
+from influence.suspects.settings import HeldOutSettings
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.workspace import WorkspaceReader, read_workspace

@@ -18,6 +18,7 @@ from contents import build_folder, use
 from tiny import bert, rows, write_csv
 
 from influence import METHODS, __version__
+from influence.attribution.query import METHOD_NAMES
 from influence.cli import main
 from influence.cli.commands import parser
 
@@ -495,6 +496,25 @@ def test_a_reader_that_leaves_early_is_no_error(workspace: Path) -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
+
+
+def test_help_needs_no_numbers() -> None:
+    """So that it appears at once, of every command; NumPy, pandas, DuckDB and their like come when a command runs."""
+    code = """
+import contextlib, io, sys
+from influence.__main__ import main
+for command in sys.argv[1:]:
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+        main([*command.split(), "--help"])
+heavy = {"numpy", "pandas", "duckdb", "pyarrow", "scipy", "sklearn", "torch", "transformers", "streamlit"}
+print(heavy & set(sys.modules))
+"""
+    asked = subprocess.run([sys.executable, "-c", code, "", *commands()], capture_output=True, text=True, check=True)
+    assert (asked.stdout, asked.stderr) == ("set()\n", "")
+
+
+def test_the_methods_named_in_the_help_are_those_there_are() -> None:
+    assert tuple(METHODS) == METHOD_NAMES
 
 
 def test_stored_answers_need_no_pytorch(workspace: Path) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given, strategies as st
 
 from influence.cli import main
 from influence.data.dataset import Columns
-from influence.data.preparing import MOST_TEST, Preparation, encode_table, prepare, prepare_files, split_rows
+from influence.data.preparing import encode_table, prepare, prepare_files, split_rows
+from influence.data.settings import MOST_TEST, Preparation
 from influence.data.tables import Table, read_table
 from influence.errors import DataError, SettingsError
 from influence.workspace.workspace import read_workspace

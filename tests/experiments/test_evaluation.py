@@ -26,7 +26,8 @@ from influence.experiments.deletion import (
     least_similar,
     probability_and_margin,
 )
-from influence.experiments.evaluation import EvaluationSettings, evaluate, evaluation_tables
+from influence.experiments.evaluation import evaluate, evaluation_tables
+from influence.experiments.settings import EvaluationSettings
 from influence.explanations.scores import scores_of
 from influence.files import load_array
 from influence.retraining import retrain

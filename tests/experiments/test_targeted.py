@@ -10,7 +10,8 @@ from tiny import request, rows, write_csv
 from influence import TestFilter, open_workspace
 from influence.cli import main
 from influence.errors import QueryError, SettingsError
-from influence.experiments.targeted import FixingSettings, fix_mistakes, fixing_curves, fixings, mistakes
+from influence.experiments.settings import FixingSettings
+from influence.experiments.targeted import fix_mistakes, fixing_curves, fixings, mistakes
 from influence.workspace.build import build_workspace
 
 OTHER = {"neg": "pos", "pos": "neg"}

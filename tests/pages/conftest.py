@@ -90,7 +90,7 @@ def judged_workspaces(workspaces: Path, tmp_path_factory: pytest.TempPathFactory
     """A root with `tiny` again, its suspects and clusters computed without further training."""
     from influence.suspects.cluster_compute import write_clusters
     from influence.suspects.compute import write_suspects
-    from influence.suspects.held_out import HeldOutSettings
+    from influence.suspects.settings import HeldOutSettings
 
     root = tmp_path_factory.mktemp("judged")
     shutil.copytree(workspaces / "tiny", root / "tiny")

@@ -7,8 +7,9 @@ import pytest
 from conftest import parameters_of, shown
 
 import influence
-from influence.experiments.evaluation import EvaluationSettings, evaluate, evaluation_tables
-from influence.experiments.targeted import FixingSettings, fix_mistakes, fixing_curves, fixings, mistakes
+from influence.experiments.evaluation import evaluate, evaluation_tables
+from influence.experiments.settings import EvaluationSettings, FixingSettings
+from influence.experiments.targeted import fix_mistakes, fixing_curves, fixings, mistakes
 from influence.explanations.cancellation import cancellation_table, write_cancellation
 from pages.ui.evidence import charts, run, wording
 from pages.ui.jobs import background

@@ -26,11 +26,10 @@ from influence.data.dataset import Columns
 from influence.errors import QueryError, SettingsError, WorkspaceMissing, WorkspaceNewer
 from influence.suspects.cluster_compute import ClusterSettings, pair_scores, pair_words, write_clusters
 from influence.suspects.cluster_cuts import cluster, cluster_map, cluster_members, clusters, clusters_provenance, has_clusters
-from influence.suspects.cluster_words import JOIN_PAIRS, cluster_words, top_words
 from influence.suspects.compute import write_suspects
-from influence.suspects.dendrogram import dendrogram, flat_map, influence_distances
-from influence.suspects.held_out import HeldOutSettings
+from influence.suspects.dendrogram import JOIN_PAIRS, cluster_words, dendrogram, flat_map, influence_distances, top_words
 from influence.suspects.ranking import difficult_examples, suspects
+from influence.suspects.settings import HeldOutSettings
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.database import published

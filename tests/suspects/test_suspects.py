@@ -26,9 +26,10 @@ from influence.models.model import new_classifier, train_word_pieces
 from influence.models.training import TrainingSettings, make_optimizer, train_epoch
 from influence.suspects.compute import write_suspects
 from influence.suspects.cross_validation import predict
-from influence.suspects.held_out import HeldOutSettings, left_out, model_folder
+from influence.suspects.held_out import left_out, model_folder
 from influence.suspects.ranking import SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
 from influence.suspects.reasons import Facts, reason
+from influence.suspects.settings import HeldOutSettings
 from influence.suspects.signals import (
     NEIGHBOURS,
     SAME_WORD,

@@ -17,8 +17,8 @@ from influence.review.events import Reviewer
 from influence.review.log import close_log
 from influence.review.reviews import open_reviews
 from influence.suspects.compute import write_suspects
-from influence.suspects.held_out import HeldOutSettings
 from influence.suspects.ranking import SuspectFilter, suspects
+from influence.suspects.settings import HeldOutSettings
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.builds import build_lock, list_workspaces

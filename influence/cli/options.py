@@ -1,0 +1,79 @@
+"""What the commands have in common: options that several take, how lists are read, and how an answer is printed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from influence.cli.progress import remark
+from influence.errors import SettingsError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Answer = TypeVar("Answer")
+
+
+def command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], None], about: str, *, workspace: bool = True
+) -> argparse.ArgumentParser:
+    """Register a command, which takes a workspace unless told otherwise; its other options are for the caller to add."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=about)
+    parser.set_defaults(run=run)
+    if workspace:
+        add_workspace(parser)
+    return parser
+
+
+def add_workspace(parser: Any) -> None:
+    """--workspace, which must be given."""
+    parser.add_argument("--workspace", required=True, metavar="DIR")
+
+
+def add_device(parser: Any) -> None:
+    """--device: what models run on."""
+    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+
+
+def add_json(parser: Any) -> None:
+    """--json: see `print_answer`."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def check_top(options: argparse.Namespace) -> None:
+    """Raises `SettingsError` for a --top below 1."""
+    if options.top < 1:
+        raise SettingsError(f"--top {options.top}: must be 1 or more")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """What stands between the commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """The numbers of --k. Raises `SettingsError` for what is no whole number."""
+    try:
+        return tuple(int(part) for part in names(text))
+    except ValueError as error:
+        raise SettingsError(f"--k {text!r}: give whole numbers with commas between, as 10,20,50") from error
+
+
+def print_answer(
+    options: argparse.Namespace, found: Answer, as_json: Callable[[Answer], Any], as_text: Callable[[Answer], str]
+) -> None:
+    """Print the answer as text, or as one line of JSON where --json was given."""
+    print(json.dumps(as_json(found), ensure_ascii=False) if options.json else as_text(found))
+
+
+def print_notes(notes: Iterable[str]) -> None:
+    """Tell what the user should know besides, on stderr."""
+    for note in notes:
+        remark(note)
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows by column; None for a missing value, which JSON has no number for."""
+    return frame.astype(object).where(frame.notna(), None).to_dict("records")  # type: ignore[return-value]
