@@ -3,7 +3,6 @@
 Sign: a score above 0 is a proponent (training on it lowered the loss on the explained label), below 0 an opponent.
 """
 
-from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +12,7 @@ import pandas as pd
 from influence.attribution import DEFAULT_METHOD, SpecialTokens
 from influence.data import Columns
 from influence.errors import QueryError
-from influence.explanations import COMMON, TOKEN, Influence, MistakeFilter, Sentence, all_scores, explain, words
+from influence.explanations import COMMON, TOKEN, MistakeFilter, all_scores, explain, words
 from influence.fixes import Fix, fix_list
 from influence.review import has_reviews, read_reviews
 from influence.suspects import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters, has_suspects, suspects
@@ -90,11 +89,9 @@ class Workspace(WorkspaceReader):
     ) -> pd.DataFrame:
         """The strongest proponents (largest score first), then the strongest opponents (most negative first).
 
-        Columns: kind, train_id, score, label, predicted, text, text_pair (of pairs) and words, the contribution of each word
-        of the explained sentence (they sum to the score; empty for methods without words). `frame.attrs` says what was
-        explained: id, text, label, predicted, probabilities, method. Raises `QueryError` as `influence.explain` does.
+        Columns and attributes are those of `Explanation.to_frame`. Raises `QueryError` as `influence.explain` does.
         """
-        found = explain(
+        explanation = explain(
             self,
             test_id=test_id,
             train_id=train_id,
@@ -105,20 +102,7 @@ class Workspace(WorkspaceReader):
             top=top,
             special_tokens=special_tokens,
         )
-        sides = (("proponent", found.proponents), ("opponent", found.opponents))
-        rows = [_row(kind, influence, found.query) for kind, influences in sides for influence in influences]
-        columns = ["kind", "train_id", "score", "label", "predicted", "text", "text_pair", "words"]
-        frame = pd.DataFrame(rows, columns=[name for name in columns if self.info.has_pairs or name != "text_pair"])
-        query = found.query
-        frame.attrs = {
-            "id": query.id,
-            "text": query.text,
-            "label": found.label,
-            "predicted": query.predicted,
-            "probabilities": query.probabilities,
-            "method": found.method,
-        }
-        return frame
+        return explanation.to_frame()
 
     def scores(self, test_id: str, *, method: str = DEFAULT_METHOD) -> pd.DataFrame:
         """Columns train_id, score: every training example, in the data's order. Raises `QueryError` for what is unknown."""
@@ -191,20 +175,3 @@ class Workspace(WorkspaceReader):
 def open_workspace(path: str | Path) -> Workspace:
     """The same as `Workspace.open`."""
     return Workspace.open(path)
-
-
-def _row(kind: str, influence: Influence, query: Sentence) -> dict[str, Any]:
-    train = influence.train
-    contributions: dict[str, float] = defaultdict(float)
-    for word, score in sorted(influence.test_words().items(), key=lambda item: -abs(item[1])):
-        contributions[query.words[word].text] += score  # words written alike are one
-    return {
-        "kind": kind,
-        "train_id": train.id,
-        "score": influence.score,
-        "label": train.label,
-        "predicted": train.predicted,
-        "text": train.text,
-        "text_pair": train.text_pair,
-        "words": dict(contributions),
-    }

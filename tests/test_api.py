@@ -35,6 +35,8 @@ def opened(workspace):
 def test_explain_holds_the_explanation(opened, asked, method):
     found = explain(opened, **asked, method=method, top=4)
     frame = opened.explain(**asked, method=method, top=4)
+    pd.testing.assert_frame_equal(found.to_frame(), frame, check_exact=True)
+    assert found.to_frame().attrs == frame.attrs
     assert frame["kind"].tolist() == ["proponent"] * len(found.proponents) + ["opponent"] * len(found.opponents)
     influences = [*found.proponents, *found.opponents]
     for column, values in {

@@ -3,8 +3,12 @@
 Sign: a score above 0 is a proponent (training on it lowered the loss on the explained label), below 0 an opponent.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD
 from influence.errors import QueryError
@@ -73,6 +77,23 @@ class Explanation:
     proponents: list[Influence]
     opponents: list[Influence]
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row an influence, the proponents first.
+
+        Columns: kind, train_id, score, label, predicted, text, text_pair (of pairs) and words, the contribution of each word
+        of the explained sentence (they sum to the score; empty for methods without words). `frame.attrs` says what was
+        explained: id, text, label, predicted, probabilities, method.
+        """
+        sides = (("proponent", self.proponents), ("opponent", self.opponents))
+        rows = [_row(kind, influence, self.query) for kind, influences in sides for influence in influences]
+        columns = ["kind", "train_id", "score", "label", "predicted", "text", "text_pair", "words"]
+        frame = pd.DataFrame(rows, columns=columns)
+        if self.query.text_pair is None:
+            del frame["text_pair"]
+        about = {name: getattr(self.query, name) for name in ("id", "text", "predicted", "probabilities")}
+        frame.attrs = {**about, "label": self.label, "method": self.method}
+        return frame
+
 
 def sentences(workspace: WorkspaceReader, split: str, positions: Sequence[int]) -> dict[int, Sentence]:
     """Examples of a split by position, with their words and the last checkpoint's prediction."""
@@ -93,6 +114,23 @@ def as_sentence(workspace: WorkspaceReader, example: StoredExample) -> Sentence:
         [Word(special or sides[side][start:end], start, end, side) for side, start, end, special in example.words],
         example.truncated,
     )
+
+
+def _row(kind: str, influence: Influence, query: Sentence) -> dict[str, Any]:
+    train = influence.train
+    contributions: dict[str, float] = defaultdict(float)
+    for word, score in sorted(influence.test_words().items(), key=lambda item: -abs(item[1])):
+        contributions[query.words[word].text] += score  # words written alike are one
+    return {
+        "kind": kind,
+        "train_id": train.id,
+        "score": influence.score,
+        "label": train.label,
+        "predicted": train.predicted,
+        "text": train.text,
+        "text_pair": train.text_pair,
+        "words": dict(contributions),
+    }
 
 
 def _totals(pairs: Iterable[tuple[int, float]]) -> dict[int, float]:
