@@ -44,7 +44,7 @@ def _stops(report: DataReport) -> Iterator[Finding]:
         advice = "Is another column the label? A label should stand in many rows."
         yield Finding("stop", f"{len(labels):,} different labels in {report.rows:,} rows.", advice)
     if report.repeated_ids.count:
-        what = f"{_rows(report.repeated_ids)} with an id that stood before."
+        what = f"{_rows(report.repeated_ids)} with an id that an earlier row has."
         yield Finding("stop", what, "Ids must be unique. Choose another id column, or none: then the row numbers are the ids.")
 
 
@@ -71,7 +71,7 @@ def _repeated(report: DataReport) -> Iterator[Finding]:
         what = f"{_count(report.n_conflicts, 'text stands', 'texts stand')} with two labels or more."
         yield Finding("look", what, "One of the labels must be wrong: they will be among the suspects.")
     if report.repeats.count:
-        what = f"{_rows(report.repeats)} whose text stood in an earlier row."
+        what = f"{_rows(report.repeats)} with the same text as an earlier row."
         yield Finding("look", what, "Each counts as a training example of its own; a repeated text pulls with its full number.")
     near = report.near
     if near.pairs:

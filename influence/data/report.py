@@ -94,7 +94,7 @@ class DataReport:
     empty_texts: Rows
     empty_labels: Rows
     test_empty: Rows  # text or label
-    repeats: Rows  # training rows whose text stood in an earlier row
+    repeats: Rows  # training rows with the same text as an earlier row
     conflicts: list[Conflict]  # the first few
     n_conflicts: int
     near: Near

@@ -1,4 +1,4 @@
-"""Two workspaces beside each other: accuracy, predictions, suspects, and whom the predictions lean on.
+"""Two workspaces beside each other: accuracy, predictions, suspects, and the training examples behind the predictions.
 
 Examples are matched by their texts, so two builds of the same data compare whatever their ids.
 """

@@ -41,7 +41,7 @@ def verdict(measure: Measure) -> str:
     within = f"95% interval {interval(measure)} over {paired.seeds} seeds"
     if paired.told_apart:
         return f"{moved} ({within}): more than the choice of a seed explains."
-    return f"{moved} ({within}): not to be told from seed noise{_hint(measure)}."
+    return f"{moved} ({within}): cannot be told from seed noise{_hint(measure)}."
 
 
 def _hint(measure: Measure) -> str:

@@ -85,7 +85,7 @@ def dendrogram(distances_EE: FloatArray) -> Dendrogram:
 def flat_map(distances_EE: FloatArray, seed: int) -> FloatArray:
     """A place in the plane for every example, close ones together, shape (E, 2): t-SNE on the distances.
 
-    Only who is near whom means anything; the axes and the distances between groups do not.
+    Only which points are near each other means anything; the axes and the distances between groups do not.
     """
     n = len(distances_EE)
     if n < SMALL:

@@ -16,7 +16,7 @@ from influence.files import is_disk_full, sync_folder
 from influence.types import Progress, StageKind, silent
 from influence.workspace.builds import BUILDS, POINTER, build_lock, list_workspaces, read_pointer
 
-DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are none
+DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are not workspaces
 _NAME = re.compile(r"\w[\w .-]{0,63}")
 _NOT_BACKED_UP = re.compile(r"reviews\.duckdb.*|.*\.lock|.*\.tmp")
 

@@ -67,7 +67,7 @@ def test_only_files_under_the_data_folder_are_listed(root):
 def test_no_path_from_an_address_is_opened(open_page, root, name):
     app = open_page(PAGE, root=root, train=name)
     assert not app.exception
-    assert "Left out of the address" in page_text(app)
+    assert "Ignored in the address" in page_text(app)
     assert not (root / ".wordtrace").exists()
     with pytest.raises(influence.WordtraceError):
         DataAddress(train=name, text="a", label="b").data_options()

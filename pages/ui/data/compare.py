@@ -91,7 +91,7 @@ def _draw(address: DataAddress, first: influence.Workspace, second: influence.Wo
     _differences(first, second, found)
     render.heading("Predictions that changed", "the texts are matched by what they say, whatever their ids")
     if found.changed.empty:
-        render.hint("None." if found.shared_tests else "None can be told.")
+        render.hint("None." if found.shared_tests else "The two have no test text in common.")
     else:
         _predictions(found.changed)
         shell.link("explore", f"Look them up in {md(second.name)}", workspace=second.name, show="all")

@@ -19,7 +19,7 @@ COMMAND, KEY = "fixing", "proof_run_fixing"
 WAYS = {"remove": "removed", "mask": "word masked", "": ""}
 EMPTY = (
     "For mistakes that are not hopeless (the true label has a probability of 30% to 70%), the strongest opponents are removed, "
-    "or their most negative word is masked, and the model is trained again. Beside that stand random choices, and no change at "
+    "or their most negative word is masked, and the model is trained again. For comparison: random choices, and no change at "
     "all: another seed alone mends many such mistakes."
 )
 

@@ -1,4 +1,4 @@
-"""Two methods side by side: whom each puts first for one sentence, and where the other puts the same."""
+"""Two methods side by side: the examples each ranks first for one sentence, and where the other ranks them."""
 
 from urllib.parse import urlencode
 

@@ -41,7 +41,7 @@ def draw(session: Session, address: FixListAddress) -> None:
 
 def _figures(decided: dict[str, int], found: Agreement) -> list[tuple[str, str, str]]:
     return [
-        ("Reviewers", f"{len(decided):,}", f"{sum(decided.values()):,} decisions that stand"),
+        ("Reviewers", f"{len(decided):,}", f"{sum(decided.values()):,} decisions in force"),
         ("Decided by two or more", f"{found.examples:,}", "examples"),
         ("They agree on", "–" if found.raw is None else f"{found.raw:.0%}", "of the pairs of decisions"),
         ("Kappa", "–" if found.kappa is None else f"{found.kappa:.2f}", _kappa(found)),

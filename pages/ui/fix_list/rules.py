@@ -146,7 +146,7 @@ def _apply(session: Session, drawn: FixListAddress, rule: Rule) -> None:
 
 def _applied(session: Session) -> None:
     found = applied_rules(session.reviews)
-    render.heading("Applied rules", f"{sum(not one.action.undone for one in found):,} stand" if found else "")
+    render.heading("Applied rules", f"{sum(not one.action.undone for one in found):,} in force" if found else "")
     if not found:
         render.hint("None yet. A rule is kept with its matches, and can be revoked as one at any time.")
     for one in found:

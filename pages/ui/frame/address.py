@@ -79,7 +79,7 @@ P = TypeVar("P", bound=Address)
 def arrive(address: P, ignored: Collection[str]) -> P:
     """Begin the drawing of a place: say what was left out of its address, and have `go` change from here."""
     if ignored:
-        st.warning(f"Left out of the address, because there is no such value here: {', '.join(ignored)}.")
+        st.warning(f"Ignored in the address, because there is no such value here: {', '.join(ignored)}.")
     st.session_state[LATEST] = (type(address), address.parameters())
     return replace(address, changes={})
 

@@ -77,7 +77,7 @@ def decide(
         return
     st.session_state.pop(MASKING, None)
     if action is None:
-        messages.say(f"{verdicts.verdict(kind, new_label, words)} stood already on {example_id}")
+        messages.say(f"{verdicts.verdict(kind, new_label, words)}: already decided so for {example_id}")
     else:
         say_saved(action)
     _move_on(session, address, example_id)

@@ -40,7 +40,7 @@ def draw(session: Session, address: ReviewAddress) -> None:
 
 
 def _start(session: Session, source: Source, *, whole: bool = False) -> None:
-    """Make a queue as the switches stand at the click; all of a source where they do not stand beside it."""
+    """Make a queue as the switches are set at the click; of the whole source where there are no switches beside it."""
     state = st.session_state
     if whole:
         queue = queues.make(session, source)

@@ -15,8 +15,9 @@ from pages.ui.suspects import (
 from pages.ui.suspects.address import read_address
 
 EXPLANATION = (
-    "Every training example is ranked by how likely its label is wrong: how it was learnt, whom it opposes, and what its "
-    "strongest neighbours say. Held-out models, trained without it, make the ranking better and take longer."
+    "Every training example is ranked by how likely its label is wrong: by how surely the model preferred another label while "
+    "it was trained, and by the pull of its strongest neighbours. Held-out models, trained without the example, make the "
+    "ranking better and take longer."
 )
 
 

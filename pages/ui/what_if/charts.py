@@ -15,7 +15,7 @@ BAND = "rgba(138,148,163,0.22)"
 def effect(groups: Sequence[tuple[str, Sequence[Measure]]]) -> go.Figure:
     """Without and with a change at the left, the difference with its interval at the right, one row a measure.
 
-    Grey at the right is how far two retrainings without any change lie apart. A hollow mark: not to be told from that.
+    Grey at the right is how far two retrainings without any change lie apart. A hollow mark cannot be told from that.
     """
     groups = [(title, measures) for title, measures in groups if measures]
     heights = [len(measures) for _, measures in groups]
