@@ -45,13 +45,6 @@ def cancellation_table(workspace: WorkspaceReader) -> pd.DataFrame | None:
     return open_published(workspace.path, workspace.build, KIND, CancellationStore).by_layer()
 
 
-def cancellation_by_checkpoint(workspace: WorkspaceReader) -> pd.DataFrame | None:
-    """The same for each checkpoint by itself (column checkpoint, from 0); None where it has not been measured."""
-    if published(workspace.build, KIND) is None:
-        return None
-    return open_published(workspace.path, workspace.build, KIND, CancellationStore).by_checkpoint()
-
-
 def write_cancellation(path: str | Path, *, progress: Progress = silent) -> None:
     """Measure the cancellation of a workspace, unless it has been. Raises `QueryError` for a single checkpoint."""
     from influence.workspace import (

@@ -31,7 +31,3 @@ class CancellationStore(DerivedStore):
                 sum(gradient) / nullif(sum(change), 0) as ratio, avg(cosine) as cosine
             from steps group by place, layer, role, part, parameters order by place, part desc
         """)
-
-    def by_checkpoint(self) -> pd.DataFrame:
-        """The same, each checkpoint by itself."""
-        return self.frame("select * exclude place from steps order by checkpoint, place, part desc")

@@ -16,8 +16,10 @@ from tiny import MODELS, request
 from influence import open_workspace
 from influence.cli import main
 from influence.errors import QueryError
-from influence.explanations.cancellation import cancellation_by_checkpoint, cancellation_table, write_cancellation
+from influence.explanations.cancellation import KIND, cancellation_table, write_cancellation
+from influence.explanations.cancellation_tables import CancellationStore
 from influence.models.model import load_classifier
+from influence.workspace import open_published
 from influence.workspace.build import build_workspace
 
 ROLES = {"first": "embedding.", "second": "convolutions.0.", "third": "convolutions.1.", "last": "classifier.", "all": ""}
@@ -92,8 +94,7 @@ def test_the_table_has_a_row_for_each_layer_and_part(measured: Path) -> None:
     layers += [("classifier", "last"), ("all but the word embedding", ""), ("all", "all")]
     expected = [(*layer, part) for layer in layers for part in ("weight", "bias") if (layer[1], part) != ("first", "bias")]
     assert list(table[["layer", "role", "part"]].itertuples(index=False, name=None)) == expected
-    steps = cancellation_by_checkpoint(opened)
-    assert steps is not None
+    steps = open_published(opened.path, opened.build, KIND, CancellationStore).frame("from steps")
     assert steps.groupby(["layer", "part"])["gradient"].sum().to_dict() == pytest.approx(
         table.set_index(["layer", "part"])["gradient"].to_dict()
     )
