@@ -93,6 +93,14 @@ def by_token(gradients_LD: np.ndarray, tokens: Sequence[int], positions: Sequenc
     return dense
 
 
+def word_contributions(
+    tokens_L: np.ndarray, gradients_LD: np.ndarray, other_tokens_M: np.ndarray, other_gradients_MD: np.ndarray
+) -> np.ndarray:
+    """⟨g_i, g'_j⟩ of every pair of positions that hold the same token, shape (L, M); 0 elsewhere (eqs. 3, 4)."""
+    same_LM = tokens_L[:, None] == other_tokens_M[None, :]
+    return np.where(same_LM, gradients_LD @ other_gradients_MD.T, 0.0)
+
+
 def last_weight_gradient(model: PreTrainedModel, row: Row) -> np.ndarray:
     """Dense gradient of the loss by the last linear layer's weight, shape (Y, H)."""
     model = _shared_copy(model)

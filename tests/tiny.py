@@ -12,8 +12,8 @@ from transformers import BertConfig, BertForSequenceClassification, PreTrainedMo
 from influence.attribution.gradients import GradientSettings, WordGradients
 from influence.attribution.index import WordIndex
 from influence.attribution.index_writer import IndexSettings, write_split
-from influence.attribution.methods import METHODS
-from influence.attribution.query import Method, Query
+from influence.attribution.methods import METHODS, Method
+from influence.attribution.query import Query
 from influence.attribution.stored_queries import StoredQueries
 from influence.attribution.training_set import Parts, TrainingSet
 from influence.data.dataset import Columns

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel
 
+from influence.attribution.formulas import logit_gradients
 from influence.errors import ModelError, SettingsError
 from influence.models import BATCH_TOKENS, Batch, Encoding, check_tokens, last_linear, length_buckets, model_inputs, pad
 from influence.types import FloatArray, IntArray
@@ -98,16 +99,15 @@ class WordGradients:
         if not bool(losses_B.isfinite().all()):
             raise ModelError("the loss of this checkpoint is not a number: its training diverged; use a smaller --learning-rate")
         (gradients_BLD,) = torch.autograd.grad(losses_B.sum(), self._leaves)
-        probabilities_BY = logits_BY.detach().softmax(dim=1)
-        deltas_BY = probabilities_BY - F.one_hot(labels, logits_BY.shape[1])
+        probabilities_BY = _numpy(logits_BY.detach().softmax(dim=1))
         real_BL1 = torch.from_numpy(batch.real_BL).to(device).unsqueeze(2)
         return BatchGradients(
             batch,
             gradients_BLD.float() * real_BL1,
-            _numpy(probabilities_BY),
+            probabilities_BY,
             _numpy(losses_B.detach()),
             self._last_features(len(labels_B)),
-            _numpy(deltas_BY),
+            logit_gradients(probabilities_BY, labels_B),
         )
 
     def _autocast(self) -> AbstractContextManager[Any]:

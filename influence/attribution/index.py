@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from influence.attribution.formulas import add_word_scores, word_contributions, word_gradients, word_scores
 from influence.attribution.query import Query, TokenKind, WordSelection
 from influence.errors import QueryError, WorkspaceError
 from influence.files import load_array
@@ -21,6 +22,7 @@ from influence.models import Encoding
 from influence.types import BoolArray, FloatArray, IntArray
 
 TOP, REST = "top", "rest"  # the positions kept by top-k, and all others
+QUERY_BLOCK_BYTES = 128 << 20  # of the scores that `WordIndex.word_scores_many` holds
 
 
 @dataclass(frozen=True)
@@ -141,16 +143,15 @@ class WordIndex:
         """Σ_w η_c ⟨Σ g_w, Σ g'_w⟩ over shared selected words, for every checkpoint and example, shape (C, N) (eqs. 3–6)."""
         scores_CN = np.zeros((len(self.learning_rates_C), len(self.encoding)))
         for number, rate in enumerate(self.learning_rates_C):
-            positions_L = self.selected(query, number, selection)
-            words = sum_by_key(query.tokens_L[positions_L], query.checkpoints[number].gradients_LD[positions_L])
-            scores_N = np.zeros(len(self.encoding), dtype=np.float32)
-            for token, gradient_D in zip(*words, strict=True):
-                for part in self._selected_parts(number, selection):
-                    block = part.block(token)
-                    # Bound by memory, so one thread is enough; the threads of a matrix product wait for a busy machine.
-                    products_P = np.vecdot(part.gradients_PD[block], gradient_D)
-                    np.add.at(scores_N, part.examples_P[block], products_P)
-            scores_CN[number] = rate * scores_N.astype(np.float64)
+            parts, positions_L = self._selected_parts(number, selection), self.selected(query, number, selection)
+            words = word_gradients(query.tokens_L[positions_L], query.checkpoints[number].gradients_LD[positions_L])
+            blocks = (
+                (gradient_D, part.gradients_PD[block], part.examples_P[block])
+                for token, gradient_D in zip(*words, strict=True)
+                for part in parts
+                for block in [part.block(token)]
+            )
+            scores_CN[number] = word_scores(blocks, len(self.encoding), rate)
         return scores_CN
 
     def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
@@ -158,14 +159,13 @@ class WordIndex:
         scores_QN = np.zeros((len(queries), len(self.encoding)), dtype=np.float32)
         for number, rate in enumerate(self.learning_rates_C):
             parts = self._selected_parts(number, selection)
-            for token, queries_K, gradients_KD in self._by_token(queries, number, selection):
-                for part in parts:
-                    block = part.block(token)
-                    examples_P = part.examples_P[block]
-                    products_KP = np.float32(rate) * gradients_KD @ part.gradients_PD[block].T
-                    # One row of scores at a time: it stays in the cache, and an example may hold the token twice.
-                    for query, products_P in zip(queries_K.tolist(), products_KP, strict=True):
-                        np.add.at(scores_QN[query], examples_P, products_P)
+            blocks = (
+                (queries_K, gradients_KD, part.gradients_PD[block], part.examples_P[block])
+                for token, queries_K, gradients_KD in self._by_token(queries, number, selection)
+                for part in parts
+                for block in [part.block(token)]
+            )
+            add_word_scores(scores_QN, blocks, rate)
         return scores_QN
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
@@ -180,13 +180,12 @@ class WordIndex:
                 rows_X = part.by_example.rows_P[entries_X]
                 at, same = np.nonzero(self.encoding.tokens_R[rows_X][:, None] == tokens_K)
                 postings = part.by_example.postings_P[entries_X[at]]
-                products = np.vecdot(part.gradients_PD[postings], gradients_KD[same])
                 found.append(
                     (
                         chosen_X[at],
                         words_K[same],
                         self.encoding.words_R[rows_X[at]],
-                        rate * products.astype(np.float64),
+                        word_contributions(gradients_KD[same], part.gradients_PD[postings], rate),
                         np.full(len(at), number),
                         self.special_V[tokens_K[same]],
                     )
@@ -224,7 +223,7 @@ class WordIndex:
         gradients_KD = np.concatenate(
             [query.checkpoints[checkpoint].gradients_LD[at] for query, at in zip(queries, chosen, strict=True)]
         )
-        keys_U, gradients_UD = sum_by_key(keys_K, gradients_KD)
+        keys_U, gradients_UD = word_gradients(keys_K, gradients_KD)
         tokens_U, queries_U = np.divmod(keys_U, len(queries))
         edges = [0, *(np.flatnonzero(np.diff(tokens_U)) + 1).tolist(), len(tokens_U)]
         for start, stop in pairwise(edges):
@@ -232,18 +231,13 @@ class WordIndex:
                 yield int(tokens_U[start]), queries_U[start:stop], gradients_UD[start:stop]
 
 
+def queries_at_once(n_train: int) -> int:
+    """How many queries to score together, so that their scores of all training examples fit into `QUERY_BLOCK_BYTES`."""
+    return int(np.clip(QUERY_BLOCK_BYTES // (4 * n_train), 1, 256))
+
+
 def _within(values_P: IntArray, size: int) -> bool:
     return bool(values_P.min() >= 0 and values_P.max() < size)
-
-
-def sum_by_key(keys_K: IntArray, gradients_KD: FloatArray) -> tuple[IntArray, FloatArray]:
-    """Position gradients of a word that occurs more than once, summed before any product is taken (eq. 3)."""
-    order_K = np.argsort(keys_K, kind="stable")
-    sorted_K = keys_K[order_K]
-    starts_U = np.flatnonzero(np.diff(sorted_K, prepend=-1))
-    if len(starts_U) == len(keys_K):
-        return sorted_K, gradients_KD[order_K]
-    return sorted_K[starts_U], np.add.reduceat(gradients_KD[order_K], starts_U, axis=0)
 
 
 def merge_matches(found: list[tuple[Any, ...]], n_examples: int, n_checkpoints: int) -> Matches:

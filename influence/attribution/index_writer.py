@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from influence.attribution.formulas import top_k_positions
+from influence.attribution.formulas import position_norms, top_k_positions, word_products
 from influence.attribution.gradients import BatchGradients, WordGradients
 from influence.attribution.index import REST, TOP
 from influence.files import DONE, load_array, open_rows, write_json
@@ -76,7 +76,7 @@ class _Writer:
     def add(self, batch: BatchGradients) -> None:
         examples_B, real_BL = batch.batch.examples_B, batch.batch.real_BL
         gradients_BLD = np.ascontiguousarray(batch.gradients_BLD.cpu().numpy())
-        kept_BL = top_k_positions(np.sqrt(np.vecdot(gradients_BLD, gradients_BLD)), real_BL, self.settings.top_k)
+        kept_BL = top_k_positions(position_norms(gradients_BLD), real_BL, self.settings.top_k)
         starts_B = self.encoding.offsets_N1[examples_B]
         rows_R = (starts_B[:, None] + np.arange(real_BL.shape[1]))[real_BL]
         if self.spool is None:
@@ -151,7 +151,7 @@ def self_influence(gradients_BLD: FloatArray, tokens_BL: IntArray, kept_BL: Bool
     totals = []
     for chosen in (np.flatnonzero(kept_BL), slice(None)):
         sums_WD = torch.zeros(len(keys_W), width).index_add_(0, words_R[chosen], rows_RD[chosen]).numpy()
-        totals.append(np.bincount(keys_W // tokens, weights=np.vecdot(sums_WD, sums_WD), minlength=size))
+        totals.append(np.bincount(keys_W // tokens, weights=word_products(sums_WD, sums_WD), minlength=size))
     return np.stack(totals, axis=1)
 
 

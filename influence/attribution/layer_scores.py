@@ -15,9 +15,10 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
+from influence.attribution.formulas import bias_gradients, gradient_products, layer_products, tracin_term, weight_gradients
 from influence.attribution.gradients import GradientSettings
-from influence.attribution.layers import Trace, TracedModel, bias_gradients, bias_of, chosen_layers, weight_gradients
-from influence.attribution.query import Method, Query
+from influence.attribution.layers import Trace, TracedModel, bias_of, chosen_layers
+from influence.attribution.query import Query
 from influence.models import Batch, Encoding
 from influence.types import FloatArray, IntArray, Progress, silent
 
@@ -31,31 +32,31 @@ def layer_scores(
     encoding: Encoding,
     labels_N: IntArray,
     queries: Sequence[Query],
-    method: Method,
+    layer: str,
     *,
+    with_bias: bool,
     learning_rates_C: FloatArray,
     progress: Progress = silent,
 ) -> Iterator[FloatArray]:
     """Scores of every training example for every query, one checkpoint after the other, shape (M, N) each.
 
-    `model` loads a checkpoint. Raises `QueryError` where the model has no such layer.
+    `layer` is second, third, last or all; `model` loads a checkpoint. Raises `QueryError` where the model has no such layer.
     """
-    assert method.layer is not None
-    stage = f"{method.id}: the training set through every checkpoint"
+    stage = f"tracin-{layer}: the training set through every checkpoint"
     for number, rate in enumerate(learning_rates_C.tolist()):
         loaded = model(number)
-        layers = chosen_layers(loaded, method.layer, method.id)
-        size = max(1, HELD_BYTES // (4 * sum(layer.weights for layer in layers)))
+        layers = chosen_layers(loaded, layer)
+        size = max(1, HELD_BYTES // (4 * sum(one.weights for one in layers)))
         blocks = [queries[start : start + size] for start in range(0, len(queries), size)]
         scores_MN = np.zeros((len(queries), len(encoding)))
         with TracedModel(loaded, layers, settings) as traced:
             for at, block in enumerate(blocks):
                 before, total = (number * len(blocks) + at) * len(encoding), len(learning_rates_C) * len(blocks) * len(encoding)
                 rows = slice(at * size, at * size + len(block))
-                held = _Held(traced, block, with_bias=method.settings.with_bias)
+                held = _Held(traced, block, with_bias=with_bias)
                 done = 0
                 for examples_B, traces in traced.batches(encoding, labels_N):
-                    scores_MN[rows, examples_B] = rate * held.products(traces).cpu().numpy().T
+                    scores_MN[rows, examples_B] = tracin_term(rate, held.products(traces).cpu().numpy().T)
                     done += len(examples_B)
                     progress(stage, before + done, total)
         yield scores_MN
@@ -88,19 +89,20 @@ class _Held:
         inputs_TI, deltas_TO, owners_T = self.positions[module]
         length, inputs, outputs = trace.inputs_BLI.shape[1], inputs_TI.shape[1], deltas_TO.shape[1]
         if length * len(owners_T) * (inputs + outputs) < inputs * outputs * (length + self.count):
-            pairs_BLT = (trace.inputs_BLI @ inputs_TI.T) * (trace.deltas_BLO @ deltas_TO.T)
+            pairs_BLT = layer_products(*trace, inputs_TI, deltas_TO)
             products_BM = _by_owner(pairs_BLT.sum(dim=1), owners_T, self.count)
         else:
             if module not in self.weights:
-                self.weights[module] = _stacked(self.traces[module], weight_gradients)
+                self.weights[module] = _stacked(self.traces[module])
             step = max(1, CHUNK_BYTES // (4 * inputs * outputs))
             chunks = [
-                weight_gradients(Trace(*(values[at : at + step] for values in trace))) @ self.weights[module].T
+                gradient_products(weight_gradients(*(values[at : at + step] for values in trace)), self.weights[module])
                 for at in range(0, len(trace.inputs_BLI), step)
             ]
             products_BM = torch.cat(chunks)
         if self.with_bias and bias_of(module) is not None:
-            products_BM = products_BM + _by_owner(bias_gradients(trace) @ deltas_TO.T, owners_T, self.count)
+            pairs_BT = gradient_products(bias_gradients(trace.deltas_BLO), deltas_TO)
+            products_BM = products_BM + _by_owner(pairs_BT, owners_T, self.count)
         return products_BM
 
 
@@ -116,8 +118,8 @@ def _by_owner(values_BT: torch.Tensor, owners_T: torch.Tensor, count: int) -> to
     return torch.zeros(len(values_BT), count, device=values_BT.device).index_add_(1, owners_T, values_BT)
 
 
-def _stacked(traces: Sequence[Trace | None], gradients: Callable[[Trace], torch.Tensor]) -> torch.Tensor:
-    rows = [None if trace is None else gradients(trace) for trace in traces]
+def _stacked(traces: Sequence[Trace | None]) -> torch.Tensor:
+    rows = [None if trace is None else weight_gradients(*trace) for trace in traces]
     empty = next(torch.zeros_like(row) for row in rows if row is not None)
     return torch.cat([empty if row is None else row for row in rows])
 

@@ -67,14 +67,14 @@ def layers_of(model: PreTrainedModel) -> list[Layer]:
     return sorted(found, key=lambda layer: layer.role == "last")
 
 
-def chosen_layers(model: PreTrainedModel, which: str, method: str) -> list[Layer]:
+def chosen_layers(model: PreTrainedModel, which: str) -> list[Layer]:
     """The layers that second, third, last or all names. Raises `QueryError` where the model has no such layer."""
     layers = layers_of(model)
     chosen = layers if which == "all" else [layer for layer in layers if layer.role == which]
     if not chosen:
         have = len(_blocks(model))
         raise QueryError(
-            f"method {method!r}: {type(model).__name__} has no {which} layer; it has {have} "
+            f"method 'tracin-{which}': {type(model).__name__} has no {which} layer; it has {have} "
             f"block{'' if have == 1 else 's'} between its word embedding and its last layer"
         )
     return chosen
@@ -188,16 +188,6 @@ def _unfolded(module: Any, inputs: torch.Tensor, delta: torch.Tensor, size: int)
     padded = F.pad(inputs, (total // 2, total - total // 2)).unsqueeze(2)
     stretches_BIL = F.unfold(padded, (1, width), dilation=(1, step), stride=(1, stride))
     return Trace(stretches_BIL.transpose(1, 2), delta.transpose(1, 2))
-
-
-def weight_gradients(trace: Trace) -> torch.Tensor:
-    """∂ℓ/∂W of every example of a batch, shape (B, O·I); (B, I·O) where a module keeps its weights the other way round."""
-    return torch.bmm(trace.deltas_BLO.transpose(1, 2), trace.inputs_BLI).flatten(1)
-
-
-def bias_gradients(trace: Trace) -> torch.Tensor:
-    """∂ℓ/∂b of every example of a batch, shape (B, O)."""
-    return trace.deltas_BLO.sum(dim=1)
 
 
 def bias_of(module: nn.Module) -> torch.Tensor | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from transformers import PreTrainedModel
 
-from influence.attribution.formulas import top_k_positions
+from influence.attribution.formulas import position_norms, top_k_positions
 from influence.attribution.gradients import GradientSettings, WordGradients
 from influence.attribution.query import Query, QueryCheckpoint
 from influence.models import Encoding, encode, load_classifier, load_tokenizer, pad, resolve_device
@@ -55,12 +55,10 @@ class LiveModel:
         with self._lock:
             for model in self._models:
                 found = model.of_batch(batch, np.array([label]))
-                norms_BL = found.gradients_BLD.norm(dim=2).cpu().numpy()
-                kept_BL = top_k_positions(norms_BL, batch.real_BL, self._top_k)
+                gradients_BLD = found.gradients_BLD.cpu().numpy()
+                kept_BL = top_k_positions(position_norms(gradients_BLD), batch.real_BL, self._top_k)
                 features_H = None if found.features_BH is None else found.features_BH[0]
-                checkpoints.append(
-                    QueryCheckpoint(found.gradients_BLD[0].cpu().numpy(), kept_BL[0], features_H, found.deltas_BY[0])
-                )
+                checkpoints.append(QueryCheckpoint(gradients_BLD[0], kept_BL[0], features_H, found.deltas_BY[0]))
         return Query(key, label, encoding.tokens_R, encoding.words_R, encoding.special_R, checkpoints, types_L=encoding.types_R)
 
     @property

@@ -1,87 +1,121 @@
-"""The table of influence methods: what each compares, in which order they are offered, and what they cost.
+"""Methods, and the table of them: what each compares, in which order they are offered, and what they cost.
 
 Sign, here and everywhere: a score above 0 is a proponent (a gradient step on the training example lowers the loss on
-the query), below 0 an opponent. The formulas stand in `formulas`, those over words in `index` and `synonyms`, those
-over layers in `layers`.
+the query), below 0 an opponent. The arithmetic stands in `formulas`.
 
 Axes: N training examples, C checkpoints, H features, Y labels.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
 import numpy as np
 
 from influence.attribution.formulas import (
-    extremes,
     influence_scores,
-    last_layer_scores,
+    layer_products,
     random_same_label_scores,
     random_scores,
     representer_scores,
-    top_k_positions,
+    text_scores,
+    tracin_term,
     with_bias_input,
-    word_contributions,
 )
-from influence.attribution.query import (
-    DEFAULT_METHOD,
-    Method,
-    MethodSettings,
-    Query,
-    QueryCheckpoint,
-    SpecialTokens,
-    TokenKind,
-    TrainingFacts,
-    WordSelection,
-    check_method,
-)
+from influence.attribution.query import MethodSettings, Query, WordSelection, check_method
 from influence.errors import QueryError
 from influence.types import FloatArray
 
-__all__ = [
-    "DEFAULT_METHOD",
-    "METHODS",
-    "Method",
-    "MethodSettings",
-    "Query",
-    "QueryCheckpoint",
-    "SpecialTokens",
-    "TokenKind",
-    "TrainingFacts",
-    "WordSelection",
-    "extremes",
-    "get_method",
-    "last_layer_scores",
-    "random_same_label_scores",
-    "random_scores",
-    "top_k_positions",
-    "word_contributions",
-]
+if TYPE_CHECKING:  # the table is read where nothing is asked, too
+    from influence.attribution.training_set import TrainingSet
+
+Needs = Literal["index", "synonyms", "last layer", "texts", "pass", "nothing"]
+COSTS: dict[Needs, str] = {
+    "index": "Read from the index: milliseconds.",
+    "synonyms": "Read from the index, with the checkpoints' word embeddings: a second or so, a few more the first time.",
+    "last layer": "From the stored inputs of the last layer: well under a second, some seconds the first time for many labels.",
+    "texts": "From the training texts: well under a second, some seconds the first time.",
+    "pass": "Not stored: every training example goes through every checkpoint, seconds to minutes.",
+    "nothing": "No computation.",
+}
 
 
-def _words(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+@dataclass(frozen=True)
+class Method:
+    """One way to score every training example for a query."""
+
+    id: str
+    title: str
+    about: str
+    source: str
+    needs: Needs
+    formula: Callable[["TrainingSet", Query, "Method"], FloatArray] = field(repr=False)
+    selection: WordSelection | None = None
+    settings: MethodSettings = field(default_factory=MethodSettings)
+    layer: str | None = None  # of the methods on a layer: first, second, third, last or all
+
+    def score(self, training: "TrainingSet", query: Query) -> FloatArray:
+        """Scores of shape (C, N); summed over C they are the method's score of each training example."""
+        return self.formula(training, query, self)
+
+    @property
+    def words(self) -> bool:
+        """Whether a score splits exactly into word contributions."""
+        return self.selection is not None
+
+    @property
+    def slow(self) -> bool:
+        """Whether an answer may take minutes, because every training example goes through every checkpoint."""
+        return self.needs == "pass"
+
+    @property
+    def cost(self) -> str:
+        """What an answer needs and about how long it takes, in a sentence."""
+        return COSTS[self.needs]
+
+    @property
+    def has_biases(self) -> bool:
+        """Whether biases can be put in with `MethodSettings.with_bias`."""
+        return self.needs in ("last layer", "pass")
+
+    def with_selection(self, selection: WordSelection) -> "Method":
+        """The same method over other positions."""
+        return replace(self, selection=selection)
+
+    def with_settings(self, settings: MethodSettings) -> "Method":
+        """The same method with other settings. Raises `QueryError` for biases where it has none."""
+        if settings.with_bias and not self.has_biases:
+            raise QueryError(f"--with-bias: method {self.id!r} works on no layer with a bias")
+        return replace(self, settings=settings)
+
+
+def _words(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
     assert method.selection is not None
     return training.word_scores(query, method.selection)
 
 
-def _last(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+def _last(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
     scores = []
     for number, rate in enumerate(training.learning_rates_C):
         features_NH, deltas_NY, features_H = _last_layer(training, query, number, method)
-        scores.append(rate * last_layer_scores(features_NH, deltas_NY, features_H, query.checkpoints[number].deltas_Y))
+        products_N = layer_products(features_NH, deltas_NY, features_H, query.checkpoints[number].deltas_Y)
+        scores.append(tracin_term(rate, products_N))
     return np.stack(scores)
 
 
-def _influence(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+def _influence(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
     features_NH, deltas_NY, features_H = _last_layer(training, query, -1, method)
     direction_YH = training.inverse_hessian(np.outer(query.checkpoints[-1].deltas_Y, features_H), method.settings)
     return _at_last(training, influence_scores(features_NH, deltas_NY, direction_YH))
 
 
-def _representer(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+def _representer(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
     features_NH, deltas_NY, features_H = _last_layer(training, query, -1, method)
     return _at_last(training, representer_scores(features_NH, deltas_NY, features_H, query.label, l2=method.settings.l2))
 
 
 def _last_layer(
-    training: TrainingFacts, query: Query, checkpoint: int, method: Method
+    training: "TrainingSet", query: Query, checkpoint: int, method: Method
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Inputs and output gradients of the training examples, and the query's inputs; with a 1 for the bias if wanted."""
     found, features_H = training.last_layer(checkpoint), query.checkpoints[checkpoint].features_H
@@ -92,26 +126,27 @@ def _last_layer(
     return *found, features_H
 
 
-def _tfidf(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+def _tfidf(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
     similarities_N = training.text_similarities(query)
     scores = []
     for number, rate in enumerate(training.learning_rates_C):
-        scores.append(rate * similarities_N * (training.deltas(number) @ query.checkpoints[number].deltas_Y))
+        scores.append(text_scores(similarities_N, training.deltas(number), query.checkpoints[number].deltas_Y, rate))
     return np.stack(scores)
 
 
-def _layer(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
-    scores_CN = training.layer_scores(query, method)
+def _layer(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
+    assert method.layer is not None
+    scores_CN = training.layer_scores(query, method.layer, method.settings)
     if method.layer == "all":
         scores_CN = scores_CN + training.word_scores(query, WordSelection())
     return scores_CN
 
 
-def _random(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+def _random(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
     return _over_checkpoints(training, random_scores(len(training.labels_N), _generator(method.id, query)))
 
 
-def _random_same_label(training: TrainingFacts, query: Query, method: Method) -> FloatArray:
+def _random_same_label(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
     generator = _generator(method.id, query)
     return _over_checkpoints(training, random_same_label_scores(training.labels_N, query.label, generator))
 
@@ -120,12 +155,12 @@ def _generator(method: str, query: Query) -> np.random.Generator:
     return np.random.default_rng(list(f"{method}\x1f{query.key}".encode()))
 
 
-def _over_checkpoints(training: TrainingFacts, scores_N: FloatArray) -> FloatArray:
+def _over_checkpoints(training: "TrainingSet", scores_N: FloatArray) -> FloatArray:
     count = len(training.learning_rates_C)
     return np.tile(scores_N / count, (count, 1))
 
 
-def _at_last(training: TrainingFacts, scores_N: FloatArray) -> FloatArray:
+def _at_last(training: "TrainingSet", scores_N: FloatArray) -> FloatArray:
     scores_CN = np.zeros((len(training.learning_rates_C), len(scores_N)))
     scores_CN[-1] = scores_N
     return scores_CN

@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.attribution.index import TOP, Matches, WordIndex, merge_matches, sum_by_key
+from influence.attribution.formulas import tracin_term, word_contributions, word_gradients, word_products
+from influence.attribution.index import TOP, Matches, WordIndex, merge_matches
 from influence.attribution.query import Query, WordSelection
 from influence.types import BoolArray, FloatArray, IntArray
 
@@ -53,8 +54,8 @@ class SynonymIndex:
             query_X, tokens_X = np.nonzero(self._alike(number, tokens_U, None, selection))
             pairs = self._in_blocks(number, gradients_UD, query_X, tokens_X)
             chosen = one_to_one(pairs)
-            products_X = pairs.products_X[chosen]
-            scores_CN[number] = rate * np.bincount(pairs.examples_X[chosen], products_X, minlength=len(index.encoding))
+            sums_N = np.bincount(pairs.examples_X[chosen], pairs.products_X[chosen], minlength=len(index.encoding))
+            scores_CN[number] = tracin_term(rate, sums_N.astype(np.float64, copy=False))
         return scores_CN
 
     def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
@@ -72,20 +73,20 @@ class SynonymIndex:
             rows_R, gradients_RD = part.by_example.rows_P[entries_R], part.gradients_PD[part.by_example.postings_P[entries_R]]
             tokens_T, place_R = np.unique(index.encoding.tokens_R[rows_R], return_inverse=True)
             at, of = np.nonzero(self._alike(number, tokens_U, tokens_T, selection)[:, place_R].T)
-            pairs = _summed(chosen_R[at], of, tokens_T[place_R[at]], np.vecdot(gradients_RD[at], gradients_UD[of]))
+            pairs = _summed(chosen_R[at], of, tokens_T[place_R[at]], word_products(gradients_UD[of], gradients_RD[at]))
             keys = _keys(pairs, one_to_one(pairs), len(tokens_U))
             # The matched words again, now position by position.
             own_K = np.searchsorted(tokens_U, query.tokens_L[positions_K])
             row, position = np.nonzero(
                 np.isin((chosen_R[:, None] * len(tokens_U) + own_K) << 32 | tokens_T[place_R][:, None], keys)
             )
-            products = np.vecdot(gradients_RD[row], query.checkpoints[number].gradients_LD[positions_K[position]])
+            gradients_XD = query.checkpoints[number].gradients_LD[positions_K[position]]
             found.append(
                 (
                     chosen_R[row],
                     query.words_L[positions_K[position]],
                     index.encoding.words_R[rows_R[row]],
-                    rate * products.astype(np.float64),
+                    word_contributions(gradients_XD, gradients_RD[row], rate),
                     np.full(len(row), number),
                     index.special_V[query.tokens_L[positions_K[position]]],
                 )
@@ -94,7 +95,7 @@ class SynonymIndex:
 
     def _query_words(self, query: Query, number: int, selection: WordSelection) -> tuple[IntArray, FloatArray]:
         positions_K = self.index.selected(query, number, selection)
-        return sum_by_key(query.tokens_L[positions_K], query.checkpoints[number].gradients_LD[positions_K])
+        return word_gradients(query.tokens_L[positions_K], query.checkpoints[number].gradients_LD[positions_K])
 
     def _alike(self, number: int, tokens_U: IntArray, tokens_T: IntArray | None, selection: WordSelection) -> BoolArray:
         """Whether tokens of the query may meet tokens of an example (None: all there are), shape (U, T)."""
@@ -120,7 +121,7 @@ class SynonymIndex:
             if block.start < block.stop:
                 examples_P = part.examples_P[block]
                 same_P = np.full(len(examples_P), of)
-                products_P = np.vecdot(part.gradients_PD[block], gradients_UD[of])
+                products_P = word_products(gradients_UD[of], part.gradients_PD[block])
                 found.append(_summed(examples_P, same_P, np.full(len(examples_P), token), products_P))
         if not found:
             return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))

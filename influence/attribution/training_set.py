@@ -6,16 +6,15 @@ Axes: N training examples, M queries, C checkpoints, H inputs of the last linear
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from influence.attribution.formulas import hessian_solver, with_bias_input
+from influence.attribution.formulas import hessian_solver, probabilities_of, with_bias_input
 from influence.attribution.index import Matches, WordIndex
-from influence.attribution.query import Method, MethodSettings, Query, WordSelection
+from influence.attribution.query import MethodSettings, Query, WordSelection
 from influence.attribution.synonyms import SynonymIndex
-from influence.attribution.tfidf import TextSimilarity, text_similarity
+from influence.attribution.tfidf import TextSimilarity
 from influence.types import FloatArray, IntArray, Progress, silent
 
 if TYPE_CHECKING:  # most methods read the index and should not wait for PyTorch to be imported
@@ -33,7 +32,6 @@ class Parts:
     texts: Callable[[], list[str]]  # of the training examples; both texts of a pair, one a line
     model: Callable[[int], "PreTrainedModel"]  # a checkpoint, read anew
     settings: Callable[[], "GradientSettings"]
-    folder: Path | None = None  # where the texts' vectors are kept
 
 
 class TrainingSet:
@@ -100,20 +98,18 @@ class TrainingSet:
         found = self.last_layer(-1)
         assert found is not None  # the method has looked
         features_NH = with_bias_input(found[0]) if settings.with_bias else np.asarray(found[0])
-        probabilities_NY = found[1].astype(np.float64)  # the loss gradient at the logits is p − one-hot label
-        probabilities_NY[np.arange(len(self.labels_N)), self.labels_N] += 1
-        return hessian_solver(features_NH, probabilities_NY, damping=settings.damping)
+        return hessian_solver(features_NH, probabilities_of(found[1], self.labels_N), damping=settings.damping)
 
     def text_similarities(self, query: Query) -> FloatArray:
         """tf-idf cosine of the query's text with every training text, shape (N,)."""
-        found: TextSimilarity = self._once("texts", lambda: text_similarity(self.parts.texts, self.parts.folder))
+        found: TextSimilarity = self._once("texts", lambda: TextSimilarity(self.parts.texts()))
         return found.to(query.text)
 
-    def layer_scores(self, query: Query, method: Method) -> FloatArray:
-        """η_c ⟨∂ℓ/∂W, ∂ℓ'/∂W⟩ over the weights of the method's layers but the word embedding, shape (C, N)."""
-        return np.concatenate(list(self.layer_scores_many([query], method)))
+    def layer_scores(self, query: Query, layer: str, settings: MethodSettings) -> FloatArray:
+        """η_c ⟨∂ℓ/∂W, ∂ℓ'/∂W⟩ over the weights of the layers named but the word embedding, shape (C, N)."""
+        return np.concatenate(list(self.layer_scores_many([query], layer, settings)))
 
-    def layer_scores_many(self, queries: Sequence[Query], method: Method) -> Iterator[FloatArray]:
+    def layer_scores_many(self, queries: Sequence[Query], layer: str, settings: MethodSettings) -> Iterator[FloatArray]:
         """`layer_scores` of many queries with one pass of each checkpoint over the training set, shape (M, N) each."""
         from influence.attribution.layer_scores import layer_scores
 
@@ -123,7 +119,8 @@ class TrainingSet:
             self.index.encoding,
             np.asarray(self.labels_N),
             queries,
-            method,
+            layer,
+            with_bias=settings.with_bias,
             learning_rates_C=self.learning_rates_C,
             progress=self.progress,
         )

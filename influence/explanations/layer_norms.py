@@ -59,7 +59,7 @@ def _of_batch(traced: TracedModel, traces: dict[nn.Module, Trace], size: int) ->
             if module in traces:
                 squares_BU2[:, number, 0] += _weight_squares(traces[module]).cpu().numpy()
                 if bias_of(module) is not None:
-                    squares_BU2[:, number, 1] += bias_gradients(traces[module]).square().sum(dim=1).cpu().numpy()
+                    squares_BU2[:, number, 1] += bias_gradients(traces[module].deltas_BLO).square().sum(dim=1).cpu().numpy()
     return squares_BU2
 
 
@@ -71,7 +71,7 @@ def _weight_squares(trace: Trace) -> torch.Tensor:
         return ((inputs_BLI @ inputs_BLI.mT) * (deltas_BLO @ deltas_BLO.mT)).sum(dim=(1, 2)).clamp(min=0)
     step = max(1, CHUNK_BYTES // (4 * inputs * outputs))
     chunks = [
-        weight_gradients(Trace(inputs_BLI[at : at + step], deltas_BLO[at : at + step])).square().sum(dim=1)
+        weight_gradients(inputs_BLI[at : at + step], deltas_BLO[at : at + step]).square().sum(dim=1)
         for at in range(0, len(inputs_BLI), step)
     ]
     return torch.cat(chunks)

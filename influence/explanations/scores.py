@@ -10,12 +10,11 @@ from weakref import WeakKeyDictionary, proxy
 
 import numpy as np
 
-from influence.attribution import Method, MethodSettings, Parts, Query, TrainingSet, WordSelection, get_method
+from influence.attribution import Method, MethodSettings, Parts, Query, TrainingSet, WordSelection, get_method, queries_at_once
 from influence.errors import QueryError
 from influence.types import FloatArray, Progress, silent
 from influence.workspace import WorkspaceReader
 
-BLOCK_BYTES = 128 << 20  # of the block of word scores held at once, besides the answer
 _opened: WeakKeyDictionary[WorkspaceReader, TrainingSet] = WeakKeyDictionary()
 
 
@@ -27,7 +26,6 @@ def training_set(workspace: WorkspaceReader, progress: Progress = silent) -> Tra
             texts=lambda: own.store.joined_texts("train"),
             model=lambda checkpoint: own.live.model(checkpoint),
             settings=lambda: own.live.settings,
-            folder=workspace.build / "signals" / "tfidf",
         )
         _opened[workspace] = TrainingSet(workspace.index, parts)
     return _opened[workspace].telling(progress)
@@ -58,7 +56,7 @@ def scores_of(
         if not 0 <= row < workspace.info.n_test:
             raise QueryError(f"test row {row}: workspace {workspace.name!r} has rows 0 to {workspace.info.n_test - 1}")
     scores_MN = np.zeros((len(rows), workspace.info.n_train))
-    size = 1 if not _in_blocks(method) else int(np.clip(BLOCK_BYTES // (4 * workspace.info.n_train), 1, 256))
+    size = 1 if not _in_blocks(method) else queries_at_once(workspace.info.n_train)
     for start in range(0, len(rows), size):
         queries = [_query(workspace, row, method) for row in rows[start : start + size]]
         _add(training_set(workspace, told), method, queries, scores_MN[start : start + size])
@@ -80,7 +78,7 @@ def _add(training: TrainingSet, method: Method, queries: list[Query], scores_MN:
     if method.selection is not None:
         scores_MN += training.word_scores_many(queries, method.selection)
     elif method.layer is not None and method.needs == "pass":
-        for part_MN in training.layer_scores_many(queries, method):
+        for part_MN in training.layer_scores_many(queries, method.layer, method.settings):
             scores_MN += part_MN
         if method.layer == "all":
             scores_MN += training.word_scores_many(queries, WordSelection())

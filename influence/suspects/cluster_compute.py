@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from influence.attribution import DEFAULT_METHOD, METHODS
+from influence.attribution import DEFAULT_METHOD, METHODS, queries_at_once
 from influence.data import SPECIAL_SIDE
 from influence.errors import SettingsError
 from influence.suspects.cluster_tables import ClusterStore
 from influence.suspects.compute import SUSPECTS
 from influence.suspects.dendrogram import Dendrogram, cluster_words, dendrogram, flat_map, influence_distances
 from influence.suspects.ranking import difficult_examples
-from influence.suspects.signals import block_size
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader, build_lock, disk_full_told, opened, published, publishing
 
@@ -87,7 +86,7 @@ def pair_scores(workspace: WorkspaceReader, positions_E: IntArray, progress: Pro
     selection = METHODS[DEFAULT_METHOD].selection
     assert selection is not None
     scores_EE = np.zeros((len(positions_E), len(positions_E)))
-    size = block_size(workspace.info.n_train)
+    size = queries_at_once(workspace.info.n_train)
     for start in range(0, len(positions_E), size):
         batch = [workspace.train_queries[position] for position in positions_E[start : start + size].tolist()]
         scores_EE[start : start + size] = workspace.index.word_scores_many(batch, selection)[:, positions_E]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from influence.attribution import tracin_term
 from influence.errors import SettingsError
 from influence.files import load_array
 from influence.models import Encoding
@@ -155,7 +156,7 @@ def _word_signals(workspace: WorkspaceReader, progress: Progress) -> tuple[Oppos
 def self_influence_at(workspace: WorkspaceReader, checkpoint: int) -> FloatArray:
     """Self-influence over the kept words at one checkpoint, learning rate included, shape (N,)."""
     stored_N2 = load_array(workspace.build / "index" / "train" / str(checkpoint) / "self_influence.npy")
-    own_N: FloatArray = workspace.learning_rates_C[checkpoint] * stored_N2[:, 0]
+    own_N: FloatArray = tracin_term(workspace.learning_rates_C[checkpoint], stored_N2[:, 0])
     return own_N
 
 

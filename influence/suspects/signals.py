@@ -15,10 +15,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from influence.attribution import DEFAULT_METHOD, METHODS, StoredQueries, TrainQueries, WordIndex, WordSelection
+from influence.attribution import DEFAULT_METHOD, METHODS, StoredQueries, TrainQueries, WordIndex, WordSelection, queries_at_once
 from influence.types import BoolArray, FloatArray, IntArray, Progress, StageKind, silent
 
-BLOCK_BYTES = 128 << 20  # of the block of scores held at once
 NEIGHBOURS = 10
 SAME_WORD = WordSelection(top_k=True, tokens="uncommon")  # stop words and start tokens make everything a neighbour
 
@@ -168,18 +167,13 @@ class Neighbours(NamedTuple):
     count_N: IntArray  # how many there are, at most `NEIGHBOURS`
 
 
-def block_size(n: int) -> int:
-    """How many queries' scores over `n` training examples are held at once."""
-    return int(np.clip(BLOCK_BYTES // (4 * n), 1, 256))
-
-
 def opposition(index: WordIndex, tests: StoredQueries, chosen_M: BoolArray, progress: Progress = silent) -> Opposition:
     """Influence of every training example on the chosen test examples, negative and positive scores apart."""
     selection = METHODS[DEFAULT_METHOD].selection
     assert selection is not None
     positions = np.flatnonzero(chosen_M)
     against_N, for_N = np.zeros(len(index.encoding)), np.zeros(len(index.encoding))
-    size = block_size(len(against_N))
+    size = queries_at_once(len(against_N))
     for start in range(0, len(positions), size):
         batch = [tests[int(position)] for position in positions[start : start + size]]
         scores_QN = index.word_scores_many(batch, selection)
@@ -202,7 +196,7 @@ def neighbours(index: WordIndex, self_influence_N: FloatArray, progress: Progres
     norms_N = np.sqrt(self_influence_N).astype(np.float32)
     inverse_N = np.divide(1, norms_N, out=np.zeros_like(norms_N), where=norms_N > 0)
     found = Neighbours(np.zeros(n), np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64))
-    for positions, batch in queries.in_batches(block_size(n)):
+    for positions, batch in queries.in_batches(queries_at_once(n)):
         scores_QN = index.word_scores_many(batch, SAME_WORD)
         scores_QN *= inverse_N
         scores_QN[np.arange(len(positions)), positions] = 0  # nobody is his own neighbour

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from influence.attribution import QUERY_BLOCK_BYTES
 from influence.data import Dataset, Spread, check_labels, label_names
 from influence.errors import SettingsError
 from influence.files import file_sizes
@@ -27,7 +28,6 @@ from influence.workspace.stages import BuildStages
 
 SAMPLE_TRAIN, SAMPLE_TEST = 256, 64
 LOW, HIGH = 0.8, 1.5  # a small build's first batches wait for caches, and its few rows may be shorter or longer than most
-SCORES_BYTES = 128 << 20  # the largest block of scores held at once, see `results`
 TEXT_COPIES = 6  # Python strings, their rows on the way into DuckDB, tokens and spans
 
 
@@ -202,4 +202,4 @@ def _memory(train: Dataset, test: Dataset) -> int:
     """What this process has held at most, which has the model and its batches in it, and what grows with the data."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     characters = sum(sum(map(len, texts)) for data in (train, test) for texts in (data.texts, data.pairs or []))
-    return peak + TEXT_COPIES * characters + min(SCORES_BYTES, 8 * len(train) * len(test)) * 2
+    return peak + TEXT_COPIES * characters + min(QUERY_BLOCK_BYTES, 8 * len(train) * len(test)) * 2

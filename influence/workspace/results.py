@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from influence.attribution import DEFAULT_METHOD, METHODS, Query, WordIndex, extremes
+from influence.attribution import DEFAULT_METHOD, METHODS, Query, WordIndex, extremes, queries_at_once, tracin_term
 from influence.data import SPECIAL_SIDE, Dataset
 from influence.files import load_array, write_json
 from influence.models import Encoding
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from influence.models import Checkpoint
 
 STORED_TOP = 100  # proponents and opponents kept for each test example
-SCORES_BYTES = 128 << 20  # of the block of scores held at once
 
 
 def write_results(
@@ -126,7 +125,7 @@ def _insert_predictions(store: ResultStore, split: str, number: int, folder: Pat
 
 def _insert_self_influence(store: ResultStore, split: str, folder: Path, rates_C: FloatArray) -> None:
     """Σ_c η_c Σ_w ‖g_w‖², over the top-k positions and over all."""
-    totals_N2 = sum(rate * load_array(folder / str(c) / "self_influence.npy") for c, rate in enumerate(rates_C))
+    totals_N2 = sum(tracin_term(rate, load_array(folder / str(c) / "self_influence.npy")) for c, rate in enumerate(rates_C))
     for column, method in enumerate(("tracin-we-topk", "tracin-we")):
         scores_N = np.asarray(totals_N2)[:, column]
         store.insert(
@@ -161,11 +160,6 @@ def _insert_influences(store: ResultStore, index: WordIndex, folder: Path, tie_r
             _explain(columns, int(position), query, scores_N, index, tie_ranks_N)
         columns.insert(store)
         progress(StageKind.INFLUENCES, int(positions[-1]) + 1, len(queries))
-
-
-def queries_at_once(n_train: int) -> int:
-    """How many queries to score together so that their block of scores stays within `SCORES_BYTES`."""
-    return int(np.clip(SCORES_BYTES // (4 * n_train), 1, 256))
 
 
 def _explain(

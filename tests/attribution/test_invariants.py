@@ -10,17 +10,18 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
-from oracles import relative_error
+from oracles import relative_error, word_contributions
 from tiny import Bench, bench, cnn, labelled, word_pieces
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from influence.attribution.formulas import (
     extremes,
-    last_layer_scores,
+    layer_products,
     random_same_label_scores,
     random_scores,
     top_k_positions,
-    word_contributions,
+    word_gradients,
+    word_scores,
 )
 from influence.attribution.gradients import BatchGradients, GradientSettings, WordGradients
 from influence.attribution.index import WordIndex
@@ -376,12 +377,15 @@ def test_top_k_positions_are_the_first_k_of_a_plain_sort(norms: np.ndarray, leng
 def test_word_contributions_sum_to_the_dense_inner_product(
     tokens: np.ndarray, others: np.ndarray, gradients: np.ndarray, other_gradients: np.ndarray
 ) -> None:
-    """⟨Σ_i e_{w_i} ⊗ g_i, Σ_j e_{w'_j} ⊗ g'_j⟩ over one-hot rows is the sum of the table."""
+    """⟨Σ_i e_{w_i} ⊗ g_i, Σ_j e_{w'_j} ⊗ g'_j⟩ over one-hot rows is the sum of the table, and the score."""
     dense_VD, other_VD = np.zeros((4, 3)), np.zeros((4, 3))
     np.add.at(dense_VD, tokens, gradients)
     np.add.at(other_VD, others, other_gradients)
     found = word_contributions(tokens, gradients, others, other_gradients)
     assert found.sum() == (dense_VD * other_VD).sum()
+    held = ((word, gradient_D, others == word) for word, gradient_D in zip(*word_gradients(tokens, gradients), strict=True))
+    blocks = ((gradient_D, other_gradients[same], np.zeros(same.sum(), dtype=int)) for _, gradient_D, same in held)
+    assert word_scores(blocks, 1, 0.5).tolist() == [0.5 * found.sum()]
     for i in range(5):
         for j in range(4):
             assert found[i, j] == (float(gradients[i] @ other_gradients[j]) if tokens[i] == others[j] else 0)
@@ -391,10 +395,10 @@ def test_word_contributions_sum_to_the_dense_inner_product(
     features=hnp.arrays(np.float64, (4, 3), elements=small.map(float)),
     deltas=hnp.arrays(np.float64, (4, 2), elements=small.map(float)),
 )
-def test_last_layer_scores_are_inner_products_of_outer_products(features: np.ndarray, deltas: np.ndarray) -> None:
+def test_last_layer_products_are_inner_products_of_outer_products(features: np.ndarray, deltas: np.ndarray) -> None:
     """∂ℓ/∂W = δ aᵀ, so ⟨δaᵀ, δ'a'ᵀ⟩ = (δ·δ′)(a·a′)."""
     expected = [(np.outer(deltas[n], features[n]) * np.outer(deltas[0], features[0])).sum() for n in range(4)]
-    np.testing.assert_array_equal(last_layer_scores(features, deltas, features[0], deltas[0]), expected)
+    np.testing.assert_array_equal(layer_products(features, deltas, features[0], deltas[0]), expected)
 
 
 @given(

@@ -20,8 +20,8 @@ from influence.attribution.formulas import (
     representer_scores,
     with_bias_input,
 )
-from influence.attribution.methods import METHODS
-from influence.attribution.query import Method, MethodSettings
+from influence.attribution.methods import METHODS, Method
+from influence.attribution.query import MethodSettings
 from influence.errors import QueryError, SettingsError
 from influence.models.encoding import encode
 

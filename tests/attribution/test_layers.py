@@ -16,8 +16,8 @@ from torch.utils.data import TensorDataset
 
 from influence.attribution import layer_scores
 from influence.attribution.layers import chosen_layers, layers_of
-from influence.attribution.methods import METHODS
-from influence.attribution.query import Method, MethodSettings
+from influence.attribution.methods import METHODS, Method
+from influence.attribution.query import MethodSettings
 from influence.errors import ModelError, QueryError
 from influence.models.encoding import encode, pad
 
@@ -92,17 +92,18 @@ def test_many_queries_at_once_give_the_scores_of_one_at_a_time(
     engine: Bench, method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen, queries, sources = METHODS[method], engine.query_list(), engine.sources
-    alone = np.stack([sources.layer_scores(query, chosen).sum(axis=0) for query in queries])
+    layer = str(chosen.layer), chosen.settings
+    alone = np.stack([sources.layer_scores(query, *layer).sum(axis=0) for query in queries])
     told: list[tuple[int, int]] = []
-    together = sum(sources.telling(lambda _, done, total: told.append((done, total))).layer_scores_many(queries, chosen))
+    together = sum(sources.telling(lambda _, done, total: told.append((done, total))).layer_scores_many(queries, *layer))
     assert relative_error(np.asarray(together), alone) < TOLERANCE
     assert told[-1] == (len(engine.models) * 20, len(engine.models) * 20)
     assert [done for done, _ in told] == sorted({done for done, _ in told})
     # Held two at a time, made one at a time.
-    weights = sum(layer.weights for layer in chosen_layers(engine.models[0], str(chosen.layer), method))
+    weights = sum(one.weights for one in chosen_layers(engine.models[0], str(chosen.layer)))
     monkeypatch.setattr(layer_scores, "HELD_BYTES", 8 * weights)
     monkeypatch.setattr(layer_scores, "CHUNK_BYTES", 1)
-    assert relative_error(np.asarray(sum(sources.layer_scores_many(queries, chosen))), alone) < TOLERANCE
+    assert relative_error(np.asarray(sum(sources.layer_scores_many(queries, *layer))), alone) < TOLERANCE
 
 
 def test_all_is_the_sum_over_the_layers(engine: Bench) -> None:
@@ -110,14 +111,14 @@ def test_all_is_the_sum_over_the_layers(engine: Bench) -> None:
     layers = layers_of(engine.models[0])
     total = engine.scores("tracin-first")
     for number in range(len(layers)):
-        only = lambda model, which, method, number=number: [layers_of(model)[number]]  # noqa: E731
+        only = lambda model, which, number=number: [layers_of(model)[number]]  # noqa: E731
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(layer_scores, "chosen_layers", only)
             total = total + engine.scores("tracin-second")
     assert relative_error(total, engine.scores("tracin-all")) < TOLERANCE
     last = next(number for number, layer in enumerate(layers) if layer.role == "last")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(layer_scores, "chosen_layers", lambda model, which, method: [layers_of(model)[last]])
+        patch.setattr(layer_scores, "chosen_layers", lambda model, which: [layers_of(model)[last]])
         assert relative_error(engine.scores("tracin-second"), engine.scores("tracin-last")) < TOLERANCE
 
 
@@ -232,9 +233,9 @@ def test_every_kind_of_model_has_its_layers(other: Bench, which: str, with_bias:
             f"method 'tracin-third': {name} has no third layer; it has 1 block between its word embedding and its last layer"
         )
         return
-    modules = [module for layer in chosen_layers(other.models[0], which, method.id) for module in layer.modules]
+    modules = [module for layer in chosen_layers(other.models[0], which) for module in layer.modules]
     sides = [gradients(other, split, modules, with_bias=with_bias) for split in ("train", "test")]
-    found = np.stack([other.sources.layer_scores(query, method).sum(axis=0) for query in other.query_list()])
+    found = np.stack([other.sources.layer_scores(query, which, method.settings).sum(axis=0) for query in other.query_list()])
     assert relative_error(found, 0.25 * tracin(*sides)) < 1e-4
 
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from oracles import word_contributions
 from tiny import Bench, bench
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -29,7 +30,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from influence.attribution.formulas import extremes, top_k_positions, word_contributions
+from influence.attribution.formulas import extremes, top_k_positions
 from influence.attribution.layers import TracedModel, layers_of
 from influence.attribution.methods import METHODS, get_method
 from influence.attribution.query import MethodSettings, WordSelection

@@ -1,4 +1,4 @@
-"""tf-idf similarity and TracIn with it (eq. 7), by hand; kept on disk beside a build."""
+"""tf-idf similarity and TracIn with it (eq. 7), by hand."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import pytest
 from contents import build_folder
 
 from influence import explain, open_workspace
-from influence.attribution.tfidf import text_similarity
+from influence.attribution.tfidf import TextSimilarity
 from influence.explanations.scores import scores_of
 
 TEXTS = ["sun rain", "sun sun fog", "moon"]
@@ -29,34 +29,19 @@ def by_hand(text: str) -> list[float]:
 
 @pytest.mark.parametrize("text", ["sun", "rain fog", "sun rain", "moon moon sun"])
 def test_similarity_is_the_cosine_worked_by_hand(text: str) -> None:
-    assert text_similarity(lambda: TEXTS).to(text).tolist() == pytest.approx(by_hand(text))
+    assert TextSimilarity(TEXTS).to(text).tolist() == pytest.approx(by_hand(text))
 
 
 def test_words_that_no_training_text_has_are_like_nothing() -> None:
-    assert text_similarity(lambda: TEXTS).to("hail").tolist() == [0, 0, 0]
-    assert text_similarity(lambda: ["!", "?"]).to("hail").tolist() == [0, 0]  # not one word in all the texts
-
-
-def test_what_is_kept_on_disk_gives_the_same(tmp_path: Path) -> None:
-    def not_again() -> list[str]:
-        raise AssertionError
-
-    folder = tmp_path / "signals" / "tfidf"
-    first = text_similarity(lambda: TEXTS, folder).to("sun rain fog")
-    np.testing.assert_array_equal(text_similarity(not_again, folder).to("sun rain fog"), first)
-    assert [path.name for path in folder.parent.iterdir()] == ["tfidf"]
-
-
-def test_a_folder_that_cannot_be_written_to_is_done_without(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    assert text_similarity(lambda: TEXTS, tmp_path / "file" / "tfidf").to("sun").tolist() == pytest.approx(by_hand("sun"))
+    assert TextSimilarity(TEXTS).to("hail").tolist() == [0, 0, 0]
+    assert TextSimilarity(["!", "?"]).to("hail").tolist() == [0, 0]  # not one word in all the texts
 
 
 def test_equation_7_is_similarity_times_the_product_of_the_logits_gradients(copied: Callable[[], Path]) -> None:
     """Σ_c η_c · cos · ⟨p − y, p' − y'⟩ with the predictions as the build stored them, and texts straight from the data."""
     workspace = open_workspace(copied())
     found_MN = scores_of(workspace, "tracin-tfidf", [3, 0])
-    similarity = text_similarity(lambda: workspace.store.joined_texts("train"))
+    similarity = TextSimilarity(workspace.store.joined_texts("train"))
     for found_N, row in zip(found_MN, (3, 0), strict=True):
         expected_N = np.zeros(workspace.info.n_train)
         for number, rate in enumerate(workspace.learning_rates_C):

@@ -15,12 +15,11 @@ from transformers import PreTrainedModel
 
 from influence.attribution.formulas import extremes
 from influence.attribution.gradients import GradientSettings, WordGradients
-from influence.attribution.index import REST, TOP, Postings, WordIndex
-from influence.attribution.methods import METHODS
-from influence.attribution.query import Method, Query
+from influence.attribution.index import REST, TOP, Postings, WordIndex, queries_at_once
+from influence.attribution.methods import METHODS, Method
+from influence.attribution.query import Query
 from influence.models.encoding import common_tokens
 from influence.types import FloatArray
-from influence.workspace.results import queries_at_once
 from influence.workspace.workspace import open_index, open_queries
 from tests.benchmarks.building import write
 from tests.benchmarks.timing import peak_megabytes, seconds_of
