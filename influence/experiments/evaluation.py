@@ -9,7 +9,7 @@ Every retraining is kept, so an evaluation that was interrupted, or that asks fo
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,7 +74,10 @@ def evaluate(
     told = progress or silent
     check_trained_here(workspace)
     tests = _test_examples(workspace, settings)
-    _check_ks(workspace, settings)
+    if settings.no_overlap:
+        settings.check_ks(_candidates(workspace), "training examples with little word overlap that are considered")
+    else:
+        settings.check_ks(workspace.info.n_train)
     removals = list(_removals(workspace, settings, tests, told))
     _check_classes(workspace, removals)
     seeds = seeds_of(workspace, settings.retrains)
@@ -140,13 +143,6 @@ def _test_examples(workspace: WorkspaceReader, settings: EvaluationSettings) -> 
         ) from error
 
 
-def _check_ks(workspace: WorkspaceReader, settings: EvaluationSettings) -> None:
-    most = _candidates(workspace) if settings.no_overlap else workspace.info.n_train
-    if settings.ks[-1] >= most:
-        what = "training examples without word overlap are considered" if settings.no_overlap else "training examples there are"
-        raise SettingsError(f"--k {settings.ks[-1]}: must be less than {most:,}, as many {what}")
-
-
 def _check_classes(workspace: WorkspaceReader, removals: list[_Removal]) -> None:
     labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
     for removal in removals:
@@ -163,7 +159,7 @@ def _candidates(workspace: WorkspaceReader) -> int:
 def _removals(
     workspace: WorkspaceReader, settings: EvaluationSettings, tests: IntArray, progress: Progress
 ) -> Iterator[_Removal]:
-    """Every set of examples to remove; one that no score is above (or below) 0 for is left out of its set."""
+    """Every set of examples to remove; it is smaller than k where fewer scores are above (or below) 0."""
     considered = _considered(workspace, tests) if settings.no_overlap else None
     for method in settings.methods:
         scores_MN = scores_of(workspace, method, tests.tolist(), with_bias=settings.with_bias, progress=progress)
@@ -207,9 +203,8 @@ def _points(
 
 
 def _kept(workspace: WorkspaceReader, settings: EvaluationSettings, points: pd.DataFrame, seeds: list[int]) -> Evaluation:
-    store = open_store(workspace)
-    about = {**asdict(settings), "seeds": seeds}
-    name = hashlib.sha256(json.dumps([store.build, about]).encode()).hexdigest()[:16]
+    store, record = open_store(workspace), settings.record(seeds)
+    name = hashlib.sha256(json.dumps([store.build, record]).encode()).hexdigest()[:16]
     frames = {"curves": curves(points), "areas": areas(points), "points": points}
-    finished_at = store.save_evaluation(name, about, {f"deletion_{table}": frame for table, frame in frames.items()})
-    return Evaluation(name, json.loads(json.dumps(about)), finished_at, frames["curves"], frames["areas"], points)
+    finished_at = store.save_evaluation(name, record, {f"deletion_{table}": frame for table, frame in frames.items()})
+    return Evaluation(name, record, finished_at, **frames)

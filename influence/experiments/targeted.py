@@ -10,7 +10,7 @@ Axes: M test examples, N training examples, Y labels.
 import json
 import secrets
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -83,8 +83,7 @@ def fix_mistakes(
     told = progress or silent
     check_trained_here(workspace)
     tests = _chosen(workspace, settings)
-    if settings.ks[-1] >= workspace.info.n_train:
-        raise SettingsError(f"--k {settings.ks[-1]}: must be less than the {workspace.info.n_train:,} training examples")
+    settings.check_ks(workspace.info.n_train)
     seeds = seeds_of(workspace, settings.retrains)
     tries = list(_tries(workspace, settings, tests, told))
     labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
@@ -173,10 +172,10 @@ def _outcomes(
 
 def _kept(workspace: WorkspaceReader, settings: FixingSettings, seeds: list[int], rows: list[tuple[Any, ...]]) -> Fixing:
     names = ("method", "way", "k", "test_id", "seed", "fixed", "probability", "accuracy")
-    id, made_at = secrets.token_hex(8), datetime.now(UTC).isoformat(timespec="milliseconds")
-    about = json.loads(json.dumps({**asdict(settings), "seeds": seeds}))
+    id, record = secrets.token_hex(8), settings.record(seeds)
+    made_at = datetime.now(UTC).isoformat(timespec="milliseconds")
     columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-    head = {"id": id, "build": workspace.build.name, "made_at": made_at, "settings": json.dumps(about)}
+    head = {"id": id, "build": workspace.build.name, "made_at": made_at, "settings": json.dumps(record)}
     with opened(workspace.path, write=True) as store:
         assert store is not None
         store.add(
@@ -185,7 +184,7 @@ def _kept(workspace: WorkspaceReader, settings: FixingSettings, seeds: list[int]
                 "fixed": pa.table({"fixing": [id] * len(rows), **columns}),
             }
         )
-        return Fixing(id, made_at, about, store.fixed(id))
+        return Fixing(id, made_at, record, store.fixed(id))
 
 
 def fixings(workspace: WorkspaceReader) -> list[Fixing]:

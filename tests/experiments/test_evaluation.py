@@ -234,8 +234,8 @@ def test_evaluations_are_read_without_pytorch(evaluated: WorkspaceReader) -> Non
     code = f"""
 import sys
 from influence.experiments.evaluation import evaluation_tables
-from influence.workspace import open_workspace
-print(len(evaluation_tables(open_workspace({str(evaluated.path)!r}))), {{'torch', 'streamlit'}} & set(sys.modules))
+from influence.workspace import read_workspace
+print(len(evaluation_tables(read_workspace({str(evaluated.path)!r}))), {{'torch', 'streamlit'}} & set(sys.modules))
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said.split(maxsplit=1)[1] == "set()\n"
@@ -252,7 +252,10 @@ def test_no_evaluation_yet(opened: WorkspaceReader) -> None:
     [
         ({"ks": (80,)}, "--k 80: must be less than 80"),
         ({"ks": (500,)}, "--k 500: must be less than 80"),
-        ({"ks": (8,), "no_overlap": True}, "--k 8: must be less than 8, as many training examples without word overlap"),
+        (
+            {"ks": (8,), "no_overlap": True},
+            "--k 8: must be less than 8, the number of training examples with little word overlap",
+        ),
         ({"ks": (79,)}, "--k 79: no training example of '(neg|pos)' would be left"),
         ({"test_points": 40}, "--test-points 40: .* only 7 test examples are labelled 'pos'; give at most 14"),
     ],
@@ -273,7 +276,7 @@ def test_the_class_that_runs_out_is_named(opened: WorkspaceReader) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"ks": ()}, "--k of nothing"),
+        ({"ks": ()}, "--k without a number"),
         ({"ks": (0, 10)}, "--k 0,10: give whole numbers of 1 or more"),
         ({"test_points": 0}, "--test-points 0"),
         ({"retrains": 0}, "--retrains 0: must be from 1"),
@@ -316,7 +319,7 @@ def test_the_command(evaluated: WorkspaceReader, capsys: pytest.CaptureFixture[s
     ("more", "says"),
     [
         (["--k", "ten"], "--k 'ten': give whole numbers"),
-        (["--k", ""], "--k of nothing"),
+        (["--k", ""], "--k without a number"),
         (["--k", "80"], "--k 80: must be less than 80"),
         (["--methods", "tracin-we-topk,nothing"], "unknown method 'nothing'"),
         (["--retrains", "0"], "--retrains 0"),
