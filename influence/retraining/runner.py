@@ -13,12 +13,10 @@ import numpy as np
 from influence.data import balance
 from influence.errors import SettingsError
 from influence.files import load_array
-from influence.retraining.change import Change, Run, controls
+from influence.retraining.change import Change, Run
 from influence.retraining.tables import Outcome, RetrainingStore, RunKey, open_store
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader
-
-__all__ = ["Change", "Run", "RunResult", "check_change", "check_trained_here", "controls", "retrain", "seeds_of"]
 
 SAVE_SECONDS = 2.0
 Tests = Sequence[int] | Mapping[Run, Sequence[int] | None] | None
@@ -55,9 +53,9 @@ def retrain(
 
     `tests` are the positions of the test examples whose probabilities are wanted, the same for every run or each its own
     (None: the whole split). `together` is how many runs of a seed are one batched model at most, `processes` how many
-    processes train on a CPU (None: what is soonest on the device). Progress counts optimizer steps of the runs that are
-    trained. When `cancelled` says so (asked a few times a second at least) no more runs are yielded; finished ones are
-    kept and nothing of the unfinished. Raises `SettingsError` for a change that does not fit or a workspace that cannot
+    processes train on a CPU (None: whatever is fastest on the device). Progress counts optimizer steps of the runs that are
+    trained. When `cancelled` returns True (it is asked at least a few times a second) no more runs are yielded; finished
+    runs are kept, unfinished ones are dropped. Raises `SettingsError` for a change that does not fit or a workspace that cannot
     be retrained, `DataError` for words that cannot be masked, and `ModelError` when training diverges.
     """
     wanted = {run: _positions(tests, run) for run in runs}
@@ -115,7 +113,7 @@ def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: dict[Run, list[in
 
 
 def _trained(job: _Job, runs: list[Run], tests: list[int]) -> Iterator[tuple[Run, FloatArray, float]]:
-    """The runs as they finish: batched on a GPU; on a CPU one by one, in several processes where that is sooner."""
+    """The runs as they finish: batched on a GPU; on a CPU one by one, or in several processes where that is faster."""
     from influence.models import resolve_device
     from influence.retraining.schedule import cores, groups_of
     from influence.retraining.workers import in_processes, worth_processes
@@ -226,4 +224,4 @@ def check_change(workspace: WorkspaceReader, change: Change, labels_N: IntArray)
     after = balance(before, ((names[labels_N[row]], edit) for row, edit in change.edits(names)))
     gone = [name for name, count in before.items() if count and not after[name]]
     if gone:
-        raise SettingsError(f"no training example of {gone[0]!r} would be left: a class that is not there cannot be learnt")
+        raise SettingsError(f"no training example of {gone[0]!r} would be left: a class without examples cannot be learnt")

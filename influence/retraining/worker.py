@@ -2,9 +2,11 @@
 
 It reads one JSON line that says what to prepare, then one line a run, and answers in JSON lines: steps taken, a run's
 label probabilities, or an error. It ends when the process that asked has ended, however that ended.
+
+`multiprocessing` is no choice: its new processes import the main module again, which runs a Streamlit page a second time
+and fails in a script that is not guarded by `if __name__ == "__main__"`; and its messages are pickles, which can run code.
 """
 
-import base64
 import json
 import os
 import sys
@@ -16,18 +18,18 @@ from typing import Any
 from influence.errors import WordtraceError
 from influence.retraining.change import Change
 
-SAY_SECONDS, LOOK_SECONDS = 0.5, 0.2
+REPORT_SECONDS, PARENT_SECONDS = 0.5, 0.2  # between reports of the steps taken, and between looks at the parent
 
 
-class _Said:
-    """Tells how many steps were taken, twice a second."""
+class _Reporter:
+    """Reports how many steps were taken, twice a second."""
 
     def __init__(self) -> None:
         self._steps, self._at = 0, time.monotonic()
 
     def step(self) -> None:
         self._steps += 1
-        if time.monotonic() - self._at > SAY_SECONDS:
+        if time.monotonic() - self._at > REPORT_SECONDS:
             self.flush()
 
     def flush(self) -> None:
@@ -67,7 +69,7 @@ def main() -> None:
 def _end_with(parent: int) -> None:
     """End this process at once when its parent has ended: a killed one cannot say so."""
     while os.getppid() == parent:
-        time.sleep(LOOK_SECONDS)
+        time.sleep(PARENT_SECONDS)
     os._exit(1)
 
 
@@ -82,7 +84,7 @@ def _serve(first: Mapping[str, Any]) -> None:
     workspace = read_workspace(first["workspace"])
     recipe = Recipe(workspace, [from_json(change) for change in first["masking"]], torch.device("cpu"))
     for line in sys.stdin:
-        asked, said, started = json.loads(line), _Said(), time.monotonic()
+        asked, reporter, started = json.loads(line), _Reporter(), time.monotonic()
         (found_MY,) = fine_tune(
             recipe,
             asked["seed"],
@@ -90,10 +92,10 @@ def _serve(first: Mapping[str, Any]) -> None:
             tests=first["tests"],
             together=False,
             frozen=first["frozen"],
-            step=said.step,
+            step=reporter.step,
         )
-        said.flush()
-        say({"seconds": time.monotonic() - started, "found": base64.b64encode(found_MY.tobytes()).decode()})
+        reporter.flush()
+        say({"seconds": time.monotonic() - started, "found": found_MY.tolist()})
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""Retraining in several processes of one thread each: what a CPU with several cores is best at.
+"""Retraining in several processes of one thread each: the fastest way to use a CPU with several cores.
 
 A run's steps are too small to be split over threads: on two cores two threads made the AG News CNN no faster, and several
 times slower where other programs wanted the cores too. Two runs side by side share nothing and take a core each.
 """
 
-import base64
 import contextlib
 import json
 import os
@@ -38,7 +37,7 @@ class FromProcess(NamedTuple):
 def worth_processes(runs: int, seconds: float, cores: int) -> int:
     """How many processes finish so many runs of so many seconds soonest; 0: none, one run after another in this one.
 
-    Less than two runs a core start all at once and share the cores, for else some cores would stand idle in the end.
+    Fewer than two runs a core all start at once and share the cores; otherwise some cores would be idle at the end.
     """
     processes = runs if runs < 2 * cores else cores
     soonest = START_SECONDS + runs * seconds / max(min(runs, cores), 1)
@@ -79,21 +78,20 @@ def in_processes(
                 step(0)
                 continue
             if message is None or "error" in message:
-                raise ModelError(worker.last_words() if message is None else message["error"])
+                raise ModelError(worker.how_it_ended() if message is None else message["error"])
             step(message.get("steps", 0))
             if "found" in message:
                 run, left = worker.run, left - 1
                 if waiting:
                     worker.ask(waiting.pop(0))
-                flat = np.frombuffer(base64.b64decode(message["found"]), dtype=np.float32)
-                yield FromProcess(run, flat.reshape(len(tests), -1), message["seconds"])
+                yield FromProcess(run, np.array(message["found"], dtype=np.float32), message["seconds"])
     finally:
         for worker in workers:
             worker.end()
 
 
 class _Worker:
-    """A process, and the thread that passes on what it says; None when it says no more."""
+    """A process, and the thread that passes on its messages, then None when there are no more."""
 
     def __init__(self, prepare: dict[str, Any], messages: "queue.Queue[Any]") -> None:
         # A session of its own: an interrupt from the terminal is for the process that asked, which then ends this one.
@@ -126,11 +124,11 @@ class _Worker:
 
     def _say(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # it has died then, and the reader says so
+        with contextlib.suppress(BrokenPipeError):  # it has died then, and the reader passes that on
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
 
-    def last_words(self) -> str:
+    def how_it_ended(self) -> str:
         code = self._process.wait()
         why = "it may have run out of memory" if code < 0 else "see above"
         return f"a process that was retraining ended unexpectedly (exit code {code}; {why}); run the same command again"

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from influence.models.encoding import Encoding, encode
 from influence.models.model import load_tokenizer, new_classifier
 from influence.models.training import TrainingSettings, epoch_seed, make_optimizer, shuffled_batches
 from influence.retraining import retrain
-from influence.retraining.change import Change, Run, controls
+from influence.retraining.change import Change, Run
 from influence.retraining.recipe import Recipe
 from influence.retraining.runner import RunResult, seeds_of
 from influence.retraining.tables import FILE, RunKey, fingerprint, open_store
@@ -39,6 +39,11 @@ CHANGES = [
     Change(relabelled=((3, 1), (4, 0))),
     Change(removed=(0,), relabelled=((9, 0), (10, 1))),
 ]
+
+
+def controls(seeds: Iterable[int]) -> list[Run]:
+    """Runs that change nothing, one a seed."""
+    return [Run(seed) for seed in seeds]
 
 
 @pytest.fixture
@@ -278,11 +283,11 @@ def test_an_abandoned_iteration_keeps_what_was_yielded(opened: WorkspaceReader) 
 def test_a_killed_process_leaves_a_file_that_opens(opened: WorkspaceReader) -> None:
     code = f"""
 import os
-from influence.retraining import *
-from influence.workspace import open_workspace
-import influence.retraining as r
-r.SAVE_SECONDS = 0.0
-for number, result in enumerate(retrain(open_workspace({str(opened.path)!r}), controls(range(1, 50)))):
+from influence.retraining import Run, retrain
+from influence.workspace import read_workspace
+import influence.retraining.runner as runner
+runner.SAVE_SECONDS = 0.0
+for number, result in enumerate(retrain(read_workspace({str(opened.path)!r}), [Run(seed) for seed in range(1, 50)])):
     if number == 3: os.kill(os.getpid(), 9)
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9
@@ -329,8 +334,8 @@ def test_cancelled_processes_are_gone_and_a_killed_one_is_told(opened: Workspace
 def test_processes_end_with_a_killed_parent(opened: WorkspaceReader) -> None:
     code = f"""
 import os, subprocess
-from influence.retraining import *
-from influence.workspace import open_workspace
+from influence.retraining import Run, retrain
+from influence.workspace import read_workspace
 import influence.retraining.workers as processes
 real = subprocess.Popen
 def popen(*args, **options):
@@ -338,7 +343,7 @@ def popen(*args, **options):
     print(started.pid, flush=True)
     return started
 processes.subprocess.Popen = popen
-for result in retrain(open_workspace({str(opened.path)!r}), controls(range(1, 5000)), processes=2):
+for result in retrain(read_workspace({str(opened.path)!r}), [Run(seed) for seed in range(1, 5000)], processes=2):
     os.kill(os.getpid(), 9)
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
