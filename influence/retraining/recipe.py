@@ -1,4 +1,4 @@
-"""How a workspace's model was trained, made ready to be done again many times: tokens in memory, and a small word table.
+"""How a workspace's model was trained, ready to be repeated many times: tokens in memory, and a small word table.
 
 Only the word pieces in use (in training, test and changed texts) get a row in the embedding table: a piece that no
 text holds never gets a gradient and is never read, so leaving it out changes nothing and makes every step cheaper.
@@ -27,7 +27,7 @@ from influence.models import (
     new_classifier,
 )
 from influence.retraining.change import Change
-from influence.retraining.first_token import read_first_token_only, says_the_same
+from influence.retraining.first_token import read_first_token_only, same_logits
 from influence.retraining.masked_texts import TokenRows, masked_rows
 from influence.types import BoolArray, FloatArray, IntArray
 from influence.workspace import WorkspaceReader
@@ -43,7 +43,7 @@ class Inputs(NamedTuple):
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token rows of examples in the numbers of the small table; `real_R` marks what is no padding."""
+    """Token rows of examples in the numbers of the small table; `real_R` is False for padding."""
 
     offsets_N1: IntArray
     tokens_R: IntArray
@@ -107,7 +107,7 @@ class Recipe:
         self._small_V = np.zeros(int(self.used_V.max()) + 1, dtype=np.int64)
         self._small_V[self.used_V] = np.arange(len(self.used_V))
         self.train, self.test = self._tokens(train), self._tokens(test)
-        if not self._small_table_agrees(model):  # a model that knows some of its token numbers by heart
+        if not self._small_table_agrees(model):  # a model that treats some token numbers in a way of their own
             self.used_V = np.arange(len(model.get_input_embeddings().weight))
             self._small_V = self.used_V
             self.train, self.test = self._tokens(train), self._tokens(test)
@@ -178,7 +178,7 @@ class Recipe:
 
     @torch.no_grad()
     def _small_table_agrees(self, model: PreTrainedModel) -> bool:
-        """Whether the model says the same of a few texts with the small table."""
+        """Whether the model gives the same logits for a few texts with the small table."""
         inputs = self._few_inputs()
         whole = inputs._replace(tokens_BL=torch.from_numpy(self.used_V)[inputs.tokens_BL])
         expected = model.eval()(**named_inputs(model, whole)).logits
@@ -186,10 +186,10 @@ class Recipe:
         return torch.allclose(expected, found, rtol=1e-5, atol=1e-5)
 
     def _first_token_is_enough(self, model: PreTrainedModel) -> bool:
-        """Whether the model is one of which the last layer's first token is all that is read, and says the same so."""
+        """Whether the model is a BERT that reads the first token only, and gives the same logits with nothing else computed."""
         whole = self._with_small_table(copy.deepcopy(model))
         changed = copy.deepcopy(whole)
-        return read_first_token_only(changed) and says_the_same(whole, changed, named_inputs(model, self._few_inputs()))
+        return read_first_token_only(changed) and same_logits(whole, changed, named_inputs(model, self._few_inputs()))
 
 
 def named_inputs(model: PreTrainedModel, inputs: Inputs) -> dict[str, torch.Tensor]:
@@ -206,7 +206,7 @@ def buckets(lengths_N: IntArray, device: torch.device) -> list[IntArray]:
 
 
 def _used_tokens(arrays: list[IntArray], pad_token: int, model: PreTrainedModel) -> IntArray:
-    """Token numbers in use, rising but for the padding token, which keeps its number; all where that cannot be."""
+    """Token numbers in use, in rising order, the padding token at its own number; all numbers where that is impossible."""
     table = model.get_input_embeddings()
     used = np.unique(np.concatenate([np.unique(array) for array in arrays]))
     used = used[used != pad_token]

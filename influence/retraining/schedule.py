@@ -1,7 +1,6 @@
 """Which runs are trained together, and what happens when they do not fit into memory.
 
-On a GPU as many runs of a seed as fit are one batched model. On a CPU runs are
-trained one at a time: see CPU_TOGETHER.
+On a GPU as many runs of a seed as fit are one batched model. On a CPU runs are trained one at a time: see CPU_TOGETHER.
 """
 
 import itertools
@@ -93,7 +92,7 @@ def _fine_tuned(
 
 
 def _can_be_batched(recipe: Recipe, group: Sequence[Run]) -> bool:
-    """Transformers look at their tokens in ways that cannot differ by run; the CNN's can."""
+    """A transformer's runs must share their tokens to be batched; the CNN's may differ."""
     return recipe.is_cnn or not any(run.change.masked for run in group)
 
 
