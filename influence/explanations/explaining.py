@@ -9,16 +9,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from influence.attribution import (
-    DEFAULT_METHOD,
-    Method,
-    MethodSettings,
-    Query,
-    SpecialTokens,
-    TrainingSet,
-    extremes,
-    get_method,
-)
+from influence.attribution import DEFAULT_METHOD, Method, MethodSettings, Query, SpecialTokens, TrainingSet, extremes, get_method
 from influence.data import SPECIAL_SIDE
 from influence.errors import QueryError
 from influence.explanations.explanation import Explanation, Influence, Match, Sentence, as_sentence, sentences

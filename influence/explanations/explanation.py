@@ -90,8 +90,9 @@ class Explanation:
         frame = pd.DataFrame(rows, columns=columns)
         if self.query.text_pair is None:
             del frame["text_pair"]
-        about = {name: getattr(self.query, name) for name in ("id", "text", "predicted", "probabilities")}
-        frame.attrs = {**about, "label": self.label, "method": self.method}
+        query = self.query
+        frame.attrs = {"id": query.id, "text": query.text, "label": self.label, "predicted": query.predicted}
+        frame.attrs |= {"probabilities": query.probabilities, "method": self.method}
         return frame
 
 

@@ -2,13 +2,7 @@
 
 import streamlit as st
 
-from pages.ui.data import (
-    builds,
-    compare,
-    new,
-    runs,
-    workspaces as workspaces_part,
-)
+from pages.ui.data import builds, compare, new, runs, workspaces as workspaces_part
 from pages.ui.data.address import PARTS, DataAddress, read_address
 from pages.ui.frame import arrive, go, messages, render, workspaces
 

@@ -3,11 +3,7 @@
 import streamlit as st
 
 import influence
-from pages.ui.evidence import (
-    cancellation,
-    deletion,
-    fixing,
-)
+from pages.ui.evidence import cancellation, deletion, fixing
 from pages.ui.evidence.address import PARTS, EvidenceAddress, read_address
 from pages.ui.frame import arrive, go, messages, render
 

@@ -3,12 +3,7 @@
 import streamlit as st
 
 import influence
-from pages.ui.fix_list import (
-    agreement,
-    changes,
-    log,
-    rules,
-)
+from pages.ui.fix_list import agreement, changes, log, rules
 from pages.ui.fix_list.address import PARTS, FixListAddress, read_address
 from pages.ui.frame import Session, arrive, go, messages, render, shell
 

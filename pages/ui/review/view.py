@@ -12,13 +12,7 @@ from influence.attribution import DEFAULT_METHOD
 from influence.review import Action, Queue, QueueProgress
 from pages.ui.frame import Session, go, md, messages, numbers, render, script, sheet
 from pages.ui.parts import stamped, verdicts
-from pages.ui.review import (
-    buttons,
-    keys,
-    position,
-    related,
-    review_item,
-)
+from pages.ui.review import buttons, keys, position, related, review_item
 from pages.ui.review.address import ReviewAddress
 from pages.ui.review.keys import MASKING, MORE, NOTING, SHOWN, Shown
 from pages.ui.review.review_item import ReviewItem

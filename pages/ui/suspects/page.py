@@ -7,11 +7,7 @@ from influence.suspects import suspect
 from pages.ui.frame import Session, arrive, messages, render, shell
 from pages.ui.jobs import compute
 from pages.ui.parts import suspicions
-from pages.ui.suspects import (
-    behind,
-    errors,
-    listing,
-)
+from pages.ui.suspects import behind, errors, listing
 from pages.ui.suspects.address import read_address
 
 EXPLANATION = (

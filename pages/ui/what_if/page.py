@@ -8,12 +8,7 @@ import influence
 from influence.experiments import Outcome, Proposal, outcomes, propose
 from pages.ui.frame import Session, arrive, md, messages, render
 from pages.ui.jobs import waiting
-from pages.ui.what_if import (
-    ask,
-    choice,
-    past,
-    result,
-)
+from pages.ui.what_if import ask, choice, past, result
 from pages.ui.what_if.address import WhatIfAddress, read_address
 
 COMMAND = "retrain"
