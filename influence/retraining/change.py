@@ -6,7 +6,7 @@ their order and their dropout, and differ by the change alone.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 
@@ -77,8 +77,3 @@ class Run:
     def __post_init__(self) -> None:
         if self.seed < 0:
             raise SettingsError(f"seed {self.seed}: must be 0 or more")
-
-
-def controls(seeds: Iterable[int]) -> list[Run]:
-    """The runs that change nothing, one a seed."""
-    return [Run(seed) for seed in seeds]

@@ -1,7 +1,7 @@
 """Retraining: what would the model say had it been trained on a changed training set?
 
 Each run repeats the workspace's own recipe (model, optimizer, learning rate, batch size, epochs) with its seed, on the
-changed training set. Finished runs are kept in `retrain.duckdb` and never done twice, the controls above all.
+changed training set. Finished runs are kept in `retraining.duckdb` and never done twice, the controls above all.
 """
 
 import time
