@@ -124,7 +124,7 @@ def _data(options: argparse.Namespace) -> tuple[str, str, data.Columns]:
         test_share=DEFAULT_SHARE if share is None else share,
         seed=options.seed or 0,
     )
-    if not data.is_needed(options.test, settings):
+    if not data.needs_preparing(options.test, settings):
         return options.train, options.test, columns
     prepared = data.prepare_files(Path(options.workspace), options.train, options.test, columns, settings)
     rows, left_out = prepared.record["rows"], prepared.record["left_out"]

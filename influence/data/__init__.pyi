@@ -25,7 +25,7 @@ from .edits import (
     texts_of as texts_of,
 )
 from .masking import find as find, find_to_mask as find_to_mask, mask as mask
-from .preparing import is_needed as is_needed, prepare as prepare, prepare_files as prepare_files
+from .preparing import needs_preparing as needs_preparing, prepare as prepare, prepare_files as prepare_files
 from .report import Spread as Spread, as_json as as_json, data_report as data_report
 from .rewrite import NewCells as NewCells, rewritten as rewritten, written as written
 from .settings import DEFAULT_SHARE as DEFAULT_SHARE, MOST_TEST as MOST_TEST, Preparation as Preparation

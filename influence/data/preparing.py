@@ -39,7 +39,7 @@ class Prepared:
     record: dict[str, Any]
 
 
-def is_needed(test: str | None, settings: Preparation) -> bool:
+def needs_preparing(test: str | None, settings: Preparation) -> bool:
     """Whether the files cannot be built from as they are."""
     return test is None or settings.drop_unusable or settings.merge_labels
 

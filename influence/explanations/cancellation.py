@@ -48,12 +48,12 @@ def cancellation_table(workspace: WorkspaceReader) -> pd.DataFrame | None:
 def write_cancellation(path: str | Path, *, progress: Progress = silent) -> None:
     """Measure the cancellation of a workspace, unless it has been. Raises `QueryError` for a single checkpoint."""
     from influence.workspace import (
-        disk_full_told,
+        disk_full_explained,
         opened,  # brings PyTorch
     )
 
     path = Path(path)
-    with disk_full_told(path), build_lock(path), opened(path) as workspace:
+    with disk_full_explained(path), build_lock(path), opened(path) as workspace:
         if len(workspace.info.checkpoints) < 2:
             raise QueryError(
                 f"workspace {workspace.name!r} has one checkpoint: cancellation compares gradients with the change to the next; "

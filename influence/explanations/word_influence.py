@@ -72,13 +72,13 @@ def has_words(workspace: WorkspaceReader) -> bool:
 def write_words(path: str | Path) -> None:
     """Compute the sums of a workspace's published build, unless they are there. Raises `WorkspaceBusy` during a build."""
     from influence.workspace import (
-        disk_full_told,
+        disk_full_explained,
         opened,  # which imports PyTorch; reading must not wait for it
     )
 
     path = Path(path)
     try:
-        with _WRITING, disk_full_told(path), build_lock(path), opened(path) as workspace:
+        with _WRITING, disk_full_explained(path), build_lock(path), opened(path) as workspace:
             if not has_words(workspace):
                 _write(workspace)
     except OSError as error:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,6 @@ import numpy.typing as npt
 from influence.errors import SettingsError
 from influence.review.events import POLICIES, Decision
 from influence.review.reviews import Reviews
-
-Policy = Literal["adjudicated", "majority", "latest"]
 
 
 @dataclass(frozen=True)

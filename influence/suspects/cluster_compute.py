@@ -20,7 +20,7 @@ from influence.suspects.compute import SUSPECTS
 from influence.suspects.dendrogram import Dendrogram, cluster_words, dendrogram, flat_map, influence_distances
 from influence.suspects.ranking import difficult_examples
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
-from influence.workspace import WorkspaceReader, build_lock, disk_full_told, opened, published, publishing
+from influence.workspace import WorkspaceReader, build_lock, disk_full_explained, opened, published, publishing
 
 CLUSTERS = "clusters"
 NAMED_HEIGHT = 1.0  # above it members do not pull together at all
@@ -49,7 +49,7 @@ def write_clusters(path: str | Path, settings: ClusterSettings | None = None, *,
     Returns the settings used. Raises `WorkspaceMissing` where the suspects have not been computed.
     """
     path = Path(path)
-    with disk_full_told(path), build_lock(path), opened(path) as workspace:
+    with disk_full_explained(path), build_lock(path), opened(path) as workspace:
         started = time.monotonic()
         chosen = settings or ClusterSettings()
         examples, total = difficult_examples(workspace, chosen.difficult, chosen.cap)

@@ -32,7 +32,7 @@ from influence.suspects.signals import (
 from influence.suspects.suspicion import FORMULA, Findings, judge, suspect_rows
 from influence.suspects.tables import SuspectStore, driven_errors, opposed_tests, self_influences, training_examples
 from influence.types import FloatArray, Progress, silent
-from influence.workspace import WorkspaceReader, build_lock, disk_full_told, opened, published, publishing
+from influence.workspace import WorkspaceReader, build_lock, disk_full_explained, opened, published, publishing
 
 SUSPECTS = "suspects"
 
@@ -50,7 +50,7 @@ def write_suspects(
         wanted = asdict(settings or usual_settings(workspace))
         if is_current(workspace, wanted):
             return wanted
-    with disk_full_told(path), build_lock(path), opened(path) as workspace:
+    with disk_full_explained(path), build_lock(path), opened(path) as workspace:
         started = time.monotonic()
         chosen = HeldOutSettings(**wanted)
         _train(workspace, chosen, device, progress)

@@ -4,7 +4,7 @@ from .builds import (
     CheckpointInfo as CheckpointInfo,
     WorkspaceInfo as WorkspaceInfo,
     build_lock as build_lock,
-    disk_full_told as disk_full_told,
+    disk_full_explained as disk_full_explained,
     list_workspaces as list_workspaces,
     published_build as published_build,
 )

@@ -166,7 +166,7 @@ def remove_superseded(path: Path) -> None:
 
 
 @contextmanager
-def disk_full_told(path: Path) -> Iterator[None]:
+def disk_full_explained(path: Path) -> Iterator[None]:
     """One clear line where the disk is full."""
     try:
         yield

@@ -8,7 +8,7 @@ from influence.explanations import cancellation_table
 from pages.ui.evidence import charts, run, wording
 from pages.ui.evidence.address import EvidenceAddress
 from pages.ui.frame import numbers, render
-from pages.ui.jobs import waiting
+from pages.ui.jobs import compute, waiting
 from pages.ui.parts import STILL
 
 COMMAND, TITLE = "cancellation", "Cancellation by layer"
@@ -30,7 +30,7 @@ def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
             return
         st.button(
             "Measure it", type="primary", icon=":material/play_arrow:", key="proof_run_cancellation",
-            on_click=run.start, args=(workspace, COMMAND, TITLE, []),
+            on_click=compute.start, args=(workspace, COMMAND, [], TITLE),
         )  # fmt: skip
         run.command(workspace, COMMAND)
         return

@@ -1,6 +1,5 @@
 """The form that starts a proof: what is tried, on how many test sentences, how surely; and how long that takes."""
 
-import json
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,8 +9,8 @@ import streamlit as st
 import influence
 from influence import METHODS
 from influence.experiments import seconds_a_model
-from pages.ui.frame import messages, numbers, render
-from pages.ui.jobs import background, waiting
+from pages.ui.frame import numbers, render
+from pages.ui.jobs import compute, waiting
 
 KS = (5, 10, 20, 50, 100, 200)
 LONGEST = 3_600.0  # seconds that a form may propose to spend
@@ -108,21 +107,13 @@ def affordable(form: Form, seconds: float) -> tuple[list[int], int, int]:
 def _run(workspace: influence.Workspace, form: Form) -> None:
     asked = _asked(workspace, form)  # as it is filled in at the click, which may be later than what is drawn
     if asked.methods and asked.ks:
-        start(workspace, form.command, form.title, asked.options())
+        compute.start(workspace, form.command, asked.options(), form.title)
 
 
 def command(workspace: influence.Workspace, name: str, options: Sequence[str] = ()) -> None:
     """The command that does the same, for a machine that is quicker than this one."""
     render.hint("Or on the command line, where the workspace is:")
     render.command(shlex.join(["python", "-m", "influence", name, "--workspace", str(workspace.path), *options]))
-
-
-def start(workspace: influence.Workspace, name: str, title: str, options: Sequence[str]) -> None:
-    """Queue a command. For callbacks."""
-    try:
-        background.enqueue(workspace, name, *options, title=title, key=json.dumps([name, *options]))
-    except influence.WordtraceError as error:
-        messages.say(f"Not started: {error}", failed=True)
 
 
 def choice(names: dict[str, str], chosen: str, on_change: Callable[[], None], key: str) -> None:

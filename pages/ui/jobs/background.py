@@ -10,7 +10,6 @@ so its folder goes when it has ended well or was cancelled. All of this is on di
 started it, and the server too.
 """
 
-import fcntl
 import json
 import secrets
 import shutil
@@ -26,7 +25,7 @@ from typing import Any
 
 import influence
 from influence.cli import ProgressEvent, Remark
-from influence.files import write_json
+from influence.files import take, write_json
 from pages.ui.jobs import processes
 from pages.ui.jobs.processes import KILLED, PROCESS, SAID
 
@@ -197,12 +196,7 @@ def _work_off(queue: Path) -> None:
 def _turn(queue: Path) -> Iterator[bool]:
     """Whether this process is the one that starts the queue's jobs, until the block ends."""
     with (queue / LOCK).open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+        yield take(file.fileno(), wait=0.0)
 
 
 def _next(queue: Path) -> Path | None:

@@ -1,6 +1,8 @@
 """The offer to compute what a page shows, and how far the computing is."""
 
+import json
 import shlex
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -29,21 +31,20 @@ def offer(workspace: influence.Workspace, command: str, title: str, about: str) 
             return
         for name, options, remark in CHOICES[command]:
             with st.container(horizontal=True, vertical_alignment="center"):
+                # The key is the command's: with other options the result is the same file, so one at a time is enough.
                 st.button(
-                    name,
-                    key=f"compute_{command}_{len(options) and options[-1]}",
-                    on_click=_start,
-                    args=(workspace, command, options),
-                )
+                    name, key=f"compute_{command}_{len(options) and options[-1]}",
+                    on_click=start, args=(workspace, command, options, command.capitalize(), command),
+                )  # fmt: skip
                 with st.container(width="stretch"):
                     render.hint(remark)
         render.hint("Or on the command line, where the server runs:")
         render.command(shlex.join(["python", "-m", "influence", command, "--workspace", str(workspace.path)]))
 
 
-def _start(workspace: influence.Workspace, command: str, options: tuple[str, ...]) -> None:
-    # The key is the command's: with other options the result would be the same file, so one at a time is enough.
+def start(workspace: influence.Workspace, command: str, options: Sequence[str], title: str, key: str = "") -> None:
+    """Queue a command; one with the same key, by default the same options, is not queued twice. For callbacks."""
     try:
-        background.enqueue(workspace, command, *options, title=command.capitalize(), key=command)
+        background.enqueue(workspace, command, *options, title=title, key=key or json.dumps([command, *options]))
     except influence.WordtraceError as error:
         messages.say(f"Not started: {error}", failed=True)

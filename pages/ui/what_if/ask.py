@@ -9,7 +9,7 @@ import streamlit as st
 import influence
 from influence.experiments import DECIDED, Proposal, to_train
 from pages.ui.frame import Session, go, latest, messages, render
-from pages.ui.jobs import background, waiting
+from pages.ui.jobs import compute, waiting
 from pages.ui.parts import verdicts
 from pages.ui.what_if.address import SEEDS, WhatIfAddress, read_address
 
@@ -107,10 +107,6 @@ def _start(session: Session, drawn: WhatIfAddress, proposal: Proposal) -> None:
     if address.change != drawn.change:
         messages.say("Not started: another change has just been chosen; look at what it would do first", failed=True)
         return
-    options = options_of(address, proposal)
-    try:
-        background.enqueue(session.workspace, COMMAND, *options, title=proposal.title, key=json.dumps([COMMAND, *options]))
-    except influence.WordtraceError as error:
-        messages.say(f"Not started: {error}", failed=True)
+    compute.start(session.workspace, COMMAND, options_of(address, proposal), proposal.title)
     if address.outcome:
         go(address.at(outcome=""))
