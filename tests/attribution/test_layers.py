@@ -8,8 +8,8 @@ import pytest
 import torch
 import transformers
 from captum.influence import TracInCP
+from model_kinds import KINDS, make
 from oracles import doubled, loss, relative_error, rows_of, tracin
-from test_model_kinds import KINDS, make
 from tiny import Bench, bench, labelled, word_pieces
 from torch import nn
 from torch.utils.data import TensorDataset
