@@ -19,9 +19,7 @@ from influence.workspace.builds import BUILDS, POINTER, build_lock, list_workspa
 DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are not workspaces
 _NAME = re.compile(r"\w[\w .-]{0,63}")
 _NOT_BACKED_UP = re.compile(r"reviews\.duckdb.*|.*\.lock|.*\.tmp")
-
-
-_holders: list[Callable[[Path], None]] = []
+_holders: list[Callable[[Path], None]] = []  # what closes the files that this process has open
 
 
 def lets_go(holder: Callable[[Path], None]) -> Callable[[Path], None]:

@@ -23,9 +23,7 @@ def offer(workspace: influence.Workspace, command: str, title: str, about: str) 
     """What is missing, the buttons that compute it, and the command that does the same; how far it is while it runs."""
     with st.container(key="wt-gate"):
         render.state_text(title, about)
-        message, failed = messages.said()
-        if message:
-            render.said(message, failed=failed)
+        messages.show()
         waiting.draw(workspace, command, lines=True)
         if any(job.command == command and not job.failed for job in background.jobs(workspace)):
             return
