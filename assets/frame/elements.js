@@ -7,6 +7,57 @@ function make(tag, name, text) {
   return element;
 }
 
+const states = new WeakMap();
+
+// Fills a component with what `draw` makes of its data, once for every stamp; returns what the component keeps between
+// drawings: how it sends, and whatever `draw` adds.
+function redraw({ data, parentElement, setTriggerValue }, draw) {
+  const state = states.get(parentElement) ?? {};
+  states.set(parentElement, state);
+  state.send = setTriggerValue;
+  if (state.stamp !== data.stamp) {
+    state.stamp = data.stamp;
+    parentElement.querySelector(".wordtrace").replaceChildren(...draw(data, state));
+  }
+  return state;
+}
+
+// A real link, so that it can be reached by Tab, copied, or opened in another tab; a plain click stays in this page.
+function linkHere(name, href, choose) {
+  const link = make("a", name);
+  link.setAttribute("href", href);
+  link.onclick = (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    choose();
+  };
+  return link;
+}
+
+// A link that opens in a tab of its own: the page stays as it is.
+function linkAway(name, href, text) {
+  const link = make("a", name, text);
+  link.setAttribute("href", href);
+  link.target = "_blank";
+  link.rel = "noopener";
+  return link;
+}
+
+// What finds a searched text, whatever its case.
+function pattern(query) {
+  return new RegExp(query.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&"), "gi");
+}
+
+// Adds a text from a place on, with what was searched for marked.
+function appendSearched(element, text, query, at = 0) {
+  for (const match of query ? text.matchAll(pattern(query)) : []) {
+    if (match.index < at) continue;
+    element.append(text.slice(at, match.index), make("mark", "found", match[0]));
+    at = match.index + match[0].length;
+  }
+  element.append(text.slice(at));
+}
+
 // What the lines under words say, for those who see no colours, too; each line's meaning follows its sample.
 function legend(
   start = "",

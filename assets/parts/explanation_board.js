@@ -3,24 +3,16 @@
 // data: stamp (which explanation this is), pinned (a card's id, or ""), review (an address that an id completes), and what
 //       Content in pages/ui/parts/explanation_board.py holds
 
-const states = new WeakMap();
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  const state = states.get(parentElement) ?? {};
-  states.set(parentElement, state);
-  state.choose = (id) => setTriggerValue("chosen", id);
-  if (state.stamp !== data.stamp) {
-    state.stamp = data.stamp;
-    build(state, data, parentElement.querySelector(".board"));
-  }
+export default function (component) {
+  const { data } = component;
+  const state = redraw(component, build);
   state.pinned = data.pinned;
   for (const card of state.cards) card.element.classList.toggle("pinned", card.id === data.pinned);
   for (const card of state.cards) card.button.setAttribute("aria-pressed", String(card.id === data.pinned));
   light(state, null);
 }
 
-function build(state, data, root) {
-  root.replaceChildren();
+function build(data, state) {
   state.review = data.review;
   state.cards = [];
   state.sums = scores(data.query.sums);
@@ -45,7 +37,7 @@ function build(state, data, root) {
   const columns = make("div", "columns");
   for (const column of data.columns) columns.append(makeColumn(state, column));
   const minus = " away from it; the stronger the shade, the larger its part. Scores in nats.";
-  root.append(query, legend("Lit words: ", " pushes towards the label, ", minus), columns);
+  return [query, legend("Lit words: ", " pushes towards the label, ", minus), columns];
 }
 
 function makeColumn(state, column) {
@@ -89,10 +81,7 @@ function makeEnds(card, marks) {
 }
 
 function reviewLink(address) {
-  const link = make("a", "review", "Review");
-  link.setAttribute("href", address);
-  link.target = "_blank"; // the explanation stays
-  link.rel = "noopener";
+  const link = linkAway("review", address, "Review");
   link.title = "Decide what becomes of this training sentence";
   link.onclick = link.onkeydown = (event) => event.stopPropagation();
   return link;
@@ -124,7 +113,7 @@ function choose(state, entry) {
   // Shown at once; the charts follow with the server's answer.
   const pinned = state.pinned === entry.id ? "" : entry.id;
   for (const card of state.cards) card.element.classList.toggle("pinned", card.id === pinned);
-  state.choose(pinned);
+  state.send("chosen", pinned);
 }
 
 // Light the test sentence by a card (hovered, else pinned), or by the sum over all cards.

@@ -5,24 +5,19 @@
 // openable: a click on a row's name opens it
 // row: Row in pages/ui/parts/payloads.py
 
-const states = new WeakMap();
-
-export default function ({ data, parentElement, setTriggerValue }) {
-  const state = states.get(parentElement) ?? {};
-  states.set(parentElement, state);
-  state.send = setTriggerValue;
-  if (state.stamp !== data.stamp) {
-    state.stamp = data.stamp;
-    state.boxes = new Map();
-    const lit = data.rows.some((row) => Object.values(row.sums).some(([score]) => score !== 0));
-    const lines = data.rows.map((row) => makeRow(state, row, data));
-    parentElement.querySelector(".rows").replaceChildren(...(lit ? [legend()] : []), ...lines);
-  }
-  const chosen = new Set(data.chosen);
+export default function (component) {
+  const state = redraw(component, draw);
+  const chosen = new Set(component.data.chosen);
   for (const [id, box] of state.boxes) {
     box.checked = chosen.has(id);
     box.closest(".row").classList.toggle("chosen", box.checked);
   }
+}
+
+function draw(data, state) {
+  state.boxes = new Map();
+  const lit = data.rows.some((row) => Object.values(row.sums).some(([score]) => score !== 0));
+  return [...(lit ? [legend()] : []), ...data.rows.map((row) => makeRow(state, row, data))];
 }
 
 function makeRow(state, row, data) {
@@ -39,7 +34,7 @@ function makeRow(state, row, data) {
   if (row.reason) body.append(make("p", "reason", row.reason));
   const foot = make("footer", "foot");
   if (row.foot) foot.append(make("span", "quiet", row.foot));
-  for (const [text, href] of row.links) foot.append(makeLink(text, href));
+  for (const [text, href] of row.links) foot.append(linkAway("", href, text));
   if (body.querySelector(".folded")) foot.append(unfold(element));
   if (foot.children.length) body.append(foot);
   element.append(body);
@@ -67,29 +62,11 @@ function makeName(state, row) {
   return button;
 }
 
-function makeLink(text, href) {
-  const anchor = make("a", "", text);
-  anchor.setAttribute("href", href);
-  anchor.target = "_blank"; // the list stays as it is
-  anchor.rel = "noopener";
-  return anchor;
-}
-
 function makeTexts(row, query) {
   const marks = new Map();
-  const box = texts(row.sides, marks, (paragraph, text) => searched(paragraph, text, query));
+  const box = texts(row.sides, marks, (paragraph, text) => appendSearched(paragraph, text, query));
   const sums = scores(row.sums);
   shade(marks, sums);
   for (const [word, elements] of marks) for (const mark of sums.get(word)?.[0] ? [] : elements) mark.classList.add("found");
   return box;
-}
-
-function searched(paragraph, text, query) {
-  const found = query ? new RegExp(query.replace(/[.*+?^${}()|[\]\\/-]/g, "\\$&"), "gi") : null;
-  let at = 0;
-  for (const match of found ? text.matchAll(found) : []) {
-    paragraph.append(document.createTextNode(text.slice(at, match.index)), make("mark", "found", match[0]));
-    at = match.index + match[0].length;
-  }
-  paragraph.append(document.createTextNode(text.slice(at)));
 }

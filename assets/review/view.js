@@ -3,20 +3,12 @@
 // data.part says which: item (the example itself), evidence (why it is suspected, and cards), strip (the last decisions).
 // The payloads' shapes: pages/ui/review/review_item.py. Scores are above 0 for the label, below 0 against it.
 
-const states = new WeakMap();
 const DRAW = { item: drawItem, evidence: drawEvidence, strip: drawStrip };
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const state = states.get(parentElement) ?? {};
-  states.set(parentElement, state);
-  state.send = setTriggerValue;
-  if (state.stamp !== data.stamp) {
-    state.stamp = data.stamp;
-    parentElement.querySelector(".review").replaceChildren(...DRAW[data.part](data, state));
-  }
-  if (data.part !== "item") return;
-  const release = guard(data);
-  return () => release();
+export default function (component) {
+  const { data } = component;
+  redraw(component, DRAW[data.part]);
+  return data.part === "item" ? guard(data) : undefined;
 }
 
 // Keys: a key held down must not decide what nobody has read. The page's own keys listen on the document; this hears first.
@@ -131,18 +123,10 @@ function makeCard(card) {
   if (card.special) element.append(make("p", "quiet", card.special));
   const foot = make("footer");
   if (element.querySelector(".folded")) foot.append(unfold(element));
-  if (card.href) foot.append(link(card.href));
+  if (card.href) foot.append(linkAway("", card.href, "Explore"));
   if (foot.children.length) element.append(foot);
   element.title = card.id;
   return element;
-}
-
-function link(href) {
-  const anchor = make("a", "", "Explore");
-  anchor.setAttribute("href", href);
-  anchor.target = "_blank"; // the queue stays where it is
-  anchor.rel = "noopener";
-  return anchor;
 }
 
 // The last decisions
@@ -160,5 +144,3 @@ function drawStrip(data, state) {
   }
   return [list];
 }
-
-// Texts

@@ -3,7 +3,6 @@
 // data: stamp, sort (the column the list is in order of), rows and tokens
 // row: WordRow in pages/ui/words/listing.py
 
-const states = new WeakMap();
 const COLUMNS = [
   ["word", "word", ""],
   ["against", "against", "sum of what the word carries below 0: it raised the loss on the right label"],
@@ -14,18 +13,17 @@ const COLUMNS = [
   ["examples", "examples", "training examples through which it pulls against them"],
 ];
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  const state = states.get(parentElement) ?? {};
-  states.set(parentElement, state);
-  state.open = (word) => setTriggerValue("opened", word);
-  if (state.stamp === data.stamp) return;
-  state.stamp = data.stamp;
+export default function (component) {
+  redraw(component, draw);
+}
+
+function draw(data, state) {
   const lines = [makeHead(data.sort), ...data.rows.map((row) => makeRow(state, row))];
   if (data.tokens.length) {
     lines.push(make("p", "apart", "Apart: start and end tokens, through which sentences without a common word reach each other"));
     lines.push(...data.tokens.map((row) => makeRow(state, row)));
   }
-  parentElement.querySelector(".words").replaceChildren(...lines);
+  return lines;
 }
 
 function makeHead(sort) {
@@ -39,16 +37,7 @@ function makeHead(sort) {
 }
 
 function makeRow(state, row) {
-  // A real link, so that it can be reached by Tab, copied, or opened in another tab; a plain click stays in this page.
-  const line = make(row.href ? "a" : "div", "line");
-  if (row.href) {
-    line.setAttribute("href", row.href);
-    line.onclick = (event) => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-      event.preventDefault();
-      state.open(row.word);
-    };
-  }
+  const line = row.href ? linkHere("line", row.href, () => state.send("opened", row.word)) : make("div", "line");
   const word = make("bdi", "word", row.written);
   const bars = make("span", "bars");
   for (const [side, share] of [["minus", row.bars[0]], ["plus", row.bars[1]]]) {

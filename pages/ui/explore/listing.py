@@ -8,19 +8,14 @@ import streamlit as st
 
 import influence
 from pages.ui.explore.address import SHOW, ExploreAddress
-from pages.ui.frame import go, numbers, render, script, sheet, turn_pages
+from pages.ui.frame import component, go, numbers, render, turn_pages
 from pages.ui.parts import stamped
 
 PAGE = 20
 ANY = ""
 KEY = "explore_list"
 
-_component = st.components.v2.component(
-    "wordtrace_list",
-    html="<div\nclass='wordtrace list'></div>",
-    css=sheet("explore/listing.css"),
-    js=script("explore/listing.js"),
-)
+_component = component("list", "explore/listing")
 
 
 class TestRow(TypedDict):

@@ -17,5 +17,5 @@ from .address import (
     turn_pages as turn_pages,
 )
 from .numbers import MINUS as MINUS
-from .render import md as md, script as script, sheet as sheet
+from .render import component as component, md as md
 from .session import Session as Session

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import streamlit as st
+from streamlit.components.v2.types import ComponentRenderer
 
 from pages.ui.frame import numbers
 
@@ -25,14 +26,13 @@ def md(value: object, longest: int = 200) -> str:
     return _MARKDOWN.sub(r"\\\1", line if len(line) <= longest else line[: longest - 1] + "…")
 
 
-def script(name: str) -> str:
-    """A component's script of ours, with what all of them draw by before it."""
-    return "".join((ASSETS / file).read_text(encoding="utf-8") for file in ("frame/elements.js", name))
-
-
-def sheet(name: str) -> str:
-    """A component's stylesheet, with what all of them share before it."""
-    return "".join((ASSETS / file).read_text(encoding="utf-8") for file in ("frame/elements.css", name))
+def component(name: str, place: str) -> ComponentRenderer:
+    """A component of ours: the stylesheet and the script at a place in `assets`, with what all of them share before them."""
+    css, js = (
+        "".join((ASSETS / f"{part}.{kind}").read_text(encoding="utf-8") for part in ("frame/elements", place))
+        for kind in ("css", "js")
+    )
+    return st.components.v2.component(f"wordtrace_{name}", html=f"<div\nclass='wordtrace {name}'></div>", css=css, js=js)
 
 
 def style() -> None:

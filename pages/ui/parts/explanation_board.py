@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 import streamlit as st
 
 from influence import METHODS, Explanation, Influence, Sentence
-from pages.ui.frame import numbers, script, sheet
+from pages.ui.frame import component, numbers
 from pages.ui.parts.payloads import FOLDED, FOLDED_UNREAD, SHOWN, UNREAD, Piece, Scores, scores, stamped
 
 FOLD_FROM = 320  # characters of a text, from which what lies far from any lit word is folded away
@@ -23,12 +23,7 @@ OTHER_MEANINGS = {  # of the methods whose scores are not about a training step
     "representer": ("it raises the logit of “{label}” here.", "it lowers the logit of “{label}” here."),
 }
 
-_component = st.components.v2.component(
-    "wordtrace_board",
-    html="<div\nclass='wordtrace board'></div>",
-    css=sheet("parts/explanation_board.css"),
-    js=script("parts/explanation_board.js"),
-)
+_component = component("board", "parts/explanation_board")
 
 
 class Texts(TypedDict):

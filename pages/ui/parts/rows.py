@@ -4,16 +4,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 import streamlit as st
 
-from pages.ui.frame import script, sheet
+from pages.ui.frame import component
 from pages.ui.parts.explanation_board import fold
 from pages.ui.parts.payloads import SHOWN, Piece, Row, Signal, scores, stamped
 
-_component = st.components.v2.component(
-    "wordtrace_rows",
-    html="<div\nclass='wordtrace rows'></div>",
-    css=sheet("parts/rows.css"),
-    js=script("parts/rows.js"),
-)
+_component = component("rows", "parts/rows")
 
 
 def row(

@@ -10,7 +10,7 @@ import streamlit as st
 import influence
 from influence.attribution import DEFAULT_METHOD
 from influence.review import Action, Queue, QueueProgress
-from pages.ui.frame import Session, go, md, messages, numbers, render, script, sheet
+from pages.ui.frame import Session, component, go, md, messages, numbers, render
 from pages.ui.parts import stamped, verdicts
 from pages.ui.review import buttons, keys, position, related, review_item
 from pages.ui.review.address import ReviewAddress
@@ -19,12 +19,7 @@ from pages.ui.review.review_item import ReviewItem
 
 RECENT = 10
 
-component = st.components.v2.component(
-    "wordtrace_review",
-    html="<div\nclass='wordtrace review'></div>",
-    css=sheet("review/view.css"),
-    js=script("review/view.js"),
-)
+_component = component("review", "review/view")
 
 
 class StripItem(TypedDict):
@@ -79,11 +74,7 @@ def _case(session: Session, address: ReviewAddress, queue: Queue | None, found: 
     with st.container(key="wt-split-review"):
         left, right = st.columns([1.35, 1], gap="large")
     with left:
-        component(
-            key="review_item",
-            data=review_item.item(found, masking=masking),
-            on_picked_change=partial(_picked, id),
-        )
+        _component(key="review_item", data=review_item.item(found, masking=masking), on_picked_change=partial(_picked, id))
         if masking is None:
             buttons.decisions(session, address, found, off=bool(st.session_state.get(NOTING)))
         else:
@@ -92,7 +83,7 @@ def _case(session: Session, address: ReviewAddress, queue: Queue | None, found: 
         _strip(session, address, actions)
     _now_shown(address, found)
     with right:
-        component(key="review_evidence", data=review_item.proof(found, more=st.session_state.get(MORE, False)))
+        _component(key="review_evidence", data=review_item.proof(found, more=st.session_state.get(MORE, False)))
     if st.session_state.get(NOTING):
         buttons.note(session, address, id)
     if queue is not None and (following := session.queues.peek(queue.id, session.reviewer, after=id)):
@@ -164,7 +155,7 @@ def _strip(session: Session, address: ReviewAddress, actions: list[Action]) -> N
         }
         for action in actions
     ]
-    component(
+    _component(
         key="review_strip",
         data=stamped({"part": "strip", "items": items}),
         on_reopen_change=partial(_reopen, session, address),

@@ -9,7 +9,7 @@ import streamlit as st
 
 from influence.explanations import COMMON, TOKEN
 from influence.workspace import STORED_TOP
-from pages.ui.frame import Session, go, numbers, render, script, sheet, turn_pages
+from pages.ui.frame import Session, component, go, numbers, render, turn_pages
 from pages.ui.parts import stamped
 from pages.ui.words.address import SHOW, SORTS, WordsAddress
 
@@ -21,12 +21,7 @@ MEANING = (
     "no other example. Against: what raised the loss on the right label. For: what lowered it. A large pull against does not "
     "prove a label wrong; open a word to see its examples."
 )
-_component = st.components.v2.component(
-    "wordtrace_words",
-    html="<div\nclass='wordtrace words'></div>",
-    css=sheet("words/listing.css"),
-    js=script("words/listing.js"),
-)
+_component = component("words", "words/listing")
 
 
 class WordRow(TypedDict):
