@@ -18,15 +18,12 @@ EXPLANATION = (
 )
 
 
+@st.fragment
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    _page(Session.of_visitor(workspace))
-
-
-@st.fragment
-def _page(session: Session) -> None:
+    session = Session.of_visitor(workspace)
     shell.follow()
-    address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
+    address = arrive(*read_address(st.query_params.to_dict(), workspace))
     session.show_title("Clusters")
     if not suspicions.known(session.workspace):
         compute.offer(

@@ -10,15 +10,12 @@ from pages.ui.frame import Session, arrive, go, messages, render, shell
 DRAW = {"changes": changes.draw, "rules": rules.draw, "agreement": agreement.draw, "log": log.draw}
 
 
+@st.fragment
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    _page(Session.of_visitor(workspace))
-
-
-@st.fragment
-def _page(session: Session) -> None:
+    session = Session.of_visitor(workspace)
     shell.follow()
-    address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
+    address = arrive(*read_address(st.query_params.to_dict(), workspace))
     st.session_state["fix_part"] = address.part
     with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
         render.title("Fix list")

@@ -27,14 +27,11 @@ class ChosenChange:
     known: list[Outcome]
 
 
+@st.fragment
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    _page(Session.of_visitor(workspace))
-
-
-@st.fragment
-def _page(session: Session) -> None:
-    address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
+    session = Session.of_visitor(workspace)
+    address = arrive(*read_address(st.query_params.to_dict(), workspace))
     with st.container(key="wt-title"):
         render.title("What-if")
     if session.workspace.info.settings.get("training") is None:
