@@ -1,7 +1,5 @@
 """Two workspaces beside each other: accuracy, predictions that changed, suspects that came or went, and influences."""
 
-from typing import Any
-
 import pandas as pd
 import streamlit as st
 
@@ -47,7 +45,7 @@ def draw(address: DataAddress) -> None:
         return
     try:
         first, second = workspaces.open_named(address.one), workspaces.open_named(address.two)
-        found = _compared(first, second, (str(first.build.resolve()), str(second.build.resolve()), _suspects_of(first, second)))
+        found = _compared(first, second)
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return
@@ -58,16 +56,15 @@ def _change(address: DataAddress, field: str) -> None:
     go(address.at(**{field: st.session_state[f"compare_{field}"] or ""}))
 
 
-def _suspects_of(*both: influence.Workspace) -> tuple[str, ...]:
-    """What the suspects were made from: they may be ranked anew while the build stays."""
-    return tuple(
-        (one.build / "suspects.json").read_text("utf-8") if (one.build / "suspects.json").is_file() else "" for one in both
-    )
+def _identity(workspace: influence.Workspace) -> tuple[str, str]:
+    """The build, and what its suspects were made from: they may be ranked anew while the build stays."""
+    made_from = workspace.build / "suspects.json"
+    return str(workspace.build.resolve()), made_from.read_text("utf-8") if made_from.is_file() else ""
 
 
-@st.cache_resource(max_entries=4, show_spinner="Comparing…")
-def _compared(_first: influence.Workspace, _second: influence.Workspace, identity: tuple[Any, ...]) -> Comparison:
-    return compare(_first, _second)
+@st.cache_resource(max_entries=4, show_spinner="Comparing…", hash_funcs={influence.Workspace: _identity})
+def _compared(first: influence.Workspace, second: influence.Workspace) -> Comparison:
+    return compare(first, second)
 
 
 def _draw(address: DataAddress, first: influence.Workspace, second: influence.Workspace, found: Comparison) -> None:
@@ -85,9 +82,7 @@ def _draw(address: DataAddress, first: influence.Workspace, second: influence.Wo
         ("Suspects", *_suspect_counts(found)),
         ("Same influences", *((f"{found.overlaps[0]:.0%} / {found.overlaps[1]:.0%}", same) if found.shared_tests else nothing)),
     )
-    for column, (name, value, detail) in zip(st.columns(4), figures, strict=True):
-        with column:
-            render.figure(name, value, detail)
+    render.figures(figures)
     _differences(first, second, found)
     render.heading("Predictions that changed", "the texts are matched by what they say, whatever their ids")
     if found.changed.empty:

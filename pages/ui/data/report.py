@@ -77,9 +77,7 @@ def report(answer: dict[str, Any]) -> None:
         ("Words a text", f"{words['median']:,}", f"median; 95 % have up to {words['p95']:,}, the longest {words['most']:,}"),
         ("Repeated", f"{repeated:,}", f"exactly; {near['texts']:,} nearly"),
     )
-    for column, (name, value, detail) in zip(st.columns(4), figures, strict=True):
-        with column:
-            render.figure(name, value, detail)
+    render.figures(figures)
     with st.container(key="wt-split-report"):
         left, right = st.columns([1.5, 1], gap="large")
     with left:

@@ -153,9 +153,7 @@ def _estimate(found: dict[str, Any]) -> None:
         ("Tokens a text", f"{tokens['median']:,}", f"median; {numbers.probability(cut)} are cut at {found['max_length']:,}"),
     )
     with st.container(border=True, key="wt-estimate"):
-        for column, (name, value, detail) in zip(st.columns(4), figures, strict=True):
-            with column:
-                render.figure(name, value, detail)
+        render.figures(figures)
         render.hint(
             f"Measured: {found['sample_rows']:,} training and {found['sample_test_rows']:,} test rows went through every stage "
             f"in {numbers.duration(found['sample_seconds'])} on {found['device'].upper()}; scaled to {found['rows']:,} and "

@@ -17,9 +17,7 @@ def draw(session: Session, address: FixListAddress) -> None:
     for decision in session.reviews.decisions():
         decided[decision.reviewer] = decided.get(decision.reviewer, 0) + 1
     found = agreement(session.reviews)
-    for column, (name, value, detail) in zip(st.columns(4), _figures(decided, found), strict=True):
-        with column:
-            render.figure(name, value, detail)
+    render.figures(_figures(decided, found))
     with st.container(key="wt-split-agreement"):
         left, right = st.columns([1, 1.2], gap="large")
     with left:

@@ -6,7 +6,7 @@ for a text that nobody has checked.
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -60,10 +60,11 @@ def lead(text: str) -> None:
     st.html(f'<p class="wt-lead">{html.escape(text)}</p>')
 
 
-def figure(name: str, value: str, detail: str) -> None:
-    """One number of a page's head, with its name above and a remark below."""
-    cells = f"<span>{html.escape(name)}</span><b>{html.escape(value)}</b><span>{html.escape(detail)}</span>"
-    st.html(f'<div class="wt-figure">{cells}</div>')
+def figures(rows: Collection[tuple[str, str, str]]) -> None:
+    """Numbers of a page's head beside each other, each with its name above and a remark below."""
+    for column, (name, value, detail) in zip(st.columns(len(rows)), rows, strict=True):
+        cells = f"<span>{html.escape(name)}</span><b>{html.escape(value)}</b><span>{html.escape(detail)}</span>"
+        column.html(f'<div class="wt-figure">{cells}</div>')
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> None:

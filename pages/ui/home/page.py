@@ -58,9 +58,7 @@ def _figures(info: WorkspaceInfo, counts: Any) -> None:
         ),
         ("Labels", f"{len(info.labels):,}", ", ".join(map(str, info.labels)) if len(info.labels) <= 4 else "see the matrix"),
     )
-    for column, (name, value, detail) in zip(st.columns(4), figures, strict=True):
-        with column:
-            render.figure(name, value, detail)
+    render.figures(figures)
 
 
 def _wrong(counts: Any) -> int:
