@@ -55,9 +55,16 @@ def suspicion(workspace: influence.Workspace, train_id: str) -> Suspicion | None
     return Suspicion(found.suggested_label, found.suspicion, found.reason, found.signals, scales(workspace))
 
 
+def _file(workspace: influence.Workspace) -> str:
+    """The suspects file that is published now; another once they have been computed anew."""
+    found = published(workspace.build, "suspects")
+    return str(found[0]) if found else ""
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={influence.Workspace: _file})
 def ranked_ids(workspace: influence.Workspace) -> list[str]:
     """All examples for which another label is suggested, the most suspicious first."""
-    return _ranked_ids(_file(workspace), workspace)
+    return suspect_ids(workspace, SuspectFilter(changed=True))
 
 
 def ids_behind(workspace: influence.Workspace, test_id: str) -> list[str]:
@@ -70,25 +77,10 @@ def ids_behind(workspace: influence.Workspace, test_id: str) -> list[str]:
         return []
 
 
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={influence.Workspace: _file})
 def scales(workspace: influence.Workspace) -> dict[str, float]:
     """The largest value of each signal that is not a share."""
-    return _scales(_file(workspace), workspace)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _scales(file: str, _workspace: influence.Workspace) -> dict[str, float]:
-    return {name: float(suspects(_workspace, order=f"-{name}", limit=1)[1][name].iloc[0] or 0.0) for name in SCALED}
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _ranked_ids(file: str, _workspace: influence.Workspace) -> list[str]:
-    return suspect_ids(_workspace, SuspectFilter(changed=True))
-
-
-def _file(workspace: influence.Workspace) -> str:
-    """The suspects file that is published now; another once they have been computed anew."""
-    found = published(workspace.build, "suspects")
-    return str(found[0]) if found else ""
+    return {name: float(suspects(workspace, order=f"-{name}", limit=1)[1][name].iloc[0] or 0.0) for name in SCALED}
 
 
 def signals(values: Mapping[str, Any], largest: Mapping[str, float]) -> list[Signal]:

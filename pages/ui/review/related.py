@@ -1,15 +1,17 @@
 """What speaks for and against the label of one training example, kept ready for the example that comes next."""
 
 import threading
-from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
+
+import streamlit as st
 
 import influence
 from influence import Explanation
 from influence.explanations import Effects, effects
+from pages.ui.frame import answers
 
 TOP = 6  # on each side
-MOST_KEPT = 256
 
 
 @dataclass(frozen=True)
@@ -20,23 +22,10 @@ class Related:
     tests: Effects
 
 
-_kept: OrderedDict[tuple[str, str], Related] = OrderedDict()
-_lock = threading.Lock()
-
-
+@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=answers.BY_BUILD)
 def related(workspace: influence.Workspace, train_id: str) -> Related:
     """The evidence on one training example. Raises `QueryError` for an unknown one."""
-    key = (str(workspace.build), train_id)
-    with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
-    found = Related(_neighbours(workspace, train_id), effects(workspace, train_id, top=TOP))
-    with _lock:
-        _kept[key] = found
-        while len(_kept) > MOST_KEPT:
-            _kept.popitem(last=False)
-    return found
+    return Related(_neighbours(workspace, train_id), effects(workspace, train_id, top=TOP))
 
 
 def _neighbours(workspace: influence.Workspace, train_id: str) -> Explanation:
@@ -49,16 +38,9 @@ def _neighbours(workspace: influence.Workspace, train_id: str) -> Explanation:
 
 def prepare(workspace: influence.Workspace, train_id: str) -> None:
     """Gather the evidence on an example in the background, so that it is there when its turn comes."""
-    key = (str(workspace.build), train_id)
-    with _lock:
-        if key in _kept:
-            return
     threading.Thread(target=_quietly, args=(workspace, train_id), daemon=True).start()
 
 
 def _quietly(workspace: influence.Workspace, train_id: str) -> None:
-    try:
+    with suppress(Exception):  # asked for again when the example is shown, where whoever looks at it is told
         related(workspace, train_id)
-    except Exception:
-        # Asked for again when the example is shown, where whoever looks at it is told.
-        return

@@ -6,31 +6,28 @@ import pandas as pd
 import streamlit as st
 
 import influence
-from influence.explanations import confusions, has_words, words, write_words
-from pages.ui.frame import Session, arrive, go, messages, render, shell
+from influence.explanations import MistakeFilter, confusions, has_words, words, write_words
+from pages.ui.frame import Session, answers, arrive, go, messages, render, shell
 from pages.ui.words import examples, listing
 from pages.ui.words.address import WordsAddress, read_address
 
 ANY = ""
 
 
+@st.fragment
 def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
-    _page(Session.of_visitor(workspace))
-
-
-@st.fragment
-def _page(session: Session) -> None:
+    session = Session.of_visitor(workspace)
     shell.follow()
-    address = arrive(*read_address(st.query_params.to_dict(), session.workspace))
+    address = arrive(*read_address(st.query_params.to_dict(), workspace))
     session.show_title("Words")
     messages.show()
     try:
-        if not has_words(session.workspace):
+        if not has_words(workspace):
             with st.spinner("Adding up the words of the mistakes. This is done once."):
-                write_words(session.workspace.path)
-        found = confusions(session.workspace)
-        sums = _sums(str(session.workspace.build), address.label, address.predicted, session.workspace)
+                write_words(workspace.path)
+        found = confusions(workspace)
+        sums = _sums(workspace, address.filter)
     except influence.WordtraceError as error:
         st.error(render.md(error, 600))
         return
@@ -42,10 +39,10 @@ def _page(session: Session) -> None:
         listing.draw(session, address, sums, found, lambda: _mistakes(address, found))
 
 
-@st.cache_resource(max_entries=32, show_spinner=False)
-def _sums(build: str, label: str, predicted: str, _workspace: influence.Workspace) -> pd.DataFrame:
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=answers.BY_BUILD)
+def _sums(workspace: influence.Workspace, filter: MistakeFilter) -> pd.DataFrame:
     """The words of some mistakes; kept, since they never change within a build."""
-    return words(_workspace, WordsAddress(label=label, predicted=predicted).filter)
+    return words(workspace, filter)
 
 
 def _mistakes(address: WordsAddress, found: pd.DataFrame) -> None:
