@@ -6,7 +6,7 @@ import influence
 from influence.suspects import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
 from pages.ui.clusters import members as clusters_members
 from pages.ui.clusters.address import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersAddress, read_address
-from pages.ui.frame import Session, arrive, go, messages, render, shell
+from pages.ui.frame import Session, arrive, go, messages, render, shell, tied
 from pages.ui.jobs import compute
 from pages.ui.parts import STILL, Row, decision_charts, rows, suspicions, verdicts
 
@@ -97,13 +97,12 @@ def _pick(address: ClustersAddress, key: str) -> None:
 
 
 def _cards(address: ClustersAddress, found: list[Cluster]) -> None:
-    st.session_state["clusters_show"] = address.show
     with st.container(horizontal=True, vertical_alignment="center"):
         with st.container(width="stretch"):
             render.heading("Clusters", f"the largest {MOST_CARDS}" if len(found) > MOST_CARDS else "the largest first")
         st.segmented_control(
-            "Show", list(SHOW), format_func=SHOW.__getitem__, key="clusters_show", required=True, label_visibility="collapsed",
-            on_change=_show, args=(address,),
+            "Show", list(SHOW), format_func=SHOW.__getitem__, required=True, label_visibility="collapsed",
+            **tied(address, "show", "clusters_show"),
         )  # fmt: skip
     if address.show == "changed":
         found = [one for one in found if len(label_change(one)) > 1]
@@ -134,10 +133,6 @@ def label_change(one: Cluster) -> list[tuple[str, str]]:
 def _open(address: ClustersAddress) -> None:
     if opened := rows.opened(ROWS):
         go(address.at(cluster=int(opened), page=1))
-
-
-def _show(address: ClustersAddress) -> None:
-    go(address.at(show=st.session_state["clusters_show"]))
 
 
 def _change(address: ClustersAddress) -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 import influence
 from influence.experiments import TOP, Comparison, compare
 from pages.ui.data.address import DataAddress
-from pages.ui.frame import go, md, numbers, render, shell, workspaces
+from pages.ui.frame import go, md, numbers, render, shell, tied, workspaces
 
 KINDS = {"fixed": "now right", "broken": "now wrong", "otherwise wrong": "wrong otherwise", "both right": "label changed, too"}
 LISTED = 200
@@ -20,16 +20,8 @@ def draw(address: DataAddress) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for field, label in (("one", "Before"), ("two", "After")):
-            st.session_state[f"compare_{field}"] = getattr(address, field) or None
-            st.selectbox(
-                label,
-                names,
-                key=f"compare_{field}",
-                placeholder="choose one",
-                width=300,
-                on_change=_change,
-                args=(address, field),
-            )
+            told = tied(address, field, f"compare_{field}", empty=None)
+            st.selectbox(label, names, placeholder="choose one", width=300, **told)
         st.button(
             "Swap",
             key="compare_swap",
@@ -50,10 +42,6 @@ def draw(address: DataAddress) -> None:
         st.error(md(error, 600))
         return
     _draw(address, first, second, found)
-
-
-def _change(address: DataAddress, field: str) -> None:
-    go(address.at(**{field: st.session_state[f"compare_{field}"] or ""}))
 
 
 def _identity(workspace: influence.Workspace) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from influence.models import demo_model
 from influence.workspace import DATA_FOLDER
 from pages.ui.data import builds, files, report
 from pages.ui.data.address import LENGTHS, MODELS, DataAddress, read_address
-from pages.ui.frame import go, latest, md, messages, numbers, render, workspaces
+from pages.ui.frame import OnChange, go, latest, md, messages, numbers, render, tied, workspaces
 
 FEW_ROWS = 2_000  # a network that knows no word yet learns little from fewer
 EVERY = 0.7  # seconds between looks at an estimate that is being made
@@ -39,10 +39,10 @@ def _model(address: DataAddress, rows: int) -> bool:
     kinds = [kind for kind in MODELS if kind != "demo" or demo_model() is not None]
     if not files.model_folders():
         kinds.remove("folder")
-    st.session_state["data_model"] = address.model if address.model in kinds else "cnn"
+    shown = address.at(model=address.model if address.model in kinds else "cnn")
     st.segmented_control(
-        "Model", kinds, format_func=MODELS.__getitem__, key="data_model", required=True, label_visibility="collapsed",
-        on_change=_change, args=(address, "model", "data_model"),
+        "Model", kinds, format_func=MODELS.__getitem__, required=True, label_visibility="collapsed",
+        **tied(shown, "model", "data_model", weights=""),
     )  # fmt: skip
     few = f" You have {rows:,}: if they are English, MiniLM will learn more of them."
     render.hint(ABOUT[address.model] + (few if address.model == "cnn" and rows < FEW_ROWS and "demo" in kinds else ""))
@@ -50,14 +50,11 @@ def _model(address: DataAddress, rows: int) -> bool:
         st.session_state["data_weights"] = address.weights
         st.text_input(
             "Hub id", key="data_weights", placeholder="google/bert_uncased_L-2_H-128_A-2", max_chars=200, width=420,
-            on_change=_change, args=(address, "weights", "data_weights"),
+            on_change=_spell, args=(address, "weights", "data_weights"),
         )  # fmt: skip
     elif address.model == "folder":
-        st.session_state["data_folder"] = address.weights or None
-        st.selectbox(
-            "Folder", files.model_folders(), key="data_folder", placeholder="choose one", width=420,
-            on_change=_change, args=(address, "weights", "data_folder"),
-        )  # fmt: skip
+        told = tied(address, "weights", "data_folder", empty=None)
+        st.selectbox("Folder", files.model_folders(), placeholder="choose one", width=420, **told)
     with st.expander("Settings"), st.container(horizontal=True, vertical_alignment="bottom"):
         _settings(address)
     return address.model in ("cnn", "demo") or bool(address.weights)
@@ -72,22 +69,13 @@ def _settings(address: DataAddress) -> None:
     if address.model in ("hub", "folder"):
         numbers_of["layers"] = ("Layers", 0, 99, "0: all of the model's; fewer are faster")
     for field, (label, low, high, about) in numbers_of.items():
-        key = f"data_{field}"
-        st.session_state[key] = getattr(address, field)
-        st.number_input(label, low, high, key=key, width=150, help=about, on_change=_change, args=(address, field, key))
-    st.session_state["data_length"] = address.length
-    st.selectbox(
-        "Cut texts at, tokens", sorted({*LENGTHS, address.length}), key="data_length", width=170,
-        on_change=_change, args=(address, "length", "data_length"),
-    )  # fmt: skip
+        st.number_input(label, low, high, width=150, help=about, **tied(address, field, f"data_{field}"))
+    lengths = sorted({*LENGTHS, address.length})
+    st.selectbox("Cut texts at, tokens", lengths, width=170, **tied(address, "length", "data_length"))
 
 
-def _change(address: DataAddress, field: str, key: str) -> None:
-    value = st.session_state[key]
-    changes: dict[str, Any] = {field: "" if value is None else value.strip() if isinstance(value, str) else value}
-    if field == "model":
-        changes["weights"] = ""
-    go(address.at(**changes))
+def _spell(address: DataAddress, field: str, key: str) -> None:
+    go(address.at(**{field: st.session_state[key].strip()}))
 
 
 def _options(address: DataAddress) -> list[str] | None:
@@ -187,14 +175,8 @@ def _start(address: DataAddress, answer: dict[str, Any], options: list[str] | No
     columns = {"text": roles["text"], "text_pair": roles["pair"], "label": roles["label"], "id": roles["id"]}
     st.session_state["data_name"] = name
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.text_input(
-            "Name of the workspace",
-            key="data_name",
-            max_chars=64,
-            width=300,
-            on_change=_change,
-            args=(address, "name", "data_name"),
-        )
+        told: OnChange = {"on_change": _spell, "args": (address, "name", "data_name")}
+        st.text_input("Name of the workspace", key="data_name", max_chars=64, width=300, **told)
         st.button(
             "Start the build", key="data_start", type="primary", icon=":material/play_arrow:", disabled=options is None,
             on_click=_begin, args=(address, name, columns, epochs),

@@ -1,7 +1,5 @@
 """Evidence's deletion curves: remove what a method names, retrain, and see whether the prediction gives way."""
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
@@ -10,11 +8,11 @@ from influence.experiments import Evaluation, EvaluationSettings, evaluation_tab
 from pages.ui.evidence import charts, run, wording
 from pages.ui.evidence.address import MEASURES, EvidenceAddress
 from pages.ui.evidence.run import Form
-from pages.ui.frame import go, render
+from pages.ui.frame import render, tied
 from pages.ui.jobs import waiting
 from pages.ui.parts import STILL
 
-COMMAND, KEY = "evaluate", "proof_run_deletion"
+COMMAND = "evaluate"
 EMPTY = (
     "For a few test sentences, the training sentences that a method names as proponents, or as opponents, are removed, and the "
     "model is trained again. If the method is right about this data, the true label loses without its proponents and gains "
@@ -51,14 +49,13 @@ def _result(address: EvidenceAddress, found: list[Evaluation], chosen: Evaluatio
     names = {one.name: run.about(one.settings, one.finished_at, "test sentences") for one in found}
     said, sure = wording.deletion(chosen, address.measure)
     render.verdict(said, sure=sure)
-    st.session_state["proof_measure"] = address.measure
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
-            "Measured by", list(MEASURES), format_func=MEASURES.__getitem__, key="proof_measure", required=True,
-            on_change=_to_measure, args=(address,),
+            "Measured by", list(MEASURES), format_func=MEASURES.__getitem__, required=True,
+            **tied(address, "measure", "proof_measure"),
             help="The margin, the log-odds of the true label against the strongest other, still moves near certainty",
         )  # fmt: skip
-        run.choice(names, chosen.name, partial(_to_run, address), KEY)
+        run.choice(address, names, chosen.name)
     if len(names) == 1:
         render.hint(names[chosen.name])
     st.plotly_chart(charts.deletion(chosen.curves, address.measure), key=f"proof_deletion_{address.measure}", config=STILL)
@@ -80,11 +77,3 @@ def _areas(areas: pd.DataFrame, measure: str) -> pd.DataFrame:
         rows.append(row)
     frame = pd.DataFrame(rows).fillna("–")
     return frame.rename(columns={"proponents: beyond random": "DEL+ less random", "opponents: beyond random": "DEL− less random"})
-
-
-def _to_measure(address: EvidenceAddress) -> None:
-    go(address.at(measure=st.session_state["proof_measure"]))
-
-
-def _to_run(address: EvidenceAddress) -> None:
-    go(address.at(run=st.session_state[KEY] or ""))

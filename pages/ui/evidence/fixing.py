@@ -1,7 +1,5 @@
 """Evidence's targeted fixing: how often changing what a method blames for a mistake mends it."""
 
-from functools import partial
-
 import pandas as pd
 import streamlit as st
 
@@ -11,11 +9,11 @@ from influence.experiments import Fixing, FixingSettings, fixing_curves, fixings
 from pages.ui.evidence import charts, run, wording
 from pages.ui.evidence.address import EvidenceAddress
 from pages.ui.evidence.run import Form
-from pages.ui.frame import go, render, shell
+from pages.ui.frame import render, shell
 from pages.ui.jobs import waiting
 from pages.ui.parts import STILL
 
-COMMAND, KEY = "fixing", "proof_run_fixing"
+COMMAND = "fixing"
 WAYS = {"remove": "removed", "mask": "word masked", "": ""}
 EMPTY = (
     "For mistakes that are not hopeless (the true label has a probability of 30% to 70%), the strongest opponents are removed, "
@@ -56,7 +54,7 @@ def _result(address: EvidenceAddress, found: list[Fixing], chosen: Fixing) -> No
     curves = fixing_curves(chosen.runs)
     said, sure = wording.fixing(curves, chosen.settings["test_points"])
     render.verdict(said, sure=sure)
-    run.choice(names, chosen.id, partial(_to_run, address), KEY)
+    run.choice(address, names, chosen.id)
     if len(names) == 1:
         render.hint(names[chosen.id])
     st.plotly_chart(charts.fixing(curves), key="proof_fixing", config=STILL)
@@ -77,7 +75,3 @@ def _table(curves: pd.DataFrame) -> pd.DataFrame:
             "test accuracy, points": [wording.number(row["accuracy"], "probability") for row in rows],
         }
     )
-
-
-def _to_run(address: EvidenceAddress) -> None:
-    go(address.at(run=st.session_state[KEY] or ""))

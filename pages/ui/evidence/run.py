@@ -9,7 +9,8 @@ import streamlit as st
 import influence
 from influence import METHODS
 from influence.experiments import seconds_a_model
-from pages.ui.frame import numbers, render
+from pages.ui.evidence.address import EvidenceAddress
+from pages.ui.frame import numbers, render, tied
 from pages.ui.jobs import compute, waiting
 
 KS = (5, 10, 20, 50, 100, 200)
@@ -116,11 +117,11 @@ def command(workspace: influence.Workspace, name: str, options: Sequence[str] = 
     render.command(shlex.join(["python", "-m", "influence", name, "--workspace", str(workspace.path), *options]))
 
 
-def choice(names: dict[str, str], chosen: str, on_change: Callable[[], None], key: str) -> None:
+def choice(address: EvidenceAddress, names: dict[str, str], chosen: str) -> None:
     """A switch between earlier runs, where there are several."""
     if len(names) > 1:
-        st.session_state[key] = chosen
-        st.selectbox("Run", list(names), format_func=lambda name: names[name], key=key, on_change=on_change, width=420)
+        told = tied(address.at(run=chosen), "run", f"proof_runs_{address.part}")
+        st.selectbox("Run", list(names), format_func=names.__getitem__, width=420, **told)
 
 
 def about(settings: dict[str, object], made_at: str, points: str) -> str:

@@ -12,6 +12,7 @@ import influence
 from influence import DEFAULT_METHOD, METHODS
 from pages.ui.frame import Address
 
+SOURCES = {0: "Test sentences", 1: "Your own text"}
 SHOW = {"wrong": "Wrong", "right": "Right", "all": "All"}
 TOKENS = {"include": "with", "exclude": "without", "only": "only"}
 FIRST, STEP, MOST = 10, 10, 200  # cards on each side
@@ -32,7 +33,7 @@ class ExploreAddress(Address):
     q: str = ""
     page: int = 1
     id: str = ""
-    own: int = 0  # 1: a text of the reader's own
+    own: int = 0  # one of `SOURCES`
     text: str = ""
     pair: str = ""
     target: str = ""  # the label whose loss is explained; empty: the given, else the predicted one
@@ -53,7 +54,7 @@ class ExploreAddress(Address):
             text=self.q,
         )
 
-    def listing(self) -> "Address":
+    def listing(self) -> "ExploreAddress":
         """The list this sentence was picked from."""
         kept = ("workspace", "show", "label", "predicted", "low", "high", "q", "page")
         return self.at(**{one.name: one.default for one in self._fields() if one.name not in kept})

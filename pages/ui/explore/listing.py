@@ -1,6 +1,5 @@
 """Explore's list: test sentences by search and filters, the surest mistakes first."""
 
-from collections.abc import Callable
 from typing import Any, TypedDict
 from urllib.parse import urlencode
 
@@ -8,11 +7,10 @@ import streamlit as st
 
 import influence
 from pages.ui.explore.address import SHOW, ExploreAddress
-from pages.ui.frame import component, go, numbers, render, turn_pages
+from pages.ui.frame import component, go, numbers, render, tied, turn_pages
 from pages.ui.parts import stamped
 
 PAGE = 20
-ANY = ""
 KEY = "explore_list"
 
 _component = component("list", "explore/listing")
@@ -45,34 +43,25 @@ def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
     if not total:
         st.button("Clear the filters", on_click=go, args=(ExploreAddress(workspace=workspace.name, show="all"),))
         return
-    _component(key=KEY, data=_payload(rows, address), on_chosen_change=_follow_list(address))
+    _component(key=KEY, data=_payload(rows, address), on_chosen_change=lambda: _follow(address))
     turn_pages(address, address.page, pages, key="explore_page")
 
 
 def _filters(workspace: influence.Workspace, address: ExploreAddress) -> None:
-    labels = [ANY, *workspace.info.labels]
-    _set("explore_q", address.q)
-    _set("explore_show", address.show)
-    _set("explore_label", address.label)
-    _set("explore_predicted", address.predicted)
-    _set("explore_confidence", (address.low, address.high))
+    labels = ["", *workspace.info.labels]
+    st.session_state["explore_confidence"] = (address.low, address.high)
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
         st.text_input(
-            "Search", type="search", key="explore_q", placeholder="part of a text, or an id", width=250, max_chars=200,
-            on_change=_change, args=(address, "q", "explore_q"),
+            "Search", type="search", placeholder="part of a text, or an id", width=250, max_chars=200,
+            **tied(address, "q", "explore_q", page=1),
         )  # fmt: skip
         st.segmented_control(
-            "Predictions", list(SHOW), format_func=SHOW.__getitem__, key="explore_show", required=True,
-            on_change=_change, args=(address, "show", "explore_show"),
+            "Predictions", list(SHOW), format_func=SHOW.__getitem__, required=True,
+            **tied(address, "show", "explore_show", page=1),
         )  # fmt: skip
-        st.selectbox(
-            "Given label", labels, format_func=_or_any, key="explore_label", width=165,
-            on_change=_change, args=(address, "label", "explore_label"),
-        )  # fmt: skip
-        st.selectbox(
-            "Predicted", labels, format_func=_or_any, key="explore_predicted", width=165,
-            on_change=_change, args=(address, "predicted", "explore_predicted"),
-        )  # fmt: skip
+        for field, name in (("label", "Given label"), ("predicted", "Predicted")):
+            told = tied(address, field, f"explore_{field}", page=1)
+            st.selectbox(name, labels, format_func=lambda label: label or "any", width=165, **told)
         st.slider(
             "Confidence",
             0,
@@ -86,31 +75,14 @@ def _filters(workspace: influence.Workspace, address: ExploreAddress) -> None:
         )
 
 
-def _set(key: str, value: Any) -> None:
-    # Widgets follow the address, not the other way round; only their callbacks write to it.
-    st.session_state[key] = value
-
-
-def _or_any(label: str) -> str:
-    return label or "any"
-
-
-def _change(address: ExploreAddress, field: str, key: str) -> None:
-    value = st.session_state[key]
-    go(address.at(**{field: value if value is not None else "", "page": 1}))
-
-
 def _change_confidence(address: ExploreAddress) -> None:
     low, high = st.session_state["explore_confidence"]
     go(address.at(low=low, high=high, page=1))
 
 
-def _follow_list(address: ExploreAddress) -> Callable[[], None]:
-    def follow() -> None:
-        if chosen := st.session_state[KEY].get("chosen"):  # not at the end of a click, when it is empty again
-            go(address.at(id=str(chosen)))
-
-    return follow
+def _follow(address: ExploreAddress) -> None:
+    if chosen := st.session_state[KEY].get("chosen"):  # not at the end of a click, when it is empty again
+        go(address.at(id=str(chosen)))
 
 
 def _count(total: int, of: int, address: ExploreAddress) -> str:

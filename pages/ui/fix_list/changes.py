@@ -7,7 +7,7 @@ import streamlit as st
 from influence.fixes import Fix, FixList, fix_list
 from pages.ui.fix_list import disagreements, downloads
 from pages.ui.fix_list.address import POLICY_NAMES, FixListAddress
-from pages.ui.frame import Session, go, numbers, render, shell, turn_pages
+from pages.ui.frame import Session, numbers, render, shell, tied, turn_pages
 from pages.ui.parts import Row, charts, decision_charts, rows, verdicts
 
 PAGE = 25
@@ -86,10 +86,9 @@ def _changes(address: FixListAddress, found: FixList) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-fix-head"):
         with st.container(width="stretch"):
             render.heading("Changes", counts or "none")
-        st.session_state["fix_policy"] = address.policy
         st.selectbox(
-            "Disagreements go by", list(POLICY_NAMES), format_func=POLICY_NAMES.__getitem__, key="fix_policy", width=190,
-            on_change=_by_policy, args=(address,),
+            "Disagreements go by", list(POLICY_NAMES), format_func=POLICY_NAMES.__getitem__, width=190,
+            **tied(address, "policy", "fix_policy", page=1),
         )  # fmt: skip
     pages = max(1, -(-len(found.fixes) // PAGE))
     page = min(address.page, pages)
@@ -109,7 +108,3 @@ def _row(fix: Fix) -> Row:
         reason=fix.reason,
         foot=f"{fix.reviewer} · {when}",
     )
-
-
-def _by_policy(address: FixListAddress) -> None:
-    go(address.at(policy=st.session_state["fix_policy"], page=1))

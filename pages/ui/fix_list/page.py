@@ -4,8 +4,8 @@ import streamlit as st
 
 import influence
 from pages.ui.fix_list import agreement, changes, log, rules
-from pages.ui.fix_list.address import PARTS, FixListAddress, read_address
-from pages.ui.frame import Session, arrive, go, messages, render, shell
+from pages.ui.fix_list.address import PARTS, read_address
+from pages.ui.frame import Session, arrive, messages, shell, tied
 
 DRAW = {"changes": changes.draw, "rules": rules.draw, "agreement": agreement.draw, "log": log.draw}
 
@@ -16,18 +16,11 @@ def draw(workspace: influence.Workspace) -> None:
     session = Session.of_visitor(workspace)
     shell.follow()
     address = arrive(*read_address(st.query_params.to_dict(), workspace))
-    st.session_state["fix_part"] = address.part
-    with st.container(horizontal=True, vertical_alignment="center", key="wt-title"):
-        render.title("Fix list")
-        st.segmented_control(
-            "Part", list(PARTS), format_func=PARTS.__getitem__, key="fix_part", required=True, label_visibility="collapsed",
-            on_change=_to_part, args=(address,),
-        )  # fmt: skip
-        with st.container(horizontal=True, horizontal_alignment="right", width="stretch"):
-            session.show_name()
+    told = tied(address.part_only(address.part), "part", "fix_part")
+    with (
+        shell.title_and_parts("Fix list", PARTS, told),
+        st.container(horizontal=True, horizontal_alignment="right", width="stretch"),
+    ):
+        session.show_name()
     messages.show()
     DRAW[address.part](session, address)
-
-
-def _to_part(address: FixListAddress) -> None:
-    go(address.part_only(st.session_state["fix_part"]))

@@ -11,9 +11,11 @@ from . import (
 from .address import (
     Address as Address,
     OnChange as OnChange,
+    Tied as Tied,
     arrive as arrive,
     go as go,
     latest as latest,
+    tied as tied,
     turn_pages as turn_pages,
 )
 from .numbers import MINUS as MINUS

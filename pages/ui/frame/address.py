@@ -20,9 +20,15 @@ class OnChange(TypedDict):
     args: tuple[object, ...]
 
 
+class Tied(OnChange):
+    """A widget's key, too: see `tied`."""
+
+    key: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """The part that every page's place has."""
+    """The part that every page's address has."""
 
     longest: ClassVar[int] = 2_000  # characters of a value
 
@@ -107,6 +113,21 @@ def go(address: Address) -> None:
     st.session_state[LATEST] = (type(address), parameters)
     if parameters != st.query_params.to_dict():
         st.query_params.from_dict(parameters)
+
+
+def tied(address: Address, field: str, key: str, *, empty: str | None = "", **also: object) -> Tied:
+    """Have a widget show a field of the address and put there what is chosen; `also` is what else changes then.
+
+    Widgets follow the address, not the other way round; `empty` is what the widget has for a field that is.
+    """
+    value = getattr(address, field)
+    st.session_state[key] = empty if value == "" else value
+    return {"key": key, "on_change": _put, "args": (address, field, key, also)}
+
+
+def _put(address: Address, field: str, key: str, also: Mapping[str, object]) -> None:
+    value = st.session_state[key]
+    go(address.at(**{**also, field: "" if value is None else value}))
 
 
 def turn_pages(address: Address, page: int, pages: int, *, key: str, field: str = "page") -> None:

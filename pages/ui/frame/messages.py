@@ -1,7 +1,11 @@
-"""A message that a callback leaves for the next drawing of the page."""
+"""What a page says of what was done: a message that a callback leaves for the next drawing, and why the engine refuses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
+import influence
 from pages.ui.frame import render
 
 SAID = "wt_said"
@@ -23,3 +27,21 @@ def show() -> None:
     message, failed = said()
     if message:
         render.said(message, failed=failed)
+
+
+@contextmanager
+def or_say(what: str) -> Iterator[None]:
+    """Where the engine refuses what the block does, leave the reason for the next drawing. For callbacks."""
+    try:
+        yield
+    except influence.WordtraceError as error:
+        say(f"{what}: {error}", failed=True)
+
+
+@contextmanager
+def or_show() -> Iterator[None]:
+    """Where the engine refuses what the block draws, show the reason."""
+    try:
+        yield
+    except influence.WordtraceError as error:
+        st.error(render.md(error, 600))

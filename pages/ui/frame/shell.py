@@ -3,13 +3,16 @@
 Every page file begins with `begin`, `app.py` too: a page opened by its own address runs without `app.py`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 import influence
 from pages.ui.frame import render, workspaces
+from pages.ui.frame.address import Tied
 
 PARAMETER = "workspace"
 LEAVING = "wt_leaving"
@@ -88,6 +91,17 @@ def _frame(key: str) -> tuple[str, list[str]]:
     chosen = asked or (names[0] if names else "")
     _sidebar(key, names, chosen if chosen in names else "")
     return chosen, names
+
+
+def title_and_parts(title: str, parts: Mapping[Any, str], told: Tied, *, name: str = "Part") -> DeltaGenerator:
+    """A page's title and a switch between the page's parts beside it; returns the line, for more."""
+    line = st.container(horizontal=True, vertical_alignment="center", key="wt-title")
+    with line:
+        render.title(title)
+        st.segmented_control(
+            name, list(parts), format_func=parts.__getitem__, required=True, label_visibility="collapsed", **told
+        )
+    return line
 
 
 def link(key: str, text: str, /, *, workspace: str, icon: str | None = None, **parameters: str) -> None:

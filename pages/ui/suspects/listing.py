@@ -9,12 +9,11 @@ import streamlit as st
 
 from influence.review import Decision
 from influence.suspects import SIGNALS, suspect_ids, suspects
-from pages.ui.frame import Session, go, numbers, render, turn_pages
+from pages.ui.frame import Session, go, numbers, render, tied, turn_pages
 from pages.ui.parts import SORTS, Chosen, Row, bulk_bar, rows, suspect_choice, suspicions, verdicts
 from pages.ui.suspects.address import DECIDED, SHOW, SuspectsAddress
 
 PAGE = 20
-ANY = ""
 ROWS = "suspects_rows"
 
 
@@ -117,7 +116,7 @@ def chosen_key(session: Session) -> str:
 
 
 def _filters(session: Session, address: SuspectsAddress) -> None:
-    labels = [ANY, *session.workspace.info.labels]
+    labels = ["", *session.workspace.info.labels]
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
         for field, draw_one in (
             (
@@ -130,14 +129,8 @@ def _filters(session: Session, address: SuspectsAddress) -> None:
             ("decided", partial(st.selectbox, "Decided", list(DECIDED), format_func=DECIDED.__getitem__, width=112)),
             ("sort", partial(st.selectbox, "Sort by", list(SORTS), format_func=SORTS.__getitem__, width=170)),
         ):
-            key = f"suspects_{field}"
-            st.session_state[key] = getattr(address, field)
-            draw_one(key=key, on_change=_change, args=(address, field, key))
+            draw_one(**tied(address, field, f"suspects_{field}", page=1))
 
 
 def _or_any(label: str) -> str:
     return label or "any"
-
-
-def _change(address: SuspectsAddress, field: str, key: str) -> None:
-    go(address.at(**{field: st.session_state[key] or "", "page": 1}))

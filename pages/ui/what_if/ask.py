@@ -8,7 +8,7 @@ import streamlit as st
 
 import influence
 from influence.experiments import DECIDED, Proposal, to_train
-from pages.ui.frame import Session, go, latest, messages, render
+from pages.ui.frame import Session, go, latest, messages, render, tied
 from pages.ui.jobs import compute, waiting
 from pages.ui.parts import verdicts
 from pages.ui.what_if.address import SEEDS, WhatIfAddress, read_address
@@ -23,10 +23,9 @@ def draw(session: Session, address: WhatIfAddress, proposal: Proposal) -> None:
     render.facts(_facts(proposal))
     render.notes(proposal.notes)
     _sentences(session, address, proposal)
-    st.session_state["whatif_seeds"] = address.seeds
     options = sorted({*SEEDS, address.seeds})
     st.segmented_control(
-        "Seeds", options, key="whatif_seeds", required=True, on_change=_to_seeds, args=(address,),
+        "Seeds", options, required=True, **tied(address, "seeds", "whatif_seeds"),
         help="Each trains one model without the change and one with it. More seeds make small effects visible",
     )  # fmt: skip
     try:
@@ -78,10 +77,6 @@ def _sentences(session: Session, address: WhatIfAddress, proposal: Proposal) -> 
 def _to_tests(address: WhatIfAddress) -> None:
     ids = st.session_state["whatif_tests"]
     go(address.at(tests=json.dumps(ids, ensure_ascii=False) if ids else ""))
-
-
-def _to_seeds(address: WhatIfAddress) -> None:
-    go(address.at(seeds=st.session_state["whatif_seeds"]))
 
 
 def estimate(workspace: influence.Workspace, seeds: int, proposal: Proposal) -> str:

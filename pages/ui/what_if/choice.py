@@ -6,7 +6,7 @@ import influence
 from influence.experiments import DEFAULT_STRONGEST, spec_of_rule
 from influence.review import Rule, applied_rules
 from influence.suspects import Cluster, clusters, has_clusters
-from pages.ui.frame import OnChange, Session, go, md, numbers, render, shell
+from pages.ui.frame import OnChange, Session, go, md, numbers, render, shell, tied
 from pages.ui.what_if.address import KINDS, OPPONENT_KINDS, STRONGEST, WhatIfAddress
 
 ACTIONS = {"remove": "Remove", "relabel": "Relabel as suggested"}
@@ -16,21 +16,9 @@ MOST_LISTED = 100  # wrong predictions to choose from; any other is typed
 def draw(session: Session, address: WhatIfAddress) -> None:
     """What kind of change, and which."""
     kind = address.chosen_kind
-    st.session_state["whatif_kind"] = kind
-    st.segmented_control(
-        "What if we made",
-        list(KINDS),
-        format_func=KINDS.__getitem__,
-        key="whatif_kind",
-        required=True,
-        on_change=_to_kind,
-        args=(address,),
-    )
+    told = tied(address.asking("", kind), "kind", "whatif_kind")
+    st.segmented_control("What if we made", list(KINDS), format_func=KINDS.__getitem__, required=True, **told)
     _PARTS[kind](session, address)
-
-
-def _to_kind(address: WhatIfAddress) -> None:
-    go(address.asking("", st.session_state["whatif_kind"]))
 
 
 def _decisions(session: Session, address: WhatIfAddress) -> None:

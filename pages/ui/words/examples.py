@@ -13,7 +13,7 @@ from influence.attribution import DEFAULT_METHOD
 from influence.explanations import WordExample, read_examples, word_confusions, word_examples
 from influence.review import Decision, Evidence
 from influence.suspects import SuspectFilter, suspects
-from pages.ui.frame import Session, go, numbers, render, turn_pages
+from pages.ui.frame import Session, go, numbers, render, tied, turn_pages
 from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, suspicions, verdicts
 from pages.ui.words.address import SUGGESTED, WordsAddress
 from pages.ui.words.listing import total
@@ -32,11 +32,8 @@ def draw(session: Session, address: WordsAddress, sums: pd.DataFrame, mistakes: 
         st.button("All words", icon=":material/list:", key="words_back", on_click=go, args=(address.of_word(""),))
         mistakes()
         if suggested is not None:
-            st.session_state["words_suggested"] = address.suggested
-            st.segmented_control(
-                "Examples", list(SUGGESTED), format_func=SUGGESTED.__getitem__, key="words_suggested", required=True,
-                on_change=_to_suggested, args=(address,),
-            )  # fmt: skip
+            told = tied(address, "suggested", "words_suggested", part=1)
+            st.segmented_control("Examples", list(SUGGESTED), format_func=SUGGESTED.__getitem__, required=True, **told)
     if found.empty:
         asked = address.in_words()
         render.hint(f"“{written[:100]}” pulls against no mistake{f' {asked}' if asked else ''} among the strongest influences.")
@@ -179,7 +176,3 @@ def _row(
         state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),
         links=links,
     )
-
-
-def _to_suggested(address: WordsAddress) -> None:
-    go(address.at(suggested=st.session_state["words_suggested"], part=1))

@@ -9,7 +9,7 @@ import streamlit as st
 
 from influence.explanations import COMMON, TOKEN
 from influence.workspace import STORED_TOP
-from pages.ui.frame import Session, component, go, numbers, render, turn_pages
+from pages.ui.frame import Session, component, go, numbers, render, tied, turn_pages
 from pages.ui.parts import stamped
 from pages.ui.words.address import SHOW, SORTS, WordsAddress
 
@@ -70,18 +70,16 @@ def total(value: float) -> str:
 
 
 def _filters(address: WordsAddress) -> None:
-    st.session_state.update(words_q=address.q, words_show=address.show, words_sort=address.sort)
     st.text_input(
-        "Search", type="search", key="words_q", placeholder="part of a word", width=160, max_chars=100,
-        on_change=_change, args=(address, "q"),
+        "Search", type="search", placeholder="part of a word", width=160, max_chars=100,
+        **tied(address, "q", "words_q", page=1),
     )  # fmt: skip
     st.segmented_control(
-        "Show", list(SHOW), format_func=SHOW.__getitem__, key="words_show", required=True,
-        on_change=_change, args=(address, "show"), help="Stop words (English) and punctuation seldom say what a mistake is about",
+        "Show", list(SHOW), format_func=SHOW.__getitem__, required=True, **tied(address, "show", "words_show", page=1),
+        help="Stop words (English) and punctuation seldom say what a mistake is about",
     )  # fmt: skip
     st.selectbox(
-        "Sort by", list(SORTS), format_func=SORTS.__getitem__, key="words_sort", width=150,
-        on_change=_change, args=(address, "sort"),
+        "Sort by", list(SORTS), format_func=SORTS.__getitem__, width=150, **tied(address, "sort", "words_sort", page=1),
         help="On balance: against and for together. It depends on where the stored lists end",
     )  # fmt: skip
 
@@ -128,7 +126,3 @@ def _row(address: WordsAddress, row: dict[Hashable, Any], most: float) -> WordRo
 def _open(address: WordsAddress) -> None:
     if opened := st.session_state[TABLE].get("opened"):
         go(address.of_word(str(opened)))
-
-
-def _change(address: WordsAddress, field: str) -> None:
-    go(address.at(**{field: st.session_state[f"words_{field}"] or "", "page": 1}))

@@ -7,11 +7,9 @@ import streamlit as st
 
 import influence
 from influence.explanations import MistakeFilter, confusions, has_words, words, write_words
-from pages.ui.frame import Session, answers, arrive, go, messages, render, shell
+from pages.ui.frame import Session, answers, arrive, messages, render, shell, tied
 from pages.ui.words import examples, listing
 from pages.ui.words.address import WordsAddress, read_address
-
-ANY = ""
 
 
 @st.fragment
@@ -55,17 +53,11 @@ def _mistakes(address: WordsAddress, found: pd.DataFrame) -> None:
         sums = (found if not chosen else found[found[other] == chosen]).groupby(field)["mistakes"].sum()
         counts = {str(label): int(count) for label, count in sums.items()}
         options = sorted({*counts, *filter(None, [getattr(address, field)])}, key=lambda label: (-counts.get(label, 0), label))
-        key = f"words_{field}"
-        st.session_state[key] = getattr(address, field)
         st.selectbox(
-            name, [ANY, *options], key=key, width=190, on_change=_choose, args=(address, field, key),
-            format_func=partial(_counted, counts, empty),
+            name, ["", *options], width=190, format_func=partial(_counted, counts, empty),
+            **tied(address, field, f"words_{field}", page=1, part=1),
         )  # fmt: skip
 
 
 def _counted(counts: dict[str, int], empty: str, label: str) -> str:
     return f"{label} ({counts.get(label, 0):,})" if label else empty
-
-
-def _choose(address: WordsAddress, field: str, key: str) -> None:
-    go(address.at(**{field: st.session_state[key] or "", "page": 1, "part": 1}))
