@@ -134,11 +134,6 @@ def discard(job: Job) -> None:
     job.dismiss()
 
 
-def is_building(name: str) -> bool:
-    """Whether a build of this name waits or runs here."""
-    return any(job.about.get("name") == name and not job.failed for job in runs())
-
-
 def shown_command(address: DataAddress, name: str) -> str:
     """The command that does the same."""
     return shlex.join(["python", "-m", "influence", "build", *command(address, workspaces.root() / name)])

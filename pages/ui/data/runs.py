@@ -4,7 +4,6 @@ import time
 
 import streamlit as st
 
-import influence
 from pages.ui.data import builds
 from pages.ui.data.address import DataAddress, read_address
 from pages.ui.frame import go, messages, numbers, render, shell, workspaces
@@ -95,10 +94,8 @@ def _failed(address: DataAddress, job: Job) -> None:
 
 
 def _resume(job: Job) -> None:
-    try:
+    with messages.or_say("Not resumed"):
         builds.resume(job)
-    except influence.WordtraceError as error:
-        messages.say(f"Not resumed: {error}", failed=True)
 
 
 def _interrupted(found: list[Job]) -> None:

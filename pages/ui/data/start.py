@@ -200,12 +200,9 @@ def _free_name(address: DataAddress) -> str:
 def _begin(drawn: DataAddress, name: str, columns: dict[str, str | None], epochs: int | None) -> None:
     # A number that was typed just before the click has reached the address, but not the page that holds this button.
     address, _ = read_address(latest(drawn), drawn.workspace, workspaces.names())
-    try:
+    with messages.or_say("Not started"):
         if address.data() != drawn.data():
             raise influence.SettingsError("the data or its columns have just been changed; look at the report of them first")
         name = builds.start(address if address.name else address.at(name=name), columns, epochs)
-    except influence.WordtraceError as error:
-        messages.say(f"Not started: {error}", failed=True)
-        return
-    messages.say(f"The build of {name} has been started.")
-    go(DataAddress(workspace=address.workspace, part="runs"))
+        messages.say(f"The build of {name} has been started.")
+        go(DataAddress(workspace=address.workspace, part="runs"))

@@ -1,5 +1,7 @@
 """The workspaces of this server: open one, rename it, back it up, delete it."""
 
+from datetime import UTC, datetime
+
 import streamlit as st
 
 import influence
@@ -8,7 +10,7 @@ from influence.workspace import BACKUPS, delete_workspace, rename_workspace
 from pages.ui.data import builds
 from pages.ui.data.address import DataAddress
 from pages.ui.frame import go, md, messages, numbers, render, shell, workspaces
-from pages.ui.jobs import Job, background, waiting
+from pages.ui.jobs import background, waiting
 
 
 def draw(address: DataAddress) -> None:
@@ -94,39 +96,31 @@ def _rename(address: DataAddress, name: str) -> None:
         st.form_submit_button("Leave it", on_click=_forget)
 
 
-def _busy(name: str) -> str:
-    """Why nothing may be done to a workspace just now; empty where nothing is going on."""
-    if builds.is_building(name):
-        return f"a build of {name} waits or runs; cancel it first"
-    folder = workspaces.root().resolve() / name
-    unfinished: list[Job] = [job for job in background.jobs_in(folder) if not job.failed]
-    return f"{unfinished[0].title} waits or runs in {name}; cancel it first" if unfinished else ""
+def _check_free(name: str) -> None:
+    """Raises `WorkspaceBusy` where something is going on in a workspace."""
+    if any(job.about.get("name") == name and not job.failed for job in builds.runs()):
+        raise influence.WorkspaceBusy(f"a build of {name} waits or runs; cancel it first")
+    for job in background.jobs_in(workspaces.root().resolve() / name):
+        if not job.failed:
+            raise influence.WorkspaceBusy(f"{job.title} waits or runs in {name}; cancel it first")
 
 
 def _take_name(address: DataAddress, old: str, key: str) -> None:
     new = st.session_state[key]
     _forget()
-    if reason := _busy(old):
-        messages.say(f"Not renamed: {reason}", failed=True)
-        return
-    try:
+    with messages.or_say("Not renamed"):
+        _check_free(old)
         new = rename_workspace(workspaces.root(), old, new)
-    except influence.WordtraceError as error:
-        messages.say(f"Not renamed: {error}", failed=True)
-        return
-    messages.say(f"{old} is now called {new}.")
-    if address.workspace == old:
-        go(address.at(workspace=new))
+        messages.say(f"{old} is now called {new}.")
+        if address.workspace == old:
+            go(address.at(workspace=new))
 
 
 def _back_up(workspace: influence.Workspace) -> None:
-    stamp = workspaces.stamp()
-    target = workspaces.root().resolve() / BACKUPS / f"{workspace.name}-{stamp}.zip"
-    try:
+    target = workspaces.root().resolve() / BACKUPS / f"{workspace.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.zip"
+    with messages.or_say("Not backed up"):
         background.enqueue(workspace, "backup", "--output", str(target), title=f"Backup of {workspace.name}", key="backup")
         messages.say(f"{workspace.name} is being written to {target}.")
-    except influence.WordtraceError as error:
-        messages.say(f"Not backed up: {error}", failed=True)
 
 
 def _delete_button(address: DataAddress, name: str) -> None:
@@ -147,14 +141,9 @@ def _confirm(address: DataAddress, name: str) -> None:
 
 
 def _delete(address: DataAddress, name: str) -> None:
-    if reason := _busy(name):
-        messages.say(f"Not deleted: {reason}", failed=True)
-        return
-    try:
+    with messages.or_say("Not deleted"):
+        _check_free(name)
         delete_workspace(workspaces.root(), name)
-    except influence.WordtraceError as error:
-        messages.say(f"Not deleted: {error}", failed=True)
-        return
-    messages.say(f"{name} has been deleted.")
-    if address.workspace == name:
-        go(address.at(workspace=""))
+        messages.say(f"{name} has been deleted.")
+        if address.workspace == name:
+            go(address.at(workspace=""))

@@ -10,7 +10,7 @@ from influence import DEFAULT_METHOD, METHODS, Explanation, Influence
 from influence.experiments import DEFAULT_STRONGEST
 from pages.ui.explore import asking, versus
 from pages.ui.explore.address import FIRST, MOST, STEP, TOKENS, ExploreAddress
-from pages.ui.frame import answers, go, md, numbers, render, shell
+from pages.ui.frame import answers, go, md, messages, numbers, render, shell
 from pages.ui.parts import charts, explanation_board
 
 BOARD = "explore_board"
@@ -65,11 +65,8 @@ def _later(workspace: influence.Workspace, address: ExploreAddress) -> None:
     if asking.waits(workspace, address, address.method):
         asking.offer(workspace, address, address.method)
         return
-    try:
+    with messages.or_show():
         asking.ask(workspace, address, address.method, top=address.top)
-    except influence.WordtraceError as error:
-        st.error(md(error, 600))
-    else:
         st.rerun()
 
 

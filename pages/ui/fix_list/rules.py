@@ -133,15 +133,12 @@ def _lit(text: str, phrases: tuple[str, ...]) -> list[Piece]:
 
 def _apply(session: Session, drawn: FixListAddress, rule: Rule) -> None:
     address, _ = read_address(latest(drawn), session.workspace)  # what was typed just before the click counts, too
-    try:
+    with messages.or_say("Not applied"):
         if address.rule() != rule:
             raise influence.SettingsError("the rule has just been changed; look at what it would do first")
         action = apply_rule(session.reviews, session.reviewer, rule, note=address.note)
-    except influence.WordtraceError as error:
-        messages.say(f"Not applied: {error}", failed=True)
-        return
-    messages.say(f"Applied at {numbers.clock(action.at)} to {len(action.example_ids):,} examples: {rule}")
-    go(address.part_only("rules"))
+        messages.say(f"Applied at {numbers.clock(action.at)} to {len(action.example_ids):,} examples: {rule}")
+        go(address.part_only("rules"))
 
 
 def _applied(session: Session) -> None:
@@ -166,9 +163,6 @@ def _one(session: Session, one: AppliedRule) -> None:
 
 
 def _revoke(session: Session, action: Action) -> None:
-    try:
+    with messages.or_say("Not revoked"):
         session.reviews.revoke(session.reviewer, action.id)
-    except influence.WordtraceError as error:
-        messages.say(f"Not revoked: {error}", failed=True)
-        return
-    messages.say(f"Revoked: {len(action.example_ids):,} examples are as they were before.")
+        messages.say(f"Revoked: {len(action.example_ids):,} examples are as they were before.")

@@ -1,7 +1,6 @@
 """Finding workspaces under the server's root and keeping them open. No name from a browser ever becomes a path."""
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 
 import streamlit as st
@@ -26,11 +25,6 @@ def half_built() -> list[str]:
     """Folders whose first build has not been published."""
     published = set(names())
     return sorted({folder.parent.name for folder in root().glob("*/builds") if folder.is_dir()} - published)
-
-
-def stamp() -> str:
-    """The time of day in UTC as part of a file's name."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def open_named(name: str) -> influence.Workspace:

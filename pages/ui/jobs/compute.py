@@ -42,7 +42,5 @@ def offer(workspace: influence.Workspace, command: str, title: str, about: str) 
 
 def start(workspace: influence.Workspace, command: str, options: Sequence[str], title: str, key: str = "") -> None:
     """Queue a command; one with the same key, by default the same options, is not queued twice. For callbacks."""
-    try:
+    with messages.or_say("Not started"):
         background.enqueue(workspace, command, *options, title=title, key=key or json.dumps([command, *options]))
-    except influence.WordtraceError as error:
-        messages.say(f"Not started: {error}", failed=True)

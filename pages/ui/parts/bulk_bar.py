@@ -110,12 +110,9 @@ def _do_again(session: Session, action: Action) -> None:
 
 
 def _take_back(session: Session, action: Action) -> None:
-    try:
+    with messages.or_say("Not undone"):
         session.reviews.revoke(session.reviewer, action.id)
-    except influence.WordtraceError as error:
-        messages.say(f"Not undone: {error}", failed=True)
-        return
-    messages.say(f"Taken back: {verdicts.of_action(action)}")
+        messages.say(f"Taken back: {verdicts.of_action(action)}")
 
 
 def _ask(scope: Chosen, kind: str) -> None:
@@ -214,14 +211,11 @@ def _apply(session: Session, scope: Chosen, edit: Edit, edits: dict[str, Edit], 
         return  # chosen just before the click: the dialog shows now what that would do
     _close()
     evidence = scope.evidence(list(edits)) if scope.evidence else {}
-    try:
+    with messages.or_say("Not saved"):
         action = decide_bulk(
             session.reviews, session.reviewer, edits, keep_decided=not over, evidence=evidence, origin=scope.origin
         )
-    except influence.WordtraceError as error:
-        messages.say(f"Not saved: {error}", failed=True)
-        return
-    if action is None:
-        messages.say("Nothing was left to decide.")
-    else:
-        messages.say(f"Saved {numbers.clock(action.at)} · {verdicts.of_action(action)}")
+        if action is None:
+            messages.say("Nothing was left to decide.")
+        else:
+            messages.say(f"Saved {numbers.clock(action.at)} · {verdicts.of_action(action)}")

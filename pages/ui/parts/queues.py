@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import influence
 from pages.ui.frame import Session, messages, shell
 
 
@@ -26,20 +25,12 @@ def make(session: Session, source: Source, *, size: int = 0, opinions: int = 1, 
     None where that failed, which is said. For callbacks.
     """
     ids = list(source.ids)[: size or None]
-    try:
-        queue = session.queues.create(
-            session.reviewer,
-            source.name,
-            ids,
-            overlap=opinions,
-            blind=blind,
-            adjudicates=source.adjudicates,
+    with messages.or_say("No queue was made"):
+        return session.queues.create(
+            session.reviewer, source.name, ids, overlap=opinions, blind=blind, adjudicates=source.adjudicates,
             source=source.origin,
-        )
-    except influence.WordtraceError as error:
-        messages.say(f"No queue was made: {error}", failed=True)
-        return None
-    return queue.id
+        ).id  # fmt: skip
+    return None
 
 
 def make_and_open(session: Session, source: Source) -> None:

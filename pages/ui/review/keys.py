@@ -66,7 +66,7 @@ def decide(
         on_screen.since = time.monotonic()
         messages.say("That key came before this example could be read: nothing was saved.", failed=True)
         return
-    adjudicates = _adjudicates(session, address)
+    adjudicates = bool(address.queue) and session.queues.get(address.queue).adjudicates
     try:
         action = session.reviews.decide(
             session.reviewer, example_id, kind, new_label=new_label, words=words, evidence=on_screen.evidence(),
@@ -170,13 +170,10 @@ def stop_note() -> None:
 def add_note(session: Session, address: ReviewAddress, example_id: str, key: str) -> None:
     """Save what was typed as a note."""
     stop_note()
-    try:
+    with messages.or_say("Not saved"):
         action = session.reviews.add_note(session.reviewer, example_id, st.session_state.get(key, ""), queue=address.queue_id)
-    except influence.WordtraceError as error:
-        messages.say(f"Not saved: {error}", failed=True)
-        return
-    if action is not None:
-        say_saved(action)
+        if action is not None:
+            say_saved(action)
 
 
 def turn_more() -> None:
@@ -209,7 +206,3 @@ def _move_on(session: Session, address: ReviewAddress, example_id: str) -> None:
 def _leave_screen() -> None:
     for key in (SHOWN, MASKING, NOTING):
         st.session_state.pop(key, None)
-
-
-def _adjudicates(session: Session, address: ReviewAddress) -> bool:
-    return bool(address.queue) and session.queues.get(address.queue).adjudicates

@@ -4,7 +4,7 @@ import streamlit as st
 
 import influence
 from influence.suspects import suspect
-from pages.ui.frame import Session, arrive, messages, render, shell
+from pages.ui.frame import Session, arrive, messages, shell
 from pages.ui.jobs import compute
 from pages.ui.parts import suspicions
 from pages.ui.suspects import behind, errors, listing
@@ -28,12 +28,10 @@ def draw(workspace: influence.Workspace) -> None:
         compute.offer(session.workspace, "suspects", "The suspects have not been computed yet", EXPLANATION)
         return
     messages.show()
-    try:
+    with messages.or_show():
         if address.id:
-            errors.draw(session, address, suspect(session.workspace, address.id))
+            errors.draw(session, address, suspect(workspace, address.id))
         elif address.test:
             behind.draw(session, address)
         else:
             listing.draw(session, address)
-    except influence.WordtraceError as error:
-        st.error(render.md(error, 600))
