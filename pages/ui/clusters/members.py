@@ -1,10 +1,7 @@
 """One cluster: what its members are called and should be, and every member with the words that tie it to the others."""
 
-from urllib.parse import urlencode
-
 import streamlit as st
 
-from influence.review import Decision
 from influence.suspects import Cluster, Member, cluster_members
 from pages.ui.clusters.address import ClustersAddress
 from pages.ui.frame import Session, go, numbers, render, shell, turn_pages
@@ -30,9 +27,7 @@ def draw(session: Session, address: ClustersAddress, found: Cluster) -> None:
     pages = max(1, -(-found.size // PAGE))
     page = min(address.page, pages)
     members = cluster_members(session.workspace, found.number, limit=PAGE, offset=(page - 1) * PAGE)
-    standing: dict[str, list[Decision]] = {}
-    for decision in session.reviews.decisions([str(member.sentence.id) for member in members]):
-        standing.setdefault(decision.example_id, []).append(decision)
+    standing = verdicts.standing(session.reviews, [str(member.sentence.id) for member in members])
     rows.draw([_row(address.workspace, member, standing) for member in members], key="clusters_members")
     turn_pages(address, page, pages, key="clusters_page")
 
@@ -45,20 +40,17 @@ def _scope(session: Session, address: ClustersAddress, found: Cluster) -> Chosen
     return bulk_bar.with_words(made, tuple(found.words))
 
 
-def _row(workspace: str, member: Member, standing: dict[str, list[Decision]]) -> Row:
+def _row(workspace: str, member: Member, standing: dict[str, str]) -> Row:
     sentence = member.sentence
     id = str(sentence.id)
-    labels = [(sentence.label, "label")]
-    if member.suggested_label != sentence.label:
-        labels += [("→", "arrow"), (member.suggested_label, "new")]
     words = {word: score for word, score in member.words.items() if sentence.words[word].side >= 0}
     return rows.row(
         id,
-        labels=labels,
+        labels=verdicts.label_change(sentence.label, member.suggested_label),
         sides=explanation_board.sides(sentence, words),
         sums=words,
         foot=f"suspicion {member.suspicion:.2f}; the model says {sentence.predicted}, "
         f"{numbers.probability(sentence.probabilities[sentence.predicted])}",
-        state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),
-        links=[("Review", "review?" + urlencode({"workspace": workspace, "id": id}))],
+        state=standing.get(id, ""),
+        links=[("Review", shell.href("review", workspace=workspace, id=id))],
     )

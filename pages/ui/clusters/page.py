@@ -105,7 +105,7 @@ def _cards(address: ClustersAddress, found: list[Cluster]) -> None:
             **tied(address, "show", "clusters_show"),
         )  # fmt: skip
     if address.show == "changed":
-        found = [one for one in found if len(label_change(one)) > 1]
+        found = [one for one in found if len(_label_change(one)) > 1]
     if not found:
         render.hint("No cluster at this threshold and size: move the sliders.")
         return
@@ -116,18 +116,15 @@ def _card(one: Cluster) -> Row:
     return rows.row(
         str(one.number),
         name=one.name,
-        labels=[(f"{one.size:,} examples", "quiet"), *label_change(one)],
+        labels=[(f"{one.size:,} examples", "quiet"), *_label_change(one)],
         sides=[],
         foot=f"given {verdicts.label_counts(one.labels)} · the model says {verdicts.label_counts(one.predictions)}",
     )
 
 
-def label_change(one: Cluster) -> list[tuple[str, str]]:
+def _label_change(one: Cluster) -> list[tuple[str, str]]:
     """The commonest label of a cluster and the one suggested for most of it, as chips."""
-    given, suggested = next(iter(one.labels)), next(iter(one.suggestions))
-    if given == suggested:
-        return [(given, "label")]
-    return [(given, "label"), ("→", "arrow"), (suggested, "new")]
+    return verdicts.label_change(next(iter(one.labels)), next(iter(one.suggestions)))
 
 
 def _open(address: ClustersAddress) -> None:

@@ -1,7 +1,6 @@
 """Explore's list: test sentences by search and filters, the surest mistakes first."""
 
 from typing import Any, TypedDict
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -96,7 +95,7 @@ def _payload(rows: Any, address: ExploreAddress) -> dict[str, object]:
     shown: list[TestRow] = [
         {
             "id": row.id,
-            "href": "?" + urlencode(address.listing().at(id=row.id).parameters()),
+            "href": address.listing().at(id=row.id).href(),
             "text": row.text,
             "pair": row.text_pair if isinstance(row.text_pair, str) else None,
             "label": row.label,

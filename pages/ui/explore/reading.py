@@ -1,7 +1,6 @@
 """Explore's reading view: one sentence, its prediction, and the training sentences behind it."""
 
 from collections.abc import Callable
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -199,7 +198,7 @@ def _results(workspace: influence.Workspace, address: ExploreAddress, found: Exp
         found,
         title=title,
         pinned=address.pin if address.pin in ids else "",
-        review=f"review?{urlencode({'workspace': workspace.name})}&id=",
+        review=shell.href("review", workspace=workspace.name, id=""),
         key=BOARD,
         on_choose=lambda: _pin(address),
     )

@@ -1,14 +1,12 @@
 """Two methods side by side: the examples each ranks first for one sentence, and where the other ranks them."""
 
-from urllib.parse import urlencode
-
 import streamlit as st
 
 import influence
 from influence import METHODS, Explanation, Influence
 from pages.ui.explore import asking
 from pages.ui.explore.address import ExploreAddress
-from pages.ui.frame import md, numbers, render
+from pages.ui.frame import md, numbers, render, shell
 from pages.ui.parts import Row, explanation_board, rows
 
 RANKED = 100  # how far down the other method's list a sentence is looked for
@@ -70,5 +68,5 @@ def _row(workspace: influence.Workspace, rank: int, one: Influence, there: int |
         sums=sums,
         foot=address,
         state="in both" if common else "",
-        links=[("Review", f"review?{urlencode({'workspace': workspace.name, 'id': train.id})}")],
+        links=[("Review", shell.href("review", workspace=workspace.name, id=str(train.id)))],
     )

@@ -7,6 +7,7 @@ Values from an address are untrusted: what does not fit is left out and named.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any, ClassVar, Self, TypedDict, TypeVar
+from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -43,6 +44,10 @@ class Address:
     def parameters(self) -> dict[str, str]:
         """The address's parameters."""
         return {f.name: str(value) for f in self._fields() if (value := getattr(self, f.name)) != f.default}
+
+    def href(self) -> str:
+        """The address itself, for a link within the page."""
+        return f"?{urlencode(self.parameters())}"
 
     def at(self, **changes: Any) -> Self:
         """The place after some changes."""

@@ -94,8 +94,4 @@ def _take_name() -> None:
 def _ask_for_login() -> None:
     with st.container(key="wt-gate"):
         render.state_text("Log in to review", "This server knows its reviewers by their login.")
-        st.button("Log in", type="primary", on_click=_log_in)
-
-
-def _log_in() -> None:
-    st.login()
+        st.button("Log in", type="primary", on_click=st.login)

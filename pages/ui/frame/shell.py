@@ -6,6 +6,7 @@ Every page file begins with `begin`, `app.py` too: a page opened by its own addr
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -110,6 +111,11 @@ def link(key: str, text: str, /, *, workspace: str, icon: str | None = None, **p
     st.page_link(page.file, label=text, icon=icon or page.icon, query_params={PARAMETER: workspace, **parameters})
 
 
+def href(key: str, /, *, workspace: str, **parameters: str) -> str:
+    """A page's address, for links in components."""
+    return f"{key}?{urlencode({PARAMETER: workspace, **parameters})}"
+
+
 def switch(key: str, /, **parameters: str) -> NoReturn:
     """Leave for another page at the given address."""
     st.switch_page(PAGES[key].file, query_params=parameters)
@@ -166,13 +172,13 @@ def _nothing_yet() -> NoReturn:
         _stop(
             "There is no workspace folder",
             f"{root} is not a folder. Build the demo workspace, then reload this page:",
-            _demo(),
+            DEMO_COMMAND.format(root=root),
         )
     _stop(
         "No workspace yet",
         f"{root} holds no workspace. Make one from a file of yours: texts with a label each. Or build the demo, then reload "
         "this page:",
-        _demo(),
+        DEMO_COMMAND.format(root=root),
         onward="Bring your own data",
     )
 
@@ -186,10 +192,6 @@ def _unknown(name: str) -> NoReturn:
             part="runs",
         )
     _stop("There is no such workspace", f"This server has no workspace named {name[:100]!r}. Choose one at the left.")
-
-
-def _demo() -> str:
-    return DEMO_COMMAND.format(root=workspaces.root())
 
 
 def _stop(title: str, message: str, command: str = "", *, onward: str = "", **parameters: str) -> NoReturn:

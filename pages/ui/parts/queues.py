@@ -26,10 +26,16 @@ def make(session: Session, source: Source, *, size: int = 0, opinions: int = 1, 
     """
     ids = list(source.ids)[: size or None]
     with messages.or_say("No queue was made"):
-        return session.queues.create(
-            session.reviewer, source.name, ids, overlap=opinions, blind=blind, adjudicates=source.adjudicates,
+        queue = session.queues.create(
+            session.reviewer,
+            source.name,
+            ids,
+            overlap=opinions,
+            blind=blind,
+            adjudicates=source.adjudicates,
             source=source.origin,
-        ).id  # fmt: skip
+        )
+        return queue.id
     return None
 
 

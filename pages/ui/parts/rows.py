@@ -56,7 +56,7 @@ def draw(
     on_tick: Callable[[], None] | None = None,
     on_open: Callable[[], None] | None = None,
 ) -> None:
-    """Draw the list; with `chosen` its lines can be ticked, and a tick is in `ticked(key)` for the callback."""
+    """Draw the list; with `chosen` its lines can be ticked, which `tick` hears of."""
     data = stamped({"rows": lines, "query": query, "choosable": chosen is not None})
     nothing: Callable[[], None] = lambda: None  # noqa: E731
     _component(
@@ -67,21 +67,24 @@ def draw(
     )
 
 
-def ticked(key: str) -> tuple[str, bool]:
-    """The line that was ticked or cleared just now; for use in the callback."""
-    found = st.session_state[key].get("ticked") or {}
-    return str(found.get("id") or ""), bool(found.get("on"))
-
-
 def tick(key: str, chosen_key: str) -> None:
     """Add the line that was ticked just now to the ids that the session keeps, or take it out. Only for callbacks."""
-    id, on = ticked(key)
-    others = [one for one in st.session_state.get(chosen_key, []) if one != id]
-    st.session_state[chosen_key] = [*others, id] if on and id else others
+    if found := st.session_state[key].get("ticked"):
+        others = [one for one in st.session_state.get(chosen_key, []) if one != found["id"]]
+        _choose(chosen_key, [*others, found["id"]] if found["on"] else others)
 
 
-def choose(chosen_key: str, ids: list[str]) -> None:
-    """Have the session keep these ids as the chosen ones. Only for callbacks."""
+def choosing(key: str, chosen_key: str, ids: list[str], chosen: list[str]) -> None:
+    """The buttons that add the listed ids to those that the session keeps as chosen, or take all of them out."""
+    fresh = [id for id in ids if id not in chosen]
+    if fresh:
+        name = f"Choose these {len(ids)}"
+        st.button(name, key=f"{key}_choose", type="tertiary", on_click=_choose, args=(chosen_key, [*chosen, *fresh]))
+    if chosen:
+        st.button("Choose none", key=f"{key}_none", type="tertiary", on_click=_choose, args=(chosen_key, []))
+
+
+def _choose(chosen_key: str, ids: list[str]) -> None:
     st.session_state[chosen_key] = ids
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from influence.data import EDIT_KINDS, Edit
-from influence.review import Action, Decision
+from influence.review import Action, Decision, Reviews
 
 MOST_LABELS = 6
 
@@ -50,6 +50,11 @@ def becomes(old: str, edit: Edit) -> list[tuple[str, str]]:
     return [(old, "label"), (edit.kind, "quiet")] if chip is None else [(old, "label"), ("→", "arrow"), chip]
 
 
+def label_change(old: str, new: str | None) -> list[tuple[str, str]]:
+    """A label and the one suggested instead, as chips; by itself where none or no other is."""
+    return [(old, "label")] if new is None or new == old else [(old, "label"), ("→", "arrow"), (new, "new")]
+
+
 def verdict(kind: str, new_label: str | None, words: Sequence[str]) -> str:
     """What was decided: `keep`, `→ pos`, `mask “good”`."""
     if Edit(kind).does.relabels:
@@ -60,6 +65,14 @@ def verdict(kind: str, new_label: str | None, words: Sequence[str]) -> str:
 def of_decision(decision: Decision) -> str:
     """What one reviewer decided on one example."""
     return verdict(decision.kind, decision.new_label, decision.words)
+
+
+def standing(reviews: Reviews, ids: Sequence[str]) -> dict[str, str]:
+    """What each reviewer decided on some examples, by the example's id: `ann: keep; ben: → pos`."""
+    said: dict[str, list[str]] = {}
+    for one in reviews.decisions(ids):
+        said.setdefault(one.example_id, []).append(f"{one.reviewer}: {of_decision(one)}")
+    return {id: "; ".join(parts) for id, parts in said.items()}
 
 
 def of_action(action: Action) -> str:

@@ -5,13 +5,12 @@ Scores here are about the example's own label: above 0, a step on the other exam
 
 from dataclasses import dataclass
 from typing import Any, TypedDict
-from urllib.parse import urlencode
 
 from influence import Influence, Sentence
 from influence.data import find_to_mask
 from influence.explanations import Effect
 from influence.review import Decision, Note, Queue, TrainExample
-from pages.ui.frame import Session, numbers
+from pages.ui.frame import Session, numbers, shell
 from pages.ui.parts import Piece, Scores, Signal, Suspicion, explanation_board, payloads, scores, suspicions, verdicts
 from pages.ui.review import keys, related as evidence
 from pages.ui.review.related import Related
@@ -214,7 +213,7 @@ def _test_card(effect: Effect, found: ReviewItem) -> Card:
     totals: dict[int, float] = {}
     for match in effect.matches:
         totals[match.test_word] = totals.get(match.test_word, 0.0) + match.score
-    link = "explore?" + urlencode({"workspace": found.workspace, "show": "all", "id": effect.test.id or ""})
+    link = shell.href("explore", workspace=found.workspace, show="all", id=effect.test.id or "")
     return _card(effect.test, effect.score, effect.special_score, totals, href=link)
 
 

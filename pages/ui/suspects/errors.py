@@ -2,13 +2,12 @@
 
 from collections.abc import Hashable
 from typing import Any
-from urllib.parse import urlencode
 
 import streamlit as st
 
 from influence.suspects import Suspect
 from pages.ui.frame import Session, go, md, numbers, render, shell
-from pages.ui.parts import Row, rows, suspicions
+from pages.ui.parts import Row, rows, suspicions, verdicts
 from pages.ui.suspects.address import SuspectsAddress
 
 MOST = 100
@@ -19,9 +18,7 @@ def draw(session: Session, address: SuspectsAddress, found: Suspect) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("All suspects", icon=":material/list:", key="suspects_back", on_click=go, args=(address.listing(),))
         shell.link("review", f"Review {md(found.train_id)}", workspace=address.workspace, id=found.train_id)
-    labels = [(found.label, "label")]
-    if found.suggested_label != found.label:
-        labels += [("→", "arrow"), (found.suggested_label, "new")]
+    labels = verdicts.label_change(found.label, found.suggested_label)
     sides = rows.plain(found.text, found.text_pair)
     rows.draw([rows.row(found.train_id, labels=labels, sides=sides, reason=found.reason)], key="suspects_one")
     errors = found.errors
@@ -42,7 +39,7 @@ def _row(workspace: str, row: dict[Hashable, Any]) -> Row:
         sides=rows.plain(row["text"], row["text_pair"]),
         foot=f"{suspicions.pull(row['score'], row['word'])}; its opponent number {int(row['rank'])}",
         links=[
-            ("Explore", "explore?" + urlencode({"workspace": workspace, "show": "all", "id": id})),
-            ("All suspects behind it", "suspects?" + urlencode({"workspace": workspace, "test": id})),
+            ("Explore", shell.href("explore", workspace=workspace, show="all", id=id)),
+            ("All suspects behind it", shell.href("suspects", workspace=workspace, test=id)),
         ],
     )

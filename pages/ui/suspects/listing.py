@@ -3,13 +3,11 @@
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
-from urllib.parse import urlencode
 
 import streamlit as st
 
-from influence.review import Decision
 from influence.suspects import SIGNALS, suspect_ids, suspects
-from pages.ui.frame import Session, go, numbers, render, tied, turn_pages
+from pages.ui.frame import Session, go, numbers, render, shell, tied, turn_pages
 from pages.ui.parts import SORTS, Chosen, Row, bulk_bar, rows, suspect_choice, suspicions, verdicts
 from pages.ui.suspects.address import DECIDED, SHOW, SuspectsAddress
 
@@ -40,7 +38,7 @@ def draw(session: Session, address: SuspectsAddress) -> None:
     chosen = [id for id in st.session_state.get(chosen_key(session), ()) if id in session.reviews.corpus.examples]
     every = partial(suspect_ids, session.workspace, wanted, order=address.sort)
     with bulk_bar.draw(session, _scopes(session, address, chosen, total, every), key="suspects"):
-        _selection(chosen_key(session), ids, chosen)
+        rows.choosing("suspects", chosen_key(session), ids, chosen)
     draw_rows(session, page, query=address.q, chosen=chosen)
     turn_pages(address, address.page, pages, key="suspects_page")
 
@@ -48,11 +46,9 @@ def draw(session: Session, address: SuspectsAddress) -> None:
 def draw_rows(session: Session, page: Any, *, query: str = "", chosen: list[str] | None = None) -> None:
     """Suspects as rows; with `chosen` they can be ticked."""
     ids = [str(id) for id in page["train_id"]]
-    standing: dict[str, list[Decision]] = {}
-    for decision in session.reviews.decisions(ids):
-        standing.setdefault(decision.example_id, []).append(decision)
+    standing = verdicts.standing(session.reviews, ids)
     largest = suspicions.scales(session.workspace)
-    lines = [_row(session, row, standing.get(str(row["train_id"]), []), largest) for row in page.to_dict("records")]
+    lines = [_row(session, row, standing.get(str(row["train_id"]), ""), largest) for row in page.to_dict("records")]
     rows.draw(lines, key=ROWS, query=query, chosen=chosen, on_tick=partial(rows.tick, ROWS, chosen_key(session)))
 
 
@@ -74,36 +70,19 @@ def _scopes(
     ]
 
 
-def _selection(key: str, ids: list[str], chosen: list[str]) -> None:
-    fresh = [id for id in ids if id not in chosen]
-    if fresh:
-        st.button(
-            f"Choose these {len(ids)}",
-            key="suspects_choose",
-            type="tertiary",
-            on_click=rows.choose,
-            args=(key, [*chosen, *fresh]),
-        )
-    if chosen:
-        st.button("Choose none", key="suspects_none", type="tertiary", on_click=rows.choose, args=(key, []))
-
-
-def _row(session: Session, row: dict[Hashable, Any], standing: list[Decision], largest: dict[str, float]) -> Row:
+def _row(session: Session, row: dict[Hashable, Any], state: str, largest: dict[str, float]) -> Row:
     id = str(row["train_id"])
     workspace = session.workspace.name
-    labels = [(row["label"], "label")]
-    if row["suggested_label"] != row["label"]:
-        labels += [("→", "arrow"), (row["suggested_label"], "new")]
-    links = [("Review", "review?" + urlencode({"workspace": workspace, "id": id}))]
+    links = [("Review", shell.href("review", workspace=workspace, id=id))]
     if errors := int(row["driven_errors"]):
         name = f"{numbers.counted(errors, 'test error')} it drives"
-        links.append((name, "suspects?" + urlencode({"workspace": workspace, "id": id})))
+        links.append((name, shell.href("suspects", workspace=workspace, id=id)))
     return rows.row(
         id,
-        labels=labels,
+        labels=verdicts.label_change(row["label"], row["suggested_label"]),
         sides=rows.plain(row["text"], row["text_pair"]),
         reason=row["reason"],
-        state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing),
+        state=state,
         signals=suspicions.signals({name: row[name] for name in SIGNALS}, largest),
         links=links,
         foot=suspicions.pull(row["score"], row["word"]) if "score" in row else "",

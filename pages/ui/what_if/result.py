@@ -1,13 +1,12 @@
 """What one change did: in a sentence, in a chart, and in a table."""
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
 from influence.experiments import Measure, Outcome, changes, headline, interval, points, predictions, verdict, what
-from pages.ui.frame import Session, numbers, render
+from pages.ui.frame import Session, numbers, render, shell
 from pages.ui.parts import STILL, Row, rows
 from pages.ui.what_if import charts
 from pages.ui.what_if.address import WhatIfAddress
@@ -70,5 +69,5 @@ def _row(address: WhatIfAddress, measure: Measure) -> Row:
         labels=[(measure.label, "label")],
         sides=[],
         foot=f"probability {paired.before:.0%} → {paired.after:.0%}, {points(paired.difference)} points ({interval(measure)})",
-        links=[("Explore", "explore?" + urlencode({"workspace": address.workspace, "show": "all", "id": measure.name}))],
+        links=[("Explore", shell.href("explore", workspace=address.workspace, show="all", id=measure.name))],
     )

@@ -4,16 +4,15 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
 
 from influence.attribution import DEFAULT_METHOD
 from influence.explanations import WordExample, read_examples, word_confusions, word_examples
-from influence.review import Decision, Evidence
+from influence.review import Evidence
 from influence.suspects import SuspectFilter, suspects
-from pages.ui.frame import Session, go, numbers, render, tied, turn_pages
+from pages.ui.frame import Session, go, numbers, render, shell, tied, turn_pages
 from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, suspicions, verdicts
 from pages.ui.words.address import SUGGESTED, WordsAddress
 from pages.ui.words.listing import total
@@ -75,15 +74,8 @@ def _list(session: Session, address: WordsAddress, found: pd.DataFrame, written:
     page = min(address.part, pages)
     shown = found.iloc[(page - 1) * PAGE : page * PAGE]
     with bulk_bar.draw(session, _scopes(session, address, found, chosen, written, suggested), key="word"):
-        fresh = [id for id in shown["train_id"] if id not in chosen]
-        if fresh:
-            name = f"Choose these {len(shown):,}"
-            st.button(name, key="words_choose", type="tertiary", on_click=rows.choose, args=(key, [*chosen, *fresh]))
-        if chosen:
-            st.button("Choose none", key="words_none", type="tertiary", on_click=rows.choose, args=(key, []))
-    standing: dict[str, list[Decision]] = {}
-    for decision in session.reviews.decisions(list(shown["train_id"])):
-        standing.setdefault(decision.example_id, []).append(decision)
+        rows.choosing("words", key, list(shown["train_id"]), chosen)
+    standing = verdicts.standing(session.reviews, list(shown["train_id"]))
     read = read_examples(session.workspace, address.word, shown["position"].tolist(), address.filter)
     suspicion = {} if suggested is None else _suspicion(session, list(shown["train_id"]))
     lines = [_row(address, one, standing, suggested or {}, suspicion) for one in read]
@@ -149,30 +141,27 @@ def _evidence(found: pd.DataFrame, written: str, suggested: dict[str, str], ids:
 def _row(
     address: WordsAddress,
     one: WordExample,
-    standing: dict[str, list[Decision]],
+    standing: dict[str, str],
     suggested: dict[str, str],
     suspicion: dict[str, float],
 ) -> Row:
     sentence, count = one.sentence, len(one.mistakes)
     id = str(sentence.id)
-    labels = [(sentence.label, "label")]
-    if id in suggested:
-        labels += [("→", "arrow"), (suggested[id], "new")]
     links = []
     for mistake in one.mistakes[:LINKED]:
         name = f"{mistake.label} taken for {mistake.predicted}, {numbers.score(mistake.score)}"
-        links.append((name, "explore?" + urlencode({"workspace": address.workspace, "show": "all", "id": mistake.test_id})))
-    links.append(("Review", "review?" + urlencode({"workspace": address.workspace, "id": id})))
+        links.append((name, shell.href("explore", workspace=address.workspace, show="all", id=mistake.test_id)))
+    links.append(("Review", shell.href("review", workspace=address.workspace, id=id)))
     says = numbers.probability(sentence.probabilities[sentence.predicted])
     doubt = f"; suspicion {suspicion[id]:.2f}" if id in suspicion else ""
     these = f"{numbers.counted(count, 'mistake')}"
     return rows.row(
         id,
-        labels=labels,
+        labels=verdicts.label_change(sentence.label, suggested.get(id)),
         sides=explanation_board.sides(sentence, one.words),
         sums=dict.fromkeys(one.words, one.score),
         reason=f"{total(one.score)} against {these}; the model says {sentence.predicted}, {says}{doubt}",
         foot="hits hardest:" if count > LINKED else "hits:",
-        state="; ".join(f"{d.reviewer}: {verdicts.of_decision(d)}" for d in standing.get(id, [])),
+        state=standing.get(id, ""),
         links=links,
     )

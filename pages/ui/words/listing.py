@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable
 from typing import Any, TypedDict
-from urllib.parse import urlencode
 
 import pandas as pd
 import streamlit as st
@@ -113,7 +112,7 @@ def _row(address: WordsAddress, row: dict[Hashable, Any], most: float) -> WordRo
     return {
         "word": row["word"],
         "written": written if len(written) <= WIDEST else f"{written[: WIDEST - 1]}…",
-        "href": "" if row["kind"] == TOKEN else "?" + urlencode(address.of_word(row["word"]).parameters()),
+        "href": "" if row["kind"] == TOKEN else address.of_word(row["word"]).href(),
         "against": total(row["against"]),
         "support": total(row["support"]),
         "score": total(row["score"]),
