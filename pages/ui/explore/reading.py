@@ -1,7 +1,5 @@
 """Explore's reading view: one sentence, its prediction, and the training sentences behind it."""
 
-from collections.abc import Callable
-
 import streamlit as st
 
 import influence
@@ -9,7 +7,7 @@ from influence import DEFAULT_METHOD, METHODS, Explanation, Influence
 from influence.experiments import DEFAULT_STRONGEST
 from pages.ui.explore import asking, versus
 from pages.ui.explore.address import FIRST, MOST, STEP, TOKENS, ExploreAddress
-from pages.ui.frame import answers, go, md, messages, numbers, render, shell
+from pages.ui.frame import Tied, answers, go, md, messages, numbers, render, shell
 from pages.ui.parts import charts, explanation_board
 
 BOARD = "explore_board"
@@ -119,61 +117,32 @@ def _question(workspace: influence.Workspace, address: ExploreAddress, found: Ex
     """What is asked: which label's loss, by which method, with or without start and end tokens."""
     method = METHODS[address.method]
     labels = list(dict.fromkeys([*filter(None, [found.query.label, found.query.predicted]), *workspace.info.labels]))
+    titles = {"": "no other method", **{id: one.title for id, one in METHODS.items()}}
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-question"):
-        _choice(
-            "Explain the loss on",
-            labels,
-            found.label,
-            address,
-            "target",
-            format=lambda label: _label_name(label, found),
-            width=210,
-        )
-        _choice(
-            "Method",
-            list(METHODS),
-            method.id,
-            address,
-            "method",
-            format=lambda id: METHODS[id].title,
-            width=240,
-            help=_methods_help(),
-        )
-        _choice(
-            "Compare with",
-            ["", *(id for id in METHODS if id != method.id)],
-            address.versus,
-            address,
-            "versus",
-            format=lambda id: METHODS[id].title if id else "no other method",
-            width=200,
-        )
-        key = f"explore_tokens_{address.tokens}"
-        st.session_state[key] = address.tokens
+        st.selectbox(
+            "Explain the loss on", labels, format_func=lambda label: _label_name(label, found), width=210,
+            **_choice(address, "target", found.label),
+        )  # fmt: skip
+        st.selectbox(
+            "Method", list(METHODS), format_func=titles.__getitem__, width=240, help=_methods_help(),
+            **_choice(address, "method", method.id),
+        )  # fmt: skip
+        st.selectbox(
+            "Compare with", [id for id in titles if id != method.id], format_func=titles.__getitem__, width=200,
+            **_choice(address, "versus", address.versus),
+        )  # fmt: skip
         st.segmented_control(
-            "Start/end tokens", list(TOKENS), format_func=TOKENS.__getitem__, key=key, required=True, disabled=not method.words,
-            on_change=_change, args=(address, "tokens", key),
+            "Start/end tokens", list(TOKENS), format_func=TOKENS.__getitem__, required=True, disabled=not method.words,
+            **_choice(address, "tokens", address.tokens),
         )  # fmt: skip
     render.hint(f"{method.about} ({method.source})")
 
 
-def _choice(
-    name: str,
-    options: list[str],
-    value: str,
-    address: ExploreAddress,
-    field: str,
-    *,
-    format: Callable[[str], str],
-    width: int,
-    help: str | None = None,
-) -> None:
+def _choice(address: ExploreAddress, field: str, value: str) -> Tied:
     # The value is part of the key: after a choice the widget is a new one and without focus, so the shortcuts still work.
     key = f"explore_{field}_{value}"
     st.session_state[key] = value
-    st.selectbox(
-        name, options, format_func=format, key=key, width=width, help=help, on_change=_change, args=(address, field, key)
-    )
+    return {"key": key, "on_change": _change, "args": (address, field, key)}
 
 
 def _label_name(label: str, found: Explanation) -> str:
@@ -213,7 +182,7 @@ def _results(workspace: influence.Workspace, address: ExploreAddress, found: Exp
 
 
 def _pin(address: ExploreAddress) -> None:
-    go(address.at(pin=explanation_board.chosen(BOARD)))
+    go(address.at(pin=str(st.session_state[BOARD].get("chosen") or "")))
 
 
 def _pair(workspace: influence.Workspace, address: ExploreAddress, found: Explanation) -> None:

@@ -7,14 +7,16 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypedDict
 
-import streamlit as st
-
 from influence import METHODS, Explanation, Influence, Sentence
 from pages.ui.frame import component, numbers
 from pages.ui.parts.payloads import FOLDED, FOLDED_UNREAD, SHOWN, UNREAD, Piece, Scores, scores, stamped
 
 FOLD_FROM = 320  # characters of a text, from which what lies far from any lit word is folded away
 MARGIN = 70  # characters kept beside a lit word
+MEANINGS = (
+    "a training step on it lowered the loss on “{label}” here.",
+    "a training step on it raised the loss on “{label}” here.",
+)
 OTHER_MEANINGS = {  # of the methods whose scores are not about a training step
     "influence-last": (
         "left out, and the last layer fitted again, the loss on “{label}” here would rise by about so many nats.",
@@ -75,16 +77,11 @@ class Content(TypedDict):
 
 
 def board(found: Explanation, *, title: str, pinned: str, review: str, on_choose: Callable[[], None], key: str) -> None:
-    """Draw an explanation. A choice of a card reruns with its training id, or "" for none, in `chosen(key)`.
+    """Draw an explanation. A choice of a card reruns with its training id, or "" for none, as `chosen` of the key's state.
 
-    Each card links to `reviews` with its id at the end.
+    Each card links to `review` with its id at the end.
     """
     _component(key=key, data={**payload(found, title=title), "pinned": pinned, "review": review}, on_chosen_change=on_choose)
-
-
-def chosen(key: str) -> str:
-    """The id that the reader has just chosen; for use in the callback."""
-    return str(st.session_state[key].get("chosen") or "")
 
 
 def payload(found: Explanation, *, title: str) -> dict[str, Any]:
@@ -92,11 +89,12 @@ def payload(found: Explanation, *, title: str) -> dict[str, Any]:
     shown = [*found.proponents, *found.opponents]
     sums = word_sums(shown)
     most = max((abs(influence.score) for influence in shown), default=0.0)
+    above, below = _meanings(found)
     content: Content = {
         "query": {"title": title, **_texts(found.query, set(sums)), "sums": scores(sums)},
         "columns": [
-            _column("plus", "Proponents", _lowered(found), found.proponents, most),
-            _column("minus", "Opponents", _raised(found), found.opponents, most),
+            _column("plus", "Proponents", above, found.proponents, most),
+            _column("minus", "Opponents", below, found.opponents, most),
         ],
     }
     return stamped(content)
@@ -121,27 +119,15 @@ def sides(sentence: Sentence, lit: Collection[int]) -> list[list[Piece]]:
     return found
 
 
-def _lowered(found: Explanation) -> str:
-    if _is_control(found):
-        return "Above 0. A control: drawn at random, it says nothing about this sentence."
-    if found.method in OTHER_MEANINGS:
-        return f"Above 0: {OTHER_MEANINGS[found.method][0].format(label=found.label)}"
-    return f"Above 0: a training step on it lowered the loss on “{found.label}” here."
-
-
-def _raised(found: Explanation) -> str:
-    if _is_control(found):
-        return "Below 0. A control: drawn at random, it says nothing about this sentence."
-    if found.method in OTHER_MEANINGS:
-        return f"Below 0: {OTHER_MEANINGS[found.method][1].format(label=found.label)}"
-    meaning = f"Below 0: a training step on it raised the loss on “{found.label}” here."
-    if found.label == found.query.label != found.query.predicted:
-        meaning += f" What taught the model “{found.query.predicted}” stands here."
-    return meaning
-
-
-def _is_control(found: Explanation) -> bool:
-    return METHODS[found.method].source == "control"
+def _meanings(found: Explanation) -> tuple[str, str]:
+    """What a score above 0 means, and one below."""
+    if METHODS[found.method].source == "control":
+        control = "0. A control: drawn at random, it says nothing about this sentence."
+        return f"Above {control}", f"Below {control}"
+    above, below = (meaning.format(label=found.label) for meaning in OTHER_MEANINGS.get(found.method, MEANINGS))
+    if found.method not in OTHER_MEANINGS and found.label == found.query.label != found.query.predicted:
+        below += f" What taught the model “{found.query.predicted}” stands here."
+    return f"Above 0: {above}", f"Below 0: {below}"
 
 
 def _column(kind: str, title: str, meaning: str, influences: list[Influence], most: float) -> Column:
