@@ -7,8 +7,6 @@ ROOT/.wordtrace/checks/KEY.json    what they found
 
 import json
 import shlex
-import shutil
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,18 +50,18 @@ def ask(key: str, options: list[str], title: str) -> None:
 
     Raises `WorkspaceError` where it cannot be asked for.
     """
-    answer = checks_queue() / f"{key}.json"
-    if (answer.is_file() and not _unfinished(answer)) or asked(key) is not None:
+    found = answer(key)
+    if (found is not None and (found["report"] or found["estimate"])) or asked(key) is not None:
         return
     for old in sorted(checks_queue().glob("*.json"), key=lambda file: file.stat().st_mtime)[:-KEPT]:
         old.unlink(missing_ok=True)
-    background.enqueue_in(checks_queue(), "check", *options, "--output", str(answer), title=title, key=key)
+    background.enqueue_in(checks_queue(), "check", *options, "--output", str(_answer_file(key)), title=title, key=key)
 
 
 def answer(key: str) -> dict[str, Any] | None:
     """What is known by now; None before the first rows are."""
     try:
-        return dict(json.loads((checks_queue() / f"{key}.json").read_text(encoding="utf-8")))
+        return dict(json.loads(_answer_file(key).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
 
@@ -73,9 +71,8 @@ def asked(key: str) -> Job | None:
     return next((job for job in background.jobs_in(checks_queue()) if job.key == key), None)
 
 
-def _unfinished(answer: Path) -> bool:
-    found = json.loads(answer.read_text(encoding="utf-8"))
-    return found["report"] is None and found["estimate"] is None
+def _answer_file(key: str) -> Path:
+    return checks_queue() / f"{key}.json"
 
 
 def complaint(job: Job) -> str:
@@ -119,19 +116,10 @@ def runs() -> list[Job]:
 
 def resume(job: Job) -> None:
     """Go on with a build that was interrupted."""
-    content = json.loads((job.folder / background.JOB).read_text(encoding="utf-8"))
-    options = [option for option in content["options"] if option != "--resume"]
-    makes = Path(content["makes"])
-    background.enqueue_in(runs_queue(), "build", *options, "--resume", title=job.title, key=job.key, makes=makes, about=job.about)
-
-
-def discard(job: Job) -> None:
-    """Forget a build that has failed, and what there is of its workspace, unless it has been published."""
-    with suppress(OSError, ValueError, KeyError):
-        makes = Path(json.loads((job.folder / background.JOB).read_text(encoding="utf-8"))["makes"])
-        if job.failed and not (makes / "workspace.json").exists():
-            shutil.rmtree(makes, ignore_errors=True)
-    job.dismiss()
+    options = [option for option in job.options if option != "--resume"]
+    background.enqueue_in(
+        runs_queue(), job.command, *options, "--resume", title=job.title, key=job.key, makes=job.makes, about=job.about
+    )
 
 
 def shown_command(address: DataAddress, name: str) -> str:

@@ -90,7 +90,7 @@ def _failed(address: DataAddress, job: Job) -> None:
             )
         again, _ = read_address(job.about.get("address", {}), address.workspace, workspaces.names())
         st.button("Change the settings", key=f"run_again_{name}", on_click=go, args=(again.at(part="new"),))
-        st.button("Discard", key=f"run_discard_{name}", on_click=builds.discard, args=(job,))
+        st.button("Discard", key=f"run_discard_{name}", on_click=job.discard)
 
 
 def _resume(job: Job) -> None:

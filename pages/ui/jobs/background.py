@@ -46,6 +46,8 @@ class Job:
     key: str  # equal for the same question
     made_at: float
     started_at: float | None
+    options: list[str] = field(default_factory=list)
+    makes: Path | None = None  # the workspace that a build is of
     about: dict[str, Any] = field(default_factory=dict)  # whatever its page wants to know of it
 
     @property
@@ -97,6 +99,12 @@ class Job:
                 shutil.rmtree(self.folder, ignore_errors=True)
             else:
                 processes.send(self.folder, signal.SIGTERM)
+
+    def discard(self) -> None:
+        """Forget one that has failed, and what there is of the workspace that it was to make, unless that is published."""
+        if self.failed:
+            _remove_half(self.folder)
+            self.dismiss()
 
     def dismiss(self) -> None:
         """Forget one that has failed."""
@@ -161,8 +169,9 @@ def _read(folder: Path) -> Job | None:
     try:
         content = json.loads((folder / JOB).read_text(encoding="utf-8"))
         started = processes.process(folder)
-        known = {name: content[name] for name in ("command", "title", "key", "made_at", "about")}
-        return Job(folder=folder, started_at=started["at"] if started else None, **known)
+        makes = None if content["makes"] is None else Path(content["makes"])
+        known = {name: content[name] for name in ("command", "title", "key", "made_at", "options", "about")}
+        return Job(folder=folder, started_at=started["at"] if started else None, makes=makes, **known)
     except (OSError, ValueError, KeyError):
         return None  # it has just gone
 
@@ -237,12 +246,9 @@ def _note_failure(folder: Path, code: int) -> None:
 
 def _remove_half(folder: Path) -> None:
     """Remove what a build that came to nothing has left of the workspace it was to make."""
-    try:
-        makes = json.loads((folder / JOB).read_text(encoding="utf-8"))["makes"]
-    except (OSError, ValueError, KeyError):
-        return
-    if makes is not None and not (Path(makes) / "workspace.json").exists():
-        shutil.rmtree(makes, ignore_errors=True)
+    job = _read(folder)
+    if job is not None and job.makes is not None and not (job.makes / "workspace.json").exists():
+        shutil.rmtree(job.makes, ignore_errors=True)
 
 
 def _start(folder: Path) -> subprocess.Popen[bytes] | None:
