@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from influence import METHODS
 from influence.experiments import MASK, NO_CHANGE, REMOVE
 from pages.ui.evidence import wording
-from pages.ui.parts import COLOURS, MINUS, PLUS, SYMBOLS, TRAIN, label
+from pages.ui.parts import COLOURS, MINUS, PLUS, SYMBOLS, TRAIN, charts, label
 
 HEIGHT = 396
 CONTROLS = {"random": ("#8a94a3", "dot", "x"), "random-same-label": ("#8a94a3", "dash", "cross")}
@@ -54,7 +54,7 @@ def _one_k(figure: go.Figure, curves: pd.DataFrame, scale: int, unit: str) -> go
                 hovertext=[_hover(title, values, unit, share=False)], hoverinfo="text",
             )  # fmt: skip
     figure.add_vline(x=0, line={"color": TRAIN, "width": 1})
-    _name_rows(figure, [wording.title(method) for method in methods])
+    charts.name_rows(figure, [wording.title(method) for method in methods])
     figure.update_xaxes(title=unit, fixedrange=True, automargin=True, zeroline=False)
     figure.update_annotations(font={"size": 13})
     return figure.update_layout(height=130 + ROW_LOW * len(methods), margin={"l": 4, "r": 8, "t": 56, "b": 8})
@@ -113,17 +113,14 @@ def cancellation(table: pd.DataFrame) -> go.Figure:
             ],
             hoverinfo="text",
         )  # fmt: skip
-    _name_rows(figure, [_layer_name(layer, shown) for layer in layers])
+    charts.name_rows(figure, [_layer_name(layer, shown) for layer in layers])
     ticks = _round_numbers(shown["ratio"].min(), shown["ratio"].max())
     figure.update_xaxes(
         type="log", title="cancellation C = G / ΔW", fixedrange=True, automargin=True,
         tickvals=ticks, ticktext=[f"{tick:g}" for tick in ticks],
     )  # fmt: skip
-    figure.update_layout(
-        height=110 + ROW * len(layers), margin={"l": 4, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
-    )  # fmt: skip
-    return figure
+    margin = {"l": 4, "r": 8, "t": 8, "b": 8}
+    return figure.update_layout(height=110 + ROW * len(layers), margin=margin, legend=charts.ABOVE)
 
 
 def _round_numbers(low: float, high: float) -> list[float]:
@@ -164,14 +161,6 @@ def _strokes(rows: pd.DataFrame, colour: str) -> dict[str, Any]:
     return {"type": "data", "symmetric": False, "thickness": 1.3, "width": 3, "color": colour, **ends}
 
 
-def _name_rows(figure: go.Figure, names: list[str]) -> None:
-    """Name the rows 0, 1, ... of a chart, from the top."""
-    figure.update_yaxes(
-        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5],
-        automargin=True, fixedrange=True, zeroline=False,
-    )  # fmt: skip
-
-
 def _hover(title: str, row: dict[Any, Any], unit: str, share: bool) -> str:
     form = "{:.0%}" if share else "{:+.3g}"
     mean, low, high = (form.format(row[name]) for name in ("mean", "low", "high"))
@@ -182,5 +171,4 @@ def _finished(figure: go.Figure, title: str) -> go.Figure:
     figure.update_xaxes(title=title, fixedrange=True, rangemode="tozero", automargin=True, zeroline=False)
     figure.update_yaxes(fixedrange=True, automargin=True, zeroline=False)
     figure.update_annotations(font={"size": 13})
-    figure.update_layout(height=HEIGHT, margin={"l": 4, "r": 8, "t": 46, "b": 8}, legend=LEGEND)
-    return figure
+    return figure.update_layout(height=HEIGHT, margin={"l": 4, "r": 8, "t": 46, "b": 8}, legend=LEGEND)

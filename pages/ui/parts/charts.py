@@ -11,6 +11,7 @@ from pages.ui.frame import numbers
 
 PLUS, MINUS, TRAIN, TEST, RIGHT = "#2f7fc9", "#d9730d", "#8a94a3", "#2f7fc9", "#8a94a3"
 STILL = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+ABOVE = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}  # where a legend is
 MOST_WORDS = 14
 ROW = 24  # pixels of a bar
 
@@ -21,6 +22,19 @@ def label(text: str, longest: int = 24) -> str:
     if len(line) > longest:
         line = f"{line[: longest - 9]}…{line[-8:]}"
     return html.escape(line)
+
+
+def name_rows(figure: go.Figure, names: Sequence[str], **more: object) -> None:
+    """Name the rows 0, 1, ... of a chart, from the top."""
+    figure.update_yaxes(
+        tickvals=list(range(len(names))),
+        ticktext=list(names),
+        range=[len(names) - 0.5, -0.5],
+        automargin=True,
+        fixedrange=True,
+        zeroline=False,
+        **more,
+    )
 
 
 def word_bars(totals: Mapping[int, float], sentence: Sentence) -> go.Figure:
@@ -50,7 +64,7 @@ def word_sides(proponents: Mapping[int, float], opponents: Mapping[int, float], 
             hovertext=[f"{name}: {numbers.score(value)}" for name, value in zip(names, values, strict=True)],
             hoverinfo="text",
         )
-    figure.update_layout(barmode="relative", legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0})
+    figure.update_layout(barmode="relative", legend=ABOVE)
     return _row_layout(figure, names, top=26)
 
 
@@ -92,8 +106,7 @@ def curves(checkpoints: Sequence[CheckpointInfo], *, what: str) -> go.Figure:
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
     )
     figure.update_yaxes(tickformat=".0%" if what == "accuracy" else ".2f", automargin=True)
-    figure.update_xaxes(type="category", automargin=True)
-    return figure
+    return figure.update_xaxes(type="category", automargin=True)
 
 
 def confusion(counts: Any, labels: Sequence[str]) -> go.Figure:
@@ -155,11 +168,9 @@ def _square(figure: go.Figure, labels: Sequence[str], side: int) -> go.Figure:
         range=[-0.5, last],
     )
     figure.update_yaxes(**ticks, title="given label", range=[last, -0.5])
-    figure.update_layout(
-        height=side + 160 if len(labels) > 12 else 90 + 56 * len(labels), margin={"l": 8, "r": 8, "t": 8, "b": 8}
-    )
-    figure.update_layout(clickmode="event+select", dragmode=False)
-    return figure
+    height = side + 160 if len(labels) > 12 else 90 + 56 * len(labels)
+    margin = {"l": 8, "r": 8, "t": 8, "b": 8}
+    return figure.update_layout(height=height, margin=margin, clickmode="event+select", dragmode=False)
 
 
 def _fading(colour: str) -> list[list[object]]:
@@ -205,5 +216,5 @@ def _row_layout(figure: go.Figure, names: Sequence[str], *, top: int = 4) -> go.
         fixedrange=True,
     )
     figure.update_xaxes(zeroline=True, zerolinewidth=1, showticklabels=False, showgrid=False, fixedrange=True)
-    figure.update_layout(height=top + 10 + ROW * max(len(names), 1), margin={"l": 4, "r": 4, "t": top, "b": 6}, bargap=0.3)
-    return figure
+    margin = {"l": 4, "r": 4, "t": top, "b": 6}
+    return figure.update_layout(height=top + 10 + ROW * max(len(names), 1), margin=margin, bargap=0.3)

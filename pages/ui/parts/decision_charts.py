@@ -6,7 +6,7 @@ from typing import Any
 import plotly.graph_objects as go
 
 from pages.ui.frame import numbers
-from pages.ui.parts.charts import PLUS, TRAIN, label
+from pages.ui.parts.charts import ABOVE, PLUS, TRAIN, label
 
 MOST_LABELS = 20
 PAIR = 46  # pixels of two bars
@@ -47,7 +47,7 @@ def balance(before: Mapping[str, int], after: Mapping[str, int]) -> go.Figure:
         margin={"l": 4, "r": 4, "t": 26, "b": 4},
         bargap=0.25,
         bargroupgap=0.08,
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        legend=ABOVE | {"traceorder": "normal"},
     )
     return figure
 

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from influence.experiments import Measure, Paired, points, what
-from pages.ui.parts import MINUS, PLUS, TRAIN, label
+from pages.ui.parts import MINUS, PLUS, TRAIN, charts, label
 
 ROW, HEAD, GAP = 46, 66, 62  # pixels
 BAND = "rgba(138,148,163,0.22)"
@@ -32,17 +32,14 @@ def effect(groups: Sequence[tuple[str, Sequence[Measure]]]) -> go.Figure:
         _levels(figure, row, measures, legend=row == 1)
         _differences(figure, row, measures, legend=row == 1)
         names = [label(what(measure), 46) for measure in measures]
-        figure.update_yaxes(
-            row=row, tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5], fixedrange=True,
-            showgrid=False, zeroline=False, automargin=True,
-        )  # fmt: skip
+        charts.name_rows(figure, names, row=row, showgrid=False)
         figure.update_xaxes(row=row, col=1, tickformat=".0%", title={"text": title, "standoff": 4})
         figure.update_xaxes(row=row, col=2, tickformat="+", title={"text": "difference, points", "standoff": 4})
     figure.update_xaxes(fixedrange=True, zeroline=False, automargin=True, nticks=6)
     figure.update_layout(
         height=HEAD + ROW * sum(heights) + GAP * len(groups),
         margin={"l": 4, "r": 8, "t": 34, "b": 30},
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "itemclick": False, "itemdoubleclick": False},
+        legend=charts.ABOVE | {"itemclick": False, "itemdoubleclick": False},
     )
     return figure
 
@@ -53,7 +50,7 @@ def _levels(figure: go.Figure, row: int, measures: Sequence[Measure], *, legend:
         ("without", "before", TRAIN, "circle-open", -0.14),
         ("with the change", "after", PLUS, "circle", 0.14),
     ):
-        at = [address + shift for address in range(len(measures))]
+        at = [place + shift for place in range(len(measures))]
         seeds = [(value, y) for measure, y in zip(measures, at, strict=True) for value in getattr(measure.paired, f"{side}_S")]
         figure.add_scatter(
             row=row, col=1, x=[value for value, _ in seeds], y=[y for _, y in seeds], mode="markers", showlegend=False,
@@ -78,21 +75,21 @@ def _differences(figure: go.Figure, row: int, measures: Sequence[Measure], *, le
         base=[-100 * (m.paired.spread or 0) for m in measures], x=[200 * (m.paired.spread or 0) for m in measures],
         name="no change: seeds differ so far", showlegend=legend, hoverinfo="skip",
     )  # fmt: skip
-    for address, measure in enumerate(measures):
-        _difference(figure, row, address, measure)
+    for place, measure in enumerate(measures):
+        _difference(figure, row, place, measure)
 
 
-def _difference(figure: go.Figure, row: int, address: int, measure: Measure) -> None:
+def _difference(figure: go.Figure, row: int, place: int, measure: Measure) -> None:
     paired = measure.paired
     colour = PLUS if paired.difference >= 0 else MINUS
     within = paired.interval
     if within is not None:
         figure.add_scatter(
-            row=row, col=2, x=[100 * within[0], 100 * within[1]], y=[address, address], mode="lines", showlegend=False,
+            row=row, col=2, x=[100 * within[0], 100 * within[1]], y=[place, place], mode="lines", showlegend=False,
             line={"color": colour, "width": 2.5}, hoverinfo="skip",
         )  # fmt: skip
     figure.add_scatter(
-        row=row, col=2, x=[100 * paired.difference], y=[address], mode="markers+text", showlegend=False,
+        row=row, col=2, x=[100 * paired.difference], y=[place], mode="markers+text", showlegend=False,
         marker={"symbol": "circle" if paired.told_apart else "circle-open", "size": 11, "color": colour, "line": {"width": 2}},
         text=[points(paired.difference)], textposition="top center", cliponaxis=False, textfont={"size": 12},
         hovertext=[_difference_text(measure, paired)], hoverinfo="text",
