@@ -24,6 +24,6 @@ class ClustersAddress(Address):
 
 
 def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[ClustersAddress, list[str]]:
-    """The place an address names; a cluster is looked up where it is used."""
+    """The address as far as it makes sense; a cluster is looked up where it is used."""
     ranges = {"threshold": (LEAST, MOST), "size": (SMALLEST, LARGEST), "cluster": (0, 10**7), "page": (1, 10**6)}
     return ClustersAddress.read(parameters, workspace=workspace.name, allowed={"show": SHOW}, ranges=ranges)

@@ -86,7 +86,7 @@ class DataAddress(Address):
 
 
 def read_address(parameters: dict[str, str], workspace: str, names: list[str]) -> tuple[DataAddress, list[str]]:
-    """The place as far as it makes sense, and the names of the parameters that do not."""
+    """The address as far as it makes sense, and the names of the parameters that do not."""
     allowed: dict[str, Any] = {"part": PARTS, "source": (FILE, HUB), "model": MODELS, "one": names, "two": names}
     ranges = {
         "mend": (0, 1), "share": (5, 50), "layers": (0, 99), "epochs": (0, 99), "length": (3, 8192), "seed": (0, 10**6),

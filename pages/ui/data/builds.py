@@ -88,7 +88,7 @@ def complaint(job: Job) -> str:
 
 
 def command(address: DataAddress, folder: Path) -> list[str]:
-    """The options of the build that a place describes. Raises a `WordtraceError` for what cannot be had."""
+    """The options of the build that an address describes. Raises a `WordtraceError` for what cannot be had."""
     options = ["--workspace", str(folder), *address.data_options(), *address.model_options(), "--seed", str(address.seed)]
     if address.mend:
         options += ["--drop-unusable", "--merge-labels"]

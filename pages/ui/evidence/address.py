@@ -20,5 +20,5 @@ class EvidenceAddress(Address):
 
 
 def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[EvidenceAddress, list[str]]:
-    """The place an address names; a run is looked up where it is used."""
+    """The address as far as it makes sense; a run is looked up where it is used."""
     return EvidenceAddress.read(parameters, workspace=workspace.name, allowed={"part": PARTS, "measure": MEASURES}, ranges={})

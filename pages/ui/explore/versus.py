@@ -27,11 +27,11 @@ def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
             st.error(md(error, 600))
             return
     one, other = found
-    for title, session, theirs in (
+    for title, ours, theirs in (
         ("Proponents", one.proponents, other.proponents),
         ("Opponents", one.opponents, other.opponents),
     ):
-        _side(workspace, address, title, (one, other), (session, theirs))
+        _side(workspace, address, title, (one, other), (ours, theirs))
 
 
 def _side(
@@ -60,13 +60,12 @@ def _side(
 def _row(workspace: influence.Workspace, rank: int, one: Influence, there: int | None, common: bool, beside: str) -> Row:
     train = one.train
     sums = one.train_words()
-    address = f"{beside}: number {there}" if there else f"{beside}: not among the first {RANKED}"
     return rows.row(
         str(train.id),
         labels=[(f"{rank}.", "quiet"), (train.label, "label"), (numbers.score(one.score), "quiet")],
         sides=explanation_board.sides(train, set(sums)),
         sums=sums,
-        foot=address,
+        foot=f"{beside}: number {there}" if there else f"{beside}: not among the first {RANKED}",
         state="in both" if common else "",
         links=[("Review", shell.href("review", workspace=workspace.name, id=str(train.id)))],
     )

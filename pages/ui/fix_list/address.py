@@ -46,7 +46,7 @@ class FixListAddress(Address):
 
 
 def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[FixListAddress, list[str]]:
-    """The place an address names."""
+    """The address as far as it makes sense."""
     labels = workspace.info.labels
     allowed = {
         "part": PARTS,

@@ -1,6 +1,6 @@
 """Where a page is: what its address says it shows. State is read from it on every run and written only in callbacks.
 
-A place is a frozen dataclass whose fields are the address's parameters; those at their default are left out of it.
+An address is a frozen dataclass whose fields are its parameters; those at their default are left out of it.
 Values from an address are untrusted: what does not fit is left out and named.
 """
 
@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-LATEST = "wt_place"
+LATEST = "wt_address"
 
 
 class OnChange(TypedDict):
@@ -34,7 +34,7 @@ class Address:
     longest: ClassVar[int] = 2_000  # characters of a value
 
     workspace: str = ""
-    # What `at` changed since the page was drawn; None where the place was not drawn but made up, so that it stands as a whole.
+    # What `at` changed since the page was drawn; None where the address was not drawn but made up, so that it stands as a whole.
     changes: Mapping[str, Any] | None = field(default=None, compare=False, repr=False)
 
     @classmethod
@@ -50,7 +50,7 @@ class Address:
         return f"?{urlencode(self.parameters())}"
 
     def at(self, **changes: Any) -> Self:
-        """The place after some changes."""
+        """The address after some changes."""
         return replace(self, **changes, changes=None if self.changes is None else {**self.changes, **changes})
 
     @classmethod
@@ -62,7 +62,7 @@ class Address:
         allowed: Mapping[str, Collection[str]],
         ranges: Mapping[str, tuple[float, float]],
     ) -> tuple[Self, list[str]]:
-        """The place as far as it makes sense, and the names of the parameters that do not.
+        """The address as far as it makes sense, and the names of the parameters that do not.
 
         `allowed` says which texts a parameter may have, `ranges` the least and most of a number; others may have any
         text of moderate length.
@@ -88,7 +88,7 @@ P = TypeVar("P", bound=Address)
 
 
 def arrive(address: P, ignored: Collection[str]) -> P:
-    """Begin the drawing of a place: say what was left out of its address, and have `go` change from here."""
+    """Begin the drawing of an address: say what was left out of it, and have `go` change from here."""
     if ignored:
         st.warning(f"Ignored in the address, because there is no such value here: {', '.join(ignored)}.")
     st.session_state[LATEST] = (type(address), address.parameters())
@@ -102,10 +102,10 @@ def latest(address: Address) -> dict[str, str]:
 
 
 def go(address: Address) -> None:
-    """Put a place into the address bar, as one step of the browser's history. Only for callbacks.
+    """Put an address into the address bar, as one step of the browser's history. Only for callbacks.
 
-    Of a place that was drawn only the changes count, and they are made to what the address says by now: a browser that
-    sends two clicks at once, or one that belongs to the page before this, calls back with places that were drawn earlier.
+    Of an address that was drawn only the changes count, and they are made to what the address bar says by now: a browser that
+    sends two clicks at once, or one that belongs to the page before this, calls back with addresses that were drawn earlier.
     """
     parameters = address.parameters()
     if address.changes is not None:

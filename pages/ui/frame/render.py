@@ -26,10 +26,10 @@ def md(value: object, longest: int = 200) -> str:
     return _MARKDOWN.sub(r"\\\1", line if len(line) <= longest else line[: longest - 1] + "…")
 
 
-def component(name: str, place: str) -> ComponentRenderer:
-    """A component of ours: the stylesheet and the script at a place in `assets`, with what all of them share before them."""
+def component(name: str, asset: str) -> ComponentRenderer:
+    """A component of ours: the stylesheet and the script of an asset, with what all of them share before them."""
     css, js = (
-        "".join((ASSETS / f"{part}.{kind}").read_text(encoding="utf-8") for part in ("frame/elements", place))
+        "".join((ASSETS / f"{part}.{kind}").read_text(encoding="utf-8") for part in ("frame/elements", asset))
         for kind in ("css", "js")
     )
     return st.components.v2.component(f"wordtrace_{name}", html=f"<div\nclass='wordtrace {name}'></div>", css=css, js=js)

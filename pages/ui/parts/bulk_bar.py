@@ -40,10 +40,10 @@ def with_words(scope: Chosen, words: tuple[str, ...]) -> Chosen:
 
 
 def draw(session: Session, scopes: list[Chosen], *, key: str) -> Any:
-    """The bar: for which examples, what to do, and the last bulk action's undo. Returns a place in it for more."""
+    """The bar: for which examples, what to do, and the last bulk action's undo. Returns the room in it for more."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"wt-bulk-{key}"):
         scope = _scope(scopes, key)
-        address = st.container(horizontal=True, vertical_alignment="center", width="stretch")
+        room = st.container(horizontal=True, vertical_alignment="center", width="stretch")
         if not session.known:
             st.button("Say who you are, to decide", key=f"bulk_who_{key}", on_click=_ask_name)
         else:
@@ -62,7 +62,7 @@ def draw(session: Session, scopes: list[Chosen], *, key: str) -> Any:
     asked = st.session_state.get(ASKED)
     if isinstance(asked, tuple) and session.known:
         _dialog(session, *asked)
-    return address
+    return room
 
 
 def _scope(scopes: list[Chosen], key: str) -> Chosen:

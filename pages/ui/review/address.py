@@ -22,5 +22,5 @@ class ReviewAddress(Address):
 
 
 def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[ReviewAddress, list[str]]:
-    """The place an address names; ids and queues are looked up where they are used."""
+    """The address as far as it makes sense; ids and queues are looked up where they are used."""
     return ReviewAddress.read(parameters, workspace=workspace.name, allowed={}, ranges={})

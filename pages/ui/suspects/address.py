@@ -52,7 +52,7 @@ class SuspectsAddress(Address):
 
 
 def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[SuspectsAddress, list[str]]:
-    """The place an address names; ids are looked up where they are used."""
+    """The address as far as it makes sense; ids are looked up where they are used."""
     labels = workspace.info.labels
     allowed = {"show": SHOW, "label": labels, "suggested": labels, "decided": DECIDED, "sort": SORTS}
     return SuspectsAddress.read(parameters, workspace=workspace.name, allowed=allowed, ranges={"page": (1, 10**6)})

@@ -54,6 +54,6 @@ class WhatIfAddress(Address):
 
 
 def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[WhatIfAddress, list[str]]:
-    """The place an address names; a change is checked where it is made."""
+    """The address as far as it makes sense; a change is checked where it is made."""
     ranges = {"seeds": (1, 50)}
     return WhatIfAddress.read(parameters, workspace=workspace.name, allowed={"kind": KINDS}, ranges=ranges)

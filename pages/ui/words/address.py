@@ -43,7 +43,7 @@ class WordsAddress(Address):
 
 
 def read_address(parameters: Mapping[str, str], workspace: influence.Workspace) -> tuple[WordsAddress, list[str]]:
-    """The place an address names; a word is looked up where it is used."""
+    """The address as far as it makes sense; a word is looked up where it is used."""
     labels = workspace.info.labels
     allowed = {"label": labels, "predicted": labels, "show": SHOW, "sort": SORTS, "suggested": SUGGESTED}
     ranges = {"page": (1, 10**6), "part": (1, 10**6)}
