@@ -25,22 +25,13 @@ def draw(workspace: influence.Workspace) -> None:
     shell.follow()
     address = arrive(*read_address(st.query_params.to_dict(), workspace))
     session.show_title("Clusters")
-    if not suspicions.known(session.workspace):
-        compute.offer(
-            session.workspace, "suspects", "Clusters are made of suspects, which have not been computed yet", EXPLANATION
-        )
-    elif not _known(session.workspace):
-        compute.offer(session.workspace, "clusters", "The clusters have not been computed yet", EXPLANATION)
+    if not suspicions.known(workspace):
+        compute.offer(workspace, "suspects", "Clusters are made of suspects, which have not been computed yet", EXPLANATION)
+    elif not suspicions.known(workspace, has_clusters):
+        compute.offer(workspace, "clusters", "The clusters have not been computed yet", EXPLANATION)
     else:
         messages.show()
         _cut(session, address)
-
-
-def _known(workspace: influence.Workspace) -> bool:
-    try:
-        return has_clusters(workspace)
-    except influence.WorkspaceError:
-        return False
 
 
 def _cut(session: Session, address: ClustersAddress) -> None:

@@ -1,5 +1,4 @@
 from . import (
-    address as address,
     answers as answers,
     messages as messages,
     numbers as numbers,

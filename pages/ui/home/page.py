@@ -135,11 +135,8 @@ def _predictions(workspace: str, wrong: int) -> None:
 
 def _learning(info: WorkspaceInfo) -> None:
     render.heading("How it learnt")
-    loss, accuracy = st.columns(2)
-    with loss:
-        st.plotly_chart(charts.curves(info.checkpoints, what="loss"), key="home_loss", config=charts.STILL)
-    with accuracy:
-        st.plotly_chart(charts.curves(info.checkpoints, what="accuracy"), key="home_accuracy", config=charts.STILL)
+    for column, what in zip(st.columns(2), ("loss", "accuracy"), strict=True):
+        column.plotly_chart(charts.curves(info.checkpoints, what=what), key=f"home_{what}", config=charts.STILL)
     if info.checkpoints[-1].train_loss is not None:
         render.hint("The training loss is the mean over an epoch's steps; the other three are taken at its end.")
 

@@ -1,6 +1,6 @@
 """What the suspects file says about training examples, in the words and numbers of the screen."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -39,10 +39,10 @@ class Suspicion(NamedTuple):
         return signals(self.values, self.scales)
 
 
-def known(workspace: influence.Workspace) -> bool:
-    """Whether the suspects have been computed; a damaged file counts as not, and computing them again mends it."""
+def known(workspace: influence.Workspace, has: Callable[[influence.Workspace], bool] = has_suspects) -> bool:
+    """Whether the suspects, or what `has` asks for, were computed; a damaged file counts as not: computing again mends it."""
     try:
-        return has_suspects(workspace)
+        return has(workspace)
     except influence.WorkspaceError:
         return False
 

@@ -24,8 +24,8 @@ def draw(workspace: influence.Workspace) -> None:
     shell.follow()
     address = arrive(*read_address(st.query_params.to_dict(), workspace))
     session.show_title("Suspects")
-    if not suspicions.known(session.workspace):
-        compute.offer(session.workspace, "suspects", "The suspects have not been computed yet", EXPLANATION)
+    if not suspicions.known(workspace):
+        compute.offer(workspace, "suspects", "The suspects have not been computed yet", EXPLANATION)
         return
     messages.show()
     with messages.or_show():

@@ -37,11 +37,11 @@ def _clusters(session: Session, address: WhatIfAddress) -> None:
         shell.link("clusters", "Compute them", workspace=address.workspace)
         return
     _, number, action = (*address.change.split(":"), "", "", "")[:3]
-    by_number = {one.number: one for one in found}
-    st.session_state["whatif_cluster"] = int(number) if number.isdecimal() and int(number) in by_number else None
+    names = {one.number: f"{one.name} ({one.size:,})" for one in found}
+    st.session_state["whatif_cluster"] = int(number) if number.isdecimal() and int(number) in names else None
     st.session_state["whatif_action"] = action if action in ACTIONS else "remove"
     st.selectbox(
-        "Cluster", list(by_number), index=None, format_func=lambda at: _cluster_name(by_number[at]), key="whatif_cluster",
+        "Cluster", list(names), index=None, format_func=names.__getitem__, key="whatif_cluster",
         placeholder="choose one", on_change=_to_cluster, args=(address,),
     )  # fmt: skip
     st.segmented_control(
@@ -55,10 +55,6 @@ def _found_clusters(session: Session) -> list[Cluster]:
         return clusters(session.workspace) if has_clusters(session.workspace) else []
     except influence.WorkspaceError:
         return []
-
-
-def _cluster_name(one: Cluster) -> str:
-    return f"{one.name} ({one.size:,})"
 
 
 def _to_cluster(address: WhatIfAddress) -> None:
