@@ -130,6 +130,18 @@ def test_targeted_fixing_starts_from_no_change(open_page, proven):
     assert len(app.dataframe[0].value) == len(curves)
 
 
+def test_two_runs_of_targeted_fixing_can_be_chosen_between(open_page, proven, tmp_path):
+    shutil.copytree(proven / "tiny", tmp_path / "tiny")
+    workspace = influence.open_workspace(tmp_path / "tiny")
+    fix_mistakes(workspace, FixingSettings(methods=("tracin-we-topk",), ks=(2,), test_points=2, retrains=1))
+    _, earlier = fixings(workspace)
+    app = open_page("evidence", root=tmp_path, part="fixing")
+    assert not app.exception
+    app.selectbox(key="proof_runs_fixing").set_value(earlier.id).run()
+    assert not app.exception
+    assert parameters_of(app)["run"] == earlier.id
+
+
 def test_cancellation_by_layer(open_page, proven):
     table = cancellation_table(influence.open_workspace(proven / "tiny"))
     app = open_page("evidence", root=proven, part="cancellation")
