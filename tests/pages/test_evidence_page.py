@@ -70,7 +70,7 @@ def test_numbers_typed_just_before_the_click_count(open_page, monkeypatch):
 )
 def test_what_the_form_proposes_is_done_within_an_hour_where_it_can_be(seconds, proposed):
     count = lambda methods, ks, points, retrains: retrains * (1 + 2 * (methods + 2) * ks * points)  # noqa: E731
-    form = run.Form("evaluate", "", ("a", "b"), (10, 50), 6, 3, count, 100, "Test sentences")
+    form = run.Form("evaluate", "", ("a", "b"), 3, count, 100, "Test sentences")
     assert run.affordable(form, seconds) == proposed
 
 

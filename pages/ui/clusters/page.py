@@ -124,8 +124,5 @@ def _open(address: ClustersAddress) -> None:
 
 
 def _change(address: ClustersAddress) -> None:
-    go(
-        address.at(
-            threshold=round(st.session_state["clusters_threshold"], 2), size=st.session_state["clusters_size"], cluster=-1, page=1
-        )
-    )
+    threshold, size = round(st.session_state["clusters_threshold"], 2), st.session_state["clusters_size"]
+    go(address.at(threshold=threshold, size=size, cluster=-1, page=1))

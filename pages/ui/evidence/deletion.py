@@ -28,8 +28,6 @@ def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
         command=COMMAND,
         title="Deletion curves",
         methods=usual.methods[:2],
-        ks=(10, 50),
-        points=6,
         retrains=3,
         models=lambda methods, ks, points, retrains: retrains * (1 + 2 * (methods + 2) * ks * points),
         most_points=workspace.info.n_test,

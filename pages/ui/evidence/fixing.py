@@ -4,7 +4,6 @@ import pandas as pd
 import streamlit as st
 
 import influence
-from influence import METHODS
 from influence.experiments import Fixing, FixingSettings, fixing_curves, fixings, mistakes
 from pages.ui.evidence import charts, run, wording
 from pages.ui.evidence.address import EvidenceAddress
@@ -29,8 +28,6 @@ def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
         command=COMMAND,
         title="Targeted fixing",
         methods=usual.methods[:2],
-        ks=(10, 50),
-        points=6,
         retrains=usual.retrains,
         models=lambda methods, ks, points, retrains: retrains * (1 + (2 * methods + 2) * ks * points),
         most_points=there,
@@ -69,7 +66,7 @@ def _table(curves: pd.DataFrame) -> pd.DataFrame:
         {
             "k": [row["k"] for row in rows],
             "opponents": [WAYS[row["way"]] for row in rows],
-            "method": [METHODS[row["method"]].title if row["method"] in METHODS else row["method"] for row in rows],
+            "method": [wording.title(row["method"]) for row in rows],
             "mended": [f"{row['fixed']:.0%}" for row in rows],
             "95% interval": [f"{row['low']:.0%} to {row['high']:.0%}" for row in rows],
             "test accuracy, points": [wording.number(row["accuracy"], "probability") for row in rows],

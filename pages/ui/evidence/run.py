@@ -25,12 +25,12 @@ class Form:
     command: str
     title: str
     methods: tuple[str, ...]
-    ks: tuple[int, ...]
-    points: int
     retrains: int
     models: Callable[[int, int, int, int], int]  # from how many methods, values of k, test sentences, retrainings
     most_points: int
     points_name: str
+    ks: tuple[int, ...] = (10, 50)
+    points: int = 6
 
     def key(self, name: str) -> str:
         """The key of a field's widget."""

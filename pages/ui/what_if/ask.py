@@ -42,11 +42,9 @@ def draw(session: Session, address: WhatIfAddress, proposal: Proposal) -> None:
         args=(session, address, proposal),
     )
     with st.expander("The same on the command line"):
-        render.command(
-            shlex.join(
-                ["python", "-m", "influence", COMMAND, "--workspace", str(session.workspace.path), *options_of(address, proposal)]
-            )
-        )
+        where = str(session.workspace.path)
+        command = ["python", "-m", "influence", COMMAND, "--workspace", where, *options_of(address, proposal)]
+        render.command(shlex.join(command))
 
 
 def _facts(proposal: Proposal) -> list[tuple[str, str]]:

@@ -11,7 +11,6 @@ from pages.ui.jobs import waiting
 from pages.ui.what_if import ask, choice, past, result
 from pages.ui.what_if.address import WhatIfAddress, read_address
 
-COMMAND = "retrain"
 ABOUT = (
     "A score says what a training example did; only training without it proves it. Choose a change: the model is trained "
     "again with and without it, over the same seeds, and the difference is set beside what a seed alone does."
@@ -34,7 +33,7 @@ def draw(workspace: influence.Workspace) -> None:
     address = arrive(*read_address(st.query_params.to_dict(), workspace))
     with st.container(key="wt-title"):
         render.title("What-if")
-    if session.workspace.info.settings.get("training") is None:
+    if workspace.info.settings.get("training") is None:
         with st.container(key="wt-gate"):
             render.state_text(
                 "This workspace cannot be retrained", "Its checkpoints were imported, so how they were trained is not known."
@@ -51,7 +50,7 @@ def draw(workspace: influence.Workspace) -> None:
         elif asked.problem:
             st.error(md(asked.problem, 600))
     with right:
-        waiting.draw(session.workspace, COMMAND)
+        waiting.draw(workspace, ask.COMMAND)
         _result(session, address, asked)
         past.draw(session, address, asked.known)
 
