@@ -63,18 +63,12 @@ def load_array(path: Path) -> npt.NDArray[Any]:
 
 def write_json(path: Path, content: object) -> None:
     """Write a JSON file so that it is either whole or not there, and on disk when this returns."""
-    temporary = path.with_suffix(path.suffix + ".tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    sync_folder(path.parent)
+    write_whole(path, json.dumps(content, indent=1).encode())
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file of the user's so that it is either whole or as it was before, and on disk when this returns."""
-    temporary = path.with_name(f".wordtrace-{os.urandom(8).hex()}.tmp")  # no file of theirs has this name
+    """Write a file so that it is either whole or as it was before, and on disk when this returns."""
+    temporary = path.with_name(f".wordtrace-{os.urandom(8).hex()}.tmp")  # no file of the user's has this name
     try:
         with temporary.open("xb") as file:
             file.write(content)
@@ -135,8 +129,5 @@ def sync(folder: Path) -> None:
     """Return when every file below a folder is on disk."""
     for file in folder.rglob("*"):
         if file.is_file():
-            descriptor = os.open(file, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            with file.open("rb") as opened:
+                os.fsync(opened)
