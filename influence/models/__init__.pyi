@@ -41,5 +41,4 @@ from .training import (
     make_optimizer as make_optimizer,
     shuffled_batches as shuffled_batches,
     train_epoch as train_epoch,
-    with_overrides as with_overrides,
 )

@@ -4,8 +4,8 @@ So an epoch can be run again, or resumed after, and gives the same weights.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -60,11 +60,6 @@ def default_settings(model: str) -> TrainingSettings:
     if model == CNN:
         return TrainingSettings(learning_rate=2e-2, optimizer="sgd", batch_size=32)
     return TrainingSettings(epochs=3, learning_rate=1e-4, optimizer="adamw", batch_size=32)
-
-
-def with_overrides(settings: TrainingSettings, **overrides: Any) -> TrainingSettings:
-    """The settings with every override that is not None put in."""
-    return replace(settings, **{name: value for name, value in overrides.items() if value is not None})
 
 
 def make_optimizer(model: PreTrainedModel, settings: TrainingSettings) -> torch.optim.Optimizer:

@@ -19,7 +19,7 @@ from influence.errors import SettingsError, WordtraceError, WorkspaceError
 from influence.files import file_sizes, is_disk_full, sync, write_json
 from influence.models import resolve_device
 from influence.types import Progress, silent
-from influence.workspace.build_request import BuildRequest, identity, training_settings
+from influence.workspace.build_request import BuildRequest, identity
 from influence.workspace.builds import (
     BUILDS,
     WorkspaceInfo,
@@ -32,8 +32,6 @@ from influence.workspace.builds import (
 )
 from influence.workspace.stages import BuildStages
 from influence.workspace.workspace import read_workspace
-
-__all__ = ["BuildRequest", "build_workspace", "training_settings"]
 
 STATE = "build.json"
 

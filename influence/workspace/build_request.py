@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from influence.data import Columns, Dataset
 from influence.errors import SettingsError
-from influence.models import CNN, TrainingSettings, default_settings, with_overrides
+from influence.models import CNN, TrainingSettings, default_settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,7 @@ class BuildRequest:
 
 def training_settings(model: str, **overrides: Any) -> TrainingSettings:
     """The defaults of a kind of model with the given values (None: left as they are) put in."""
-    return with_overrides(default_settings(model), **overrides)
+    return replace(default_settings(model), **{name: value for name, value in overrides.items() if value is not None})
 
 
 def identity(request: BuildRequest, train: Dataset, test: Dataset) -> dict[str, Any]:

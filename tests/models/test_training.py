@@ -21,15 +21,9 @@ from influence.explanations.explaining import all_scores
 from influence.models.checkpoints import Checkpoint, CheckpointTrainer, read_checkpoints
 from influence.models.encoding import Encoding, encode
 from influence.models.model import load_classifier, read_trainer_folder
-from influence.models.training import (
-    TrainingSettings,
-    default_settings,
-    make_optimizer,
-    shuffled_batches,
-    train_epoch,
-    with_overrides,
-)
+from influence.models.training import TrainingSettings, default_settings, make_optimizer, shuffled_batches, train_epoch
 from influence.workspace.build import build_workspace
+from influence.workspace.build_request import training_settings
 from influence.workspace.workspace import read_workspace
 
 LABELS = ["neg", "pos"]
@@ -184,14 +178,13 @@ def test_training_that_diverges_is_stopped_with_a_word_on_the_rate(
 )
 def test_impossible_settings_are_refused(change: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        with_overrides(default_settings("cnn"), **change)
+        training_settings("cnn", **change)
     assert str(caught.value) == message
 
 
 def test_overrides_that_are_none_leave_the_default() -> None:
-    assert with_overrides(default_settings("cnn"), epochs=None, seed=4) == TrainingSettings(
-        learning_rate=2e-2, optimizer="sgd", batch_size=32, seed=4
-    )
+    expected = TrainingSettings(learning_rate=2e-2, optimizer="sgd", batch_size=32, seed=4)
+    assert training_settings("cnn", epochs=None, seed=4) == expected
     assert default_settings("some/model").optimizer == "adamw"
 
 
