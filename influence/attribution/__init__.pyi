@@ -5,7 +5,12 @@ from .formulas import (
     weight_gradients as weight_gradients,
 )
 from .gradients import GradientSettings as GradientSettings, WordGradients as WordGradients, check_precision as check_precision
-from .index import QUERY_BLOCK_BYTES as QUERY_BLOCK_BYTES, WordIndex as WordIndex, queries_at_once as queries_at_once
+from .index import (
+    QUERY_BLOCK_BYTES as QUERY_BLOCK_BYTES,
+    Matches as Matches,
+    WordIndex as WordIndex,
+    queries_at_once as queries_at_once,
+)
 from .index_writer import IndexSettings as IndexSettings, estimated_bytes as estimated_bytes, write_split as write_split
 from .layers import (
     Layer as Layer,

@@ -1,13 +1,14 @@
 """Writing `results.duckdb` from a finished index: predictions, self-influence, and every test example's explanation."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from influence.attribution import DEFAULT_METHOD, METHODS, Query, WordIndex, extremes, queries_at_once, tracin_term
+from influence.attribution import DEFAULT_METHOD, METHODS, Matches, WordIndex, extremes, queries_at_once, tracin_term
 from influence.data import SPECIAL_SIDE, Dataset
 from influence.files import load_array, write_json
 from influence.models import Encoding
@@ -50,13 +51,8 @@ def write_results(
             CheckpointInfo(*checkpoint, *_accuracy_and_losses(build / "index", number))
             for number, checkpoint in enumerate(checkpoints)
         ]
-        store.insert(
-            "checkpoints",
-            {
-                "checkpoint": list(range(len(infos))),
-                **{name: [getattr(info, name) for info in infos] for name in CheckpointInfo.__dataclass_fields__},
-            },
-        )
+        rows = [{"checkpoint": number, **asdict(info)} for number, info in enumerate(infos)]
+        store.append({"checkpoints": pa.Table.from_pylist(rows)})
         _insert_influences(store, index, build / "index", id_ranks(data["train"].ids), progress)
     write_json(build / "results.json", {"top": STORED_TOP})
     return infos
@@ -69,27 +65,26 @@ def _insert_examples(
     store.insert(
         "examples",
         {
-            "split": [split] * n,
+            "split": pa.repeat(split, n),
             "position": np.arange(n, dtype=np.int32),
             "id": dataset.ids,
             "text": dataset.texts,
             "text_pair": pa.array(dataset.pairs if dataset.pairs is not None else [None] * n, pa.string()),
             "label": dataset.labels,
             "text_sha256": dataset.text_hashes(),
-            "truncated": np.asarray(encoding.truncated_N),
+            "truncated": encoding.truncated_N,
         },
     )
-    counts_N = np.diff(encoding.word_offsets_N1)
-    sides_W = np.asarray(encoding.word_sides_W)
+    counts_N, sides_W = np.diff(encoding.word_offsets_N1), encoding.word_sides_W
     store.insert(
         "words",
         {
             "split": pa.repeat(split, len(sides_W)),
             "position": np.repeat(np.arange(n, dtype=np.int32), counts_N),
-            "word": (np.arange(len(sides_W)) - np.repeat(encoding.word_offsets_N1[:-1], counts_N)).astype(np.int32),
+            "word": np.arange(len(sides_W)) - np.repeat(encoding.word_offsets_N1[:-1], counts_N),
             "side": sides_W,
-            "start_at": np.asarray(encoding.word_starts_W),
-            "end_at": np.asarray(encoding.word_ends_W),
+            "start_at": encoding.word_starts_W,
+            "end_at": encoding.word_ends_W,
             "special": pa.array(_special_words(encoding, tokenizer), pa.string()),
         },
     )
@@ -97,18 +92,16 @@ def _insert_examples(
 
 def _special_words(encoding: Encoding, tokenizer: "PreTrainedTokenizerFast") -> Any:
     """The token of every start or end word, None for words of the text."""
-    special_W = np.asarray(encoding.word_sides_W) == SPECIAL_SIDE
+    special_W = encoding.word_sides_W == SPECIAL_SIDE
     strings = np.full(len(special_W), None, dtype=object)
     # A start or end token is a word of one token, in the same order among words as among rows.
-    tokens = np.asarray(encoding.tokens_R)[np.asarray(encoding.special_R)]
-    strings[special_W] = [tokenizer.convert_ids_to_tokens(int(token)) for token in tokens]
+    strings[special_W] = tokenizer.convert_ids_to_tokens(encoding.tokens_R[encoding.special_R].tolist())
     return strings
 
 
 def _insert_predictions(store: ResultStore, split: str, number: int, folder: Path, names: Sequence[str]) -> None:
     probabilities_NY = load_array(folder / "probabilities.npy")
-    n, labels = probabilities_NY.shape
-    flat = pa.array(probabilities_NY.ravel())
+    n = len(probabilities_NY)
     store.insert(
         "predictions",
         {
@@ -118,7 +111,7 @@ def _insert_predictions(store: ResultStore, split: str, number: int, folder: Pat
             "predicted": [names[index] for index in probabilities_NY.argmax(axis=1)],
             "confidence": probabilities_NY.max(axis=1),
             "loss": load_array(folder / "losses.npy"),
-            "probabilities": pa.ListArray.from_arrays(np.arange(0, (n + 1) * labels, labels, dtype=np.int32), flat),
+            "probabilities": _column(probabilities_NY),
         },
     )
 
@@ -154,95 +147,52 @@ def _insert_influences(store: ResultStore, index: WordIndex, folder: Path, tie_r
     selection = METHODS[DEFAULT_METHOD].selection
     assert selection is not None
     for positions, batch in queries.in_batches(queries_at_once(len(index.labels_N))):
+        influences, contributions = [], []
         scores_QN = index.word_scores_many(batch, selection)
-        columns = _Columns()
-        for position, query, scores_N in zip(positions, batch, scores_QN, strict=True):
-            _explain(columns, int(position), query, scores_N, index, tie_ranks_N)
-        columns.insert(store)
+        for position, query, scores_N in zip(positions.tolist(), batch, scores_QN, strict=True):
+            examples_E = np.concatenate(extremes(scores_N, tie_ranks_N, STORED_TOP))
+            matches = index.matches(query, examples_E, selection)
+            influences.append(_influences(position, examples_E, matches, tie_ranks_N))
+            contributions.append(_contributions(position, examples_E, matches))
+        _insert_all(store, "influences", influences)
+        _insert_all(store, "contributions", contributions)
         progress(StageKind.INFLUENCES, int(positions[-1]) + 1, len(queries))
 
 
-def _explain(
-    columns: "_Columns", position: int, query: Query, scores_N: FloatArray, index: WordIndex, tie_ranks_N: IntArray
-) -> None:
-    selection = METHODS[DEFAULT_METHOD].selection
-    assert selection is not None
-    proponents, opponents = extremes(scores_N, tie_ranks_N, STORED_TOP)
-    examples_E = np.concatenate([proponents, opponents])
-    matches = index.matches(query, examples_E, selection)
+def _influences(position: int, examples_E: IntArray, matches: Matches, tie_ranks_N: IntArray) -> dict[str, Any]:
+    """A test example's rows of `influences`, by rank: negative for opponents, the strongest of either side nearest to 0."""
     scores_E = matches.checkpoint_scores_EC.sum(axis=1)
-    special_E = np.zeros(len(examples_E))
-    np.add.at(special_E, matches.examples_X[matches.special_X], matches.scores_X[matches.special_X])
+    special_E = np.bincount(matches.examples_X[matches.special_X], matches.scores_X[matches.special_X], len(examples_E))
     # Ranks follow the exact (float64) scores that are stored; selection used the float32 ones of the block product.
-    order = np.lexsort((tie_ranks_N[examples_E], -scores_E))
-    positive = order[scores_E[order] > 0]
-    negative = np.lexsort((tie_ranks_N[examples_E], scores_E))
-    negative = negative[scores_E[negative] < 0]
-    ranks_E = np.zeros(len(examples_E), dtype=np.int32)
-    ranks_E[positive] = np.arange(1, len(positive) + 1)
-    ranks_E[negative] = -np.arange(1, len(negative) + 1)
-    keep_E = ranks_E != 0
-    columns.add(position, examples_E, keep_E, ranks_E, scores_E, special_E, matches)
+    proponents, opponents = extremes(scores_E, tie_ranks_N[examples_E], len(examples_E))
+    kept = np.concatenate([opponents[::-1], proponents])
+    return {
+        "test": np.full(len(kept), position),
+        "train": examples_E[kept],
+        "method": np.full(len(kept), DEFAULT_METHOD),
+        "rank": np.concatenate([np.arange(-len(opponents), 0), np.arange(1, len(proponents) + 1)]),
+        "score": scores_E[kept],
+        "special_score": special_E[kept],
+        "checkpoint_scores": matches.checkpoint_scores_EC[kept],
+    }
 
 
-class _Columns:
-    """Rows of `influences` and `contributions` gathered over a batch of queries."""
+def _contributions(position: int, examples_E: IntArray, matches: Matches) -> dict[str, Any]:
+    """A test example's rows of `contributions`: the words of the examples that have a rank."""
+    chosen_X = np.abs(matches.checkpoint_scores_EC.sum(axis=1))[matches.examples_X] > 0
+    return {
+        "test": np.full(int(chosen_X.sum()), position),
+        "train": examples_E[matches.examples_X[chosen_X]],
+        "test_word": matches.query_words_X[chosen_X],
+        "train_word": matches.train_words_X[chosen_X],
+        "score": matches.scores_X[chosen_X],
+    }
 
-    def __init__(self) -> None:
-        self.influences: list[tuple[Any, ...]] = []
-        self.contributions: list[tuple[Any, ...]] = []
 
-    def add(
-        self,
-        position: int,
-        examples_E: IntArray,
-        keep_E: Any,
-        ranks_E: IntArray,
-        scores_E: FloatArray,
-        special_E: FloatArray,
-        matches: Any,
-    ) -> None:
-        kept = np.flatnonzero(keep_E)
-        kept = kept[np.argsort(ranks_E[kept], kind="stable")]
-        tests = np.full(len(kept), position, dtype=np.int32)
-        self.influences.append(
-            (tests, examples_E[kept], ranks_E[kept], scores_E[kept], special_E[kept], matches.checkpoint_scores_EC[kept])
-        )
-        chosen = keep_E[matches.examples_X]
-        self.contributions.append(
-            (
-                np.full(int(chosen.sum()), position, dtype=np.int32),
-                examples_E[matches.examples_X[chosen]],
-                matches.query_words_X[chosen],
-                matches.train_words_X[chosen],
-                matches.scores_X[chosen],
-            )
-        )
+def _insert_all(store: ResultStore, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    store.insert(table, {name: _column(np.concatenate([one[name] for one in rows])) for name in rows[0]})
 
-    def insert(self, store: ResultStore) -> None:
-        test, train, rank, score, special, checkpoints = (np.concatenate(c) for c in zip(*self.influences, strict=True))
-        count = checkpoints.shape[1]
-        offsets = np.arange(0, (len(test) + 1) * count, count, dtype=np.int32)
-        store.insert(
-            "influences",
-            {
-                "test": test,
-                "train": train.astype(np.int32),
-                "method": pa.repeat(DEFAULT_METHOD, len(test)),
-                "rank": rank,
-                "score": score,
-                "special_score": special,
-                "checkpoint_scores": pa.ListArray.from_arrays(offsets, pa.array(checkpoints.ravel())),
-            },
-        )
-        test, train, test_word, train_word, score = (np.concatenate(c) for c in zip(*self.contributions, strict=True))
-        store.insert(
-            "contributions",
-            {
-                "test": test,
-                "train": train.astype(np.int32),
-                "test_word": test_word.astype(np.int32),
-                "train_word": train_word.astype(np.int32),
-                "score": score,
-            },
-        )
+
+def _column(values: FloatArray) -> Any:
+    """An array as a column of a table: one with two axes as a list a row."""
+    return pa.FixedSizeListArray.from_arrays(values.ravel(), values.shape[1]) if values.ndim == 2 else values
