@@ -148,11 +148,7 @@ class Bench:
             common_V=common_tokens(tokenizer, vocabulary),
         )
         self.queries = StoredQueries(
-            folder / "test",
-            self.encodings["test"],
-            labels_M=self.labels["test"],
-            ids=str,
-            checkpoints=len(models),
+            folder / "test", self.encodings["test"], labels_M=self.labels["test"], checkpoints=len(models)
         )
 
     def query_list(self) -> list[Query]:

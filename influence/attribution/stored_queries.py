@@ -3,7 +3,8 @@
 The index keeps training gradients in token order; `TrainQueries` puts them back in example order, top-k positions only.
 """
 
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,39 +16,51 @@ from influence.models import Encoding
 from influence.types import FloatArray, IntArray
 
 
-class StoredQueries:
-    """The test split's gradients, in example order, as written by `index_writer.write_split`."""
+class _Queries(ABC):
+    """The M examples of a split as queries for the loss on their own labels, by position."""
 
-    def __init__(
-        self, folder: Path, encoding: Encoding, *, labels_M: IntArray, ids: Callable[[int], str], checkpoints: int
-    ) -> None:
-        self.encoding, self.labels_M, self._ids = encoding, labels_M, ids
-        self._checkpoints = [_StoredCheckpoint(folder / str(number)) for number in range(checkpoints)]
+    def __init__(self, split: str, encoding: Encoding, labels_M: IntArray) -> None:
+        self.encoding, self.labels_M, self._split = encoding, labels_M, split
 
     def __len__(self) -> int:
         return len(self.encoding)
 
     def __getitem__(self, position: int) -> Query:
-        rows = slice(*map(int, self.encoding.offsets_N1[position : position + 2]))
+        rows = slice(*self.encoding.offsets_N1[position : position + 2].tolist())
         return Query(
-            key=self._ids(position),
+            key=f"{self._split}\x1f{position}",
             label=int(self.labels_M[position]),
             tokens_L=self.encoding.tokens_R[rows],
             words_L=self.encoding.words_R[rows],
             special_L=self.encoding.special_R[rows],
-            checkpoints=[checkpoint.query(position, rows) for checkpoint in self._checkpoints],
+            checkpoints=self._checkpoints(position, rows),
             types_L=self.encoding.types_R[rows],
         )
 
-    def gradients(self, checkpoint: int) -> FloatArray:
-        """Gradients at every position of every example at one checkpoint, shape (R, D), in order of the encoding's rows."""
-        return self._checkpoints[checkpoint].gradients_RD
+    @abstractmethod
+    def _checkpoints(self, position: int, rows: slice) -> list[QueryCheckpoint]:
+        """The gradients of one example, whose rows of the encoding are given, at every checkpoint."""
 
     def in_batches(self, size: int) -> Iterator[tuple[IntArray, list[Query]]]:
         """All queries in order, `size` at a time, with their positions."""
         for start in range(0, len(self), size):
             positions = np.arange(start, min(start + size, len(self)))
-            yield positions, [self[int(position)] for position in positions]
+            yield positions, [self[position] for position in positions.tolist()]
+
+
+class StoredQueries(_Queries):
+    """The test split's gradients, in example order, as written by `index_writer.write_split`."""
+
+    def __init__(self, folder: Path, encoding: Encoding, *, labels_M: IntArray, checkpoints: int) -> None:
+        super().__init__("test", encoding, labels_M)
+        self._stored = [_StoredCheckpoint(folder / str(number)) for number in range(checkpoints)]
+
+    def _checkpoints(self, position: int, rows: slice) -> list[QueryCheckpoint]:
+        return [checkpoint.query(position, rows) for checkpoint in self._stored]
+
+    def gradients(self, checkpoint: int) -> FloatArray:
+        """Gradients at every position of every example at one checkpoint, shape (R, D), in order of the encoding's rows."""
+        return self._stored[checkpoint].gradients_RD
 
 
 class _StoredCheckpoint:
@@ -62,39 +75,18 @@ class _StoredCheckpoint:
         return QueryCheckpoint(self.gradients_RD[rows], self.kept_R[rows], features_H, self.deltas_MY[position])
 
 
-class TrainQueries:
+class TrainQueries(_Queries):
     """Every training example as a query for the loss on its own label, by position.
 
     Only the top-k positions carry their gradients, the others are zero: for methods that select the top k.
     """
 
     def __init__(self, index: WordIndex) -> None:
-        self.encoding: Encoding = index.encoding
-        self._labels_N = index.labels_N
+        super().__init__("train", index.encoding, index.labels_N)
         self._parts = index.parts(TOP)
-        # Plain arrays: slicing a memory map a million times costs more than everything else here.
-        self._offsets_N1, self._tokens_R = np.asarray(self.encoding.offsets_N1), np.asarray(self.encoding.tokens_R)
-        self._words_R, self._special_R = np.asarray(self.encoding.words_R), np.asarray(self.encoding.special_R)
 
-    def __len__(self) -> int:
-        return len(self.encoding)
-
-    def __getitem__(self, position: int) -> Query:
-        rows = slice(*self._offsets_N1[position : position + 2].tolist())
-        return Query(
-            key=f"train\x1f{position}",
-            label=int(self._labels_N[position]),
-            tokens_L=self._tokens_R[rows],
-            words_L=self._words_R[rows],
-            special_L=self._special_R[rows],
-            checkpoints=[_checkpoint(part, position, rows) for part in self._parts],
-        )
-
-    def in_batches(self, size: int) -> Iterator[tuple[IntArray, list[Query]]]:
-        """All queries in order, `size` at a time, with their positions."""
-        for start in range(0, len(self), size):
-            positions = np.arange(start, min(start + size, len(self)))
-            yield positions, [self[position] for position in positions.tolist()]
+    def _checkpoints(self, position: int, rows: slice) -> list[QueryCheckpoint]:
+        return [_checkpoint(part, position, rows) for part in self._parts]
 
 
 def _checkpoint(part: Postings, position: int, rows: slice) -> QueryCheckpoint:

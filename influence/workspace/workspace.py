@@ -1,7 +1,6 @@
 """A workspace opened for reading: its results, its index, and the queries whose gradients are stored."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -115,7 +114,6 @@ def open_queries(folder: Path, checkpoints: int) -> StoredQueries:
         folder / "test",
         Encoding.load(folder / "test" / "encoding"),
         labels_M=load_array(folder / "test" / "labels.npy"),
-        ids=lambda position: f"test\x1f{position}",
         checkpoints=checkpoints,
     )
 
@@ -126,9 +124,7 @@ def id_ranks(ids: list[str]) -> IntArray:
         order = sorted(range(len(ids)), key=lambda at: (int(ids[at]), ids[at]))
     else:
         order = sorted(range(len(ids)), key=ids.__getitem__)
-    ranks = np.empty(len(ids), dtype=np.int64)
-    ranks[order] = np.arange(len(ids))
-    return ranks
+    return np.argsort(order)
 
 
 def read_workspace(path: str | Path) -> WorkspaceReader:
@@ -139,11 +135,6 @@ def read_workspace(path: str | Path) -> WorkspaceReader:
     return WorkspaceReader(*published_build(Path(path)))
 
 
-@contextmanager
-def opened(path: Path) -> Iterator[WorkspaceReader]:
+def opened(path: Path) -> AbstractContextManager[WorkspaceReader]:
     """The workspace at a path, closed at the end."""
-    workspace = read_workspace(path)
-    try:
-        yield workspace
-    finally:
-        workspace.close()
+    return closing(read_workspace(path))
