@@ -23,16 +23,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from influence.attribution.gradients import GradientSettings
+from influence.attribution.gradients import GradientSettings, HookedModel
 from influence.errors import ModelError, QueryError
-from influence.models import BATCH_TOKENS, Batch, Encoding, check_tokens, last_linear, length_buckets, model_inputs, pad
+from influence.models import Batch, Encoding, last_linear
 from influence.types import IntArray
 
 WEIGHTED = (nn.Linear, nn.Conv1d, Conv1D)
@@ -110,22 +109,14 @@ class SharedInputError(Exception):
     """A layer is given something that the examples of a batch share, so their gradients must be made one by one."""
 
 
-class TracedModel:
-    """A classifier in eval mode whose layers' inputs and output gradients are kept, batch by batch; a context manager."""
+class TracedModel(HookedModel):
+    """A classifier whose layers' inputs and output gradients are kept, batch by batch."""
 
     def __init__(self, model: PreTrainedModel, layers: Sequence[Layer], settings: GradientSettings) -> None:
-        self.model = model.eval().requires_grad_(False).to(settings.device)
-        self.layers, self.settings = list(layers), settings
+        super().__init__(model, settings)
+        self.layers = list(layers)
         self._calls: dict[nn.Module, list[tuple[torch.Tensor, torch.Tensor]]] = {}
-        modules = [module for layer in layers for module in layer.modules]
-        self._handles = [module.register_forward_hook(self._keep) for module in modules]
-
-    def __enter__(self) -> "TracedModel":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for handle in self._handles:
-            handle.remove()
+        self._handles += [module.register_forward_hook(self._keep) for layer in layers for module in layer.modules]
 
     def _keep(self, module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
         if not output.requires_grad:  # the first layer on the way: what lies before it needs no gradient
@@ -134,10 +125,9 @@ class TracedModel:
         return output
 
     def batches(self, encoding: Encoding, labels_N: IntArray) -> Iterator[tuple[IntArray, dict[nn.Module, Trace]]]:
-        """Example numbers and traces for every example's loss on its label, length-bucketed, in no particular order."""
-        tokens = self.settings.batch_tokens or BATCH_TOKENS[self.settings.device.type]
-        for examples_B in length_buckets(encoding.lengths_N, batch_tokens=tokens):
-            yield from self.of_batch(pad(encoding, examples_B, self.settings.pad_token), labels_N[examples_B])
+        """Example numbers and traces for every example's loss on its label, in no particular order."""
+        for batch in self.padded(encoding):
+            yield from self.of_batch(batch, labels_N[batch.examples_B])
 
     def of_batch(self, batch: Batch, labels_B: IntArray) -> Iterator[tuple[IntArray, dict[nn.Module, Trace]]]:
         """The traces of one padded batch, or of its examples one by one where a layer does not keep them apart."""
@@ -145,27 +135,17 @@ class TracedModel:
             yield batch.examples_B, self._trace(batch, labels_B)
         except SharedInputError:
             for at in range(len(labels_B)):
-                one = slice(at, at + 1)
-                length = int(batch.real_BL[at].sum())
-                alone = Batch(
-                    batch.examples_B[one],
-                    batch.tokens_BL[one, :length],
-                    batch.real_BL[one, :length],
-                    batch.types_BL[one, :length],
-                )
-                yield alone.examples_B, self._trace(alone, labels_B[one])
+                one, real = slice(at, at + 1), slice(int(batch.real_BL[at].sum()))
+                rows = batch.tokens_BL[one, real], batch.real_BL[one, real], batch.types_BL[one, real]
+                yield batch.examples_B[one], self._trace(Batch(batch.examples_B[one], *rows), labels_B[one])
 
     def _trace(self, batch: Batch, labels_B: IntArray) -> dict[nn.Module, Trace]:
-        check_tokens(self.model, batch.tokens_BL)
         self._calls.clear()
-        device = self.settings.device
-        labels = torch.from_numpy(np.asarray(labels_B, dtype=np.int64)).to(device)
-        logits_BY = self.model(**model_inputs(self.model, batch, device)).logits
-        loss = F.cross_entropy(logits_BY.float(), labels, reduction="sum")
+        _, losses_B = self.forward(batch, labels_B)
         calls = [(module, *call) for module, made in self._calls.items() for call in made]
         if not all(inputs.shape[0] == len(labels_B) for _, inputs, _ in calls) and len(labels_B) > 1:
             raise SharedInputError
-        deltas = torch.autograd.grad(loss, [output for _, _, output in calls], allow_unused=True)
+        deltas = torch.autograd.grad(losses_B.sum(), [output for _, _, output in calls], allow_unused=True)
         traces: dict[nn.Module, list[Trace]] = {}
         for (module, inputs, _), delta in zip(calls, deltas, strict=True):
             if delta is not None:
