@@ -67,9 +67,7 @@ class _Writer:
     def __init__(self, folder: Path, encoding: Encoding, settings: IndexSettings) -> None:
         self.folder, self.encoding, self.settings = folder, encoding, settings
         self.kept_R = np.zeros(len(encoding.tokens_R), dtype=np.bool_)
-        self.self_N2 = np.zeros((len(encoding), 2))
-        self.losses_N = np.zeros(len(encoding), dtype=np.float32)
-        self.small: dict[str, FloatArray] = {}
+        self.small: dict[str, FloatArray] = {}  # one row an example, by the name of their file
         self.spool: BinaryIO | None = None
         self.spooled: list[IntArray] = []  # the encoding's rows in the order of the spool
 
@@ -84,8 +82,8 @@ class _Writer:
         self.spool.write((gradients_BLD if real_BL.all() else gradients_BLD[real_BL]).data)
         self.spooled.append(rows_R)
         self.kept_R[rows_R] = kept_BL[real_BL]
-        self.self_N2[examples_B] = self_influence(gradients_BLD, batch.batch.tokens_BL, kept_BL)
-        self.losses_N[examples_B] = batch.losses_B
+        self._put("self_influence", examples_B, self_influence(gradients_BLD, batch.batch.tokens_BL, kept_BL))
+        self._put("losses", examples_B, batch.losses_B)
         self._put("probabilities", examples_B, batch.probabilities_BY)
         self._put("deltas", examples_B, batch.deltas_BY)
         if batch.features_BH is not None:
@@ -97,8 +95,6 @@ class _Writer:
 
     def finish(self, *, by_token: bool, vocabulary: int) -> None:
         self.close()
-        np.save(self.folder / "self_influence.npy", self.self_N2)
-        np.save(self.folder / "losses.npy", self.losses_N)
         for name, values in self.small.items():
             np.save(self.folder / f"{name}.npy", values)
         spool_RD = load_array(self.folder / SPOOL)
@@ -115,10 +111,10 @@ class _Writer:
             _copy_rows(spool_RD, places_R, self.folder / "gradients.npy")
         (self.folder / SPOOL).unlink()
 
-    def _put(self, name: str, examples_B: IntArray, values_BX: FloatArray) -> None:
+    def _put(self, name: str, examples_B: IntArray, values: FloatArray) -> None:
         if name not in self.small:
-            self.small[name] = np.zeros((len(self.encoding), values_BX.shape[1]), dtype=np.float32)
-        self.small[name][examples_B] = values_BX
+            self.small[name] = np.zeros((len(self.encoding), *values.shape[1:]), dtype=values.dtype)
+        self.small[name][examples_B] = values
 
     def _write_part(self, part: str, rows_P: IntArray, vocabulary: int, spool_RD: FloatArray, places_R: IntArray) -> None:
         folder = self.folder / part
