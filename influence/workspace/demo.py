@@ -22,16 +22,18 @@ LABELS = {"0": "neg", "1": "pos"}
 
 def build_demo(path: str | Path, *, device: str = "auto", progress: Progress = silent) -> WorkspaceInfo:
     """Build the demonstration workspace, or return at once where it is already there; resumes after an interruption."""
-    path = Path(path)
+    data = Path(path) / "data"
     model = str(package_folder(DEMO_MODEL) / "model")
     rows = film_reviews()
     order = np.random.default_rng(SPLIT_SEED).permutation(len(rows))[: N_TRAIN + N_TEST]
+    data.mkdir(parents=True, exist_ok=True)
     files = {"train": sorted(order[:N_TRAIN]), "test": sorted(order[N_TRAIN:])}
     for split, chosen in files.items():
-        _write(path / "data" / f"{split}.csv", [rows[index] for index in chosen])
+        with (data / f"{split}.csv").open("w", encoding="utf-8", newline="") as opened:
+            csv.writer(opened).writerows([("id", "text", "label"), *(rows[index] for index in chosen)])
     request = BuildRequest(
-        train=str(path / "data" / "train.csv"),
-        test=str(path / "data" / "test.csv"),
+        train=str(data / "train.csv"),
+        test=str(data / "test.csv"),
         columns=Columns(id="id"),
         model=model,
         num_hidden_layers=2,
@@ -50,9 +52,3 @@ def film_reviews() -> list[tuple[str, str, str]]:
     with file.open(encoding="utf-8", newline="") as opened:
         rows = [row for row in csv.DictReader(opened) if row["source"] != "imdb"]
     return [(f"rt-{number:04d}", row["text"], LABELS[row["label"]]) for number, row in enumerate(rows)]
-
-
-def _write(file: Path, rows: list[tuple[str, str, str]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w", encoding="utf-8", newline="") as opened:
-        csv.writer(opened).writerows([("id", "text", "label"), *rows])

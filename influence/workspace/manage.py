@@ -28,11 +28,6 @@ def lets_go(holder: Callable[[Path], None]) -> Callable[[Path], None]:
     return holder
 
 
-def _let_go(path: Path) -> None:
-    for holder in _holders:
-        holder(path)
-
-
 def check_name(root: Path, name: str) -> str:
     """A name for a new workspace under `root`, without spaces around it. Raises `SettingsError` for one that cannot be had."""
     name = name.strip()
@@ -56,28 +51,28 @@ def rename_workspace(root: Path, old: str, new: str) -> str:
     """
     path = _listed(root, old)
     new = check_name(root, new)
-    with build_lock(path):
-        _let_go(path)
-        try:
-            path.rename(root / new)
-        except OSError as error:
-            raise WorkspaceError(f"workspace {old!r} cannot be renamed: {error.strerror or error}") from error
+    _move(path, root / new, "renamed")
     sync_folder(root)
     return new
 
 
 def delete_workspace(root: Path, name: str) -> None:
     """Delete a workspace with its decisions. Raises `WorkspaceBusy` while a build runs in it."""
-    path = _listed(root, name)
-    with build_lock(path):
-        _let_go(path)
-        gone = root / f".deleted-{os.urandom(6).hex()}"
-        try:
-            path.rename(gone)  # from here on it is no workspace, however far the deleting comes
-        except OSError as error:
-            raise WorkspaceError(f"workspace {name!r} cannot be deleted: {error.strerror or error}") from error
+    gone = root / f".deleted-{os.urandom(6).hex()}"
+    _move(_listed(root, name), gone, "deleted")  # from here on it is no workspace, however far the deleting comes
     shutil.rmtree(gone, ignore_errors=True)
     sync_folder(root)
+
+
+def _move(path: Path, target: Path, done: str) -> None:
+    """Give a workspace's folder another name while no build runs in it, what this process has open there closed first."""
+    with build_lock(path):
+        for holder in _holders:
+            holder(path)
+        try:
+            path.rename(target)
+        except OSError as error:
+            raise WorkspaceError(f"workspace {path.name!r} cannot be {done}: {error.strerror or error}") from error
 
 
 def back_up(path: Path, target: Path, *, progress: Progress = silent) -> int:
