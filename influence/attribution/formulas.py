@@ -28,8 +28,7 @@ Array = TypeVar("Array", FloatArray, "Tensor")
 
 def tracin_term(rate: float | np.floating[Any], products_X: FloatArray) -> FloatArray:
     """η ⟨∇ℓ, ∇ℓ'⟩, what one checkpoint adds to a TracIn score: learning rate times inner products (eq. 2)."""
-    terms_X: FloatArray = rate * products_X
-    return terms_X
+    return rate * products_X
 
 
 def position_norms(gradients_BLD: FloatArray) -> FloatArray:
@@ -157,8 +156,7 @@ def representer_scores(
     Above 0: excitatory, it raises the logit of `label`. λ is `l2`, the strength of the penalty λ‖W‖² on the mean loss.
     Where the last layer is stationary under that penalty the values sum to the logit exactly; elsewhere λ is only a scale.
     """
-    scores_N: FloatArray = deltas_NY[:, label] * (features_NH @ features_H) / (-2 * l2 * len(features_NH))
-    return scores_N
+    return deltas_NY[:, label] * (features_NH @ features_H) / (-2 * l2 * len(features_NH))
 
 
 def last_layer_hessian(features_NH: FloatArray, probabilities_NY: FloatArray) -> FloatArray:

@@ -46,8 +46,8 @@ class Postings:
         if (
             not (len(found.gradients_PD) == len(found.examples_P) == found.offsets_V1[-1] == count)
             or (np.diff(found.offsets_V1) < 0).any()
-            or (count and not _within(found.rows_P, len(encoding.tokens_R)))
-            or (count and not _within(found.examples_P, len(encoding)))
+            or not _within(found.rows_P, len(encoding.tokens_R))
+            or not _within(found.examples_P, len(encoding))
         ):
             raise WorkspaceError(f"the index is damaged: {str(folder)!r} does not fit its data; build the workspace again")
         return found
@@ -170,27 +170,29 @@ class WordIndex:
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""
-        found: list[tuple[IntArray | BoolArray | FloatArray, ...]] = []
-        for number, rate in enumerate(self.learning_rates_C):
+        found = []
+        for number in range(len(self.learning_rates_C)):
             positions_K = self.selected(query, number, selection)
-            tokens_K, words_K = query.tokens_L[positions_K], query.words_L[positions_K]
-            gradients_KD = query.checkpoints[number].gradients_LD[positions_K]
             for part in self._selected_parts(number, selection):
                 entries_X, chosen_X = part.by_example.entries(examples_E)
                 rows_X = part.by_example.rows_P[entries_X]
-                at, same = np.nonzero(self.encoding.tokens_R[rows_X][:, None] == tokens_K)
-                postings = part.by_example.postings_P[entries_X[at]]
-                found.append(
-                    (
-                        chosen_X[at],
-                        words_K[same],
-                        self.encoding.words_R[rows_X[at]],
-                        word_contributions(gradients_KD[same], part.gradients_PD[postings], rate),
-                        np.full(len(at), number),
-                        self.special_V[tokens_K[same]],
-                    )
-                )
+                at, same = np.nonzero(self.encoding.tokens_R[rows_X][:, None] == query.tokens_L[positions_K])
+                gradients_XD = part.gradients_PD[part.by_example.postings_P[entries_X[at]]]
+                found.append((chosen_X[at], *self.contributions(query, number, positions_K[same], rows_X[at], gradients_XD)))
         return merge_matches(found, len(examples_E), len(self.learning_rates_C))
+
+    def contributions(
+        self, query: Query, checkpoint: int, positions_X: IntArray, rows_X: IntArray, gradients_XD: FloatArray
+    ) -> tuple[IntArray | BoolArray | FloatArray, ...]:
+        """What `merge_matches` takes, of positions of the query and the training rows and gradients that they meet."""
+        own_XD, rate = query.checkpoints[checkpoint].gradients_LD[positions_X], self.learning_rates_C[checkpoint]
+        return (
+            query.words_L[positions_X],
+            self.encoding.words_R[rows_X],
+            word_contributions(own_XD, gradients_XD, rate),
+            np.full(len(rows_X), checkpoint),
+            self.special_V[query.tokens_L[positions_X]],
+        )
 
     def selected(self, query: Query, checkpoint: int, selection: WordSelection) -> IntArray:
         """The positions of the query that count at a checkpoint."""
@@ -237,7 +239,7 @@ def queries_at_once(n_train: int) -> int:
 
 
 def _within(values_P: IntArray, size: int) -> bool:
-    return bool(values_P.min() >= 0 and values_P.max() < size)
+    return bool(values_P.min(initial=0) >= 0 and values_P.max(initial=0) < size)
 
 
 def merge_matches(found: list[tuple[Any, ...]], n_examples: int, n_checkpoints: int) -> Matches:

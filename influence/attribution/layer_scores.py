@@ -17,10 +17,11 @@ from transformers import PreTrainedModel
 
 from influence.attribution.formulas import bias_gradients, gradient_products, layer_products, tracin_term, weight_gradients
 from influence.attribution.gradients import GradientSettings
+from influence.attribution.index import WordIndex
 from influence.attribution.layers import Trace, TracedModel, bias_of, chosen_layers
 from influence.attribution.query import Query
-from influence.models import Batch, Encoding
-from influence.types import FloatArray, IntArray, Progress, silent
+from influence.models import Batch
+from influence.types import FloatArray, Progress, silent
 
 HELD_BYTES = 512 << 20  # gradients of the queries
 CHUNK_BYTES = 64 << 20  # gradients of training examples made at a time
@@ -29,36 +30,33 @@ CHUNK_BYTES = 64 << 20  # gradients of training examples made at a time
 def layer_scores(
     model: Callable[[int], PreTrainedModel],
     settings: GradientSettings,
-    encoding: Encoding,
-    labels_N: IntArray,
+    index: WordIndex,
     queries: Sequence[Query],
     layer: str,
     *,
     with_bias: bool,
-    learning_rates_C: FloatArray,
     progress: Progress = silent,
 ) -> Iterator[FloatArray]:
-    """Scores of every training example for every query, one checkpoint after the other, shape (M, N) each.
+    """Scores of every example of the index for every query, one checkpoint after the other, shape (M, N) each.
 
     `layer` is second, third, last or all; `model` loads a checkpoint. Raises `QueryError` where the model has no such layer.
     """
     stage = f"tracin-{layer}: the training set through every checkpoint"
-    for number, rate in enumerate(learning_rates_C.tolist()):
+    n, rates = len(index.encoding), index.learning_rates_C.tolist()
+    for number, rate in enumerate(rates):
         loaded = model(number)
         layers = chosen_layers(loaded, layer)
         size = max(1, HELD_BYTES // (4 * sum(one.weights for one in layers)))
         blocks = [queries[start : start + size] for start in range(0, len(queries), size)]
-        scores_MN = np.zeros((len(queries), len(encoding)))
+        scores_MN = np.zeros((len(queries), n))
         with TracedModel(loaded, layers, settings) as traced:
             for at, block in enumerate(blocks):
-                before, total = (number * len(blocks) + at) * len(encoding), len(learning_rates_C) * len(blocks) * len(encoding)
-                rows = slice(at * size, at * size + len(block))
+                done, rows = (number * len(blocks) + at) * n, slice(at * size, at * size + len(block))
                 held = _Held(traced, block, with_bias=with_bias)
-                done = 0
-                for examples_B, traces in traced.batches(encoding, labels_N):
+                for examples_B, traces in traced.batches(index.encoding, index.labels_N):
                     scores_MN[rows, examples_B] = tracin_term(rate, held.products(traces).cpu().numpy().T)
                     done += len(examples_B)
-                    progress(stage, before + done, total)
+                    progress(stage, done, len(rates) * len(blocks) * n)
         yield scores_MN
 
 

@@ -128,10 +128,8 @@ def _last_layer(
 
 def _tfidf(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
     similarities_N = training.text_similarities(query)
-    scores = []
-    for number, rate in enumerate(training.learning_rates_C):
-        scores.append(text_scores(similarities_N, training.deltas(number), query.checkpoints[number].deltas_Y, rate))
-    return np.stack(scores)
+    rates = enumerate(training.learning_rates_C)
+    return np.stack([text_scores(similarities_N, training.deltas(c), query.checkpoints[c].deltas_Y, rate) for c, rate in rates])
 
 
 def _layer(training: "TrainingSet", query: Query, method: Method) -> FloatArray:

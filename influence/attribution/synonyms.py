@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.attribution.formulas import tracin_term, word_contributions, word_gradients, word_products
+from influence.attribution.formulas import tracin_term, word_gradients, word_products
 from influence.attribution.index import TOP, Matches, WordIndex, merge_matches
 from influence.attribution.query import Query, WordSelection
 from influence.types import BoolArray, FloatArray, IntArray
@@ -65,8 +65,7 @@ class SynonymIndex:
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Contributions of the matched words of the query and each of the chosen examples; they sum to the scores."""
         index, found = self.index, []
-        for number, rate in enumerate(index.learning_rates_C):
-            part = index.parts(TOP)[number]
+        for number, part in enumerate(index.parts(TOP)):
             tokens_U, gradients_UD = self._query_words(query, number, selection)
             positions_K = index.selected(query, number, selection)
             entries_R, chosen_R = part.by_example.entries(examples_E)
@@ -80,17 +79,8 @@ class SynonymIndex:
             row, position = np.nonzero(
                 np.isin((chosen_R[:, None] * len(tokens_U) + own_K) << 32 | tokens_T[place_R][:, None], keys)
             )
-            gradients_XD = query.checkpoints[number].gradients_LD[positions_K[position]]
-            found.append(
-                (
-                    chosen_R[row],
-                    query.words_L[positions_K[position]],
-                    index.encoding.words_R[rows_R[row]],
-                    word_contributions(gradients_XD, gradients_RD[row], rate),
-                    np.full(len(row), number),
-                    index.special_V[query.tokens_L[positions_K[position]]],
-                )
-            )
+            positions_X = positions_K[position]
+            found.append((chosen_R[row], *index.contributions(query, number, positions_X, rows_R[row], gradients_RD[row])))
         return merge_matches(found, len(examples_E), len(index.learning_rates_C))
 
     def _query_words(self, query: Query, number: int, selection: WordSelection) -> tuple[IntArray, FloatArray]:
@@ -161,7 +151,7 @@ class _Counted(NamedTuple):
 
 def _count(keys_X: IntArray) -> _Counted:
     _, group_X, counts_G = np.unique(keys_X, return_inverse=True, return_counts=True)
-    return _Counted(group_X, counts_G[group_X] if len(keys_X) else np.zeros(0, np.int64), len(counts_G))
+    return _Counted(group_X, counts_G[group_X], len(counts_G))
 
 
 def _assigned(left_X: IntArray, right_X: IntArray, sizes_X: FloatArray) -> BoolArray:

@@ -79,15 +79,15 @@ class TrainingSet:
         return self.words(selection).matches(query, examples_E, selection)
 
     def last_layer(self, checkpoint: int) -> tuple[FloatArray, FloatArray] | None:
-        """Inputs (N, H) of the last linear layer and loss gradients (N, Y) at its output; None: a model without one."""
-        return self.index.last_layer(self._number(checkpoint))
+        """Inputs (N, H) of the last linear layer and loss gradients (N, Y) at its output; None: a model without one.
+
+        Checkpoint -1 is the last, here and below.
+        """
+        return self.index.last_layer(checkpoint)
 
     def deltas(self, checkpoint: int) -> FloatArray:
         """Loss gradients (N, Y) at the logits."""
-        return self.index.deltas(self._number(checkpoint))
-
-    def _number(self, checkpoint: int) -> int:
-        return checkpoint % len(self.learning_rates_C)  # -1 is the last
+        return self.index.deltas(checkpoint)
 
     def inverse_hessian(self, gradient_YH: FloatArray, settings: MethodSettings) -> FloatArray:
         """(H + damping)⁻¹ gradient for the last layer at the last checkpoint."""
@@ -97,7 +97,7 @@ class TrainingSet:
     def _solver(self, settings: MethodSettings) -> Callable[[FloatArray], FloatArray]:
         found = self.last_layer(-1)
         assert found is not None  # the method has looked
-        features_NH = with_bias_input(found[0]) if settings.with_bias else np.asarray(found[0])
+        features_NH = with_bias_input(found[0]) if settings.with_bias else found[0]
         return hessian_solver(features_NH, probabilities_of(found[1], self.labels_N), damping=settings.damping)
 
     def text_similarities(self, query: Query) -> FloatArray:
@@ -116,11 +116,9 @@ class TrainingSet:
         return layer_scores(
             self.parts.model,
             self.parts.settings(),
-            self.index.encoding,
-            np.asarray(self.labels_N),
+            self.index,
             queries,
             layer,
             with_bias=settings.with_bias,
-            learning_rates_C=self.learning_rates_C,
             progress=self.progress,
         )
