@@ -24,7 +24,7 @@ from .edits import (
     masked as masked,
     texts_of as texts_of,
 )
-from .masking import find as find, find_to_mask as find_to_mask, mask as mask
+from .masking import find as find, find_to_mask as find_to_mask
 from .preparing import needs_preparing as needs_preparing, prepare as prepare, prepare_files as prepare_files
 from .report import Spread as Spread, as_json as as_json, data_report as data_report
 from .rewrite import NewCells as NewCells, rewritten as rewritten, written as written

@@ -72,7 +72,7 @@ def guess_columns(table: Table) -> Guess:
     rest = [name for name in values if name not in found.values()]
     take("label", _fewest_values(values, rest), "it has the fewest values")
     rest = [name for name in values if name not in found.values()]
-    take("text", max(rest, key=lambda name: _mean_length(values[name]), default=None), "it has the longest values")
+    take("text", max(rest, key=lambda name: sum(map(len, values[name])), default=None), "it has the longest values")
     return Guess(**found, reasons=reasons)
 
 
@@ -94,7 +94,3 @@ def _fewest_values(values: dict[str, list[str]], names: list[str]) -> str | None
     counts = {name: len(set(values[name])) for name in names}
     fitting = [name for name in names if 2 <= counts[name] <= min(MOST_LABELS, len(values[name]) / 2)]
     return min(fitting, key=lambda name: counts[name], default=None)
-
-
-def _mean_length(values: list[str]) -> float:
-    return sum(map(len, values)) / max(len(values), 1)

@@ -70,8 +70,7 @@ def _words(text: str) -> list[str]:
 def _rarest_first(words_UV: Any) -> Any:
     """The same matrix with its columns in order of frequency, so that a row's first entries are its rarest words."""
     frequency_V = np.asarray(words_UV.sum(axis=0)).ravel()
-    place_V = np.empty(len(frequency_V), dtype=np.int32)
-    place_V[np.argsort(frequency_V, kind="stable")] = np.arange(len(frequency_V), dtype=np.int32)
+    place_V = np.argsort(np.argsort(frequency_V, kind="stable")).astype(np.int32)
     moved = sparse.csr_array((words_UV.data, place_V[words_UV.indices], words_UV.indptr), shape=words_UV.shape)
     moved.sort_indices()
     return moved

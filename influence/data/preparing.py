@@ -4,9 +4,7 @@ What is written lies in the workspace, WORKSPACE/data/KEY/, beside `prepared.jso
 files and settings give the same bytes under the same key.
 """
 
-import csv
 import hashlib
-import io
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -15,11 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from influence.data.dataset import Columns, as_text
 from influence.data.report import label_key, loose
+from influence.data.rewrite import as_file
 from influence.data.settings import MOST_TEST, Preparation
 from influence.data.tables import DELIMITERS, Table, read_table
 from influence.errors import DataError, WorkspaceError
@@ -78,11 +75,8 @@ def prepare_files(workspace: Path, train: str, test: str | None, columns: Column
 def prepare(tables: dict[str, Table], columns: Columns, settings: Preparation) -> tuple[dict[str, Table], Columns]:
     """The tables `train` and `test` (made by a split where it is not given), and the columns to read them by."""
     if columns.id is None:
-        name = next(
-            name
-            for name in (ROW, *(f"{ROW}_{n}" for n in range(1, 10_000)))
-            if all(name not in t.columns for t in tables.values())
-        )
+        taken = {name for table in tables.values() for name in table.columns}
+        name = next(name for name in (ROW, *(f"{ROW}_{n}" for n in range(1, 10_000))) if name not in taken)
         tables = {
             split: replace(table, columns={name: list(range(len(table))), **table.columns}) for split, table in tables.items()
         }
@@ -136,19 +130,9 @@ def split_rows(table: Table, columns: Columns, settings: Preparation) -> dict[st
 
 
 def encode_table(table: Table, suffix: str) -> bytes:
-    """A table as a file of that ending, every value as it is."""
-    if suffix in DELIMITERS:
-        opened = io.StringIO(newline="")
-        writer = csv.writer(opened, delimiter=DELIMITERS[suffix])
-        writer.writerow(table.columns)
-        writer.writerows([as_text(value) for value in row] for row in zip(*table.columns.values(), strict=True))
-        return opened.getvalue().encode()
-    if suffix == ".parquet":
-        sink = io.BytesIO()
-        pq.write_table(pa.table(dict(table.columns)), sink)
-        return sink.getvalue()
-    rows = (dict(zip(table.columns, row, strict=True)) for row in zip(*table.columns.values(), strict=True))
-    return "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows).encode()
+    """A table as a file of that ending, every value as it is; in CSV and TSV as the text that it is read as."""
+    columns = {name: list(map(as_text, values)) if suffix in DELIMITERS else values for name, values in table.columns.items()}
+    return as_file(columns, suffix, line_end="\r\n")
 
 
 def _rows_of(table: Table, rows: Sequence[int]) -> Table:

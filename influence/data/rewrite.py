@@ -6,7 +6,7 @@ Rows of CSV, TSV and JSONL that do not change keep their very bytes, so a diff s
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,19 +27,24 @@ def rewritten(source: Path, cells: NewCells) -> bytes:
 
 def written(table: Table, cells: NewCells, suffix: str) -> bytes:
     """A table that is no file (a Hugging Face data set), with new cells, as .csv, .tsv, .jsonl or .parquet."""
-    rows = [dict(zip(table.columns, values, strict=True)) for values in zip(*table.columns.values(), strict=True)]
-    kept = [{**row, **change} for n, row in enumerate(rows) if (change := cells.get(n, {})) is not None]
+    if suffix not in (*DELIMITERS, ".jsonl", ".parquet"):
+        raise SettingsError(f"cannot write {suffix!r}; name the file .csv, .tsv, .jsonl or .parquet")
+    changes = [(row, change) for row in range(len(table)) if (change := cells.get(row, {})) is not None]
+    columns = {name: [change.get(name, values[row]) for row, change in changes] for name, values in table.columns.items()}
+    return as_file(columns, suffix, line_end="\n")
+
+
+def as_file(columns: Mapping[str, Sequence[Any]], suffix: str, *, line_end: str) -> bytes:
+    """Columns as a file of that ending, every value as it is; `line_end` is that of CSV and TSV, JSONL has its own."""
+    if suffix == ".parquet":
+        return _parquet(pa.table(dict(columns)), None)
+    rows = zip(*columns.values(), strict=True)
     if suffix in DELIMITERS:
         opened = io.StringIO(newline="")
-        writer = csv.DictWriter(opened, list(table.columns), delimiter=DELIMITERS[suffix], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept)
+        csv.writer(opened, delimiter=DELIMITERS[suffix], lineterminator=line_end).writerows([columns.keys(), *rows])
         return opened.getvalue().encode()
-    if suffix == ".jsonl":
-        return "".join(f"{json.dumps(row, ensure_ascii=False, default=str)}\n" for row in kept).encode()
-    if suffix == ".parquet":
-        return _parquet(pa.table({name: [row[name] for row in kept] for name in table.columns}), None)
-    raise SettingsError(f"cannot write {suffix!r}; name the file .csv, .tsv, .jsonl or .parquet")
+    objects = (dict(zip(columns, row, strict=True)) for row in rows)
+    return "".join(json.dumps(one, ensure_ascii=False, default=str) + "\n" for one in objects).encode()
 
 
 def _delimited(source: Path, cells: NewCells) -> bytes:

@@ -7,8 +7,7 @@ import csv
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,19 +57,12 @@ def _read_file(path: Path) -> Table:
     reader = readers.get(path.suffix.lower())
     if reader is None:
         raise DataError(f"{str(path)!r}: cannot tell the format from {path.suffix!r}; name it one of {', '.join(readers)}")
-    with _readable(path):
+    try:
         if path.stat().st_size == 0:
             raise DataError(f"{str(path)!r} is empty; it needs a header and at least one row")
         columns = reader(path)
         with path.open("rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
-    return Table(columns, str(path), digest)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    try:
-        yield
     except UnicodeDecodeError as error:
         raise DataError(
             f"{str(path)!r} is not UTF-8 text (byte {error.object[error.start]:#04x}); save it as UTF-8, "
@@ -78,6 +70,7 @@ def _readable(path: Path) -> Iterator[None]:
         ) from error
     except OSError as error:
         raise DataError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+    return Table(columns, str(path), digest)
 
 
 def _read_delimited(path: Path) -> dict[str, list[Any]]:

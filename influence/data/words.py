@@ -29,8 +29,9 @@ def whole_words(
             previous = None
         else:
             text = texts[side]
-            if start < end and (text[start].isspace() or text[end - 1].isspace()):
-                start, end = _trimmed(text, start, end)
+            piece = text[start:end]
+            start += len(piece) - len(piece.lstrip())
+            end = start + len(piece.strip())
             same = previous == (side, unit)
             if start < end and previous is not None and previous[0] == side and _goes_on(text, spans[-1][2], start, same):
                 spans[-1] = (side, spans[-1][1], max(spans[-1][2], end))
@@ -41,14 +42,6 @@ def whole_words(
     if any(map(_is_blank, spans)):
         words, spans = _without_blanks(words, spans)
     return words, [_with_marks(span, texts) for span in spans]
-
-
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
 
 
 def _goes_on(text: str, word_end: int, start: int, same_unit: bool) -> bool:
