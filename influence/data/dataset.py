@@ -1,6 +1,7 @@
 """Labelled texts: one column or a pair, labels as text, and ids that stay with an example for good."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -13,6 +14,7 @@ from influence.data.tables import Table, read_table
 from influence.errors import DataError
 
 SHOWN = 5  # rows or names given as examples in a message
+HALF_A_PAIR = re.compile(r"[\ud800-\udfff]")  # of surrogates: no text that can be written as UTF-8 holds one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +106,7 @@ def _filled(table: Table, name: str, option: str) -> list[str]:
     if odd is not None:
         raise DataError(f"{option} {name!r}: {table.source!r} holds {type(odd).__name__} values there, not texts or numbers")
     values = [as_text(value) for value in column]
-    broken = [row for row, value in enumerate(values) if not _is_unicode(value)]
+    broken = [row for row, value in enumerate(values) if HALF_A_PAIR.search(value)]
     if broken:
         raise DataError(
             f"{table.source!r}: column {name!r} holds half a surrogate pair, which is no character, in {len(broken):,} of "
@@ -117,14 +119,6 @@ def _filled(table: Table, name: str, option: str) -> list[str]:
             "fill or delete them"
         )
     return values
-
-
-def _is_unicode(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def as_text(value: Any) -> str:
@@ -140,14 +134,18 @@ def _ids(table: Table, name: str | None) -> list[str]:
     if name is None:
         return [str(row) for row in range(len(table))]
     ids = _filled(table, name, "--id")
-    if len(set(ids)) < len(ids):
-        seen: set[str] = set()
-        repeats = [(row, id) for row, id in enumerate(ids) if id in seen or seen.add(id)]  # type: ignore[func-returns-value]
+    if again := repeats(ids):
         raise DataError(
-            f"--id {name!r}: {table.source!r} has {len(repeats):,} repeated ids, the first is {repeats[0][1]!r} "
-            f"({_rows([row for row, _ in repeats])}); ids must be unique"
+            f"--id {name!r}: {table.source!r} has {len(again):,} repeated ids, the first is {ids[again[0]]!r} "
+            f"({_rows(again)}); ids must be unique"
         )
     return ids
+
+
+def repeats(values: Sequence[str]) -> list[int]:
+    """The places of values that stand at an earlier place, too."""
+    seen: set[str] = set()
+    return [at for at, value in enumerate(values) if value in seen or seen.add(value)]  # type: ignore[func-returns-value]
 
 
 def _rows(rows: list[int]) -> str:

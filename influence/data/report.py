@@ -7,14 +7,15 @@ Row numbers count from 0, the header aside, as everywhere. `findings` says in wo
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from influence.data.dataset import Columns, as_text
-from influence.data.duplicates import NEAR, SIDES, NearPairs, near_pairs
+from influence.data.dataset import Columns, as_text, repeats
+from influence.data.duplicates import NEAR, SIDES, near_pairs
 from influence.data.tables import Table
 from influence.errors import DataError
 
@@ -131,7 +132,7 @@ class LooseData:
     labels: list[str]
     whole: list[int]
 
-    @property
+    @cached_property
     def joined(self) -> list[str]:
         """The texts; of a pair both, with a unit separator between."""
         if self.pairs is None:
@@ -152,14 +153,14 @@ def data_report(train: Table, test: Table | None, columns: Columns) -> DataRepor
     if not len(train):
         raise DataError(f"{train.source!r} has no rows; it needs at least one")
     ours = loose(train, columns)
-    theirs = None if test is None else loose(test, columns)
+    theirs = LooseData([], None, [], []) if test is None else loose(test, columns)
     texts = [ours.joined[row] for row in ours.whole]
     labels = [ours.labels[row] for row in ours.whole]
-    test_texts = [] if theirs is None else [theirs.joined[row] for row in theirs.whole]
+    test_texts = [theirs.joined[row] for row in theirs.whole]
     conflicts = _conflicts(texts, labels, ours.whole)
     near, near_overlap = _near(texts, labels, test_texts)
-    counts, test_counts = Counter(labels), Counter(theirs.labels[row] for row in theirs.whole) if theirs else Counter()
-    known, seen = set(counts), set(texts)
+    counts, test_counts = Counter(labels), Counter(theirs.labels[row] for row in theirs.whole)
+    seen = set(texts)
     return DataReport(
         rows=len(train),
         test_rows=None if test is None else len(test),
@@ -167,16 +168,16 @@ def data_report(train: Table, test: Table | None, columns: Columns) -> DataRepor
         words=Spread.of([len(text.split()) for text in texts]),
         empty_texts=Rows.of(_blank(ours.texts, ours.pairs)),
         empty_labels=Rows.of(_blank(ours.labels, None)),
-        test_empty=Rows.of([] if theirs is None else sorted(set(range(len(theirs.texts))) - set(theirs.whole))),
-        repeats=Rows.of([ours.whole[at] for at in _repeats(texts)]),
+        test_empty=Rows.of(sorted(set(range(len(theirs.texts))) - set(theirs.whole))),
+        repeats=Rows.of([ours.whole[at] for at in repeats(texts)]),
         conflicts=conflicts[:SHOWN],
         n_conflicts=len(conflicts),
         near=near,
-        overlap=Rows.of([theirs.whole[at] for at, text in enumerate(test_texts) if text in seen] if theirs else []),
-        near_overlap=Rows.of([theirs.whole[at] for at in near_overlap] if theirs else []),
+        overlap=Rows.of([theirs.whole[at] for at, text in enumerate(test_texts) if text in seen]),
+        near_overlap=Rows.of([theirs.whole[at] for at in near_overlap]),
         variants=_variants(counts + test_counts),
-        unknown_labels=Rows.of([row for row in theirs.whole if theirs.labels[row] not in known] if theirs else []),
-        repeated_ids=Rows.of(_repeats(_cells(train, columns.id, "--id")) if columns.id is not None else []),
+        unknown_labels=Rows.of([row for row in theirs.whole if theirs.labels[row] not in counts]),
+        repeated_ids=Rows.of(repeats(_cells(train, columns.id, "--id")) if columns.id is not None else []),
     )
 
 
@@ -193,11 +194,6 @@ def _cells(table: Table, name: str, option: str) -> list[str]:
 
 def _blank(cells: Sequence[str], others: Sequence[str] | None) -> list[int]:
     return [row for row, cell in enumerate(cells) if not cell.strip() or (others is not None and not others[row].strip())]
-
-
-def _repeats(values: Iterable[str]) -> list[int]:
-    seen: set[str] = set()
-    return [at for at, value in enumerate(values) if value in seen or seen.add(value)]  # type: ignore[func-returns-value]
 
 
 def _conflicts(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Conflict]:
@@ -219,26 +215,19 @@ def _variants(counts: Counter[str]) -> list[list[str]]:
 
 
 def _near(texts: Sequence[str], labels: Sequence[str], test_texts: Sequence[str]) -> tuple[Near, list[int]]:
-    """Near duplicates within training, and the positions of test texts that have one there."""
+    """Near duplicates within training, and the positions of test texts that have one there but are not there themselves."""
     n = len(texts)
     found = near_pairs([*texts, *test_texts], threshold=NEAR)
-    pairs = [(int(a), int(b)) for a, b in found.pairs_P2]
+    pairs = found.pairs_P2.tolist()
     inside = [(a, b) for a, b in pairs if b < n]
     differing = [(a, b) for a, b in inside if labels[a] != labels[b]]
     shown = dict.fromkeys([*differing[:SHOWN], *inside[:SHOWN]])
     examples = [[_shown(texts[a]), labels[a], _shown(texts[b]), labels[b]] for a, b in list(shown)[:SHOWN]]
     touched = {at for pair in inside for at in pair}
-    return (
-        Near(len(touched), len(inside), len(differing), found.compared, found.of, examples),
-        _near_overlap(found, texts, test_texts),
-    )
-
-
-def _near_overlap(found: NearPairs, texts: Sequence[str], test_texts: Sequence[str]) -> list[int]:
-    n, seen = len(texts), set(texts)
     # A pair names a text by its first position: every test row with that text is meant.
-    alike = {test_texts[int(b) - n] for a, b in found.pairs_P2 if a < n <= b}
-    return [at for at, text in enumerate(test_texts) if text in alike and text not in seen]
+    alike = {test_texts[b - n] for a, b in pairs if a < n <= b}.difference(texts)
+    overlap = [at for at, text in enumerate(test_texts) if text in alike]
+    return Near(len(touched), len(inside), len(differing), found.compared, found.of, examples), overlap
 
 
 def _shown(text: str) -> str:
