@@ -4,7 +4,7 @@ Word embedding (128 wide), three convolutions (widths 5, 5, 1), global max pooli
 masked after every layer, so a sentence's logits do not depend on what it is batched with.
 """
 
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,20 +17,11 @@ class CnnConfig(PreTrainedConfig):  # type: ignore[misc]  # transformers ships n
 
     model_type = "wordtrace-cnn"
 
-    def __init__(
-        self,
-        vocab_size: int = 25_000,
-        embedding_size: int = 128,
-        num_filters: int = 50,
-        kernel_sizes: tuple[int, ...] = (5, 5, 1),
-        pad_token_id: int = 0,
-        **kwargs: Any,
-    ) -> None:
-        self.vocab_size = vocab_size
-        self.embedding_size = embedding_size
-        self.num_filters = num_filters
-        self.kernel_sizes = list(kernel_sizes)
-        super().__init__(pad_token_id=pad_token_id, **kwargs)
+    vocab_size: int = 25_000
+    embedding_size: int = 128
+    num_filters: int = 50
+    kernel_sizes: tuple[int, ...] = (5, 5, 1)
+    pad_token_id: int = 0
 
 
 class CnnForSequenceClassification(PreTrainedModel):  # type: ignore[misc]  # transformers ships no types
@@ -38,6 +29,7 @@ class CnnForSequenceClassification(PreTrainedModel):  # type: ignore[misc]  # tr
 
     config_class = CnnConfig
     base_model_prefix = "cnn"
+    _input_embed_layer = "embedding"
 
     def __init__(self, config: CnnConfig) -> None:
         super().__init__(config)
@@ -60,12 +52,6 @@ class CnnForSequenceClassification(PreTrainedModel):  # type: ignore[misc]  # tr
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-    def get_input_embeddings(self) -> nn.Module:
-        return self.embedding
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        self.embedding = cast(nn.Embedding, value)
 
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor | None = None, **_: Any) -> SequenceClassifierOutput:
         if attention_mask is None:
