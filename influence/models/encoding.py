@@ -68,6 +68,7 @@ def encode(
     pairs: Sequence[str] | None,
     *,
     max_length: int,
+    stage: str = StageKind.TOKENIZE,
     progress: Progress = silent,
 ) -> Encoding:
     """Tokenize texts (or pairs), cut at `max_length` tokens, keeping for each token the whole word it came from.
@@ -86,7 +87,7 @@ def encode(
                     f"the tokenizer leaves nothing of the text {sides[0]!r} (row from 0: {start + position}); delete it"
                 )
             examples.append(_encode_example(encoded, sides))
-        progress(StageKind.TOKENIZE, stop, len(texts))
+        progress(stage, stop, len(texts))
     return _concatenate(examples)
 
 

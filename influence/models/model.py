@@ -184,13 +184,13 @@ def _load(what: str, loader: Callable[[], Any]) -> Any:
     """One place where the library's many exceptions become one line of ours."""
     try:
         return loader()
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError) as error:
+    except Exception as error:
+        usual = isinstance(error, OSError | ValueError | KeyError | ImportError | RuntimeError | TypeError)
+        # safetensors and tokenizers raise bare Exception subclasses of their own.
+        if not usual and not type(error).__module__.startswith(("safetensors", "tokenizers", "huggingface_hub", "builtins")):
+            raise
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"the {what} cannot be loaded: {first_line}") from error
-    except Exception as error:  # safetensors and tokenizers raise bare Exception subclasses of their own
-        if type(error).__module__.startswith(("safetensors", "tokenizers", "huggingface_hub", "builtins")):
-            raise ModelError(f"the {what} cannot be loaded: {str(error).splitlines()[0]}") from error
-        raise
 
 
 def supports_pairs(tokenizer: PreTrainedTokenizerFast) -> bool:

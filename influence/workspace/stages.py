@@ -124,11 +124,8 @@ class BuildStages:
         data = self.data[split]
         longest = min(self.request.max_length, tokenizer.model_max_length)
         if not (folder / DONE).is_file():
-
-            def progress(_stage: str, done: int, total: int) -> None:
-                self.progress(Stage(StageKind.TOKENIZE, examples=split), done, total)
-
-            encode(tokenizer, data.texts, data.pairs, max_length=longest, progress=progress).save(folder)
+            stage = Stage(StageKind.TOKENIZE, examples=split)
+            encode(tokenizer, data.texts, data.pairs, max_length=longest, stage=stage, progress=self.progress).save(folder)
             write_json(folder / DONE, {})
         encoding = Encoding.load(folder)
         cut = int(encoding.truncated_N.sum())
