@@ -45,7 +45,10 @@ def build_workspace(
     """
     started = time.monotonic()
     path = Path(path)
-    data = {split: read_dataset(name, request.columns, split=split) for split, name in _files(request).items()}
+    data = {
+        split: read_dataset(name, request.columns, split=split)
+        for split, name in (("train", request.train), ("test", request.test))
+    }
     names = label_names(data["train"])
     check_labels(data["test"], names)
     processor = resolve_device(device)
@@ -63,10 +66,6 @@ def build_workspace(
         sync(folder)
         publish(path, folder, info)
     return info
-
-
-def _files(request: BuildRequest) -> dict[str, str]:
-    return {"train": request.train, "test": request.test}
 
 
 def _published(path: Path, wanted: dict[str, Any]) -> WorkspaceInfo | None:

@@ -11,7 +11,7 @@ new one and never a mixture; a reader that has the old one open keeps it.
 import json
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,10 +123,8 @@ def list_workspaces(root: str | Path) -> list[str]:
 
 def other_builds(path: Path) -> list[Path]:
     """Build folders other than the published one, newest first."""
-    published, builds = _published_name(path), path / BUILDS
-    if not builds.is_dir():
-        return []
-    return sorted((b for b in builds.iterdir() if b.is_dir() and b.name != published), key=lambda b: b.name, reverse=True)
+    published = _published_name(path)
+    return sorted((build for build in (path / BUILDS).glob("*/") if build.name != published), reverse=True)
 
 
 def unfinished_builds(path: Path) -> list[Path]:
@@ -142,13 +140,11 @@ def _published_name(path: Path) -> str:
         return ""
 
 
-@contextmanager
-def build_lock(path: Path) -> Iterator[None]:
+def build_lock(path: Path) -> AbstractContextManager[None]:
     """Hold the workspace's build lock; the system frees it however the process ends. Raises `WorkspaceBusy`."""
     path.mkdir(parents=True, exist_ok=True)
     busy = f"another process is building workspace {str(path)!r}; wait for it or choose another --workspace"
-    with locked(path / LOCK, wait=0.0, busy=busy):
-        yield
+    return locked(path / LOCK, wait=0.0, busy=busy)
 
 
 def publish(path: Path, build: Path, info: WorkspaceInfo) -> None:
