@@ -41,16 +41,14 @@ class Postings:
         gradients_PD, rows_P, examples_P, offsets_V1 = (
             load_array(folder / f"{name}.npy") for name in ("gradients", "rows", "examples", "offsets")
         )
-        found = cls(gradients_PD, rows_P, examples_P, offsets_V1, len(encoding))
-        count = len(found.rows_P)
         if (
-            not (len(found.gradients_PD) == len(found.examples_P) == found.offsets_V1[-1] == count)
-            or (np.diff(found.offsets_V1) < 0).any()
-            or not _within(found.rows_P, len(encoding.tokens_R))
-            or not _within(found.examples_P, len(encoding))
+            not (len(gradients_PD) == len(examples_P) == offsets_V1[-1] == len(rows_P))
+            or (np.diff(offsets_V1) < 0).any()
+            or not _within(rows_P, len(encoding.tokens_R))
+            or not _within(examples_P, len(encoding))
         ):
             raise WorkspaceError(f"the index is damaged: {str(folder)!r} does not fit its data; build the workspace again")
-        return found
+        return cls(gradients_PD, rows_P, examples_P, offsets_V1, len(encoding))
 
     def block(self, token: int) -> slice:
         """The posting rows of one token."""

@@ -72,13 +72,15 @@ class SynonymIndex:
             rows_R, gradients_RD = part.by_example.rows_P[entries_R], part.gradients_PD[part.by_example.postings_P[entries_R]]
             tokens_T, place_R = np.unique(index.encoding.tokens_R[rows_R], return_inverse=True)
             at, of = np.nonzero(self._alike(number, tokens_U, tokens_T, selection)[:, place_R].T)
-            pairs = _summed(chosen_R[at], of, tokens_T[place_R[at]], word_products(gradients_UD[of], gradients_RD[at]))
-            keys = _keys(pairs, one_to_one(pairs), len(tokens_U))
+            pairs = _summed(
+                chosen_R[at], of, tokens_T[place_R[at]], word_products(gradients_UD[of], gradients_RD[at]), len(tokens_U)
+            )
+            taken_X = one_to_one(pairs)
+            keys = _keys(pairs.examples_X[taken_X], pairs.query_X[taken_X], pairs.tokens_X[taken_X], len(tokens_U))
             # The matched words again, now position by position.
             own_K = np.searchsorted(tokens_U, query.tokens_L[positions_K])
-            row, position = np.nonzero(
-                np.isin((chosen_R[:, None] * len(tokens_U) + own_K) << 32 | tokens_T[place_R][:, None], keys)
-            )
+            met = np.isin(_keys(chosen_R[:, None], own_K, tokens_T[place_R][:, None], len(tokens_U)), keys)
+            row, position = np.nonzero(met)
             positions_X = positions_K[position]
             found.append((chosen_R[row], *index.contributions(query, number, positions_X, rows_R[row], gradients_RD[row])))
         return merge_matches(found, len(examples_E), len(index.learning_rates_C))
@@ -112,7 +114,7 @@ class SynonymIndex:
                 examples_P = part.examples_P[block]
                 same_P = np.full(len(examples_P), of)
                 products_P = word_products(gradients_UD[of], part.gradients_PD[block])
-                found.append(_summed(examples_P, same_P, np.full(len(examples_P), token), products_P))
+                found.append(_summed(examples_P, same_P, np.full(len(examples_P), token), products_P, len(gradients_UD)))
         if not found:
             return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
         return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))
@@ -166,17 +168,16 @@ def _assigned(left_X: IntArray, right_X: IntArray, sizes_X: FloatArray) -> BoolA
     return np.asarray(taken[rows_X, columns_X])
 
 
-def _summed(examples_X: IntArray, query_X: IntArray, tokens_X: IntArray, products_X: FloatArray) -> Pairs:
-    """Products of a word's positions summed, in order of example, word and token."""
-    order = np.lexsort((tokens_X, query_X, examples_X))
-    examples_X, query_X, tokens_X = examples_X[order], query_X[order], tokens_X[order]
-    new = np.ones(len(order), dtype=np.bool_)
-    new[1:] = (np.diff(examples_X) != 0) | (np.diff(query_X) != 0) | (np.diff(tokens_X) != 0)
-    first = np.flatnonzero(new)
+def _summed(examples_X: IntArray, query_X: IntArray, tokens_X: IntArray, products_X: FloatArray, words: int) -> Pairs:
+    """Products of a word's positions summed, in order of example, word and token; `words` the query has."""
+    keys_X = _keys(examples_X, query_X, tokens_X, words)
+    order = np.argsort(keys_X, kind="stable")
+    first = np.flatnonzero(np.diff(keys_X[order], prepend=-1))
     summed = np.add.reduceat(products_X[order].astype(np.float64), first) if len(first) else np.zeros(0)
-    return Pairs(examples_X[first], query_X[first], tokens_X[first], summed)
+    return Pairs(examples_X[order[first]], query_X[order[first]], tokens_X[order[first]], summed)
 
 
-def _keys(pairs: Pairs, chosen: BoolArray, words: int) -> IntArray:
-    keys: IntArray = (pairs.examples_X[chosen].astype(np.int64) * words + pairs.query_X[chosen]) << 32 | pairs.tokens_X[chosen]
-    return keys
+def _keys(examples_X: IntArray, query_X: IntArray, tokens_X: IntArray, words: int) -> IntArray:
+    """One number for an example, a word of the query's `words` and a token, in that order."""
+    keys_X: IntArray = (examples_X.astype(np.int64) * words + query_X) << 32 | tokens_X
+    return keys_X
