@@ -6,7 +6,7 @@ Rows of CSV, TSV and JSONL that do not change keep their very bytes, so a diff s
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,7 @@ def as_file(columns: Mapping[str, Sequence[Any]], suffix: str, *, line_end: str)
         return _parquet(pa.table(dict(columns)), None)
     rows = zip(*columns.values(), strict=True)
     if suffix in DELIMITERS:
-        opened = io.StringIO(newline="")
-        csv.writer(opened, delimiter=DELIMITERS[suffix], lineterminator=line_end).writerows([columns.keys(), *rows])
-        return opened.getvalue().encode()
+        return "".join(_csv_line(values, DELIMITERS[suffix], line_end) for values in (columns, *rows)).encode()
     objects = (dict(zip(columns, row, strict=True)) for row in rows)
     return "".join(json.dumps(one, ensure_ascii=False, default=str) + "\n" for one in objects).encode()
 
@@ -68,7 +66,7 @@ def _delimited(source: Path, cells: NewCells) -> bytes:
             change = cells.get(number, {})
             if change:
                 values = [change.get(name, value) for name, value in zip(header, row, strict=True)]
-                out.append(_csv_line(values, delimiter, ending=_ending(raw[-1])))
+                out.append(_csv_line(values, delimiter, _ending(raw[-1])))
             elif change is not None:
                 out += raw
             number += 1
@@ -76,10 +74,11 @@ def _delimited(source: Path, cells: NewCells) -> bytes:
     return "".join(out).encode()
 
 
-def _csv_line(values: list[Any], delimiter: str, ending: str) -> str:
+def _csv_line(values: Iterable[Any], delimiter: str, ending: str) -> str:
+    """A row of CSV or TSV, a value with a line break of whatever kind in quotes, which `csv` puts for its own kind only."""
     opened = io.StringIO(newline="")
-    csv.writer(opened, delimiter=delimiter, lineterminator="").writerow(values)
-    return opened.getvalue() + ending
+    csv.writer(opened, delimiter=delimiter, lineterminator="\r\n").writerow(values)
+    return opened.getvalue().removesuffix("\r\n") + ending
 
 
 def _ending(line: str) -> str:
