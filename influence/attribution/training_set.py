@@ -60,11 +60,8 @@ class TrainingSet:
         return self._once("synonyms", self._synonyms) if selection.synonyms else self.index
 
     def _synonyms(self) -> SynonymIndex:
-        def embedding(checkpoint: int) -> FloatArray:
-            weight: FloatArray = self.parts.model(checkpoint).get_input_embeddings().weight.detach().numpy()
-            return weight
-
-        return SynonymIndex(self.index, embedding)
+        model = self.parts.model
+        return SynonymIndex(self.index, lambda checkpoint: model(checkpoint).get_input_embeddings().weight.detach().numpy())
 
     def word_scores(self, query: Query, selection: WordSelection) -> FloatArray:
         """Scores over words, shape (C, N)."""

@@ -93,15 +93,11 @@ def check_labels(test: Dataset, names: Sequence[str]) -> None:
         )
 
 
-def _column(table: Table, name: str, option: str) -> list[Any]:
-    if name not in table.columns:
-        raise DataError(f"{option} {name!r}: {table.source!r} has no such column; it has {_some(list(table.columns), 20)}")
-    return table.columns[name]
-
-
 def _filled(table: Table, name: str, option: str) -> list[str]:
     """A column as text, refused where a value is missing, blank or no text at all."""
-    column = _column(table, name, option)
+    if name not in table.columns:
+        raise DataError(f"{option} {name!r}: {table.source!r} has no such column; it has {_some(list(table.columns), 20)}")
+    column = table.columns[name]
     odd = next((v for v in column if not (v is None or isinstance(v, str | int | float | Decimal | date))), None)
     if odd is not None:
         raise DataError(f"{option} {name!r}: {table.source!r} holds {type(odd).__name__} values there, not texts or numbers")
