@@ -77,11 +77,8 @@ class _Held:
 
     def products(self, traces: dict[nn.Module, Trace]) -> torch.Tensor:
         """⟨∂ℓ/∂W, ∂ℓ'/∂W⟩ of a batch of training examples with the queries, shape (B, M)."""
-        total = torch.zeros(())
-        for module in self.modules:
-            if module in traces:
-                total = total.to(traces[module].inputs_BLI.device) + self._of_module(module, traces[module])
-        return total
+        products = (self._of_module(module, traces[module]) for module in self.modules if module in traces)
+        return sum(products, start=torch.zeros(()))
 
     def _of_module(self, module: nn.Module, trace: Trace) -> torch.Tensor:
         inputs_TI, deltas_TO, owners_T = self.positions[module]

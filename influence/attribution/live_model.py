@@ -26,9 +26,9 @@ class Prediction(NamedTuple):
 class LiveModel:
     """All checkpoints of a build. One question at a time: hooks on a model are not for several threads."""
 
-    def __init__(self, folder: Path, *, checkpoints: int, top_k: int, max_length: int, device: str = "auto") -> None:
+    def __init__(self, folder: Path, *, checkpoints: int, top_k: int, max_length: int) -> None:
         self._folder, self._count, self._top_k, self._max_length = folder, checkpoints, top_k, max_length
-        self._device = resolve_device(device)
+        self._device = resolve_device("auto")
         self._lock = threading.Lock()
         self.tokenizer = load_tokenizer(str(folder / "tokenizer"))
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from influence.data.dataset import Columns, as_text, repeats
-from influence.data.duplicates import NEAR, SIDES, near_pairs
+from influence.data.duplicates import SIDES, near_pairs
 from influence.data.tables import Table
 from influence.errors import DataError
 
@@ -74,7 +74,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Near:
-    """Near duplicates among the training texts: pairs whose word sets have a Jaccard similarity of `NEAR` or more."""
+    """Near duplicates among the training texts: pairs whose word sets have a Jaccard similarity of `duplicates.NEAR` or more."""
 
     texts: int  # different texts that have one
     pairs: int
@@ -217,7 +217,7 @@ def _variants(counts: Counter[str]) -> list[list[str]]:
 def _near(texts: Sequence[str], labels: Sequence[str], test_texts: Sequence[str]) -> tuple[Near, list[int]]:
     """Near duplicates within training, and the positions of test texts that have one there but are not there themselves."""
     n = len(texts)
-    found = near_pairs([*texts, *test_texts], threshold=NEAR)
+    found = near_pairs([*texts, *test_texts])
     pairs = found.pairs_P2.tolist()
     inside = [(a, b) for a, b in pairs if b < n]
     differing = [(a, b) for a, b in inside if labels[a] != labels[b]]

@@ -31,7 +31,7 @@ from influence.workspace.builds import (
     unfinished_builds,
 )
 from influence.workspace.stages import BuildStages
-from influence.workspace.workspace import read_workspace
+from influence.workspace.workspace import opened
 
 STATE = "build.json"
 
@@ -74,11 +74,10 @@ def _published(path: Path, wanted: dict[str, Any]) -> WorkspaceInfo | None:
         build = path / BUILDS / read_pointer(path)["build"]
         if json.loads((build / STATE).read_text(encoding="utf-8")) != wanted:
             return None
-        workspace = read_workspace(path)
+        with opened(path) as workspace:
+            return workspace.info
     except (WorkspaceError, OSError, ValueError):
         return None
-    workspace.close()
-    return workspace.info
 
 
 def _build_folder(path: Path, wanted: dict[str, Any], *, resume: bool) -> Path:
