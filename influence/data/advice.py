@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from influence.data.report import DataReport, Rows
 
-Level = Literal["stop", "mend", "look", "fine"]
+Level = Literal["stop", "mend", "look", "fine"]  # the gravest first
 IMBALANCED = 10.0  # most frequent label over rarest, from which it is worth saying
 FEW = 5  # rows of a label, below which nothing can be learnt of it
 MANY_LABELS = 500
@@ -23,11 +23,10 @@ class Finding:
 
 def findings(report: DataReport) -> list[Finding]:
     """The remarks on a report, the gravest first."""
-    order: dict[Level, int] = {"stop": 0, "mend": 1, "look": 2, "fine": 3}
     found = [*_stops(report), *_mends(report), *_repeated(report), *_overlap(report), *_classes(report)]
-    if not any(finding.level != "fine" for finding in found):
-        found.append(Finding("fine", "Nothing stands in the way of a build.", ""))
-    return sorted(found, key=lambda finding: order[finding.level])
+    order = get_args(Level)
+    found.sort(key=lambda finding: order.index(finding.level))
+    return found or [Finding("fine", "Nothing stands in the way of a build.", "")]
 
 
 def _stops(report: DataReport) -> Iterator[Finding]:

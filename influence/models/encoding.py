@@ -112,7 +112,7 @@ def _concatenate(examples: list[_Example]) -> Encoding:
         return np.fromiter((value for row in values for value in row), dtype=dtype)
 
     def offsets(lengths: list[int]) -> IntArray:
-        return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int64)
+        return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
 
     spans = flat((span for e in examples for span in e.spans), np.int32).reshape(-1, 3)
     return Encoding(
