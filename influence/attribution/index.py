@@ -213,22 +213,15 @@ class WordIndex:
         self, queries: Sequence[Query], checkpoint: int, selection: WordSelection
     ) -> Iterator[tuple[int, IntArray, FloatArray]]:
         """For each token: the queries that hold it and their gradients for it."""
-        chosen = [self.selected(query, checkpoint, selection) for query in queries]
-        keys_K = np.concatenate(
-            [
-                query.tokens_L[at].astype(np.int64) * len(queries) + n
-                for n, (query, at) in enumerate(zip(queries, chosen, strict=True))
-            ]
-        )
-        gradients_KD = np.concatenate(
-            [query.checkpoints[checkpoint].gradients_LD[at] for query, at in zip(queries, chosen, strict=True)]
-        )
-        keys_U, gradients_UD = word_gradients(keys_K, gradients_KD)
+        chosen = [(query, self.selected(query, checkpoint, selection)) for query in queries]
+        tokens_K = np.concatenate([query.tokens_L[at] for query, at in chosen]).astype(np.int64)
+        queries_K = np.repeat(np.arange(len(queries)), [len(at) for _, at in chosen])
+        gradients_KD = np.concatenate([query.checkpoints[checkpoint].gradients_LD[at] for query, at in chosen])
+        keys_U, gradients_UD = word_gradients(tokens_K * len(queries) + queries_K, gradients_KD)
         tokens_U, queries_U = np.divmod(keys_U, len(queries))
-        edges = [0, *(np.flatnonzero(np.diff(tokens_U)) + 1).tolist(), len(tokens_U)]
-        for start, stop in pairwise(edges):
-            if stop > start:
-                yield int(tokens_U[start]), queries_U[start:stop], gradients_UD[start:stop]
+        starts = np.flatnonzero(np.diff(tokens_U, prepend=-1)).tolist()
+        for start, stop in pairwise([*starts, len(tokens_U)]):
+            yield int(tokens_U[start]), queries_U[start:stop], gradients_UD[start:stop]
 
 
 def queries_at_once(n_train: int) -> int:
