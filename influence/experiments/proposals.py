@@ -229,4 +229,3 @@ _MAKERS: dict[str, Callable[[WorkspaceReader, str], Proposal]] = {
     "opponents": _of_opponents,
     "words": _of_words,
 }
-__all__ = ["DECIDED", "Proposal", "masking", "of_decisions", "of_fixes", "propose", "spec_of_rule"]

@@ -22,18 +22,6 @@ from influence.suspects.settings import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD
 from influence.types import IntArray
 from influence.workspace import WorkspaceReader, open_published, published
 
-__all__ = [
-    "Cluster",
-    "Member",
-    "cluster",
-    "cluster_map",
-    "cluster_members",
-    "cluster_suggestions",
-    "clusters",
-    "clusters_provenance",
-    "has_clusters",
-]
-
 KIND = "clusters"
 PARTNERS = 100  # of a member, looked at for its words
 NAME_WORDS = 5

@@ -25,18 +25,6 @@ from influence.errors import QueryError
 from influence.suspects.tables import SIGNALS, SuspectStore
 from influence.workspace import WorkspaceReader, open_published, published
 
-__all__ = [
-    "SIGNALS",
-    "Suspect",
-    "SuspectFilter",
-    "has_suspects",
-    "provenance",
-    "suspect",
-    "suspect_ids",
-    "suspects",
-    "suspects_behind",
-]
-
 KIND = "suspects"
 
 
