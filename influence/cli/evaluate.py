@@ -53,7 +53,6 @@ def _evaluate(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr) as progress:
         opened = workspace.read_workspace(options.workspace)
         found = experiments.evaluate(opened, settings, device=options.device, progress=progress)
-    assert found is not None
     print_answer(options, found, _as_json, _as_text)
 
 

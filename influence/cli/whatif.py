@@ -76,7 +76,6 @@ def _fixing(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr, every=EVERY) as progress:
         opened = workspace.read_workspace(options.workspace)
         found = experiments.fix_mistakes(opened, settings, device=options.device, progress=progress)
-    assert found is not None
     print_answer(options, found, _curves_as_json, _curves_as_text)
 
 

@@ -8,7 +8,7 @@ Every retraining is kept, so an evaluation that was interrupted, or that asks fo
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,21 +64,19 @@ def evaluate(
     settings: EvaluationSettings,
     *,
     device: str = "auto",
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> Evaluation | None:
-    """Remove, retrain and compare; the result is kept in the workspace. None where `cancelled` said to stop.
+    progress: Progress = silent,
+) -> Evaluation:
+    """Remove, retrain and compare; the result is kept in the workspace.
 
     Raises `SettingsError` for settings that do not fit the workspace, before anything is trained.
     """
-    told = progress or silent
     check_trained_here(workspace)
     tests = _test_examples(workspace, settings)
     if settings.no_overlap:
         settings.check_ks(_candidates(workspace), "training examples with little word overlap that are considered")
     else:
         settings.check_ks(workspace.info.n_train)
-    removals = list(_removals(workspace, settings, tests, told))
+    removals = list(_removals(workspace, settings, tests, progress))
     _check_classes(workspace, removals)
     seeds = seeds_of(workspace, settings.retrains)
     found: dict[tuple[Run, int], FloatArray] = {}  # label probabilities of a test example, by run
@@ -91,14 +89,11 @@ def evaluate(
             freeze_embedding=settings.freeze_embedding,
             device=device,
             stage=stage,
-            progress=told,
-            cancelled=cancelled,
+            progress=progress,
         ):
             own = wanted[result.run]
             rows_MY = result.probabilities_MY[own] if stage == StageKind.CONTROLS else result.probabilities_MY
             found.update({(result.run, test): row_Y for test, row_Y in zip(own, rows_MY, strict=True)})
-    if cancelled():
-        return None
     return _kept(workspace, settings, _points(workspace, removals, seeds, found), seeds)
 
 

@@ -9,7 +9,7 @@ Axes: M test examples, N training examples, Y labels.
 
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -73,25 +73,22 @@ def fix_mistakes(
     settings: FixingSettings,
     *,
     device: str = "auto",
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> Fixing | None:
-    """Try every way on every mistake, and keep what came of it. None where `cancelled` said to stop.
+    progress: Progress = silent,
+) -> Fixing:
+    """Try every way on every mistake, and keep what came of it.
 
     Raises `SettingsError` for settings that do not fit the workspace, before anything is trained.
     """
-    told = progress or silent
     check_trained_here(workspace)
     tests = _chosen(workspace, settings)
     settings.check_ks(workspace.info.n_train)
     seeds = seeds_of(workspace, settings.retrains)
-    tries = list(_tries(workspace, settings, tests, told))
+    tries = list(_tries(workspace, settings, tests, progress))
     labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
     for change in {one.change for one in tries}:
         check_change(workspace, change, labels_N)
     tries = [_Try(NO_CHANGE, "", 0, test, Change()) for test in tests.tolist()] + tries
-    rows = _outcomes(workspace, tries, seeds, device, told, cancelled)
-    return None if rows is None else _kept(workspace, settings, seeds, rows)
+    return _kept(workspace, settings, seeds, _outcomes(workspace, tries, seeds, device, progress))
 
 
 def _chosen(workspace: WorkspaceReader, settings: FixingSettings) -> IntArray:
@@ -145,29 +142,23 @@ def _random_words(
 
 
 def _outcomes(
-    workspace: WorkspaceReader,
-    tries: list[_Try],
-    seeds: list[int],
-    device: str,
-    progress: Progress,
-    cancelled: Callable[[], bool],
-) -> list[tuple[Any, ...]] | None:
+    workspace: WorkspaceReader, tries: list[_Try], seeds: list[int], device: str, progress: Progress
+) -> list[tuple[Any, ...]]:
     labels_M = np.asarray(load_array(workspace.build / "index" / "test" / "labels.npy"))
     ids = {row: example.id for row, example in workspace.store.examples("test", {one.test for one in tries}).items()}
     runs = list(dict.fromkeys(Run(seed, one.change) for seed in seeds for one in tries))
     of_change: dict[Change, list[_Try]] = {}
     for one in tries:
         of_change.setdefault(one.change, []).append(one)
-    rows, done = [], 0
-    for result in retrain(workspace, runs, device=device, progress=progress, cancelled=cancelled):
+    rows = []
+    for result in retrain(workspace, runs, device=device, progress=progress):
         predicted_M = result.probabilities_MY.argmax(axis=1)
         accuracy = float((predicted_M == labels_M).mean())
-        done += 1
         for one in of_change[result.run.change]:
             label = int(labels_M[one.test])
             found = (bool(predicted_M[one.test] == label), float(result.probabilities_MY[one.test, label]), accuracy)
             rows.append((one.method, one.way, one.k, ids[one.test], result.run.seed, *found))
-    return rows if done == len(runs) else None
+    return rows
 
 
 def _kept(workspace: WorkspaceReader, settings: FixingSettings, seeds: list[int], rows: list[tuple[Any, ...]]) -> Fixing:

@@ -8,7 +8,7 @@ Axes: S seeds, M test examples, Y labels.
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -79,7 +79,6 @@ def try_out(
     seeds: int = DEFAULT_SEEDS,
     device: str = "auto",
     progress: Progress = silent,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Retrain without and with a change, once a seed, and keep what it did; retrainings that were made before are reused.
 
@@ -88,7 +87,7 @@ def try_out(
     """
     rows = test_rows(workspace, [*proposal.test_ids, *test_ids])
     chosen = seeds_for(workspace, seeds)
-    without, with_change, trained, seconds = _retrained(workspace, proposal, chosen, device, progress, cancelled)
+    without, with_change, trained, seconds = _retrained(workspace, proposal.change, chosen, device, progress)
     labels_M = np.asarray(load_array(workspace.build / "index" / "test" / "labels.npy"))
     measures = measured(workspace, without, with_change, labels_M, rows)
     fixed, broken, flips = flips_of(without, with_change, labels_M)
@@ -228,25 +227,14 @@ def _pair(before_S: FloatArray, after_S: FloatArray) -> Paired:
 
 
 def _retrained(
-    workspace: WorkspaceReader,
-    proposal: Proposal,
-    seeds: Sequence[int],
-    device: str,
-    progress: Progress,
-    cancelled: Callable[[], bool],
+    workspace: WorkspaceReader, change: Change, seeds: Sequence[int], device: str, progress: Progress
 ) -> tuple[FloatArray, FloatArray, int, float]:
     """Test probabilities (S, M, Y) without and with the change, how many models had to be trained, and for how long."""
-    control, change = Change(), proposal.change
-    runs = [Run(seed, which) for seed in seeds for which in (control, change)]
-    found, trained, seconds = {}, 0, 0.0
-    for result in retrain(workspace, runs, device=device, progress=progress, cancelled=cancelled):
-        found[result.run.seed, result.run.change.key] = result.probabilities_MY
-        trained += not result.reused
-        seconds += 0.0 if result.reused else result.seconds
-    if len(found) < len(runs):
-        raise KeyboardInterrupt
-    before, after = (np.stack([found[seed, which.key] for seed in seeds]) for which in (control, change))
-    return before, after, trained, seconds
+    runs = [Run(seed, which) for seed in seeds for which in (Change(), change)]
+    found = {result.run: result for result in retrain(workspace, runs, device=device, progress=progress)}
+    before, after = (np.stack([found[run].probabilities_MY for run in side]) for side in (runs[::2], runs[1::2]))
+    trained = [result.seconds for result in found.values() if not result.reused]
+    return before, after, len(trained), sum(trained, 0.0)
 
 
 def _question(outcome: Outcome) -> list[object]:

@@ -5,7 +5,7 @@ changed training set. Finished runs are kept in `retraining.duckdb` and never do
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,10 +32,6 @@ class RunResult:
     reused: bool
 
 
-class _Stopped(Exception):
-    """The caller asked to stop."""
-
-
 def retrain(
     workspace: WorkspaceReader,
     runs: Sequence[Run],
@@ -46,16 +42,15 @@ def retrain(
     together: int | None = None,
     processes: int | None = None,
     stage: str = StageKind.RETRAIN,
-    progress: Progress | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    progress: Progress = silent,
 ) -> Iterator[RunResult]:
     """Train the runs that are not kept yet, and yield every distinct run once: first the kept ones, then as they finish.
 
     `tests` are the positions of the test examples whose probabilities are wanted, the same for every run or each its own
     (None: the whole split). `together` is how many runs of a seed are one batched model at most, `processes` how many
     processes train on a CPU (None: whatever is fastest on the device). Progress counts optimizer steps of the runs that are
-    trained. When `cancelled` returns True (it is asked at least a few times a second) no more runs are yielded; finished
-    runs are kept, unfinished ones are dropped. Raises `SettingsError` for a change that does not fit or a workspace that cannot
+    trained; it is called at least a few times a second, and what it raises ends the retraining: finished runs are kept,
+    unfinished ones are dropped. Raises `SettingsError` for a change that does not fit or a workspace that cannot
     be retrained, `DataError` for words that cannot be masked, and `ModelError` when training diverges.
     """
     wanted = {run: _positions(tests, run) for run in runs}
@@ -68,7 +63,7 @@ def retrain(
     kept = store.find({keys[run]: positions for run, positions in wanted.items()}, len(workspace.info.labels))
     left = {run: positions for run, positions in wanted.items() if keys[run] not in kept}
     return _results(
-        _Job(workspace, store, freeze_embedding, device, together, processes, stage, progress or silent, cancelled),
+        _Job(workspace, store, freeze_embedding, device, together, processes, stage, progress),
         [(run, kept[keys[run]]) for run in wanted if keys[run] in kept],
         left,
     )
@@ -89,13 +84,12 @@ class _Job:
     processes: int | None
     stage: str
     progress: Progress
-    cancelled: Callable[[], bool]
 
 
 def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: dict[Run, list[int] | None]) -> Iterator[RunResult]:
     for run, outcome in kept:
         yield RunResult(run, *outcome, reused=True)
-    if not left or job.cancelled():
+    if not left:
         return
     tests = _union(left.values(), job.workspace.info.n_test)
     places = {test: row for row, test in enumerate(tests)}
@@ -106,8 +100,6 @@ def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: dict[Run, list[in
             positions = left[run]
             own_MY = found_MY if positions is None else found_MY[[places[test] for test in positions]]
             yield RunResult(run, own_MY, seconds, reused=False)
-    except _Stopped:
-        return
     finally:
         keeper.save()
 
@@ -171,14 +163,12 @@ def _union(positions: Iterable[list[int] | None], n_test: int) -> list[int]:
 
 
 class _Meter:
-    """Counts optimizer steps of all runs, and asks whether to go on."""
+    """Counts optimizer steps of all runs."""
 
     def __init__(self, job: _Job, runs: int) -> None:
         self._job, self._done, self._total = job, 0, steps_of_run(job.workspace) * runs
 
     def step(self, runs: int) -> None:
-        if self._job.cancelled():
-            raise _Stopped
         self._job.progress(self._job.stage, min(self._done, self._total), self._total)
         self._done += runs
 

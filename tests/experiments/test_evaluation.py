@@ -191,18 +191,19 @@ def test_asking_again_trains_nothing_and_asking_for_more_trains_the_rest(evaluat
 
 
 def test_an_interrupted_evaluation_goes_on(opened: WorkspaceReader) -> None:
-    asked = 0
+    reported = 0
 
-    def cancelled() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked > 400
+    def interrupting(stage: str, _done: int, _total: int) -> None:
+        nonlocal reported
+        reported += stage.startswith("retrain")
+        if reported > 400:
+            raise KeyboardInterrupt
 
-    assert evaluate(opened, SMALL, cancelled=cancelled) is None
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(opened, SMALL, progress=interrupting)
     assert evaluation_tables(opened) == []
     told: list[int] = []
     found = evaluate(opened, SMALL, progress=lambda stage, _d, total: told.append(total) if stage == "retrain" else None)
-    assert found is not None
     assert 0 < told[0] < 2 * 3 * 2 * 2 * 4 * 15 - 300
     assert [e.name for e in evaluation_tables(opened)] == [found.name]
 
@@ -210,7 +211,6 @@ def test_an_interrupted_evaluation_goes_on(opened: WorkspaceReader) -> None:
 def test_without_overlap_only_the_least_similar_are_removed(opened: WorkspaceReader) -> None:
     settings = replace(SMALL, ks=(1, 3), no_overlap=True, freeze_embedding=True)
     found = evaluate(opened, settings)
-    assert found is not None
     assert found.settings["no_overlap"]
     # 8 of 80 are considered; top-k of them by score, all of which lie among the 8 of least tf-idf similarity
     from sklearn.feature_extraction.text import TfidfVectorizer

@@ -104,7 +104,13 @@ def test_the_curves_are_counted_right(fixed):
 
 def test_stopped_it_leaves_nothing(noisy, tmp_path):
     before = len(fixings(noisy))
-    assert fix_mistakes(noisy, FixingSettings(ks=(3,), test_points=2, retrains=2), cancelled=lambda: True) is None
+
+    def interrupting(stage, _done, _total):
+        if stage == "retrain":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fix_mistakes(noisy, FixingSettings(ks=(3,), test_points=2, retrains=2), progress=interrupting)
     assert len(fixings(noisy)) == before
 
 

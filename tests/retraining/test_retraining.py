@@ -1,5 +1,6 @@
-"""Retraining: the same as training alone, one at a time or together; kept, reused, resumed, cancelled."""
+"""Retraining: the same as training alone, one at a time or together; kept, reused, resumed, interrupted."""
 
+import itertools
 import shutil
 import subprocess
 import sys
@@ -255,18 +256,21 @@ def test_another_build_does_not_reuse(data: dict[str, str], opened: WorkspaceRea
 
 
 @pytest.mark.parametrize("together", [1, 2])
-def test_cancelling_keeps_what_is_finished_and_nothing_else(opened: WorkspaceReader, together: int) -> None:
-    """Asked at every step: the third pair of runs is half done when it is stopped."""
+def test_an_interruption_keeps_what_is_finished_and_nothing_else(opened: WorkspaceReader, together: int) -> None:
+    """Told of every step: the third pair of runs is half done when it is stopped."""
     runs = [Run(seed, change) for seed in (1, 2, 3) for change in CHANGES[:2]]
-    asked = 0
+    steps = 0
 
-    def cancelled() -> bool:
-        nonlocal asked
-        asked += 1
-        return asked > 1 + 15 * 4 // together + 5
+    def interrupting(_stage: str, _done: int, _total: int) -> None:
+        nonlocal steps
+        steps += 1
+        if steps > 15 * 4 // together + 5:
+            raise KeyboardInterrupt
 
-    found = list(retrain(opened, runs, together=together, cancelled=cancelled))
-    assert [r.run for r in found] == runs[:4]
+    iteration = retrain(opened, runs, together=together, progress=interrupting)
+    assert [r.run for r in itertools.islice(iteration, 4)] == runs[:4]
+    with pytest.raises(KeyboardInterrupt):
+        next(iteration)
     again = results(opened, runs, together=together)
     assert [again[run].reused for run in runs] == [True] * 4 + [False] * 2
     assert sorted(p.name for p in opened.path.iterdir() if "retraining" in p.name) == [FILE, "retraining.lock"]
@@ -307,7 +311,9 @@ def test_runs_in_processes_are_the_same_to_the_bit(opened: WorkspaceReader) -> N
     assert all(r.reused for r in results(opened, runs).values())
 
 
-def test_cancelled_processes_are_gone_and_a_killed_one_is_told(opened: WorkspaceReader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_processes_are_gone_and_a_killed_one_is_told(
+    opened: WorkspaceReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import influence.retraining.workers as processes
 
     started: list[Any] = []
@@ -318,7 +324,12 @@ def test_cancelled_processes_are_gone_and_a_killed_one_is_told(opened: Workspace
         return started[-1]
 
     monkeypatch.setattr(processes.subprocess, "Popen", popen)
-    assert list(retrain(opened, controls([1, 2]), processes=2, cancelled=lambda: bool(started))) == []
+
+    def interrupting(_stage: str, _done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(retrain(opened, controls([1, 2]), processes=2, progress=interrupting))
     assert [process.poll() for process in started] == [-9, -9]
     assert not (opened.path / FILE).exists()
 
