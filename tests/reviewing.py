@@ -3,10 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from influence.data.dataset import text_sha256
+from influence.data.edits import Edit
+from influence.review.bulk import decide_bulk
+from influence.review.events import Action, Reviewer
 from influence.review.log import ReviewLog
 from influence.review.reviews import Reviews
 from influence.workspace.builds import BUILDS, CheckpointInfo, WorkspaceInfo, publish
@@ -99,6 +103,22 @@ class Clock:
 def reviews_at(workspace: WorkspaceReader, clock: Clock | None = None) -> Reviews:
     """Reviews with a clock of one's own; close them to open the same files again."""
     return Reviews(workspace, ReviewLog(workspace.path, clock=clock or Clock(), wait=0))
+
+
+def decide_many(
+    reviews: Reviews,
+    reviewer: Reviewer,
+    ids: Iterable[str],
+    kind: str,
+    *,
+    new_label: str | None = None,
+    words: Sequence[str] = (),
+    keep_decided: bool = False,
+    **options: Any,
+) -> Action | None:
+    """One decision on many examples."""
+    edits = dict.fromkeys(ids, Edit(kind, new_label, tuple(words)))
+    return decide_bulk(reviews, reviewer, edits, keep_decided=keep_decided, **options)
 
 
 def python(script: str, *arguments: object) -> subprocess.Popen[str]:

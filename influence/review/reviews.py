@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from influence.data import EDIT_KINDS, Edit
+from influence.data import Edit
 from influence.errors import QueryError
 from influence.review import state
 from influence.review.corpus import Corpus
@@ -86,39 +86,6 @@ class Reviews:
             if standing is not None and event.repeats(standing):
                 return None
             return self.act(reviewer, [event], evidence, queue=queue, adjudicates=adjudicates)
-
-    def decide_many(
-        self,
-        reviewer: Reviewer,
-        example_ids: Iterable[str],
-        kind: str,
-        *,
-        new_label: str | None = None,
-        words: Sequence[str] = (),
-        note: str = "",
-        evidence: Evidence | Mapping[str, Evidence] = NO_EVIDENCE,
-        queue: str | None = None,
-        adjudicates: bool = False,
-        origin: Mapping[str, Any] | None = None,
-        keep_decided: bool = False,
-    ) -> Action | None:
-        """One decision on many examples, undone as one; `origin` says what chose them, such as a cluster or a filter.
-
-        Left out: examples on which it changes nothing (already so decided, already of that label, without the words),
-        and with `keep_decided` those that the reviewer has decided otherwise. None if that leaves none.
-        """
-        edit = Edit(kind, new_label, tuple(words))
-        examples = [self.corpus[id] for id in dict.fromkeys(example_ids)]
-        events = [checked_event(self.corpus, example, edit, note) for example in examples if edit.fits(example)]
-        with self.log.lock:
-            standings = self.standings(reviewer, [event.example_id for event in events], adjudicates)
-            fresh = [
-                event
-                for event in events
-                if (standing := standings.get(event.example_id)) is None
-                or not ((keep_decided and standing.kind in EDIT_KINDS) or event.repeats(standing))
-            ]
-            return self.act(reviewer, fresh, evidence, queue=queue, adjudicates=adjudicates, origin=origin)
 
     def add_note(self, reviewer: Reviewer, example_id: str, note: str, *, queue: str | None = None) -> Action | None:
         """Remark on an example, without deciding; None for a blank note."""

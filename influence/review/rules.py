@@ -10,6 +10,7 @@ from typing import Any, Literal
 from influence.data import EDIT_KINDS, Edit, find, texts_of
 from influence.errors import QueryError, SettingsError
 from influence.review import state
+from influence.review.bulk import decide_bulk, preview_bulk
 from influence.review.corpus import Corpus, TrainExample
 from influence.review.events import Action, Evidence, Reviewer
 from influence.review.reviews import Reviews
@@ -96,21 +97,17 @@ def preview(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, samples: int = 
     Raises `SettingsError` for one that does not compile, takes too long, matches nothing or everything, or changes
     nothing, and `QueryError` for a label that does not exist.
     """
-    corpus = reviews.corpus
-    matches, fitting = _fitting(corpus, rule, lambda: reviews.rule_store)
-    standing = {d.example_id: d for d in reviews.decisions(reviewer=reviewer) if not d.adjudicates}
-    free = [e for e in fitting if e.id not in standing]
-    decided = [e.id for e in fitting if e.id in standing and standing[e.id].outcome != rule.edit.outcome]
-    before, after = corpus.balance({example.id: rule.edit for example in free})
+    matches, fitting = _fitting(reviews.corpus, rule, lambda: reviews.rule_store)
+    found = preview_bulk(reviews, reviewer, {example.id: rule.edit for example in fitting})
     return Preview(
         rule=rule,
-        example_ids=tuple(example.id for example in free),
-        unchanged=len(matches) - len(free) - len(decided),
-        decided=tuple(decided),
-        labels={label: n for label, n in corpus.class_counts(e.label for e in free).items() if n},
-        before=before,
-        after=after,
-        samples=tuple(free[:samples]),
+        example_ids=found.free,
+        unchanged=len(matches) - len(found.free) - len(found.decided),
+        decided=found.decided,
+        labels=found.labels,
+        before=found.before,
+        after=found.after,
+        samples=tuple(reviews.corpus[id] for id in found.free[:samples]),
     )
 
 
@@ -119,24 +116,15 @@ def changed_by(corpus: Corpus, rule: Rule) -> list[TrainExample]:
     return _fitting(corpus, rule, lambda: RuleStore(corpus.examples.values()))[1]
 
 
-def apply_rule(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, note: str = "", queue: str | None = None) -> Action:
+def apply_rule(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, note: str = "") -> Action:
     """Decide every match of a rule, as one action that is undone as one; what the reviewer has decided is left alone.
 
     Raises as `preview` does, and `SettingsError` when nothing is left to decide.
     """
-    found = preview(reviews, reviewer, rule, samples=0)
-    action = reviews.decide_many(
-        reviewer,
-        found.example_ids,
-        rule.action,
-        new_label=rule.new_label,
-        words=rule.edit.words,
-        note=note,
-        evidence=Evidence(method=f"rule: {rule.by}"),
-        queue=queue,
-        origin={"rule": asdict(rule)},
-        keep_decided=True,
-    )
+    _, fitting = _fitting(reviews.corpus, rule, lambda: reviews.rule_store)
+    edits = {example.id: rule.edit for example in fitting}
+    evidence, origin = Evidence(method=f"rule: {rule.by}"), {"rule": asdict(rule)}
+    action = decide_bulk(reviews, reviewer, edits, evidence=evidence, origin=origin, note=note)
     if action is None:
         raise SettingsError("the rule changes nothing: every match is decided already")
     return action

@@ -19,7 +19,7 @@ from influence.review.events import Evidence, Reviewer
 from influence.review.queues import Queues
 from influence.review.reviews import Reviews, open_reviews
 from influence.review.rules import Rule, preview
-from tests.reviewing import make_workspace
+from tests.reviewing import decide_many, make_workspace
 
 LABELS = ("Business", "Sci/Tech", "Sport", "World")
 TIMES = 100
@@ -46,7 +46,7 @@ def fill(reviews: Reviews, ids: list[str], events: int) -> None:
     """Half of the events by single decisions of three people in the log's own way, half by bulk ones."""
     names = [Reviewer(name=name) for name in ("ann", "bob", "cat")]
     for turn in range(events // 200):
-        reviews.decide_many(names[turn % 3], ids[turn * 150 : turn * 150 + 100], "remove")
+        decide_many(reviews, names[turn % 3], ids[turn * 150 : turn * 150 + 100], "remove")
         for id in ids[turn * 97 : turn * 97 + 100]:
             reviews.decide(names[turn % 3], id, "keep" if turn % 2 else "flag", note="benchmark")
 
@@ -64,7 +64,7 @@ def measure(reviews: Reviews, ids: list[str]) -> None:
     clock("recent", lambda: reviews.recent(dan))
     clock("undo", lambda: reviews.undo(dan), times=20)
     clock("redo", lambda: reviews.redo(dan), times=20)
-    clock("decide 1,000", lambda: reviews.decide_many(dan, [next(fresh) for _ in range(1000)], "remove"), times=5)
+    clock("decide 1,000", lambda: decide_many(reviews, dan, [next(fresh) for _ in range(1000)], "remove"), times=5)
     clock("preview a rule by words", lambda: preview(reviews, dan, Rule(by="words", pattern="word7", action="remove")), times=3)
     regex = Rule(by="regex", pattern=r"number \d*77\b", action="remove")
     clock("preview a rule by expression", lambda: preview(reviews, dan, regex), times=3)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from reviewing import ROWS, Clock, make_workspace, reviews_at
+from reviewing import ROWS, Clock, decide_many, make_workspace, reviews_at
 
 from influence.data.dataset import text_sha256
 from influence.errors import QueryError, SettingsError
@@ -133,11 +133,11 @@ def test_notes_are_kept_one_by_one_and_can_be_undone(reviews: Reviews) -> None:
 
 def test_a_bulk_decision_is_undone_and_redone_as_one(reviews: Reviews) -> None:
     reviews.decide(ANN, "e1", "remove")
-    action = reviews.decide_many(ANN, ["e1", "e0", "e4", "e6", "e0"], "relabel", new_label="Sport", origin={"cluster": 7})
-    assert action.example_ids == ("e1", "e0", "e6")  # e4 is of that label already
+    action = decide_many(reviews, ANN, ["e1", "e0", "e4", "e6", "e0"], "relabel", new_label="Sport", origin={"cluster": 7})
+    assert action.example_ids == ("e0", "e6", "e1")  # e4 is of that label already
     assert action.origin == {"cluster": 7}
-    assert verdicts(reviews) == [(id, "ann", "relabel: Sport") for id in ("e1", "e0", "e6")]
-    assert reviews.decide_many(ANN, ["e1", "e4"], "relabel", new_label="Sport") is None
+    assert verdicts(reviews) == [(id, "ann", "relabel: Sport") for id in ("e0", "e6", "e1")]
+    assert decide_many(reviews, ANN, ["e1", "e4"], "relabel", new_label="Sport") is None
     assert reviews.undo(ANN) == replace(action, undone=True)
     assert verdicts(reviews) == [("e1", "ann", "remove")]
     assert reviews.redo(ANN) == action
@@ -148,21 +148,21 @@ def test_a_bulk_decision_can_leave_alone_what_was_decided(reviews: Reviews) -> N
     reviews.decide(ANN, "e0", "keep")
     reviews.decide(ANN, "e1", "flag")
     reviews.decide(BOB, "e6", "keep")
-    action = reviews.decide_many(ANN, ["e0", "e1", "e6"], "remove", keep_decided=True)
+    action = decide_many(reviews, ANN, ["e0", "e1", "e6"], "remove", keep_decided=True)
     assert action.example_ids == ("e1", "e6")
 
 
 def test_a_bulk_mask_takes_the_examples_that_have_all_the_words_and_others_besides(tmp_path: Path) -> None:
     rows = [*ROWS, ("e8", "championship series", "World")]
     reviews = reviews_at(make_workspace(tmp_path / "ws", rows))
-    action = reviews.decide_many(ANN, [row[0] for row in rows], "mask", words=["championship", "series"])
+    action = decide_many(reviews, ANN, [row[0] for row in rows], "mask", words=["championship", "series"])
     assert action.example_ids == ("e0", "e1", "e4")
     reviews.close()
 
 
 def test_evidence_of_each_example_in_a_bulk_decision(reviews: Reviews) -> None:
     evidence = {"e0": Evidence(score=0.9), "e1": Evidence(score=0.1)}
-    reviews.decide_many(ANN, ["e0", "e1", "e2"], "remove", evidence=evidence)
+    decide_many(reviews, ANN, ["e0", "e1", "e2"], "remove", evidence=evidence)
     assert [d.score for d in reviews.decisions()] == [0.9, 0.1, None]
 
 
@@ -187,7 +187,7 @@ def test_recent_actions_are_the_last_ones_that_stand(reviews: Reviews) -> None:
 
 
 def test_anybody_can_revoke_one_action_out_of_turn(reviews: Reviews) -> None:
-    first = reviews.decide_many(ANN, ["e0", "e1"], "remove")
+    first = decide_many(reviews, ANN, ["e0", "e1"], "remove")
     reviews.decide(ANN, "e2", "keep")
     revoked = reviews.revoke(BOB, first.id)
     assert revoked == replace(first, undone=True)
@@ -204,7 +204,7 @@ def test_anybody_can_revoke_one_action_out_of_turn(reviews: Reviews) -> None:
 
 def test_the_audit_log_is_every_event_in_order(workspace: WorkspaceReader) -> None:
     reviews = reviews_at(workspace, Clock(1_790_000_000_000))
-    reviews.decide_many(ANN, ["e2", "e5"], "remove", origin={"filter": "oil"})
+    decide_many(reviews, ANN, ["e2", "e5"], "remove", origin={"filter": "oil"})
     reviews.undo(ANN)
     reviews.decide(Reviewer(name="bob", auth="oidc", session="s1"), "e0", "mask", words=["red", "sox"], note="n")
     audit = reviews.audit()
@@ -300,7 +300,7 @@ def test_decisions_that_make_no_sense_leave_no_trace(reviews: Reviews, kind, opt
 
 def test_an_unknown_example(reviews: Reviews) -> None:
     with pytest.raises(QueryError) as error:
-        reviews.decide_many(ANN, ["e0", "e99"], "keep")
+        decide_many(reviews, ANN, ["e0", "e99"], "keep")
     assert str(error.value) == "unknown training id 'e99'; workspace 'ws' has 8, from 'e0' to 'e7'"
     assert len(reviews.audit()) == 0
 

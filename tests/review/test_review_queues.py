@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from reviewing import ROWS, Clock, make_workspace, reviews_at
 
+from influence.data.edits import Edit
 from influence.errors import QueryError, SettingsError
-from influence.review.events import Evidence, Reviewer
+from influence.review.events import Evidence, Reviewer, checked_event
 from influence.review.queues import FLAGGED, Queue, QueueProgress, Queues
 from influence.review.reviews import Reviews
 
@@ -203,7 +204,8 @@ def test_pace_leaves_out_pauses_and_bulk_work(queues: Queues, reviews: Reviews, 
     decide("e2", 61)  # a pause
     clock.wait(9 - 0.001)
     decide("e3", None)  # by the clock: nine seconds since the one before
-    reviews.decide_many(ANN, ["e4", "e5"], "keep", queue="q1", evidence=Evidence(ms_on_screen=1))
+    both = [checked_event(reviews.corpus, reviews.corpus[id], Edit("keep"), "") for id in ("e4", "e5")]
+    reviews.act(ANN, both, Evidence(ms_on_screen=1), queue="q1")
     reviews.add_note(ANN, "e0", "hm", queue="q1")
     decide("e6", 30, queue=None)
     decide("e7", 1)

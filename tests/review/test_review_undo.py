@@ -7,7 +7,7 @@ from pathlib import Path
 import hypothesis.strategies as st
 from hypothesis import settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from reviewing import ROWS, make_workspace, reviews_at
+from reviewing import ROWS, decide_many, make_workspace, reviews_at
 
 from influence.errors import QueryError
 from influence.review.events import Reviewer
@@ -18,6 +18,7 @@ EXAMPLES = st.sampled_from([row[0] for row in ROWS[:3]])
 KINDS = st.sampled_from(["keep", "remove", "flag", "skip", "relabel"])
 LABELS = {row[0]: row[2] for row in ROWS}
 DECISIONS = ("keep", "remove", "relabel")
+DECIDING = st.sampled_from(DECISIONS)
 
 
 class History(RuleBasedStateMachine):
@@ -60,11 +61,12 @@ class History(RuleBasedStateMachine):
             assert (action.reviewer, action.kind, action.example_ids) == (who, kind, (example,))
             self.did(who, action.id, [(example, kind)])
 
-    @rule(who=WHO, examples=st.lists(EXAMPLES, min_size=1, max_size=3, unique=True), kind=KINDS)
+    @rule(who=WHO, examples=st.lists(EXAMPLES, min_size=1, max_size=3, unique=True), kind=DECIDING)
     def decide_many(self, who: str, examples: list[str], kind: str) -> None:
         label = "Sport" if kind == "relabel" else None
-        action = self.reviews.decide_many(Reviewer(name=who), examples, kind, new_label=label)
-        fresh = [e for e in examples if self.latest(who, e, (*DECISIONS, "flag", "skip")) != kind]
+        action = decide_many(self.reviews, Reviewer(name=who), examples, kind, new_label=label)
+        latest = {e: self.latest(who, e, DECISIONS) for e in examples}
+        fresh = sorted((e for e in examples if latest[e] != kind), key=lambda e: latest[e] is not None)  # the undecided first
         assert (() if action is None else action.example_ids) == tuple(fresh)
         if action is not None:
             self.did(who, action.id, [(example, kind) for example in fresh])
