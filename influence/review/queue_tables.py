@@ -83,20 +83,8 @@ def next_item(store: ReviewStore, asked: WorkRequest, *, flagged: bool, after: s
     return rows[0][0] if rows else None
 
 
-class Counts(NamedTuple):
-    """A queue in numbers of examples: all; by this reviewer; wanted from nobody any more; left for this reviewer."""
-
-    total: int
-    decided: int
-    flagged: int
-    skipped: int
-    settled: int
-    left: int
-    in_hand: int  # on other reviewers' screens
-
-
-def counts(store: ReviewStore, asked: WorkRequest) -> Counts:
-    """How far a queue is."""
+def counts(store: ReviewStore, asked: WorkRequest) -> dict[str, int]:
+    """How far a queue is: the counts of `QueueProgress`, by name."""
     [row] = store.rows(
         f"""{_open(_QUEUE_ITEMS, _NOT_MINE)},
         mine as (select example_id, text_sha256, kind from standings
@@ -110,7 +98,7 @@ def counts(store: ReviewStore, asked: WorkRequest) -> Counts:
         from items left join mine using (example_id, text_sha256) left join counts using (example_id, text_sha256)""",
         asked._asdict(),
     )
-    return Counts._make(row)
+    return dict(zip(("total", "decided", "flagged", "skipped", "settled", "left", "in_hand"), row, strict=True))
 
 
 def held(store: ReviewStore, reviewer: str, session: str, now: int) -> list[str]:

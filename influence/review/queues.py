@@ -182,8 +182,7 @@ class Queues:
         if queue.id == FLAGGED:
             count = len(self.example_ids(FLAGGED, reviewer))
             return QueueProgress(count, 0, count, 0, 0, count, 0, seconds)
-        counts = queue_tables.counts(self._log.store, self._asked(queue, reviewer))
-        return QueueProgress(**counts._asdict(), seconds=seconds)
+        return QueueProgress(**queue_tables.counts(self._log.store, self._asked(queue, reviewer)), seconds=seconds)
 
     def hides(self, queue_id: str, example_id: str, reviewer: Reviewer) -> bool:
         """Whether others' decisions and the model's suggestion must stay hidden from this reviewer: blind, and undecided."""
