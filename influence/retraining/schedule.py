@@ -7,7 +7,6 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 import torch
 
@@ -23,14 +22,6 @@ CPU_TOGETHER, CUDA_TOGETHER = 1, 256
 COPIES = 6  # of a run's weights that training holds: weights, gradients, optimizer's state, and temporary ones
 
 
-class Finished(NamedTuple):
-    """Runs that were trained together; `found_TMY` are their label probabilities."""
-
-    runs: list[Run]
-    found_TMY: FloatArray
-    seconds: float  # of all of them
-
-
 def groups_of(
     recipe: Recipe,
     runs: Sequence[Run],
@@ -39,9 +30,10 @@ def groups_of(
     frozen: bool = False,
     together: int | None = None,
     step: Callable[[int], None] = lambda _runs: None,
-) -> Iterator[Finished]:
+) -> Iterator[tuple[list[Run], FloatArray, float]]:
     """Train runs, at most `together` of one seed at once (None: as many as is fastest), and yield them as they finish.
 
+    Yielded are the runs that were trained together, their label probabilities (T, M, Y), and the seconds of all of them.
     `step` is called before every optimizer step with the number of runs that take it. A group that runs out of GPU memory
     is trained again in halves. Raises `ModelError` where one run alone does not fit.
     """
@@ -69,7 +61,7 @@ def groups_of(
             if recipe.device.type == "cuda":
                 torch.cuda.empty_cache()
             continue
-        yield Finished(group, found_TMY, time.monotonic() - started)
+        yield group, found_TMY, time.monotonic() - started
 
 
 def cores() -> int:

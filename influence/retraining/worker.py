@@ -43,17 +43,6 @@ def say(message: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def as_json(change: Change) -> dict[str, Any]:
-    """A change as JSON can hold it."""
-    return {"removed": change.removed, "relabelled": change.relabelled, "masked": change.masked}
-
-
-def from_json(given: Mapping[str, Any]) -> Change:
-    """The change that `as_json` wrote."""
-    masked = tuple((row, tuple(words)) for row, words in given["masked"])
-    return Change(tuple(given["removed"]), tuple((row, label) for row, label in given["relabelled"]), masked)
-
-
 def main() -> None:
     """Serve the process that holds the other ends of standard input and output."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
@@ -82,13 +71,13 @@ def _serve(first: Mapping[str, Any]) -> None:
 
     torch.set_num_threads(1)
     workspace = read_workspace(first["workspace"])
-    recipe = Recipe(workspace, [from_json(change) for change in first["masking"]], torch.device("cpu"))
+    recipe = Recipe(workspace, [Change(**change) for change in first["masking"]], torch.device("cpu"))
     for line in sys.stdin:
         asked, reporter, started = json.loads(line), _Reporter(), time.monotonic()
         (found_MY,) = fine_tune(
             recipe,
             asked["seed"],
-            [from_json(asked["change"])],
+            [Change(**asked["change"])],
             tests=first["tests"],
             together=False,
             frozen=first["frozen"],

@@ -12,26 +12,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from influence.errors import ModelError
 from influence.retraining.change import Run
-from influence.retraining.worker import as_json
 from influence.types import FloatArray
 from influence.workspace import WorkspaceReader
 
 START_SECONDS = 6.0  # for a process to import PyTorch and read the data
 POLL_SECONDS = 0.2
-
-
-class FromProcess(NamedTuple):
-    """A run that a process has finished."""
-
-    run: Run
-    found_MY: FloatArray
-    seconds: float
 
 
 def worth_processes(runs: int, seconds: float, cores: int) -> int:
@@ -52,8 +44,8 @@ def in_processes(
     frozen: bool,
     processes: int,
     step: Callable[[int], None],
-) -> Iterator[FromProcess]:
-    """Train the runs in that many processes and yield them as they finish.
+) -> Iterator[tuple[Run, FloatArray, float]]:
+    """Train the runs in that many processes and yield each as it finishes, with its label probabilities and its seconds.
 
     `step` is called a few times a second with the number of steps taken, and may raise to stop: the processes are gone
     when this ends, however it ends. Raises `ModelError` where a run fails or a process dies.
@@ -62,7 +54,7 @@ def in_processes(
     waiting, workers = list(runs), []
     prepare = {
         "workspace": str(workspace.path),
-        "masking": [as_json(change) for change in {run.change for run in runs if run.change.masked}],
+        "masking": [asdict(change) for change in {run.change for run in runs if run.change.masked}],
         "tests": list(tests),
         "frozen": frozen,
     }
@@ -84,7 +76,7 @@ def in_processes(
                 run, left = worker.run, left - 1
                 if waiting:
                     worker.ask(waiting.pop(0))
-                yield FromProcess(run, np.array(message["found"], dtype=np.float32), message["seconds"])
+                yield run, np.array(message["found"], dtype=np.float32), message["seconds"]
     finally:
         for worker in workers:
             worker.end()
@@ -120,7 +112,7 @@ class _Worker:
 
     def ask(self, run: Run) -> None:
         self.run = run
-        self._say({"seed": run.seed, "change": as_json(run.change)})
+        self._say({"seed": run.seed, "change": asdict(run.change)})
 
     def _say(self, message: dict[str, Any]) -> None:
         assert self._process.stdin is not None
