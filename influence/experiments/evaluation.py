@@ -26,6 +26,7 @@ from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader
 
 NO_OVERLAP_CANDIDATES, NO_OVERLAP_SHARE = 5_000, 0.1  # the paper takes 5,000 of 50,000
+TABLES = ("deletion_curves", "deletion_areas", "deletion_points")
 
 
 @dataclass(frozen=True)
@@ -110,19 +111,7 @@ def _stages(removals: list[_Removal], seeds: list[int], tests: list[int]) -> Ite
 
 def evaluation_tables(workspace: WorkspaceReader) -> list[Evaluation]:
     """The evaluations of the workspace's build, the latest first; needs no PyTorch."""
-    store = open_store(workspace)
-    if not store.exists:
-        return []
-    with store.opened() as file:
-        return [
-            Evaluation(
-                name,
-                json.loads(settings),
-                finished_at,
-                *(file.table_of(f"deletion_{table}", name) for table in ("curves", "areas", "points")),
-            )
-            for name, settings, finished_at in file.evaluations(store.build)
-        ]
+    return [Evaluation(*found) for found in open_store(workspace).evaluations(TABLES)]
 
 
 def _test_examples(workspace: WorkspaceReader, settings: EvaluationSettings) -> IntArray:
@@ -200,6 +189,6 @@ def _points(
 def _kept(workspace: WorkspaceReader, settings: EvaluationSettings, points: pd.DataFrame, seeds: list[int]) -> Evaluation:
     store, record = open_store(workspace), settings.record(seeds)
     name = hashlib.sha256(json.dumps([store.build, record]).encode()).hexdigest()[:16]
-    frames = {"curves": curves(points), "areas": areas(points), "points": points}
-    finished_at = store.save_evaluation(name, record, {f"deletion_{table}": frame for table, frame in frames.items()})
-    return Evaluation(name, record, finished_at, **frames)
+    frames = (curves(points), areas(points), points)
+    finished_at = store.save_evaluation(name, record, dict(zip(TABLES, frames, strict=True)))
+    return Evaluation(name, record, finished_at, *frames)

@@ -63,35 +63,6 @@ class RetrainingFile(Database):
     kind = "file of retrainings"
     remedy = "delete it: what it holds can be computed again"
 
-    def runs(self, build: str, keys: Sequence[RunKey]) -> list[tuple[Any, ...]]:
-        """(seed, change, frozen, tests, probabilities, seconds) of the finished runs among `keys`."""
-        cursor = self._connection.cursor()
-        cursor.register("wanted", pa.table({name: [getattr(key, name) for key in keys] for name in RunKey._fields}))
-        with self._damage_told():
-            return cursor.execute(
-                """select seed, change, frozen, tests, probabilities, seconds
-                from runs join (select distinct * from wanted) using (seed, change, frozen) where build = ?""",
-                [build],
-            ).fetchall()
-
-    def latest_seconds(self, build: str) -> float | None:
-        """How long the run of a build that finished last took; None where there is none."""
-        found = self.rows("select arg_max(seconds, finished_at) from runs where build = ?", [build])[0][0]
-        return None if found is None else float(found)
-
-    def evaluations(self, build: str) -> list[tuple[str, str, str]]:
-        """(evaluation, settings as JSON, finished_at) of a build's evaluations, the latest first."""
-        return [
-            (str(name), str(settings), str(at))
-            for name, settings, at in self.rows(
-                "select evaluation, settings, finished_at from evaluations where build = ? order by finished_at desc", [build]
-            )
-        ]
-
-    def table_of(self, table: str, evaluation: str) -> pd.DataFrame:
-        """An evaluation's rows of one table."""
-        return self.frame(f"select * exclude evaluation from {table} where evaluation = ?", [evaluation])
-
 
 class RetrainingStore:
     """The retrainings of one workspace, of the build with one fingerprint."""
@@ -103,8 +74,15 @@ class RetrainingStore:
         """The finished runs among those wanted that cover the test examples asked for (None: all), cut to those."""
         if not wanted or not self.exists:
             return {}
+        columns = {name: [getattr(key, name) for key in wanted] for name in RunKey._fields}
         with self.opened() as file:
-            rows = file.runs(self.build, list(wanted))
+            rows = file.rows(
+                """select seed, change, frozen, tests, probabilities, seconds from runs join (
+                    select unnest($seed::bigint[]) as seed, unnest($change::varchar[]) as change,
+                        unnest($frozen::boolean[]) as frozen) using (seed, change, frozen)
+                where build = $build""",
+                {"build": self.build, **columns},
+            )
         found = {}
         for seed, change, frozen, kept, flat, seconds in rows:
             probabilities_MY = np.array(flat, dtype=np.float32).reshape(-1, n_labels)
@@ -119,7 +97,8 @@ class RetrainingStore:
         if not self.exists:
             return None
         with self.opened() as file:
-            return file.latest_seconds(self.build)
+            [(seconds,)] = file.rows("select arg_max(seconds, finished_at) from runs where build = ?", [self.build])
+        return None if seconds is None else float(seconds)
 
     def save(self, outcomes: Mapping[RunKey, Outcome], tests: Sequence[int] | None) -> None:
         """Keep finished runs, all or none."""
@@ -155,6 +134,21 @@ class RetrainingStore:
             tables = {**rows, "evaluations": pa.table(about)}
             file.append(tables, deleting={table: ("evaluation", [name]) for table in tables})
         return now
+
+    def evaluations(self, tables: Sequence[str]) -> list[tuple[Any, ...]]:
+        """(name, settings, finished_at, its rows of each table) of every evaluation, the latest first."""
+        if not self.exists:
+            return []
+        with self.opened() as file:
+            found = file.rows(
+                "select evaluation, settings, finished_at from evaluations where build = ? order by finished_at desc",
+                [self.build],
+            )
+            rows_of = "select * exclude evaluation from {} where evaluation = ?"
+            return [
+                (name, json.loads(settings), at, *(file.frame(rows_of.format(table), [name]) for table in tables))
+                for name, settings, at in found
+            ]
 
     @property
     def exists(self) -> bool:
