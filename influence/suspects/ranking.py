@@ -15,7 +15,7 @@ Signals (columns of the frames; each is about one example and its own given labe
     neighbour_disagreement  0 to 1, share of its strongest same-word neighbours' pull that goes against it
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -72,30 +72,23 @@ def suspects(
     workspace: WorkspaceReader,
     filter: SuspectFilter | None = None,
     *,
-    ranges: Mapping[str, tuple[float, float]] | None = None,
     order: str = "-suspicion",
     limit: int = 50,
     offset: int = 0,
 ) -> tuple[int, pd.DataFrame]:
     """How many suspects match, and one page of them: train_id, texts, labels, reason and every signal.
 
-    `ranges` gives (smallest, largest) for signals; `order` is a signal, with a minus in front for largest first. Raises
-    `QueryError` for what is not a signal and `WorkspaceMissing` where the suspects have not been computed.
+    `order` is a signal, with a minus in front for largest first. Raises `QueryError` for what is not a signal and
+    `WorkspaceMissing` where the suspects have not been computed.
     """
     if limit < 1 or offset < 0:
         raise QueryError(f"a page of {limit} suspects from {offset}: the page must hold 1 or more and start at 0 or later")
-    return _store(workspace).search(_conditions(filter), ranges or {}, order, limit, offset)
+    return _store(workspace).search(_conditions(filter), order, limit, offset)
 
 
-def suspect_ids(
-    workspace: WorkspaceReader,
-    filter: SuspectFilter | None = None,
-    *,
-    ranges: Mapping[str, tuple[float, float]] | None = None,
-    order: str = "-suspicion",
-) -> list[str]:
+def suspect_ids(workspace: WorkspaceReader, filter: SuspectFilter | None = None, *, order: str = "-suspicion") -> list[str]:
     """The ids of all suspects that match, in order; the same arguments and errors as `suspects`."""
-    return _store(workspace).ids(_conditions(filter), ranges or {}, order)
+    return _store(workspace).ids(_conditions(filter), order)
 
 
 def _conditions(filter: SuspectFilter | None) -> dict[str, Any]:

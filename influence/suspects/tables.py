@@ -27,6 +27,16 @@ SIGNALS = (
     "driven_errors",
     "neighbour_disagreement",
 )
+MATCHING = """
+    from suspects where ($label is null or label = $label)
+    and ($suggested_label is null or suggested_label = $suggested_label)
+    and ($predicted is null or predicted = $predicted)
+    and ($changed is null or (suggested_label <> label) = $changed)
+    and ($text = '' or contains(lower(text), lower($text))
+        or contains(lower(coalesce(text_pair, '')), lower($text)) or train_id = $text)
+    and ($among::varchar[] is null or train_id in (select unnest($among::varchar[])))
+    and ($without::varchar[] is null or train_id not in (select unnest($without::varchar[])))
+"""
 
 
 def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -59,45 +69,18 @@ class SuspectStore(DerivedStore):
     def _frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> pd.DataFrame:
         return with_reasons(self.frame(sql, parameters))
 
-    def search(
-        self, conditions: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]], order: str, limit: int, offset: int
-    ) -> tuple[int, pd.DataFrame]:
+    def search(self, conditions: Mapping[str, Any], order: str, limit: int, offset: int) -> tuple[int, pd.DataFrame]:
         """Suspects under conditions (see `suspects.SuspectFilter`): how many, and one page of them."""
-        matching, parameters, ordered = self._matching(conditions, ranges, order)
-        total = self.rows(f"select count(*) {matching}", parameters)[0][0]
+        ordered = _ordered(order)
+        total = self.rows(f"select count(*) {MATCHING}", conditions)[0][0]
         return total, self._frame(
-            f"select * exclude position {matching} {ordered} limit $limit offset $offset",
-            {**parameters, "limit": limit, "offset": offset},
+            f"select * exclude position {MATCHING} {ordered} limit $limit offset $offset",
+            {**conditions, "limit": limit, "offset": offset},
         )
 
-    def ids(self, conditions: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]], order: str) -> list[str]:
+    def ids(self, conditions: Mapping[str, Any], order: str) -> list[str]:
         """The ids of all suspects under the same conditions."""
-        matching, parameters, ordered = self._matching(conditions, ranges, order)
-        return [id for (id,) in self.rows(f"select train_id {matching} {ordered}", parameters)]
-
-    def _matching(
-        self, conditions: Mapping[str, Any], ranges: Mapping[str, tuple[float, float]], order: str
-    ) -> tuple[str, dict[str, Any], str]:
-        for name in (order.removeprefix("-"), *ranges):
-            if name not in SIGNALS:
-                raise QueryError(f"unknown signal {name!r}; choose one of {', '.join(SIGNALS)}")
-        matching = """
-            from suspects where ($label is null or label = $label)
-            and ($suggested_label is null or suggested_label = $suggested_label)
-            and ($predicted is null or predicted = $predicted)
-            and ($changed is null or (suggested_label <> label) = $changed)
-            and ($text = '' or contains(lower(text), lower($text))
-                or contains(lower(coalesce(text_pair, '')), lower($text)) or train_id = $text)
-            and ($among::varchar[] is null or train_id in (select unnest($among::varchar[])))
-            and ($without::varchar[] is null or train_id not in (select unnest($without::varchar[])))
-        """ + "".join(f" and {name} between $min_{name} and $max_{name}" for name in ranges)
-        parameters = {
-            **conditions,
-            **{f"min_{name}": low for name, (low, _) in ranges.items()},
-            **{f"max_{name}": high for name, (_, high) in ranges.items()},
-        }
-        direction = "desc" if order.startswith("-") else "asc"
-        return matching, parameters, f"order by {order.removeprefix('-')} {direction} nulls last, rank"
+        return [id for (id,) in self.rows(f"select train_id {MATCHING} {_ordered(order)}", conditions)]
 
     def suspect(self, train_id: str) -> pd.DataFrame:
         """The row of one example; none for an unknown id."""
@@ -129,6 +112,13 @@ class SuspectStore(DerivedStore):
             where misclassified_share >= ? order by rank limit ?""",
             [share, cap],
         ), total
+
+
+def _ordered(order: str) -> str:
+    signal, direction = order.removeprefix("-"), "desc" if order.startswith("-") else "asc"
+    if signal not in SIGNALS:
+        raise QueryError(f"unknown signal {signal!r}; choose one of {', '.join(SIGNALS)}")
+    return f"order by {signal} {direction} nulls last, rank"
 
 
 def training_examples(results: ResultStore) -> pd.DataFrame:

@@ -534,24 +534,19 @@ def test_words_named_in_reasons_are_in_the_text(opened: WorkspaceReader) -> None
 
 
 @pytest.mark.parametrize(
-    ("filter", "ranges", "kept"),
+    ("filter", "kept"),
     [
-        (SuspectFilter(label="pos"), {}, lambda f: f["label"] == "pos"),
-        (SuspectFilter(suggested_label="neg", label="pos"), {}, lambda f: (f.suggested_label == "neg") & (f.label == "pos")),
-        (SuspectFilter(predicted="neg"), {}, lambda f: f["predicted"] == "neg"),
-        (SuspectFilter(changed=True), {}, lambda f: f["suggested_label"] != f["label"]),
-        (SuspectFilter(changed=False), {}, lambda f: f["suggested_label"] == f["label"]),
-        (SuspectFilter(text="AWFUL"), {}, lambda f: f["text"].str.contains("awful")),
-        (SuspectFilter(text="e17"), {}, lambda f: f["train_id"] == "e17"),
-        (
-            SuspectFilter(),
-            {"suspicion": (0.2, 0.6), "misclassified_share": (0.0, 0.3)},
-            lambda f: f["suspicion"].between(0.2, 0.6) & f["misclassified_share"].between(0, 0.3),
-        ),
+        (SuspectFilter(label="pos"), lambda f: f["label"] == "pos"),
+        (SuspectFilter(suggested_label="neg", label="pos"), lambda f: (f.suggested_label == "neg") & (f.label == "pos")),
+        (SuspectFilter(predicted="neg"), lambda f: f["predicted"] == "neg"),
+        (SuspectFilter(changed=True), lambda f: f["suggested_label"] != f["label"]),
+        (SuspectFilter(changed=False), lambda f: f["suggested_label"] == f["label"]),
+        (SuspectFilter(text="AWFUL"), lambda f: f["text"].str.contains("awful")),
+        (SuspectFilter(text="e17"), lambda f: f["train_id"] == "e17"),
     ],
 )
-def test_filters(opened: WorkspaceReader, filter: SuspectFilter, ranges: dict[str, tuple[float, float]], kept: Callable) -> None:
-    total, found = suspects(opened, filter, ranges=ranges, limit=1_000)
+def test_filters(opened: WorkspaceReader, filter: SuspectFilter, kept: Callable) -> None:
+    total, found = suspects(opened, filter, limit=1_000)
     whole = everything(opened)
     expected = whole[kept(whole)].reset_index(drop=True)
     assert 0 < len(expected) < N
@@ -694,9 +689,9 @@ def test_unknown_ids_signals_and_pages(opened: WorkspaceReader) -> None:
         suspect(opened, "nobody")
     with pytest.raises(QueryError, match=r"^unknown test id 'nobody' in workspace 'workspace'$"):
         suspects_behind(opened, "nobody")
-    for order, ranges in (("beauty", {}), ("-text; drop table suspects", {}), ("suspicion", {"x": (0, 1)})):
+    for order in ("beauty", "-text; drop table suspects"):
         with pytest.raises(QueryError, match=r"^unknown signal .*; choose one of suspicion, self_influence, "):
-            suspects(opened, order=order, ranges=ranges)
+            suspects(opened, order=order)
     with pytest.raises(QueryError, match=r"^a page of 0 suspects from 0"):
         suspects(opened, limit=0)
 
