@@ -16,7 +16,6 @@ import numpy.typing as npt
 from influence.attribution import tracin_term
 from influence.errors import SettingsError
 from influence.files import load_array
-from influence.models import Encoding
 from influence.suspects.held_out import held_out_models, is_trained
 from influence.suspects.settings import DEFAULT_MODELS, HeldOutSettings
 from influence.suspects.signals import (
@@ -93,17 +92,9 @@ def _train(workspace: WorkspaceReader, settings: HeldOutSettings, device: str, p
             "were trained from is not known; use --models 0"
         )
     from influence.models import TrainingSettings, resolve_device
-    from influence.suspects.cross_validation import HeldOutTrainer
+    from influence.suspects.cross_validation import train_held_out
 
-    HeldOutTrainer(
-        build=workspace.build,
-        model=workspace.info.model,
-        num_hidden_layers=workspace.info.settings["num_hidden_layers"],
-        names=workspace.info.labels,
-        training=TrainingSettings(**training),
-        epochs=len(workspace.info.checkpoints),
-        device=resolve_device(device),
-    ).run(_encoding(workspace, "train"), _labels(workspace, "train"), _encoding(workspace, "test"), settings, progress)
+    train_held_out(workspace, TrainingSettings(**training), settings, resolve_device(device), progress)
 
 
 def _findings(workspace: WorkspaceReader, settings: HeldOutSettings, progress: Progress) -> tuple[Findings, FloatArray]:
@@ -168,10 +159,6 @@ def _kept(file: Path, compute: Callable[[], FloatArray]) -> FloatArray:
         np.save(unfinished, compute(), allow_pickle=False)
         unfinished.replace(file)
     return load_array(file)
-
-
-def _encoding(workspace: WorkspaceReader, split: str) -> Encoding:
-    return Encoding.load(workspace.build / "index" / split / "encoding")
 
 
 def _labels(workspace: WorkspaceReader, split: str) -> npt.NDArray[Any]:

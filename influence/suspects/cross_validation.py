@@ -3,16 +3,14 @@
 Each finished model leaves its predictions in the build folder, so an interrupted run goes on with the next one.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import torch
 from transformers import PreTrainedModel
 
 from influence.errors import SettingsError
-from influence.files import DONE, write_json
+from influence.files import DONE, load_array, write_json
 from influence.models import (
     BATCH_TOKENS,
     Encoding,
@@ -27,66 +25,47 @@ from influence.models import (
 )
 from influence.suspects.held_out import is_trained, left_out, model_folder
 from influence.suspects.settings import HeldOutSettings
-from influence.types import FloatArray, IntArray, Progress, StageKind
+from influence.types import FloatArray, Progress, StageKind
+from influence.workspace import WorkspaceReader
 
 
-@dataclass(frozen=True, kw_only=True)
-class HeldOutTrainer:
-    """Trains models like a build's own on parts of its training split."""
-
-    build: Path
-    model: str
-    num_hidden_layers: int | None
-    names: Sequence[str]
-    training: TrainingSettings
-    epochs: int
-    device: torch.device
-
-    def run(self, train: Encoding, labels_N: IntArray, test: Encoding, settings: HeldOutSettings, progress: Progress) -> None:
-        """Train the models whose predictions are not there yet."""
-        for number in range(settings.models):
-            if not is_trained(self.build, settings, number):
-                self._train(train, labels_N, test, settings, number, progress)
-
-    def _train(
-        self,
-        train: Encoding,
-        labels_N: IntArray,
-        test: Encoding,
-        settings: HeldOutSettings,
-        number: int,
-        progress: Progress,
-    ) -> None:
+def train_held_out(
+    workspace: WorkspaceReader, recipe: TrainingSettings, settings: HeldOutSettings, device: torch.device, progress: Progress
+) -> None:
+    """Train models like the workspace's own on parts of its training split, those whose predictions are not there yet."""
+    build, epochs = workspace.build, len(workspace.info.checkpoints)
+    train, test = (Encoding.load(build / "index" / split / "encoding") for split in ("train", "test"))
+    labels_N = load_array(build / "index" / "train" / "labels.npy")
+    for number in range(settings.models):
+        if is_trained(build, settings, number):
+            continue
         seen_E = np.flatnonzero(~left_out(train, labels_N, settings, number))
         if len(np.unique(labels_N[seen_E])) < 2:
             raise SettingsError(
                 f"--folds {settings.folds}: without one fold the training data has a single label; it is too small to be split"
             )
-        training = replace(self.training, epochs=self.epochs, seed=_seed(settings.seed, number))
-        model, pad_token = self._new_model(training.seed)
+        training = replace(recipe, epochs=epochs, seed=_seed(settings.seed, number))
+        model, pad_token = _new_model(workspace, training.seed, device)
         optimizer = make_optimizer(model, training)
         probabilities, expected = [], []
-        for epoch in range(1, self.epochs + 1):
+        for epoch in range(1, epochs + 1):
             train_epoch(model, optimizer, train, labels_N, training, epoch=epoch, pad_token=pad_token, examples_E=seen_E)
             probabilities.append(predict(model, train, pad_token))
             expected.append(predict(model, test, pad_token).sum(axis=0, dtype=np.float64))
-            progress(StageKind.HELD_OUT, number * self.epochs + epoch, settings.models * self.epochs)
-        self._save(np.stack(probabilities), np.stack(expected), settings, number)
-
-    def _new_model(self, seed: int) -> tuple[PreTrainedModel, int]:
-        tokenizer = load_tokenizer(str(self.build / "checkpoints" / "tokenizer"))
-        model = new_classifier(
-            self.model, self.names, seed=seed, vocabulary=len(tokenizer), num_hidden_layers=self.num_hidden_layers
-        )
-        model.config.pad_token_id = tokenizer.pad_token_id
-        return model.to(self.device), tokenizer.pad_token_id
-
-    def _save(self, probabilities_ENY: FloatArray, expected_EY: FloatArray, settings: HeldOutSettings, number: int) -> None:
-        folder = model_folder(self.build, settings, number)
+            progress(StageKind.HELD_OUT, number * epochs + epoch, settings.models * epochs)
+        folder = model_folder(build, settings, number)
         folder.mkdir(parents=True, exist_ok=True)
-        np.save(folder / "probabilities.npy", probabilities_ENY, allow_pickle=False)
-        np.save(folder / "expected.npy", expected_EY, allow_pickle=False)
-        write_json(folder / DONE, {"examples": probabilities_ENY.shape[1]})
+        np.save(folder / "probabilities.npy", np.stack(probabilities), allow_pickle=False)
+        np.save(folder / "expected.npy", np.stack(expected), allow_pickle=False)
+        write_json(folder / DONE, {"examples": len(train)})
+
+
+def _new_model(workspace: WorkspaceReader, seed: int, device: torch.device) -> tuple[PreTrainedModel, int]:
+    tokenizer, info = load_tokenizer(str(workspace.build / "checkpoints" / "tokenizer")), workspace.info
+    layers = info.settings["num_hidden_layers"]
+    model = new_classifier(info.model, info.labels, seed=seed, vocabulary=len(tokenizer), num_hidden_layers=layers)
+    model.config.pad_token_id = tokenizer.pad_token_id
+    return model.to(device), tokenizer.pad_token_id
 
 
 @torch.no_grad()
