@@ -82,17 +82,12 @@ def clusters(
 
 def cluster(workspace: WorkspaceReader, number: int) -> Cluster:
     """One cluster by its number. Raises `QueryError` for an unknown one."""
-    found, members = _store(workspace).one(number)
-    if found.empty:
-        raise QueryError(f"unknown cluster {number} in workspace {workspace.name!r}")
-    return _cluster(found.iloc[0].to_dict(), members)
+    return _cluster(*_one(workspace, number))
 
 
 def cluster_members(workspace: WorkspaceReader, number: int, *, limit: int = 50, offset: int = 0) -> list[Member]:
     """Members of a cluster with their words lit, the most suspicious first. Raises `QueryError` for an unknown one."""
-    found, members = _store(workspace).one(number)
-    if found.empty:
-        raise QueryError(f"unknown cluster {number} in workspace {workspace.name!r}")
+    _, members = _one(workspace, number)
     page = members.iloc[offset : offset + limit]
     texts = sentences(workspace, "train", page["position"].tolist())
     everyone = members["position"].to_numpy()
@@ -109,9 +104,7 @@ def cluster_members(workspace: WorkspaceReader, number: int, *, limit: int = 50,
 
 def cluster_suggestions(workspace: WorkspaceReader, number: int) -> dict[str, str]:
     """The label suggested for each member of a cluster, its own where it is to stay. Raises `QueryError` for an unknown one."""
-    found, members = _store(workspace).one(number)
-    if found.empty:
-        raise QueryError(f"unknown cluster {number} in workspace {workspace.name!r}")
+    _, members = _one(workspace, number)
     return dict(zip(members["train_id"], members["suggested_label"], strict=True))
 
 
@@ -135,6 +128,14 @@ def check_cut(threshold: float, min_size: int) -> None:
         raise QueryError(f"--threshold {threshold}: must be above 0 and at most 1, an influence distance")
     if min_size < 2:
         raise QueryError(f"--min-size {min_size}: must be 2 or more examples")
+
+
+def _one(workspace: WorkspaceReader, number: int) -> tuple[dict[Any, Any], pd.DataFrame]:
+    """The row of a cluster, and its members."""
+    found, members = _store(workspace).one(number)
+    if found.empty:
+        raise QueryError(f"unknown cluster {number} in workspace {workspace.name!r}")
+    return found.iloc[0].to_dict(), members
 
 
 def _cluster(row: dict[Any, Any], members: pd.DataFrame) -> Cluster:
