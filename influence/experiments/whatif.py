@@ -20,6 +20,7 @@ from influence.errors import QueryError, SettingsError
 from influence.experiments.proposals import Proposal
 from influence.experiments.statistics import Paired
 from influence.experiments.whatif_tables import WhatIfStore, opened
+from influence.explanations import positions_of
 from influence.files import load_array
 from influence.retraining import Change, Run, RunKey, open_store, retrain, seeds_of
 from influence.types import FloatArray, IntArray, Progress, silent
@@ -122,17 +123,10 @@ def seeds_for(workspace: WorkspaceReader, count: int) -> list[int]:
 
 def test_rows(workspace: WorkspaceReader, test_ids: Iterable[str]) -> dict[str, int]:
     """Test examples by id, as positions. Raises `QueryError` for an unknown one or too many."""
-    ids = list(dict.fromkeys(test_ids))
-    found = workspace.store.positions("test", ids)
-    missing = [id for id in ids if id not in found]
-    if missing:
-        raise QueryError(
-            f"unknown test id {missing[0]!r}; workspace {workspace.name!r} has {workspace.info.n_test:,} test examples, from "
-            f"{workspace.store.first_id('test')!r} to {workspace.store.last_id('test')!r}"
-        )
-    if len(ids) > MOST_TESTS:
-        raise QueryError(f"{len(ids)} test ids: at most {MOST_TESTS} at once")
-    return {id: found[id] for id in ids}
+    found = positions_of(workspace, "test", test_ids)
+    if len(found) > MOST_TESTS:
+        raise QueryError(f"{len(found)} test ids: at most {MOST_TESTS} at once")
+    return found
 
 
 def measured(

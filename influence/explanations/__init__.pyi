@@ -9,6 +9,7 @@ from .explanation import (
     Sentence as Sentence,
     Word as Word,
     effects as effects,
+    positions_of as positions_of,
     sentences as sentences,
 )
 from .scores import scores_of as scores_of, training_set as training_set

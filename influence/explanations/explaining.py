@@ -12,7 +12,16 @@ import pandas as pd
 from influence.attribution import DEFAULT_METHOD, Method, MethodSettings, Query, SpecialTokens, TrainingSet, extremes, get_method
 from influence.data import SPECIAL_SIDE
 from influence.errors import QueryError
-from influence.explanations.explanation import Explanation, Influence, Match, Sentence, as_sentence, sentences
+from influence.explanations.explanation import (
+    Explanation,
+    Influence,
+    Match,
+    Sentence,
+    as_sentence,
+    check_label,
+    positions_of,
+    sentences,
+)
 from influence.explanations.scores import training_set
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import STORED_TOP, StoredExample, WorkspaceReader
@@ -99,26 +108,18 @@ class _Question:
 
 
 def _of_test(workspace: WorkspaceReader, test_id: str, label: str | None) -> _Question:
-    position = workspace.store.positions("test", [test_id]).get(test_id)
-    if position is None:
-        raise QueryError(
-            f"unknown test id {test_id!r}; workspace {workspace.name!r} has {workspace.info.n_test:,} test examples, "
-            f"from {workspace.store.first_id('test')!r} to {workspace.store.last_id('test')!r}"
-        )
+    position = positions_of(workspace, "test", [test_id])[test_id]
     sentence = sentences(workspace, "test", [position])[position]
-    target = _checked_label(workspace, label) or sentence.label
+    check_label(workspace, label)
+    target = label or sentence.label
     return _Question(workspace, sentence, target, position if target == sentence.label else None)
 
 
 def _of_train(workspace: WorkspaceReader, train_id: str, label: str | None, method: Method) -> _Question:
-    position = workspace.store.positions("train", [train_id]).get(train_id)
-    if position is None:
-        raise QueryError(
-            f"unknown training id {train_id!r}; workspace {workspace.name!r} has {workspace.info.n_train:,} training "
-            f"examples, from {workspace.store.first_id('train')!r} to {workspace.store.last_id('train')!r}"
-        )
+    position = positions_of(workspace, "train", [train_id])[train_id]
     sentence = sentences(workspace, "train", [position])[position]
-    if _checked_label(workspace, label) not in (None, sentence.label):
+    check_label(workspace, label)
+    if label not in (None, sentence.label):
         raise QueryError(f"a training example is explained on its own label, {sentence.label!r}, not on {label!r}")
     if method.selection is None or not method.selection.top_k:
         raise QueryError(f"--method {method.id}: only its top-k words are stored of a training example")
@@ -132,7 +133,7 @@ def _of_text(workspace: WorkspaceReader, text: str | None, text_pair: str | None
         raise QueryError("this workspace classifies pairs of texts: give the second one too (--text-pair)")
     if not workspace.info.has_pairs and text_pair is not None:
         raise QueryError("this workspace classifies single texts: leave --text-pair out")
-    target = _checked_label(workspace, label)
+    check_label(workspace, label)
     found = workspace.live.predict(text, text_pair)
     names = workspace.info.labels
     predicted = names[int(found.probabilities_Y.argmax())]
@@ -147,7 +148,7 @@ def _of_text(workspace: WorkspaceReader, text: str | None, text_pair: str | None
     example = StoredExample(
         "", text, text_pair, "", bool(found.encoding.truncated_N[0]), predicted, found.probabilities_Y.tolist(), words
     )
-    return _Question(workspace, replace(as_sentence(workspace, example), id=None), target or predicted)
+    return _Question(workspace, replace(as_sentence(workspace, example), id=None), label or predicted)
 
 
 def _check_characters(*values: str | None) -> None:
@@ -156,14 +157,6 @@ def _check_characters(*values: str | None) -> None:
             (value or "").encode()
         except UnicodeEncodeError as error:
             raise QueryError(f"{value!r} is not text: it holds a byte that is no UTF-8, or half a surrogate pair") from error
-
-
-def _checked_label(workspace: WorkspaceReader, label: str | None) -> str | None:
-    if label is not None and label not in workspace.info.labels:
-        known = workspace.info.labels
-        shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
-        raise QueryError(f"unknown label {label!r}; this workspace knows {shown}")
-    return label
 
 
 def _with_special_tokens(method: Method, special_tokens: SpecialTokens) -> Method:

@@ -96,6 +96,28 @@ class Explanation:
         return frame
 
 
+def positions_of(workspace: WorkspaceReader, split: str, ids: Iterable[str]) -> dict[str, int]:
+    """Where examples of a split stand in it, by id, in the order asked for. Raises `QueryError` for an unknown id."""
+    wanted = list(dict.fromkeys(ids))
+    found = workspace.store.positions(split, wanted)
+    for id in wanted:
+        if id not in found:
+            name, count = ("test", workspace.info.n_test) if split == "test" else ("training", workspace.info.n_train)
+            raise QueryError(
+                f"unknown {name} id {id!r}; workspace {workspace.name!r} has {count:,} {name} examples, "
+                f"from {workspace.store.first_id(split)!r} to {workspace.store.last_id(split)!r}"
+            )
+    return {id: found[id] for id in wanted}
+
+
+def check_label(workspace: WorkspaceReader, label: str | None) -> None:
+    """Raise `QueryError` for a label that the workspace does not have; None is no label."""
+    known = workspace.info.labels
+    if label is not None and label not in known:
+        shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
+        raise QueryError(f"unknown label {label!r}; this workspace knows {shown}")
+
+
 def sentences(workspace: WorkspaceReader, split: str, positions: Sequence[int]) -> dict[int, Sentence]:
     """Examples of a split by position, with their words and the last checkpoint's prediction."""
     found = workspace.store.examples(split, positions)
@@ -135,10 +157,10 @@ def _row(kind: str, influence: Influence, query: Sentence) -> dict[str, Any]:
 
 
 def _totals(pairs: Iterable[tuple[int, float]]) -> dict[int, float]:
-    totals: dict[int, float] = {}
+    totals: dict[int, float] = defaultdict(float)
     for word, score in pairs:
-        totals[word] = totals.get(word, 0.0) + score
-    return totals
+        totals[word] += score
+    return dict(totals)
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from influence.errors import QueryError, WorkspaceError
-from influence.explanations.explanation import Sentence, sentences
+from influence.errors import WorkspaceError
+from influence.explanations.explanation import Sentence, check_label, sentences
 from influence.explanations.word_tables import WordStore, contributions, mistakes, train_examples
 from influence.models import is_common
 from influence.workspace import STORED_TOP, WorkspaceReader, build_lock, open_published, published, publishing
@@ -156,10 +156,7 @@ def _store(workspace: WorkspaceReader) -> WordStore:
 def _asked(workspace: WorkspaceReader, filter: MistakeFilter | None) -> Mapping[str, Any]:
     asked = asdict(filter or MistakeFilter())
     for label in asked.values():
-        if label is not None and label not in workspace.info.labels:
-            known = workspace.info.labels
-            shown = ", ".join(known[:10]) + (", …" if len(known) > 10 else "")
-            raise QueryError(f"unknown label {label!r}; this workspace knows {shown}")
+        check_label(workspace, label)
     return asked
 
 
