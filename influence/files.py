@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from influence.errors import WorkspaceBusy, WorkspaceError
+from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DISK_FULL_SIGNS = (*map(os.strerror, DISK_FULL), "requested and", "PytorchStreamWriter failed writing", "unexpected pos")
@@ -78,6 +78,14 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def write_output(path: Path, content: bytes, *, name: str = "") -> None:
+    """`write_whole` for a path that the user gave, as `name` where that says more; `SettingsError` if it cannot be written."""
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise SettingsError(f"{name or repr(str(path))} cannot be written: {error.strerror or error}") from error
 
 
 def sync_folder(folder: Path) -> None:

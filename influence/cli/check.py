@@ -107,14 +107,10 @@ def _estimate(options: argparse.Namespace, train: data.Table, test: data.Table |
 
 
 def _write(output: str | None, answer: dict[str, Any]) -> None:
-    if output is None:
-        return
-    from influence.files import write_whole
+    from influence.files import write_output
 
-    try:
-        write_whole(Path(output), json.dumps(answer, ensure_ascii=False).encode())
-    except OSError as error:
-        raise SettingsError(f"--output {output!r} cannot be written: {error.strerror or error}") from error
+    if output is not None:
+        write_output(Path(output), json.dumps(answer, ensure_ascii=False).encode(), name=f"--output {output!r}")
 
 
 def _as_text(answer: dict[str, Any]) -> Iterator[str]:

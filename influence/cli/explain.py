@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any, get_args
 
@@ -131,6 +130,8 @@ def _one_line(sentence: explanations.Sentence) -> str:
 
 
 def _scores(options: argparse.Namespace) -> None:
+    from influence.files import write_output
+
     output = Path(options.output)
     if output.suffix.lower() != ".parquet":
         raise SettingsError(f"--output {options.output!r}: the file's name must end in .parquet")
@@ -144,13 +145,7 @@ def _scores(options: argparse.Namespace) -> None:
             settings=_settings(options),
             progress=progress,
         )
-    # Written beside the target and renamed, so that a full disk or a kill leaves no half a file under that name.
-    try:
-        with tempfile.TemporaryDirectory(dir=output.parent) as folder:
-            scores.to_parquet(Path(folder) / "scores.parquet", index=False)
-            (Path(folder) / "scores.parquet").replace(output)
-    except OSError as error:
-        raise SettingsError(f"--output {options.output!r} cannot be written: {error.strerror or error}") from error
+    write_output(output, scores.to_parquet(index=False), name=f"--output {options.output!r}")
     print(f"{output}: {len(scores):,} scores")
 
 

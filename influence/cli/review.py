@@ -41,6 +41,8 @@ def add(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    from influence.files import write_output
+
     output = Path(options.output)
     if output.suffix.lower() not in SUFFIXES:
         raise SettingsError(f"--output {options.output!r}: the file's name must end in {', '.join(SUFFIXES)}")
@@ -54,7 +56,7 @@ def _export(options: argparse.Namespace) -> None:
             raise SettingsError(f"--reviewer {min(unknown)!r} has decided nothing; those who have: {known}")
         found = fixes.fix_list(reviews, policy=options.policy, reviewers=options.reviewer)
         if output.suffix.lower() == ".zip":
-            fixes.write_bundle(output, fixes.export_bundle(reviews, policy=options.policy, reviewers=options.reviewer))
+            write_output(output, fixes.export_bundle(reviews, policy=options.policy, reviewers=options.reviewer))
         else:
             fixes.write_fixes(found.fixes, output)
     finally:

@@ -1,5 +1,5 @@
 from .apply import apply_fixes as apply_fixes
-from .bundle import export_bundle as export_bundle, write_bundle as write_bundle
+from .bundle import export_bundle as export_bundle
 from .files import encode_fixes as encode_fixes, read_fixes as read_fixes, write_fixes as write_fixes
 from .fixlist import Fix as Fix, FixList as FixList, fix_list as fix_list
 from .train_file import GivenColumns as GivenColumns

@@ -8,7 +8,7 @@ from typing import Any
 
 from influence.data import NewCells, balance, listed_kinds, masked, rewritten, written
 from influence.errors import DataError, SettingsError
-from influence.files import write_whole
+from influence.files import write_output
 from influence.fixes.files import read_fixes
 from influence.fixes.fixlist import Fix
 from influence.fixes.train_file import GivenColumns, TrainFile, check_fit, open_train_file
@@ -64,10 +64,7 @@ def apply_fixes(
     target = _checked_output(output, train, fixes_path)
     applied = plan(open_train_file(train, fixes, columns), fixes, source=fixes_path, mask_token=mask_token)
     if not dry_run:
-        try:
-            write_whole(target, content(applied, target.suffix.lower()))
-        except OSError as error:
-            raise SettingsError(f"--output {output!r} cannot be written: {error.strerror or error}") from error
+        write_output(target, content(applied, target.suffix.lower()), name=f"--output {output!r}")
     return applied
 
 

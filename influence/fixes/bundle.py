@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from influence.data import Columns, Table, from_table
-from influence.errors import SettingsError
-from influence.files import write_whole
 from influence.fixes.apply import Applied, content, plan
 from influence.fixes.files import encode_fixes
 from influence.fixes.fixlist import Fix, FixList, fix_list
@@ -24,16 +22,14 @@ MOST_LISTED = 50  # conflicts and unmatched decisions spelt out in the report
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])")
 
 
-def export_bundle(
-    reviews: Reviews, *, policy: str = "majority", reviewers: Collection[str] | None = None, mask_token: str = ""
-) -> bytes:
+def export_bundle(reviews: Reviews, *, policy: str = "majority", reviewers: Collection[str] | None = None) -> bytes:
     """The zip: fixes.csv, .jsonl and .parquet, the corrected training data, report.md and manifest.json."""
     found = fix_list(reviews, policy=policy, reviewers=reviewers)
-    applied, own_file = _applied(reviews, found.fixes, mask_token)
+    applied, own_file = _applied(reviews, found.fixes)
     suffix = Path(applied.train.table.source).suffix.lower() if own_file else ".csv"
     files = {f"fixes{ending}": encode_fixes(found.fixes, ending) for ending in (".csv", ".jsonl", ".parquet")}
     files[f"corrected{suffix}"] = content(applied, suffix)
-    command = _command(reviews, applied, mask_token) if own_file else None
+    command = _command(reviews, applied) if own_file else None
     files["report.md"] = report(reviews, found, command).encode()
     files["manifest.json"] = json.dumps(_manifest(reviews, found, command, files), indent=1, ensure_ascii=False).encode()
     opened = io.BytesIO()
@@ -41,14 +37,6 @@ def export_bundle(
         for name, data in files.items():
             archive.writestr(name, data)
     return opened.getvalue()
-
-
-def write_bundle(path: Path, content: bytes) -> None:
-    """Write a zip, whole or not at all. Raises `SettingsError` for a path that cannot be written."""
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise SettingsError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
 
 
 def report(reviews: Reviews, found: FixList, command: str | None) -> str:
@@ -93,14 +81,14 @@ def _md(text: str) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
-def _applied(reviews: Reviews, fixes: list[Fix], mask_token: str) -> tuple[Applied, bool]:
+def _applied(reviews: Reviews, fixes: list[Fix]) -> tuple[Applied, bool]:
     """The fixes made in the training file that was built from, or if that has changed in the workspace's copy of it."""
     info = reviews.workspace.info
     source = Path(info.train_source)
     own_file = source.is_file() and _sha256(source) == info.train_sha256
     given = GivenColumns(**info.settings["columns"])
     train = open_train_file(str(source), fixes, given) if own_file else _workspace_copy(reviews.corpus)
-    return plan(train, fixes, source="the fix list", mask_token=mask_token), own_file
+    return plan(train, fixes, source="the fix list"), own_file
 
 
 def _sha256(file: Path) -> str:
@@ -117,11 +105,10 @@ def _workspace_copy(corpus: Corpus) -> TrainFile:
     return TrainFile(table, columns, from_table(table, columns))
 
 
-def _command(reviews: Reviews, applied: Applied, mask_token: str) -> str:
+def _command(reviews: Reviews, applied: Applied) -> str:
     source = Path(reviews.workspace.info.train_source)
     parts = ["python", "-m", "influence", "apply", "--fixes", "fixes.jsonl", "--train", str(source)]
-    parts += ["--output", f"corrected{source.suffix}", *applied.train.options]
-    return shlex.join([*parts, *(["--mask-token", mask_token] if mask_token else [])])
+    return shlex.join([*parts, "--output", f"corrected{source.suffix}", *applied.train.options])
 
 
 def _manifest(reviews: Reviews, found: FixList, command: str | None, files: Mapping[str, bytes]) -> dict[str, Any]:

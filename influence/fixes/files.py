@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from influence.data import EDIT_KINDS, Edit, Table, read_table, text_sha256 as sha256_of
 from influence.errors import DataError, SettingsError
-from influence.files import write_whole
+from influence.files import write_output
 from influence.fixes.fixlist import Fix
 from influence.review import iso
 
@@ -52,12 +52,7 @@ def encode_fixes(fixes: Iterable[Fix], suffix: str) -> bytes:
 
 def write_fixes(fixes: Iterable[Fix], path: str | Path) -> None:
     """Write a fix list, whole or not at all. Raises `SettingsError` for a path that cannot be written."""
-    path = Path(path)
-    content = encode_fixes(fixes, path.suffix)
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise SettingsError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
+    write_output(Path(path), encode_fixes(fixes, Path(path).suffix))
 
 
 def read_fixes(path: str | Path) -> list[Fix]:
