@@ -5,8 +5,7 @@ DuckDB's regular expressions are RE2, whose time is linear in the text whatever 
 """
 
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import duckdb
@@ -79,15 +78,10 @@ class RuleStore:
 
     def _rows(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         cursor = self._connection.cursor()
-        with self._stopwatch(cursor):
-            return cursor.execute(sql, parameters).fetchall()
-
-    @contextmanager
-    def _stopwatch(self, cursor: duckdb.DuckDBPyConnection) -> Iterator[None]:
         timer = threading.Timer(self._timeout, cursor.interrupt)
         timer.start()
         try:
-            yield
+            return cursor.execute(sql, parameters).fetchall()
         finally:
             timer.cancel()
 
