@@ -61,12 +61,8 @@ def queue_rows(store: ReviewStore) -> list[tuple[Any, ...]]:
 
 def queue_items(store: ReviewStore, queue: str) -> list[tuple[str, str]]:
     """(example, text hash) of a queue's items, in order."""
-    return [
-        (example_id, text_sha256)
-        for example_id, text_sha256 in store.rows(
-            "select example_id, text_sha256 from queue_items where queue = ? order by rank", [queue]
-        )
-    ]
+    rows = store.rows("select example_id, text_sha256 from queue_items where queue = ? order by rank", [queue])
+    return [(example_id, text_sha256) for example_id, text_sha256 in rows]
 
 
 def next_item(store: ReviewStore, asked: WorkRequest, *, flagged: bool, after: str | None) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pandas as pd
 
-from influence.data import Edit
+from influence.data import EDIT_KINDS, Edit
 from influence.errors import QueryError
 from influence.review import state
 from influence.review.corpus import Corpus
@@ -32,6 +32,7 @@ from influence.review.events import (
     checked_event,
     checked_note,
     plain,
+    statuses,
 )
 from influence.review.log import ReviewLog, open_log, open_log_for_reading
 from influence.review.queue_tables import take_lease
@@ -182,7 +183,7 @@ class Reviews:
     ) -> list[Decision]:
         """Standing decisions on this build's texts, oldest first; with `unmatched`, instead those on texts it lacks."""
         name = None if reviewer is None else reviewer.name
-        found = state.decisions(self.log.store, example_ids=example_ids, reviewer=name)
+        found = state.decisions(self.log.store, EDIT_KINDS, example_ids=example_ids, reviewer=name)
         return [d for d in found if self.is_current(d.example_id, d.text_sha256) != unmatched]
 
     def standing(self, example_id: str, reviewer: Reviewer, *, adjudicates: bool = False) -> Decision | None:
@@ -191,8 +192,9 @@ class Reviews:
 
     def standings(self, reviewer: Reviewer, ids: Sequence[str], adjudicates: bool) -> dict[str, Decision]:
         """The same for many examples, by id; those without are left out."""
-        found = state.standings(self.log.store, ids, reviewer.name, adjudicates=adjudicates)
-        return {id: standing for id, standing in found.items() if self.is_current(id, standing.text_sha256)}
+        found = state.decisions(self.log.store, statuses(), example_ids=ids, reviewer=reviewer.name)
+        mine = [d for d in found if d.adjudicates == adjudicates and self.is_current(d.example_id, d.text_sha256)]
+        return {standing.example_id: standing for standing in mine}
 
     def flagged(self, reviewer: Reviewer | None = None) -> list[str]:
         """Examples that the reviewer, or anybody, has flagged and not decided since, oldest first."""

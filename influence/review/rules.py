@@ -5,7 +5,7 @@ A rule is looked at before it is applied, kept in the log with its matches, and 
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from influence.data import EDIT_KINDS, Edit, find, texts_of
 from influence.errors import QueryError, SettingsError
@@ -16,7 +16,6 @@ from influence.review.events import Action, Evidence, Reviewer
 from influence.review.reviews import Reviews
 from influence.review.rule_tables import RuleStore
 
-By = Literal["words", "regex", "sql"]
 BY: tuple[str, ...] = ("words", "regex", "sql")
 SEPARATOR = ","  # between phrases that must all occur
 
@@ -130,11 +129,9 @@ def apply_rule(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, note: str = 
     return action
 
 
-def applied_rules(reviews: Reviews, reviewer: Reviewer | None = None) -> list[AppliedRule]:
-    """Every rule ever applied, by one reviewer or all, the latest first, revoked ones too; `Reviews.revoke` takes one back."""
-    name = None if reviewer is None else reviewer.name
-    actions = state.actions(reviews.log.store, reviewer=name, rules=True)
-    return [AppliedRule(rule_of(action.origin), action) for action in actions]
+def applied_rules(reviews: Reviews) -> list[AppliedRule]:
+    """Every rule ever applied, the latest first, revoked ones too; `Reviews.revoke` takes one back."""
+    return [AppliedRule(rule_of(action.origin), action) for action in state.actions(reviews.log.store, rules=True)]
 
 
 def rule_of(origin: dict[str, Any]) -> Rule:

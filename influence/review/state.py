@@ -17,20 +17,10 @@ _DECISION = """example_id, reviewer, adjudicates, kind, old_label, new_label, wo
     method, score, evidence, origin, seq"""
 
 
-def decisions(store: ReviewStore, *, example_ids: Iterable[str] | None = None, reviewer: str | None = None) -> list[Decision]:
-    """Standing decisions, oldest first: of everybody on everything, or on some examples, or of one reviewer."""
-    return _as_decisions(store, EDIT_KINDS, example_ids, reviewer)
-
-
-def standings(store: ReviewStore, example_ids: Iterable[str], reviewer: str, *, adjudicates: bool) -> dict[str, Decision]:
-    """The latest decision, flag or skip of a reviewer on each of some examples, by id."""
-    found = _as_decisions(store, statuses(), example_ids, reviewer)
-    return {standing.example_id: standing for standing in found if standing.adjudicates == adjudicates}
-
-
-def _as_decisions(
-    store: ReviewStore, kinds: Iterable[str], example_ids: Iterable[str] | None, reviewer: str | None
+def decisions(
+    store: ReviewStore, kinds: Iterable[str], *, example_ids: Iterable[str] | None = None, reviewer: str | None = None
 ) -> list[Decision]:
+    """The latest events of some kinds, oldest first: of everybody on everything, or on some examples, or of one reviewer."""
     asked = None if example_ids is None else list(example_ids)
     # DuckDB asks for a few examples before it looks for the latest event of each, and for a join of many after that.
     few = asked is None or len(asked) <= FEW
@@ -118,26 +108,22 @@ def _action(row: tuple[Any, ...]) -> Action:
 
 def undo_target(store: ReviewStore, reviewer: str) -> int | None:
     """The reviewer's latest action that has not been undone."""
-    return _number(
-        store.rows("select max(seq) from events anti join undone using (seq) where target is null and reviewer = ?", [reviewer])
-    )
+    sql = "select max(seq) from events anti join undone using (seq) where target is null and reviewer = ?"
+    target: int | None = store.rows(sql, [reviewer])[0][0]
+    return target
 
 
 def redo_target(store: ReviewStore, reviewer: str) -> int | None:
     """The action that the reviewer undid last, unless they have done something new since."""
-    return _number(
-        store.rows(
-            """with turns as (select target, arg_max(kind, seq) as kind, arg_max(reviewer, seq) as reviewer, max(seq) as turned
-                from events where target is not null group by target)
-            select arg_max(target, turned) from turns where kind = 'undo' and reviewer = $reviewer
-            and turned > coalesce((select max(seq) from events where target is null and reviewer = $reviewer), 0)""",
-            {"reviewer": reviewer},
-        )
+    rows = store.rows(
+        """with turns as (select target, arg_max(kind, seq) as kind, arg_max(reviewer, seq) as reviewer, max(seq) as turned
+            from events where target is not null group by target)
+        select arg_max(target, turned) from turns where kind = 'undo' and reviewer = $reviewer
+        and turned > coalesce((select max(seq) from events where target is null and reviewer = $reviewer), 0)""",
+        {"reviewer": reviewer},
     )
-
-
-def _number(rows: list[tuple[Any, ...]]) -> int | None:
-    return None if rows[0][0] is None else int(rows[0][0])
+    target: int | None = rows[0][0]
+    return target
 
 
 def pace(store: ReviewStore, reviewer: str, queue: str | None) -> tuple[float | None, int]:

@@ -58,7 +58,6 @@ def test_the_papers_fixing_function(reviews: Reviews) -> None:
     reviews.revoke(BOB, action.id)
     assert reviews.decisions() == []
     assert [rule.action.undone for rule in applied_rules(reviews)] == [True]
-    assert applied_rules(reviews, BOB) == []
     reviews.redo(BOB)
     assert len(reviews.decisions()) == 2
 
