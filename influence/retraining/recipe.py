@@ -17,12 +17,10 @@ from transformers import PreTrainedModel
 
 from influence.files import load_array
 from influence.models import (
-    BATCH_TOKENS,
     CNN,
     Encoding,
     TrainingSettings,
     check_tokens,
-    length_buckets,
     load_tokenizer,
     new_classifier,
 )
@@ -198,11 +196,6 @@ def named_inputs(model: PreTrainedModel, inputs: Inputs) -> dict[str, torch.Tens
     if getattr(model.config, "type_vocab_size", 0) > 1:  # as `gradients.model_inputs`
         named["token_type_ids"] = inputs.types_BL
     return named
-
-
-def buckets(lengths_N: IntArray, device: torch.device) -> list[IntArray]:
-    """Batches of examples of similar length for prediction."""
-    return length_buckets(lengths_N, batch_tokens=4 * BATCH_TOKENS[device.type])
 
 
 def _used_tokens(arrays: list[IntArray], pad_token: int, model: PreTrainedModel) -> IntArray:

@@ -5,7 +5,7 @@ changed training set. Finished runs are kept in `retraining.duckdb` and never do
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,9 +91,10 @@ def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: dict[Run, list[in
         yield RunResult(run, *outcome, reused=True)
     if not left:
         return
-    tests = _union(left.values(), job.workspace.info.n_test)
+    everything = range(job.workspace.info.n_test)
+    tests = sorted({test for some in left.values() for test in (everything if some is None else some)})
     places = {test: row for row, test in enumerate(tests)}
-    keeper = _Keeper(job, None if len(tests) == job.workspace.info.n_test else tests)
+    keeper = _Keeper(job, None if len(tests) == len(everything) else tests)
     try:
         for run, found_MY, seconds in _trained(job, list(left), tests):
             keeper.add(run, Outcome(found_MY, seconds))
@@ -152,14 +153,6 @@ class _Keeper:
             self._job.store.save(self._waiting, self._tests)
             self._waiting = {}
         self._saved = time.monotonic()
-
-
-def _union(positions: Iterable[list[int] | None], n_test: int) -> list[int]:
-    """The test examples that any run is wanted for, in order."""
-    found: set[int] = set()
-    for some in positions:
-        found.update(range(n_test) if some is None else some)
-    return sorted(found)
 
 
 class _Meter:

@@ -18,11 +18,11 @@ from torch.func import functional_call, grad_and_value, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from influence.errors import ModelError
-from influence.models import CnnForSequenceClassification, epoch_seed, shuffled_batches
+from influence.models import BATCH_TOKENS, CnnForSequenceClassification, epoch_seed, length_buckets, shuffled_batches
 from influence.retraining.change import Change
 from influence.retraining.fast_cnn import cnn_logits
 from influence.retraining.lazy_embedding import LazyRows, RowLookup
-from influence.retraining.recipe import Inputs, Recipe, Tokens, buckets, named_inputs
+from influence.retraining.recipe import Inputs, Recipe, Tokens, named_inputs
 from influence.types import FloatArray
 
 Weights = dict[str, torch.Tensor]
@@ -32,7 +32,7 @@ class Trainees:
     """The weights of one run or of many, with their optimizer."""
 
     def __init__(self, recipe: Recipe, seed: int, runs: int | None, *, frozen: bool) -> None:
-        self.recipe, self.runs, self.frozen = recipe, runs, frozen
+        self.recipe, self.runs = recipe, runs
         self.settings = recipe.settings(seed)
         self.model = recipe.new_model(seed).train()
         table = self.model.get_input_embeddings()
@@ -40,16 +40,13 @@ class Trainees:
         self.model.set_input_embeddings(self._lookup)
         self._words = next(name for name, p in self.model.named_parameters() if p is self._lookup.weight)
         self.weights: Weights = {name: self._copies(p.data) for name, p in self.model.named_parameters()}
-        self._rows = LazyRows(self.weights.pop(self._words), self.settings, recipe.steps + 1) if self._lazy else None
+        lazy = self.settings.optimizer == "sgd" and not frozen
+        self._rows = LazyRows(self.weights.pop(self._words), self.settings, recipe.steps + 1) if lazy else None
         trained = [name for name in self.weights if not (frozen and name == self._words)]
         self._trained = [self.weights[name].requires_grad_(runs is None) for name in trained]
         self._names = trained if self._rows is None else [*trained, self._words]
         self._optimizer = _optimizer(self._trained, self.settings)
         self._step = 0
-
-    @property
-    def _lazy(self) -> bool:
-        return self.settings.optimizer == "sgd" and not self.frozen
 
     def _copies(self, weight: torch.Tensor) -> torch.Tensor:
         return weight.clone() if self.runs is None else weight.expand(self.runs, *weight.shape).clone()
@@ -109,8 +106,9 @@ class Trainees:
         self.model.eval()
         wanted_M = np.asarray(examples_M, dtype=np.int64)
         found = np.zeros((*(() if self.runs is None else (self.runs,)), len(wanted_M), len(self.recipe.names)), np.float32)
-        for rows_B in buckets(tokens.lengths_N[wanted_M], self.recipe.device):
-            inputs = tokens.inputs(wanted_M[rows_B], self.recipe.device)
+        device = self.recipe.device
+        for rows_B in length_buckets(tokens.lengths_N[wanted_M], batch_tokens=4 * BATCH_TOKENS[device.type]):
+            inputs = tokens.inputs(wanted_M[rows_B], device)
             weights = self._read(inputs)
             if self.runs is None:
                 logits = self._logits(weights, inputs)
