@@ -8,6 +8,8 @@ import pandas as pd
 
 from influence.workspace import DerivedStore, Migration
 
+MEMBERS = """select j.cluster, e.* exclude place
+    from joins j join examples e on e.place between j.first and j.first + j.size - 1"""
 IN_CUT = "height <= $threshold and parent_height > $threshold and size >= $min_size"
 
 
@@ -39,20 +41,13 @@ class ClusterStore(DerivedStore):
     def members(self, threshold: float, min_size: int) -> pd.DataFrame:
         """The members of all clusters at a threshold, the most suspicious first: cluster, and the columns of examples."""
         return self.frame(
-            f"""select j.cluster, e.* exclude place
-            from joins j join examples e on e.place between j.first and j.first + j.size - 1
-            where {IN_CUT} order by e.suspicion desc, e.position""",
+            f"{MEMBERS} where {IN_CUT} order by e.suspicion desc, e.position",
             {"threshold": threshold, "min_size": min_size},
         )
 
     def one(self, join: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         """One join and its members, the same columns as `cut` and `members`; no rows for an unknown one."""
-        members = self.frame(
-            """select j.cluster, e.* exclude place
-            from joins j join examples e on e.place between j.first and j.first + j.size - 1
-            where j.cluster = ? order by e.suspicion desc, e.position""",
-            [join],
-        )
+        members = self.frame(f"{MEMBERS} where j.cluster = ? order by e.suspicion desc, e.position", [join])
         return self.frame("select cluster, height, size, words from joins where cluster = ?", [join]), members
 
     def places(self) -> pd.DataFrame:

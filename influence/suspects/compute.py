@@ -41,13 +41,16 @@ def write_suspects(
 ) -> dict[str, Any]:
     """Compute the suspects of a workspace's published build, unless they are there with the same settings.
 
-    Settings are by default those of `usual_settings`; with 0 models nothing is trained. Returns the settings used.
+    Held-out models are by default five, or none where the checkpoints were imported: what they were trained from is not
+    known. With 0 models nothing is trained. Returns the settings used.
     Raises `SettingsError` where models cannot be trained like the workspace's own, and `WorkspaceBusy`.
     """
     path = Path(path)
     with opened(path) as workspace:
-        wanted = asdict(settings or usual_settings(workspace))
-        if is_current(workspace, wanted):
+        usual = HeldOutSettings(models=DEFAULT_MODELS if workspace.info.settings["training"] else 0)
+        wanted = asdict(settings or usual)
+        found = published(workspace.build, SUSPECTS)
+        if found is not None and found[1] == {**wanted, "formula": FORMULA}:
             return wanted
     with disk_full_explained(path), build_lock(path), opened(path) as workspace:
         started = time.monotonic()
@@ -69,17 +72,6 @@ def write_suspects(
                 started,
             )
     return wanted
-
-
-def usual_settings(workspace: WorkspaceReader) -> HeldOutSettings:
-    """Five held-out models, or none where the checkpoints were imported: what they were trained from is not known."""
-    return HeldOutSettings(models=DEFAULT_MODELS if workspace.info.settings["training"] else 0)
-
-
-def is_current(workspace: WorkspaceReader, settings: dict[str, Any]) -> bool:
-    """Whether the suspects are there, computed with these settings and by the present formula."""
-    found = published(workspace.build, SUSPECTS)
-    return found is not None and found[1] == {**settings, "formula": FORMULA}
 
 
 def _train(workspace: WorkspaceReader, settings: HeldOutSettings, device: str, progress: Progress) -> None:

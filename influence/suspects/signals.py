@@ -29,7 +29,6 @@ class Opinions:
     labels_N: IntArray
     n_labels: int
     models: int = 0
-    held_out_models: int = 0  # of those that left any example out
     probabilities_NY: FloatArray = field(init=False)  # sums over models of their weighted mean over epochs
     held_out_NY: FloatArray = field(init=False)  # the same, over models that left the example out
     held_out_N: IntArray = field(init=False)  # how many those are
@@ -65,7 +64,6 @@ class Opinions:
         self.probabilities_NY += mean_NY
         self.expected_Y += weights_E @ expected_EY
         self.models += 1
-        self.held_out_models += bool(out_N.any())
         self.held_out_NY[out_N] += mean_NY[out_N]
         self.held_out_N += out_N
         self.votes_NY[out_N, mean_NY[out_N].argmax(axis=1)] += 1
