@@ -47,10 +47,7 @@ def cancellation_table(workspace: WorkspaceReader) -> pd.DataFrame | None:
 
 def write_cancellation(path: str | Path, *, progress: Progress = silent) -> None:
     """Measure the cancellation of a workspace, unless it has been. Raises `QueryError` for a single checkpoint."""
-    from influence.workspace import (
-        disk_full_explained,
-        opened,  # brings PyTorch
-    )
+    from influence.workspace import disk_full_explained, opened  # brings PyTorch
 
     path = Path(path)
     with disk_full_explained(path), build_lock(path), opened(path) as workspace:

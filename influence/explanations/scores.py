@@ -39,7 +39,7 @@ def scores_of(
     with_bias: bool = False,
     damping: float = MethodSettings.damping,
     l2: float = MethodSettings.l2,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> FloatArray:
     """The score of every training example for each of some test examples, float64 of shape (M, N).
 
@@ -48,7 +48,7 @@ def scores_of(
     `influence-last`, `l2` that of `representer` (see `MethodSettings`). Raises `QueryError` for an unknown method or
     row, and for a method that the model cannot serve.
     """
-    method, told = get_method(method_id), progress or silent
+    method = get_method(method_id)
     settings = MethodSettings(with_bias=with_bias and method.has_biases, damping=damping, l2=l2)
     method = method.with_settings(settings)
     rows = [int(row) for row in test_rows]
@@ -56,21 +56,16 @@ def scores_of(
         if not 0 <= row < workspace.info.n_test:
             raise QueryError(f"test row {row}: workspace {workspace.name!r} has rows 0 to {workspace.info.n_test - 1}")
     scores_MN = np.zeros((len(rows), workspace.info.n_train))
-    size = 1 if not _in_blocks(method) else queries_at_once(workspace.info.n_train)
+    in_blocks = method.selection is not None or method.needs == "pass"
+    size = queries_at_once(workspace.info.n_train) if in_blocks else 1
     for start in range(0, len(rows), size):
-        queries = [_query(workspace, row, method) for row in rows[start : start + size]]
-        _add(training_set(workspace, told), method, queries, scores_MN[start : start + size])
-        told(f"scores by {method.id}", min(start + size, len(rows)), len(rows))
+        queries = [workspace.queries[row] for row in rows[start : start + size]]
+        if method.needs == "texts":
+            texts = (workspace.store.joined_texts("test", row)[0] for row in rows[start : start + size])
+            queries = [replace(query, text=text) for query, text in zip(queries, texts, strict=True)]
+        _add(training_set(workspace, progress), method, queries, scores_MN[start : start + size])
+        progress(f"scores by {method.id}", min(start + size, len(rows)), len(rows))
     return scores_MN
-
-
-def _in_blocks(method: Method) -> bool:
-    return method.selection is not None or method.needs == "pass"
-
-
-def _query(workspace: WorkspaceReader, row: int, method: Method) -> Query:
-    query = workspace.queries[row]
-    return replace(query, text=workspace.store.joined_texts("test", row)[0]) if method.needs == "texts" else query
 
 
 def _add(training: TrainingSet, method: Method, queries: list[Query], scores_MN: FloatArray) -> None:

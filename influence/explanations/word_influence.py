@@ -71,10 +71,7 @@ def has_words(workspace: WorkspaceReader) -> bool:
 
 def write_words(path: str | Path) -> None:
     """Compute the sums of a workspace's published build, unless they are there. Raises `WorkspaceBusy` during a build."""
-    from influence.workspace import (
-        disk_full_explained,
-        opened,  # which imports PyTorch; reading must not wait for it
-    )
+    from influence.workspace import disk_full_explained, opened  # which imports PyTorch; reading must not wait for it
 
     path = Path(path)
     try:
