@@ -73,12 +73,12 @@ class Paired:
         return found is not None and (found[0] > 0 or found[1] < 0)
 
 
-def interval(values_S: Sequence[float] | FloatArray, *, level: float = LEVEL) -> tuple[float, float] | None:
+def interval(values_S: Sequence[float] | FloatArray) -> tuple[float, float] | None:
     """Confidence interval of the mean of a sample by Student's t; None for fewer than two values."""
     from scipy.special import stdtrit
 
     sample = np.asarray(values_S, dtype=np.float64)
     if len(sample) < 2:
         return None
-    half = float(stdtrit(len(sample) - 1, (1 + level) / 2) * sample.std(ddof=1) / np.sqrt(len(sample)))
+    half = float(stdtrit(len(sample) - 1, (1 + LEVEL) / 2) * sample.std(ddof=1) / np.sqrt(len(sample)))
     return float(sample.mean()) - half, float(sample.mean()) + half

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from influence.attribution import METHODS, extremes
 from influence.data import Edit
@@ -143,7 +142,7 @@ def _random_words(
 
 def _outcomes(
     workspace: WorkspaceReader, tries: list[_Try], seeds: list[int], device: str, progress: Progress
-) -> list[tuple[Any, ...]]:
+) -> list[dict[str, Any]]:
     labels_M = np.asarray(load_array(workspace.build / "index" / "test" / "labels.npy"))
     ids = {row: example.id for row, example in workspace.store.examples("test", {one.test for one in tries}).items()}
     runs = list(dict.fromkeys(Run(seed, one.change) for seed in seeds for one in tries))
@@ -156,25 +155,19 @@ def _outcomes(
         accuracy = float((predicted_M == labels_M).mean())
         for one in of_change[result.run.change]:
             label = int(labels_M[one.test])
-            found = (bool(predicted_M[one.test] == label), float(result.probabilities_MY[one.test, label]), accuracy)
-            rows.append((one.method, one.way, one.k, ids[one.test], result.run.seed, *found))
+            tried = {"method": one.method, "way": one.way, "k": one.k, "test_id": ids[one.test], "seed": result.run.seed}
+            fixed, probability = bool(predicted_M[one.test] == label), float(result.probabilities_MY[one.test, label])
+            rows.append({**tried, "fixed": fixed, "probability": probability, "accuracy": accuracy})
     return rows
 
 
-def _kept(workspace: WorkspaceReader, settings: FixingSettings, seeds: list[int], rows: list[tuple[Any, ...]]) -> Fixing:
-    names = ("method", "way", "k", "test_id", "seed", "fixed", "probability", "accuracy")
+def _kept(workspace: WorkspaceReader, settings: FixingSettings, seeds: list[int], rows: list[dict[str, Any]]) -> Fixing:
     id, record = secrets.token_hex(8), settings.record(seeds)
     made_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
     head = {"id": id, "build": workspace.build.name, "made_at": made_at, "settings": json.dumps(record)}
     with opened(workspace.path, write=True) as store:
         assert store is not None
-        store.add(
-            {
-                "fixings": pa.table({name: [value] for name, value in head.items()}),
-                "fixed": pa.table({"fixing": [id] * len(rows), **columns}),
-            }
-        )
+        store.add({"fixings": [head], "fixed": [{"fixing": id, **row} for row in rows]})
         return Fixing(id, made_at, record, store.fixed(id))
 
 

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from influence.errors import QueryError, SettingsError
 from influence.experiments.proposals import Proposal
@@ -185,13 +184,14 @@ def flips_of(before_SMY: FloatArray, after_SMY: FloatArray, labels_M: IntArray) 
 def outcomes(workspace: WorkspaceReader) -> list[Outcome]:
     """Every what-if of the workspace's present build, the latest first."""
     with opened(workspace.path) as store:
-        if store is None:
-            return []
-        found = store.outcomes(workspace.build.name)
-        return [
-            Outcome(id=id, spec=spec, change=change, made_at=made_at, measures=_measures(store.measures(id)), **facts)
-            for id, spec, change, made_at, facts in found
-        ]
+        return [] if store is None else _outcomes(store, workspace.build.name)
+
+
+def _outcomes(store: WhatIfStore, build: str) -> list[Outcome]:
+    return [
+        Outcome(id=id, spec=spec, change=change, made_at=made_at, measures=_measures(store.measures(id)), **facts)
+        for id, spec, change, made_at, facts in store.outcomes(build)
+    ]
 
 
 def to_train(workspace: WorkspaceReader, change: Change, seeds: int) -> int:
@@ -236,28 +236,17 @@ def _question(outcome: Outcome) -> list[object]:
     return [outcome.spec, outcome.change, outcome.seeds, sorted({m.name for m in outcome.of("test")})]
 
 
-def _questions(store: WhatIfStore, workspace: WorkspaceReader) -> dict[str, list[object]]:
-    return {
-        id: [spec, change, facts["seeds"], sorted({row[1] for row in store.measures(id) if row[0] == "test"})]
-        for id, spec, change, _, facts in store.outcomes(workspace.build.name)
-    }
-
-
 def _keep(workspace: WorkspaceReader, outcome: Outcome) -> None:
     head = {"id": outcome.id, "spec": outcome.spec, "change": outcome.change, "made_at": outcome.made_at}
     facts = {name: value for name, value in asdict(outcome).items() if name not in (*head, "measures")}
     rows = [
-        (outcome.id, place, measure.kind, measure.name, measure.label, seed, before, after)
+        {"outcome": outcome.id, "place": place, "seed": seed, "before": before, "after": after}
+        | {name: getattr(measure, name) for name in ("kind", "name", "label")}
         for place, measure in enumerate(outcome.measures)
         for seed, before, after in zip(outcome.seeds, measure.paired.before_S, measure.paired.after_S, strict=True)
     ]
-    names = ("outcome", "place", "kind", "name", "label", "seed", "before", "after")
-    columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+    first = {"build": workspace.build.name, **head, "facts": json.dumps(facts)}
     with opened(workspace.path, write=True) as store:
         assert store is not None
-        same = [id for id, question in _questions(store, workspace).items() if question == _question(outcome)]
-        first = {"build": workspace.build.name, **head, "facts": json.dumps(facts)}
-        store.add(
-            {"outcomes": pa.table({name: [value] for name, value in first.items()}), "measures": pa.table(columns)},
-            instead_of=same,
-        )
+        same = [other.id for other in _outcomes(store, workspace.build.name) if _question(other) == _question(outcome)]
+        store.add({"outcomes": [first], "measures": rows}, instead_of=same)

@@ -41,14 +41,9 @@ def verdict(measure: Measure) -> str:
     within = f"95% interval {interval(measure)} over {paired.seeds} seeds"
     if paired.told_apart:
         return f"{moved} ({within}): more than the choice of a seed explains."
-    return f"{moved} ({within}): cannot be told from seed noise{_hint(measure)}."
-
-
-def _hint(measure: Measure) -> str:
-    spread = measure.paired.spread
-    if spread is None:
-        return ""
-    return f"; without any change it differs by up to {100 * spread:.1f} points from seed to seed"
+    assert paired.spread is not None  # with more than one seed
+    hint = f"without any change it differs by up to {100 * paired.spread:.1f} points from seed to seed"
+    return f"{moved} ({within}): cannot be told from seed noise; {hint}."
 
 
 def headline(outcome: Outcome) -> Measure:

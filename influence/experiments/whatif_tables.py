@@ -34,8 +34,9 @@ class WhatIfStore(Database):
     kind = "file of what-ifs"
     remedy = "delete it and try the changes again"
 
-    def add(self, tables: Mapping[str, pa.Table], *, instead_of: Sequence[str] = ()) -> None:
+    def add(self, rows: Mapping[str, list[dict[str, Any]]], *, instead_of: Sequence[str] = ()) -> None:
         """Append rows to several tables, all or none; `instead_of` names the outcomes that they take the place of."""
+        tables = {name: pa.Table.from_pylist(some) for name, some in rows.items()}
         self.append(tables, deleting={"measures": ("outcome", instead_of), "outcomes": ("id", instead_of)})
 
     def outcomes(self, build: str) -> list[tuple[Any, ...]]:

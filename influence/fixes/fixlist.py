@@ -100,7 +100,9 @@ def fix_list(reviews: Reviews, *, policy: str = "majority", reviewers: Collectio
     lost = [d for d in reviews.decisions(unmatched=True) if reviewers is None or d.reviewer in reviewers]
     unmatched = [Unmatched(d, _why_unmatched(corpus, d)) for d in lost]
     unmatched += [Unmatched(d, f"its label is no longer {d.old_label!r}") for d in asked if _is_stale(corpus, d)]
-    resolved = _in_order(corpus, resolve((d for d in asked if not _is_stale(corpus, d)), policy))
+    place = {id: position for position, id in enumerate(corpus.examples)}
+    resolved = resolve((d for d in asked if not _is_stale(corpus, d)), policy)
+    resolved.sort(key=lambda resolution: place[resolution.example_id])
     fixes = [
         _fix(corpus[r.example_id], r.decision, r, notes.get(r.example_id, []))
         for r in resolved
@@ -140,11 +142,6 @@ def import_fixes(reviews: Reviews, reviewer: Reviewer, fixes: Iterable[Fix]) -> 
         standings = reviews.standings(reviewer, [event.example_id for event in events], adjudicates=False)
         fresh = [e for e in events if e.example_id not in standings or not e.repeats(standings[e.example_id])]
         return reviews.act(reviewer, fresh, evidence, origin={"import": len(fresh)}), misfits
-
-
-def _in_order(corpus: Corpus, resolved: list[Resolution]) -> list[Resolution]:
-    place = {id: position for position, id in enumerate(corpus.examples)}
-    return sorted(resolved, key=lambda resolution: place[resolution.example_id])
 
 
 def _is_stale(corpus: Corpus, decision: Decision) -> bool:
