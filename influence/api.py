@@ -15,7 +15,7 @@ from influence.errors import QueryError
 from influence.explanations import COMMON, TOKEN, MistakeFilter, all_scores, explain, words
 from influence.fixes import Fix, fix_list
 from influence.review import has_reviews, read_reviews
-from influence.suspects import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, clusters, has_suspects, suspects
+from influence.suspects import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, Cluster, clusters, has_suspects, suspects
 from influence.types import Progress, silent
 from influence.workspace import TestFilter, WorkspaceReader, published_build
 
@@ -139,8 +139,7 @@ class Workspace(WorkspaceReader):
         self.suspects(top=1)
         write_clusters(self.path, progress=progress)
         found = clusters(self, threshold=threshold, min_size=min_size)
-        names = ["number", "words", "size", "height", "labels", "predictions", "suggestions", "train_ids"]
-        return pd.DataFrame([{name: getattr(one, name) for name in names} for one in found], columns=names)
+        return pd.DataFrame([vars(one) for one in found], columns=list(Cluster.__dataclass_fields__))
 
     def words(
         self, *, label: str | None = None, predicted: str | None = None, common: bool = False, top: int | None = None

@@ -134,15 +134,13 @@ class ProgressLine:
         if stage != self._stage:
             self._end_line()
             self._stage, self._first, self._started, self._shown = stage, done, now, 0.0
-        if done >= total or now - self._shown >= self._every:
-            self._shown = now
-            self._draw(self._event(done, total, now - self._started))
-
-    def _event(self, done: int, total: int, elapsed: float) -> ProgressEvent:
+        if done < total and now - self._shown < self._every:
+            return
+        self._shown, elapsed = now, now - self._started
         # The clock starts at the first report, so what was done by then tells nothing about speed.
         new = done - self._first
         left = elapsed / new * (total - done) if new and done < total else None
-        return ProgressEvent(Stage.of(self._stage), done, total, elapsed, left)
+        self._draw(ProgressEvent(Stage.of(stage), done, total, elapsed, left))
 
     def _draw(self, event: ProgressEvent) -> None:
         if self._terminal:

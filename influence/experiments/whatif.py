@@ -114,7 +114,7 @@ def try_out(
 
 
 def seeds_for(workspace: WorkspaceReader, count: int) -> list[int]:
-    """The seeds of a what-if, see `retrain.seeds_of`. Raises `SettingsError` for an impossible number."""
+    """The seeds of a what-if, see `seeds_of`. Raises `SettingsError` for an impossible number."""
     if not 1 <= count <= MOST_SEEDS:
         raise SettingsError(f"--seeds {count}: must be from 1 to {MOST_SEEDS}")
     return seeds_of(workspace, count)

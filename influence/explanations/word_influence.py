@@ -30,7 +30,7 @@ from influence.models import is_common
 from influence.workspace import STORED_TOP, WorkspaceReader, build_lock, open_published, published, publishing
 
 WORDS = "words"
-FORMULA = 1
+SETTINGS = {"stored_top": STORED_TOP, "formula": 1}  # the formula counts up when the sums would come out differently
 _WRITING = threading.Lock()  # several readers of one server may be the first to ask; the lock on disk only turns them away
 WORD, COMMON, TOKEN = "word", "common", "token"  # kinds: common are stop words and punctuation, tokens start and end
 
@@ -66,7 +66,7 @@ class WordExample:
 def has_words(workspace: WorkspaceReader) -> bool:
     """Whether the sums have been computed."""
     found = published(workspace.build, WORDS)
-    return found is not None and found[1] == _settings()
+    return found is not None and found[1] == SETTINGS
 
 
 def write_words(path: str | Path) -> None:
@@ -140,10 +140,6 @@ def read_examples(
     ]
 
 
-def _settings() -> dict[str, Any]:
-    return {"stored_top": STORED_TOP, "formula": FORMULA}
-
-
 def _store(workspace: WorkspaceReader) -> WordStore:
     if not has_words(workspace):
         write_words(workspace.path)
@@ -161,12 +157,12 @@ def _write(workspace: WorkspaceReader) -> None:
     started = time.monotonic()
     named, pairs = _folded(contributions(workspace.store))
     examples = train_examples(workspace.store)
-    with publishing(workspace.build, WORDS, WordStore, _settings()) as store:
+    with publishing(workspace.build, WORDS, WordStore, SETTINGS) as store:
         store.fill("mistakes", mistakes(workspace.store))
         store.fill("words", named)
         store.fill("examples", examples[examples["train"].isin(pairs["train"].unique())])
         store.fill("pairs", pairs)
-        store.write_provenance({"settings": _settings(), "build": workspace.build.name}, started)
+        store.write_provenance({"settings": SETTINGS, "build": workspace.build.name}, started)
 
 
 def _folded(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

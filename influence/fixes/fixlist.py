@@ -91,14 +91,15 @@ class FixList:
 
 
 def fix_list(reviews: Reviews, *, policy: str = "majority", reviewers: Collection[str] | None = None) -> FixList:
-    """The standing decisions of all reviewers, or of some, as one list; see `agreement.resolve` for `policy`.
+    """The standing decisions of all reviewers, or of some, as one list; see `review.resolve` for `policy`.
 
     Decisions outlive a rebuild: they are matched by id and text, and those that do not fit are listed apart.
     """
     corpus, notes = reviews.corpus, reviews.all_notes()
     asked = [d for d in reviews.decisions() if reviewers is None or d.reviewer in reviewers]
     lost = [d for d in reviews.decisions(unmatched=True) if reviewers is None or d.reviewer in reviewers]
-    unmatched = [Unmatched(d, _why_unmatched(corpus, d)) for d in lost]
+    gone, changed = "there is no example of that id", "its text has changed"
+    unmatched = [Unmatched(d, changed if d.example_id in corpus.examples else gone) for d in lost]
     unmatched += [Unmatched(d, f"its label is no longer {d.old_label!r}") for d in asked if _is_stale(corpus, d)]
     place = {id: position for position, id in enumerate(corpus.examples)}
     resolved = resolve((d for d in asked if not _is_stale(corpus, d)), policy)
@@ -152,10 +153,6 @@ def _is_stale(corpus: Corpus, decision: Decision) -> bool:
 def _is_settled(corpus: Corpus, decision: Decision) -> bool:
     """The data has the new label already."""
     return decision.edit.does.relabels and corpus[decision.example_id].label == decision.new_label
-
-
-def _why_unmatched(corpus: Corpus, decision: Decision) -> str:
-    return "its text has changed" if decision.example_id in corpus.examples else "there is no example of that id"
 
 
 def _fix(example: TrainExample, decision: Decision, resolution: Resolution, notes: list[Note]) -> Fix:

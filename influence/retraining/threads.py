@@ -6,7 +6,6 @@ and were not done after 200 s with two threads throughout.
 """
 
 import time
-from types import TracebackType
 from typing import Self
 
 import torch
@@ -26,7 +25,7 @@ class ThreadChoice:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         torch.set_num_threads(self._before)
 
     def step(self) -> None:
