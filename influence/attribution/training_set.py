@@ -45,9 +45,9 @@ class TrainingSet:
 
     def telling(self, progress: Progress) -> Self:
         """The same sources, with what they keep, that tell how far a slow answer is."""
-        told = copy.copy(self)
-        told.progress = progress
-        return told
+        reporting = copy.copy(self)
+        reporting.progress = progress
+        return reporting
 
     def _once(self, key: Any, make: Callable[[], Made]) -> Made:
         if key not in self._kept:

@@ -65,9 +65,9 @@ def with_reasons(rows: pd.DataFrame) -> pd.DataFrame:
     if "reason" in rows:
         return rows
     names = [field.name for field in fields(Facts)]
-    told = rows[names].astype({"opposed_word": object})
-    told["opposed_word"] = told["opposed_word"].where(told["opposed_word"].notna(), None)
-    reasons = [reason(Facts(**dict(zip(names, row, strict=True)))) for row in told.itertuples(index=False)]
+    facts = rows[names].astype({"opposed_word": object})
+    facts["opposed_word"] = facts["opposed_word"].where(facts["opposed_word"].notna(), None)
+    reasons = [reason(Facts(**dict(zip(names, row, strict=True)))) for row in facts.itertuples(index=False)]
     shown = rows.drop(columns=list(ONLY_FACTS))
     shown.insert(list(shown.columns).index("suspicion") + 1, "reason", pd.Series(reasons, index=rows.index, dtype=object))
     return shown

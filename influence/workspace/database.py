@@ -94,12 +94,12 @@ class Database:
 
     def rows(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query."""
-        with self._damage_told():
+        with self._naming_damage():
             return self._connection.cursor().execute(sql, parameters).fetchall()
 
     def frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> pd.DataFrame:
         """All rows of a query as a DataFrame."""
-        with self._damage_told():
+        with self._naming_damage():
             return self._connection.cursor().execute(sql, parameters).df()
 
     @contextmanager
@@ -133,7 +133,7 @@ class Database:
                 insert_arrow(cursor, name, rows)
 
     @contextmanager
-    def _damage_told(self) -> Iterator[None]:
+    def _naming_damage(self) -> Iterator[None]:
         try:
             yield
         except DAMAGE as error:

@@ -6,7 +6,7 @@ import influence
 from influence.suspects import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
 from pages.ui.clusters import members as clusters_members
 from pages.ui.clusters.address import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersAddress, read_address
-from pages.ui.frame import Session, arrive, go, messages, render, shell, tied
+from pages.ui.frame import Session, arrive, bind, go, messages, render, shell
 from pages.ui.jobs import compute
 from pages.ui.parts import STILL, Row, decision_charts, rows, suspicions, verdicts
 
@@ -93,7 +93,7 @@ def _cards(address: ClustersAddress, found: list[Cluster]) -> None:
             render.heading("Clusters", f"the largest {MOST_CARDS}" if len(found) > MOST_CARDS else "the largest first")
         st.segmented_control(
             "Show", list(SHOW), format_func=SHOW.__getitem__, required=True, label_visibility="collapsed",
-            **tied(address, "show", "clusters_show"),
+            **bind(address, "show", "clusters_show"),
         )  # fmt: skip
     if address.show == "changed":
         found = [one for one in found if len(_label_change(one)) > 1]

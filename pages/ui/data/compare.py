@@ -6,7 +6,7 @@ import streamlit as st
 import influence
 from influence.experiments import TOP, Comparison, compare
 from pages.ui.data.address import DataAddress
-from pages.ui.frame import go, md, numbers, render, shell, tied, workspaces
+from pages.ui.frame import bind, go, md, numbers, render, shell, workspaces
 
 KINDS = {"fixed": "now right", "broken": "now wrong", "otherwise wrong": "wrong otherwise", "both right": "label changed, too"}
 LISTED = 200
@@ -20,8 +20,8 @@ def draw(address: DataAddress) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for field, label in (("one", "Before"), ("two", "After")):
-            told = tied(address, field, f"compare_{field}", empty=None)
-            st.selectbox(label, names, placeholder="choose one", width=300, **told)
+            binding = bind(address, field, f"compare_{field}", empty=None)
+            st.selectbox(label, names, placeholder="choose one", width=300, **binding)
         st.button(
             "Swap",
             key="compare_swap",

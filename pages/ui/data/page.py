@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.ui.data import builds, compare, new, runs, workspaces as workspaces_part
 from pages.ui.data.address import PARTS, read_address
-from pages.ui.frame import arrive, messages, shell, tied, workspaces
+from pages.ui.frame import arrive, bind, messages, shell, workspaces
 
 DRAW = {"new": new.draw, "runs": runs.draw, "workspaces": workspaces_part.draw, "compare": compare.draw}
 
@@ -14,6 +14,6 @@ def draw(workspace: str) -> None:
     address = arrive(*read_address(st.query_params.to_dict(), workspace, workspaces.names()))
     unfinished = sum(not job.failed for job in builds.runs())
     parts = PARTS | ({"runs": f"{PARTS['runs']} ({unfinished})"} if unfinished else {})
-    shell.title_and_parts("Data and runs", parts, tied(address, "part", "data_part"))
+    shell.title_and_parts("Data and runs", parts, bind(address, "part", "data_part"))
     messages.show()
     DRAW[address.part](address)

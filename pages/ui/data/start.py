@@ -9,7 +9,7 @@ from influence.models import demo_model
 from influence.workspace import DATA_FOLDER
 from pages.ui.data import builds, files, report
 from pages.ui.data.address import LENGTHS, MODELS, DataAddress, read_address
-from pages.ui.frame import OnChange, go, latest, md, messages, numbers, render, tied, workspaces
+from pages.ui.frame import OnChange, bind, go, latest, md, messages, numbers, render, workspaces
 
 FEW_ROWS = 2_000  # a network that knows no word yet learns little from fewer
 EVERY = 0.7  # seconds between looks at an estimate that is being made
@@ -42,7 +42,7 @@ def _model(address: DataAddress, rows: int) -> bool:
     shown = address.at(model=address.model if address.model in kinds else "cnn")
     st.segmented_control(
         "Model", kinds, format_func=MODELS.__getitem__, required=True, label_visibility="collapsed",
-        **tied(shown, "model", "data_model", weights=""),
+        **bind(shown, "model", "data_model", weights=""),
     )  # fmt: skip
     few = f" You have {rows:,}: if they are English, MiniLM will learn more of them."
     render.hint(ABOUT[address.model] + (few if address.model == "cnn" and rows < FEW_ROWS and "demo" in kinds else ""))
@@ -53,8 +53,8 @@ def _model(address: DataAddress, rows: int) -> bool:
             on_change=_spell, args=(address, "weights", "data_weights"),
         )  # fmt: skip
     elif address.model == "folder":
-        told = tied(address, "weights", "data_folder", empty=None)
-        st.selectbox("Folder", files.model_folders(), placeholder="choose one", width=420, **told)
+        binding = bind(address, "weights", "data_folder", empty=None)
+        st.selectbox("Folder", files.model_folders(), placeholder="choose one", width=420, **binding)
     with st.expander("Settings"), st.container(horizontal=True, vertical_alignment="bottom"):
         _settings(address)
     return address.model in ("cnn", "demo") or bool(address.weights)
@@ -69,9 +69,9 @@ def _settings(address: DataAddress) -> None:
     if address.model in ("hub", "folder"):
         numbers_of["layers"] = ("Layers", 0, 99, "0: all of the model's; fewer are faster")
     for field, (label, low, high, about) in numbers_of.items():
-        st.number_input(label, low, high, width=150, help=about, **tied(address, field, f"data_{field}"))
+        st.number_input(label, low, high, width=150, help=about, **bind(address, field, f"data_{field}"))
     lengths = sorted({*LENGTHS, address.length})
-    st.selectbox("Cut texts at, tokens", lengths, width=170, **tied(address, "length", "data_length"))
+    st.selectbox("Cut texts at, tokens", lengths, width=170, **bind(address, "length", "data_length"))
 
 
 def _spell(address: DataAddress, field: str, key: str) -> None:
@@ -175,8 +175,8 @@ def _start(address: DataAddress, answer: dict[str, Any], options: list[str] | No
     columns = {"text": roles["text"], "text_pair": roles["pair"], "label": roles["label"], "id": roles["id"]}
     st.session_state["data_name"] = name
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        told: OnChange = {"on_change": _spell, "args": (address, "name", "data_name")}
-        st.text_input("Name of the workspace", key="data_name", max_chars=64, width=300, **told)
+        callback: OnChange = {"on_change": _spell, "args": (address, "name", "data_name")}
+        st.text_input("Name of the workspace", key="data_name", max_chars=64, width=300, **callback)
         st.button(
             "Start the build", key="data_start", type="primary", icon=":material/play_arrow:", disabled=options is None,
             on_click=_begin, args=(address, name, columns, epochs),

@@ -8,7 +8,7 @@ from influence.experiments import Evaluation, EvaluationSettings, evaluation_tab
 from pages.ui.evidence import charts, run, wording
 from pages.ui.evidence.address import MEASURES, EvidenceAddress
 from pages.ui.evidence.run import Form
-from pages.ui.frame import render, tied
+from pages.ui.frame import bind, render
 from pages.ui.jobs import waiting
 from pages.ui.parts import STILL
 
@@ -50,7 +50,7 @@ def _result(address: EvidenceAddress, found: list[Evaluation], chosen: Evaluatio
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.segmented_control(
             "Measured by", list(MEASURES), format_func=MEASURES.__getitem__, required=True,
-            **tied(address, "measure", "proof_measure"),
+            **bind(address, "measure", "proof_measure"),
             help="The margin, the log-odds of the true label against the strongest other, still moves near certainty",
         )  # fmt: skip
         run.choice(address, names, chosen.name)

@@ -5,7 +5,7 @@ import streamlit as st
 import influence
 from pages.ui.evidence import cancellation, deletion, fixing
 from pages.ui.evidence.address import PARTS, EvidenceAddress, read_address
-from pages.ui.frame import arrive, messages, shell, tied
+from pages.ui.frame import arrive, bind, messages, shell
 
 DRAW = {"deletion": deletion.draw, "cancellation": cancellation.draw, "fixing": fixing.draw}
 
@@ -15,7 +15,7 @@ def draw(workspace: influence.Workspace) -> None:
     """The page below the frame."""
     address = arrive(*read_address(st.query_params.to_dict(), workspace))
     part_only = EvidenceAddress(workspace=address.workspace, part=address.part)
-    shell.title_and_parts("Evidence", PARTS, tied(part_only, "part", "proof_part"))
+    shell.title_and_parts("Evidence", PARTS, bind(part_only, "part", "proof_part"))
     messages.show()
     with messages.or_show():
         DRAW[address.part](workspace, address)

@@ -10,7 +10,7 @@ import influence
 from influence import METHODS
 from influence.experiments import seconds_a_model
 from pages.ui.evidence.address import EvidenceAddress
-from pages.ui.frame import numbers, render, tied
+from pages.ui.frame import bind, numbers, render
 from pages.ui.jobs import compute, waiting
 
 KS = (5, 10, 20, 50, 100, 200)
@@ -120,8 +120,8 @@ def command(workspace: influence.Workspace, name: str, options: Sequence[str] = 
 def choice(address: EvidenceAddress, names: dict[str, str], chosen: str) -> None:
     """A switch between earlier runs, where there are several."""
     if len(names) > 1:
-        told = tied(address.at(run=chosen), "run", f"proof_runs_{address.part}")
-        st.selectbox("Run", list(names), format_func=names.__getitem__, width=420, **told)
+        binding = bind(address.at(run=chosen), "run", f"proof_runs_{address.part}")
+        st.selectbox("Run", list(names), format_func=names.__getitem__, width=420, **binding)
 
 
 def about(settings: dict[str, object], made_at: str, points: str) -> str:

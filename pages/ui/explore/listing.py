@@ -6,7 +6,7 @@ import streamlit as st
 
 import influence
 from pages.ui.explore.address import SHOW, ExploreAddress
-from pages.ui.frame import component, go, numbers, render, tied, turn_pages
+from pages.ui.frame import bind, component, go, numbers, render, turn_pages
 from pages.ui.parts import stamped
 
 PAGE = 20
@@ -52,15 +52,15 @@ def _filters(workspace: influence.Workspace, address: ExploreAddress) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
         st.text_input(
             "Search", type="search", placeholder="part of a text, or an id", width=250, max_chars=200,
-            **tied(address, "q", "explore_q", page=1),
+            **bind(address, "q", "explore_q", page=1),
         )  # fmt: skip
         st.segmented_control(
             "Predictions", list(SHOW), format_func=SHOW.__getitem__, required=True,
-            **tied(address, "show", "explore_show", page=1),
+            **bind(address, "show", "explore_show", page=1),
         )  # fmt: skip
         for field, name in (("label", "Given label"), ("predicted", "Predicted")):
-            told = tied(address, field, f"explore_{field}", page=1)
-            st.selectbox(name, labels, format_func=lambda label: label or "any", width=165, **told)
+            binding = bind(address, field, f"explore_{field}", page=1)
+            st.selectbox(name, labels, format_func=lambda label: label or "any", width=165, **binding)
         st.slider(
             "Confidence",
             0,

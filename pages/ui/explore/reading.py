@@ -7,7 +7,7 @@ from influence import DEFAULT_METHOD, METHODS, Explanation, Influence
 from influence.experiments import DEFAULT_STRONGEST
 from pages.ui.explore import asking, versus
 from pages.ui.explore.address import FIRST, MOST, STEP, TOKENS, ExploreAddress
-from pages.ui.frame import Tied, answers, go, md, messages, numbers, render, shell
+from pages.ui.frame import Binding, answers, go, md, messages, numbers, render, shell
 from pages.ui.parts import charts, explanation_board
 
 BOARD = "explore_board"
@@ -138,7 +138,7 @@ def _question(workspace: influence.Workspace, address: ExploreAddress, found: Ex
     render.hint(f"{method.about} ({method.source})")
 
 
-def _choice(address: ExploreAddress, field: str, value: str) -> Tied:
+def _choice(address: ExploreAddress, field: str, value: str) -> Binding:
     # The value is part of the key: after a choice the widget is a new one and without focus, so the shortcuts still work.
     key = f"explore_{field}_{value}"
     st.session_state[key] = value

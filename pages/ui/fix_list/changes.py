@@ -7,7 +7,7 @@ import streamlit as st
 from influence.fixes import Fix, FixList, fix_list
 from pages.ui.fix_list import disagreements, downloads
 from pages.ui.fix_list.address import POLICY_NAMES, FixListAddress
-from pages.ui.frame import Session, numbers, render, shell, tied, turn_pages
+from pages.ui.frame import Session, bind, numbers, render, shell, turn_pages
 from pages.ui.parts import Row, charts, decision_charts, rows, verdicts
 
 PAGE = 25
@@ -88,7 +88,7 @@ def _changes(address: FixListAddress, found: FixList) -> None:
             render.heading("Changes", counts or "none")
         st.selectbox(
             "Disagreements go by", list(POLICY_NAMES), format_func=POLICY_NAMES.__getitem__, width=190,
-            **tied(address, "policy", "fix_policy", page=1),
+            **bind(address, "policy", "fix_policy", page=1),
         )  # fmt: skip
     pages = max(1, -(-len(found.fixes) // PAGE))
     page = min(address.page, pages)

@@ -5,7 +5,7 @@ import streamlit as st
 import influence
 from pages.ui.fix_list import agreement, changes, log, rules
 from pages.ui.fix_list.address import PARTS, read_address
-from pages.ui.frame import Session, arrive, messages, shell, tied
+from pages.ui.frame import Session, arrive, bind, messages, shell
 
 DRAW = {"changes": changes.draw, "rules": rules.draw, "agreement": agreement.draw, "log": log.draw}
 
@@ -16,9 +16,9 @@ def draw(workspace: influence.Workspace) -> None:
     session = Session.of_visitor(workspace)
     shell.follow()
     address = arrive(*read_address(st.query_params.to_dict(), workspace))
-    told = tied(address.part_only(address.part), "part", "fix_part")
+    binding = bind(address.part_only(address.part), "part", "fix_part")
     with (
-        shell.title_and_parts("Fix list", PARTS, told),
+        shell.title_and_parts("Fix list", PARTS, binding),
         st.container(horizontal=True, horizontal_alignment="right", width="stretch"),
     ):
         session.show_name()

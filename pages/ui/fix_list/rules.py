@@ -44,26 +44,26 @@ def _form(session: Session, address: FixListAddress) -> None:
     keys = {name: f"rule_{name}" for name in ("only", "by", "pattern", "action", "label", "note")}
     for name, key in keys.items():
         st.session_state[key] = getattr(address, name) or (None if name == "label" else getattr(address, name))
-    told: OnChange = {"on_change": _spell, "args": (address, keys)}
+    callback: OnChange = {"on_change": _spell, "args": (address, keys)}
     render.heading("A rule", "decides every example that it matches, as one")
     with st.container(border=True, key="wt-rule"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.selectbox("Examples labelled", [ANY, *labels], format_func=_or_anything, key=keys["only"], width=190, **told)
-            st.selectbox("that", list(BY_NAMES), format_func=BY_NAMES.__getitem__, key=keys["by"], width=230, **told)
+            st.selectbox("Examples labelled", [ANY, *labels], format_func=_or_anything, key=keys["only"], width=190, **callback)
+            st.selectbox("that", list(BY_NAMES), format_func=BY_NAMES.__getitem__, key=keys["by"], width=230, **callback)
         st.text_input(
             "these",
             key=keys["pattern"],
             max_chars=2_000,
             placeholder=f"for example: {EXAMPLES[address.by]}",
             help=HELP[address.by],
-            **told,
+            **callback,
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
             actions = verdicts.rule_actions()
-            st.selectbox("are to be", list(actions), format_func=actions.__getitem__, key=keys["action"], width=190, **told)
+            st.selectbox("are to be", list(actions), format_func=actions.__getitem__, key=keys["action"], width=190, **callback)
             if Edit(address.action).does.relabels:
-                st.selectbox("as", labels, index=None, key=keys["label"], width=230, placeholder="the new label", **told)
-        st.text_input("because", key=keys["note"], max_chars=300, placeholder="a note for the fix list, if you like", **told)
+                st.selectbox("as", labels, index=None, key=keys["label"], width=230, placeholder="the new label", **callback)
+        st.text_input("because", key=keys["note"], max_chars=300, placeholder="a note for the fix list, if you like", **callback)
 
 
 def _or_anything(label: str) -> str:

@@ -9,12 +9,12 @@ from . import (
 )
 from .address import (
     Address as Address,
+    Binding as Binding,
     OnChange as OnChange,
-    Tied as Tied,
     arrive as arrive,
+    bind as bind,
     go as go,
     latest as latest,
-    tied as tied,
     turn_pages as turn_pages,
 )
 from .numbers import MINUS as MINUS

@@ -21,8 +21,8 @@ class OnChange(TypedDict):
     args: tuple[object, ...]
 
 
-class Tied(OnChange):
-    """A widget's key, too: see `tied`."""
+class Binding(OnChange):
+    """A widget's key, too: see `bind`."""
 
     key: str
 
@@ -120,7 +120,7 @@ def go(address: Address) -> None:
         st.query_params.from_dict(parameters)
 
 
-def tied(address: Address, field: str, key: str, *, empty: str | None = "", **also: object) -> Tied:
+def bind(address: Address, field: str, key: str, *, empty: str | None = "", **also: object) -> Binding:
     """Have a widget show a field of the address and put there what is chosen; `also` is what else changes then.
 
     Widgets follow the address, not the other way round; `empty` is what the widget has for a field that is.

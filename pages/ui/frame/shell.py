@@ -13,7 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 import influence
 from pages.ui.frame import render, workspaces
-from pages.ui.frame.address import Tied
+from pages.ui.frame.address import Binding
 
 PARAMETER = "workspace"
 LEAVING = "wt_leaving"
@@ -94,13 +94,13 @@ def _frame(key: str) -> tuple[str, list[str]]:
     return chosen, names
 
 
-def title_and_parts(title: str, parts: Mapping[Any, str], told: Tied, *, name: str = "Part") -> DeltaGenerator:
+def title_and_parts(title: str, parts: Mapping[Any, str], binding: Binding, *, name: str = "Part") -> DeltaGenerator:
     """A page's title and a switch between the page's parts beside it; returns the line, for more."""
     line = st.container(horizontal=True, vertical_alignment="center", key="wt-title")
     with line:
         render.title(title)
         st.segmented_control(
-            name, list(parts), format_func=parts.__getitem__, required=True, label_visibility="collapsed", **told
+            name, list(parts), format_func=parts.__getitem__, required=True, label_visibility="collapsed", **binding
         )
     return line
 

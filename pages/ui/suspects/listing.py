@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from influence.suspects import SIGNALS, suspect_ids, suspects
-from pages.ui.frame import Session, go, numbers, render, shell, tied, turn_pages
+from pages.ui.frame import Session, bind, go, numbers, render, shell, turn_pages
 from pages.ui.parts import SORTS, Chosen, Row, bulk_bar, rows, suspect_choice, suspicions, verdicts
 from pages.ui.suspects.address import DECIDED, SHOW, SuspectsAddress
 
@@ -108,7 +108,7 @@ def _filters(session: Session, address: SuspectsAddress) -> None:
             ("decided", partial(st.selectbox, "Decided", list(DECIDED), format_func=DECIDED.__getitem__, width=112)),
             ("sort", partial(st.selectbox, "Sort by", list(SORTS), format_func=SORTS.__getitem__, width=170)),
         ):
-            draw_one(**tied(address, field, f"suspects_{field}", page=1))
+            draw_one(**bind(address, field, f"suspects_{field}", page=1))
 
 
 def _or_any(label: str) -> str:

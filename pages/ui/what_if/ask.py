@@ -8,7 +8,7 @@ import streamlit as st
 
 import influence
 from influence.experiments import DECIDED, Proposal, to_train
-from pages.ui.frame import Session, go, latest, messages, render, tied
+from pages.ui.frame import Session, bind, go, latest, messages, render
 from pages.ui.jobs import compute, waiting
 from pages.ui.parts import verdicts
 from pages.ui.what_if.address import SEEDS, WhatIfAddress, read_address
@@ -25,7 +25,7 @@ def draw(session: Session, address: WhatIfAddress, proposal: Proposal) -> None:
     _sentences(session, address, proposal)
     options = sorted({*SEEDS, address.seeds})
     st.segmented_control(
-        "Seeds", options, required=True, **tied(address, "seeds", "whatif_seeds"),
+        "Seeds", options, required=True, **bind(address, "seeds", "whatif_seeds"),
         help="Each trains one model without the change and one with it. More seeds make small effects visible",
     )  # fmt: skip
     try:

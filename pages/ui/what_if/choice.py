@@ -6,7 +6,7 @@ import influence
 from influence.experiments import DEFAULT_STRONGEST, spec_of_rule
 from influence.review import Rule, applied_rules
 from influence.suspects import Cluster, clusters, has_clusters
-from pages.ui.frame import OnChange, Session, go, md, numbers, render, shell, tied
+from pages.ui.frame import OnChange, Session, bind, go, md, numbers, render, shell
 from pages.ui.what_if.address import KINDS, OPPONENT_KINDS, STRONGEST, WhatIfAddress
 
 ACTIONS = {"remove": "Remove", "relabel": "Relabel as suggested"}
@@ -16,8 +16,8 @@ MOST_LISTED = 100  # wrong predictions to choose from; any other is typed
 def draw(session: Session, address: WhatIfAddress) -> None:
     """What kind of change, and which."""
     kind = address.chosen_kind
-    told = tied(address.asking("", kind), "kind", "whatif_kind")
-    st.segmented_control("What if we made", list(KINDS), format_func=KINDS.__getitem__, required=True, **told)
+    binding = bind(address.asking("", kind), "kind", "whatif_kind")
+    st.segmented_control("What if we made", list(KINDS), format_func=KINDS.__getitem__, required=True, **binding)
     _PARTS[kind](session, address)
 
 
@@ -93,20 +93,20 @@ def _opponents(session: Session, address: WhatIfAddress) -> None:
     st.session_state["whatif_test"] = test_id or None
     st.session_state["whatif_many"] = count if count in STRONGEST else DEFAULT_STRONGEST
     st.session_state["whatif_opponents"] = kind
-    told: OnChange = {"on_change": _to_opponents, "args": (address,)}
+    callback: OnChange = {"on_change": _to_opponents, "args": (address,)}
     st.selectbox(
         "Test sentence", options, index=None, format_func=lambda id: said.get(id, id), key="whatif_test",
-        placeholder="choose a mistake, or type an id", accept_new_options=True, **told,
+        placeholder="choose a mistake, or type an id", accept_new_options=True, **callback,
     )  # fmt: skip
     with st.container(horizontal=True):
-        st.segmented_control("Its strongest opponents", list(STRONGEST), key="whatif_many", required=True, **told)
+        st.segmented_control("Its strongest opponents", list(STRONGEST), key="whatif_many", required=True, **callback)
         st.segmented_control(
             "What to do",
             list(OPPONENT_KINDS),
             format_func=OPPONENT_KINDS.__getitem__,
             key="whatif_opponents",
             required=True,
-            **told,
+            **callback,
         )
     if test_id:
         shell.link("explore", f"Read {md(test_id, 40)} in Explore", workspace=address.workspace, show="all", id=test_id)

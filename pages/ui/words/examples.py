@@ -12,7 +12,7 @@ from influence.attribution import DEFAULT_METHOD
 from influence.explanations import WordExample, read_examples, word_confusions, word_examples
 from influence.review import Evidence
 from influence.suspects import SuspectFilter, suspects
-from pages.ui.frame import Session, go, numbers, render, shell, tied, turn_pages
+from pages.ui.frame import Session, bind, go, numbers, render, shell, turn_pages
 from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, suspicions, verdicts
 from pages.ui.words.address import SUGGESTED, WordsAddress
 from pages.ui.words.listing import total
@@ -31,8 +31,8 @@ def draw(session: Session, address: WordsAddress, sums: pd.DataFrame, mistakes: 
         st.button("All words", icon=":material/list:", key="words_back", on_click=go, args=(address.of_word(""),))
         mistakes()
         if suggested is not None:
-            told = tied(address, "suggested", "words_suggested", part=1)
-            st.segmented_control("Examples", list(SUGGESTED), format_func=SUGGESTED.__getitem__, required=True, **told)
+            binding = bind(address, "suggested", "words_suggested", part=1)
+            st.segmented_control("Examples", list(SUGGESTED), format_func=SUGGESTED.__getitem__, required=True, **binding)
     if found.empty:
         asked = address.in_words()
         render.hint(f"“{written[:100]}” pulls against no mistake{f' {asked}' if asked else ''} among the strongest influences.")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from influence.explanations import COMMON, TOKEN
 from influence.workspace import STORED_TOP
-from pages.ui.frame import Session, component, go, numbers, render, tied, turn_pages
+from pages.ui.frame import Session, bind, component, go, numbers, render, turn_pages
 from pages.ui.parts import stamped
 from pages.ui.words.address import SHOW, SORTS, WordsAddress
 
@@ -71,14 +71,14 @@ def total(value: float) -> str:
 def _filters(address: WordsAddress) -> None:
     st.text_input(
         "Search", type="search", placeholder="part of a word", width=160, max_chars=100,
-        **tied(address, "q", "words_q", page=1),
+        **bind(address, "q", "words_q", page=1),
     )  # fmt: skip
     st.segmented_control(
-        "Show", list(SHOW), format_func=SHOW.__getitem__, required=True, **tied(address, "show", "words_show", page=1),
+        "Show", list(SHOW), format_func=SHOW.__getitem__, required=True, **bind(address, "show", "words_show", page=1),
         help="Stop words (English) and punctuation seldom say what a mistake is about",
     )  # fmt: skip
     st.selectbox(
-        "Sort by", list(SORTS), format_func=SORTS.__getitem__, width=150, **tied(address, "sort", "words_sort", page=1),
+        "Sort by", list(SORTS), format_func=SORTS.__getitem__, width=150, **bind(address, "sort", "words_sort", page=1),
         help="On balance: against and for together. It depends on where the stored lists end",
     )  # fmt: skip
 

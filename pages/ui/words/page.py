@@ -7,7 +7,7 @@ import streamlit as st
 
 import influence
 from influence.explanations import MistakeFilter, confusions, has_words, words, write_words
-from pages.ui.frame import Session, answers, arrive, messages, render, shell, tied
+from pages.ui.frame import Session, answers, arrive, bind, messages, render, shell
 from pages.ui.words import examples, listing
 from pages.ui.words.address import WordsAddress, read_address
 
@@ -55,7 +55,7 @@ def _mistakes(address: WordsAddress, found: pd.DataFrame) -> None:
         options = sorted({*counts, *filter(None, [getattr(address, field)])}, key=lambda label: (-counts.get(label, 0), label))
         st.selectbox(
             name, ["", *options], width=190, format_func=partial(_counted, counts, empty),
-            **tied(address, field, f"words_{field}", page=1, part=1),
+            **bind(address, field, f"words_{field}", page=1, part=1),
         )  # fmt: skip
 
 
