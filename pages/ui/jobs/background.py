@@ -169,7 +169,7 @@ def _read(folder: Path) -> Job | None:
     try:
         content = json.loads((folder / JOB).read_text(encoding="utf-8"))
         started = processes.process(folder)
-        makes = None if content["makes"] is None else Path(content["makes"])
+        makes = Path(content["makes"]) if content.get("makes") else None
         known = {name: content[name] for name in ("command", "title", "key", "made_at", "options", "about")}
         return Job(folder=folder, started_at=started["at"] if started else None, makes=makes, **known)
     except (OSError, ValueError, KeyError):
