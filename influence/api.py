@@ -10,12 +10,13 @@ from typing import Any, Self
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, SpecialTokens
+from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, Cluster, clusters
 from influence.data import Columns
 from influence.errors import QueryError
 from influence.explanations import COMMON, TOKEN, MistakeFilter, all_scores, explain, words
 from influence.fixes import Fix, fix_list
 from influence.review import has_reviews, read_reviews
-from influence.suspects import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, Cluster, clusters, has_suspects, suspects
+from influence.suspects import has_suspects, suspects
 from influence.types import Progress, silent
 from influence.workspace import TestFilter, WorkspaceReader, published_build
 
@@ -134,7 +135,7 @@ class Workspace(WorkspaceReader):
 
         The dendrogram is computed the first time. Raises `QueryError` for a cut that cannot be.
         """
-        from influence.suspects import write_clusters
+        from influence.clusters import write_clusters
 
         self.suspects(top=1)
         write_clusters(self.path, progress=progress)

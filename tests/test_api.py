@@ -8,8 +8,8 @@ import pytest
 
 from influence import DataError, QueryError, SettingsError, Workspace, WorkspaceMissing, all_scores, explain, open_workspace
 from influence.cli import main
-from influence.suspects.cluster_compute import write_clusters
-from influence.suspects.cluster_cuts import clusters
+from influence.clusters.compute import write_clusters
+from influence.clusters.cuts import clusters
 from influence.suspects.compute import write_suspects
 from influence.suspects.ranking import suspects
 from influence.suspects.settings import HeldOutSettings

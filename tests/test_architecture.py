@@ -29,6 +29,7 @@ FLOORS = [
     ["workspace"],
     ["explanations", "review", "retraining"],
     ["suspects", "fixes"],
+    ["clusters"],
     ["experiments"],
     ["api"],
     ["cli"],

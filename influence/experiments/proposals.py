@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from influence.clusters import cluster, cluster_suggestions
 from influence.data import Edit
 from influence.errors import DataError, SettingsError
 from influence.explanations import Influence, explain
 from influence.fixes import Fix, FixList, fix_list, read_fixes
 from influence.retraining import Change
 from influence.review import Corpus, Reviews, Rule, changed_by, read_reviews
-from influence.suspects import cluster, cluster_suggestions
 from influence.workspace import WorkspaceReader
 
 DECIDED = "decided"

@@ -1,4 +1,4 @@
-"""Training examples whose labels are probably wrong: signals, ranking, reasons, and clusters of them."""
+"""Training examples whose labels are probably wrong: signals, ranking and reasons."""
 
 import lazy_loader
 

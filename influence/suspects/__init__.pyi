@@ -1,20 +1,8 @@
-from .cluster_compute import ClusterSettings as ClusterSettings, write_clusters as write_clusters
-from .cluster_cuts import (
-    Cluster as Cluster,
-    Member as Member,
-    check_cut as check_cut,
-    cluster as cluster,
-    cluster_map as cluster_map,
-    cluster_members as cluster_members,
-    cluster_suggestions as cluster_suggestions,
-    clusters as clusters,
-    clusters_provenance as clusters_provenance,
-    has_clusters as has_clusters,
-)
-from .compute import write_suspects as write_suspects
+from .compute import SUSPECTS as SUSPECTS, write_suspects as write_suspects
 from .ranking import (
     Suspect as Suspect,
     SuspectFilter as SuspectFilter,
+    difficult_examples as difficult_examples,
     has_suspects as has_suspects,
     provenance as provenance,
     suspect as suspect,
@@ -24,9 +12,7 @@ from .ranking import (
 )
 from .settings import (
     DEFAULT_FOLDS as DEFAULT_FOLDS,
-    DEFAULT_MIN_SIZE as DEFAULT_MIN_SIZE,
     DEFAULT_MODELS as DEFAULT_MODELS,
-    DEFAULT_THRESHOLD as DEFAULT_THRESHOLD,
     HeldOutSettings as HeldOutSettings,
 )
 from .tables import SIGNALS as SIGNALS

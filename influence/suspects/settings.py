@@ -1,11 +1,10 @@
-"""What may be chosen about the held-out models and about the cut of the dendrogram."""
+"""What may be chosen about the held-out models."""
 
 from dataclasses import dataclass
 
 from influence.errors import SettingsError
 
 DEFAULT_MODELS, DEFAULT_FOLDS = 5, 5
-DEFAULT_THRESHOLD, DEFAULT_MIN_SIZE = 0.8, 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,8 @@ from tiny import request
 from influence import Workspace, all_scores, explain
 from influence.attribution import formulas
 from influence.attribution.methods import METHODS
+from influence.clusters.compute import pair_scores, pair_words
 from influence.explanations.scores import scores_of
-from influence.suspects.cluster_compute import pair_scores, pair_words
 from influence.suspects.compute import self_influence_at
 from influence.suspects.signals import opposition
 from influence.workspace.build import build_workspace

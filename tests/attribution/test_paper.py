@@ -35,11 +35,11 @@ from influence.attribution.layers import TracedModel, layers_of
 from influence.attribution.methods import METHODS, get_method
 from influence.attribution.query import MethodSettings, WordSelection
 from influence.attribution.training_set import TrainingSet
+from influence.clusters.dendrogram import influence_distances
 from influence.explanations.layer_norms import Group, mean_cosines, squared_norms
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.encoding import encode
 from influence.models.model import train_word_pieces
-from influence.suspects.dendrogram import influence_distances
 
 LN3 = math.log(3)
 VOCABULARY = {

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 
 from influence.cli.progress import ProgressLine, duration
+from influence.clusters.compute import write_clusters
+from influence.clusters.cuts import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
 from influence.data.dataset import Columns
 from influence.errors import WorkspaceMissing
-from influence.suspects.cluster_compute import write_clusters
-from influence.suspects.cluster_cuts import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
 from influence.suspects.compute import write_suspects
 from influence.suspects.settings import HeldOutSettings
 from influence.workspace.build import build_workspace

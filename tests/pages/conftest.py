@@ -88,7 +88,7 @@ def pair_workspaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def judged_workspaces(workspaces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with `tiny` again, its suspects and clusters computed without further training."""
-    from influence.suspects.cluster_compute import write_clusters
+    from influence.clusters.compute import write_clusters
     from influence.suspects.compute import write_suspects
     from influence.suspects.settings import HeldOutSettings
 

@@ -6,8 +6,8 @@ import pytest
 from conftest import components, joined, parameters_of, shown
 from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 
+from influence.clusters.cuts import cluster, cluster_members, clusters
 from influence.review.queues import Queues
-from influence.suspects.cluster_cuts import cluster, cluster_members, clusters
 
 
 def listed(app):

@@ -17,13 +17,13 @@ from conftest import IMAGE, SCRIPT, serve, stop
 from test_browser import TIMEOUT, assert_clean, eventually, texts, watch
 
 import influence
+from influence.clusters.cuts import clusters
 from influence.fixes.files import read_fixes
 from influence.fixes.fixlist import fix_list
 from influence.review.events import Reviewer
 from influence.review.log import ReviewLog
 from influence.review.queues import Queues
 from influence.review.reviews import Reviews, read_reviews
-from influence.suspects.cluster_cuts import clusters
 
 AGAIN = 4.0  # seconds after which a key is pressed again: it may have come before its button
 READING = 0.32  # seconds before a key may decide, with time for the page to draw

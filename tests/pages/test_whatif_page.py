@@ -9,10 +9,10 @@ from conftest import HOSTILE_ID, SCRIPT, components, parameters_of, shown
 from reviewing_app import ANN, button, own_workspace, reviews_of
 
 import influence
+from influence.clusters.cuts import clusters
 from influence.experiments.proposals import propose
 from influence.experiments.whatif import outcomes, try_out
 from influence.experiments.whatif_report import verdict
-from influence.suspects.cluster_cuts import clusters
 from pages.ui.jobs import background
 
 CHANGE = "opponents:test-3:5"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import influence
-from influence.suspects import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD
+from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD
 from pages.ui.frame import Address
 
 LEAST, MOST, STEP = 0.05, 1.0, 0.05  # of the threshold

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from influence.suspects import Cluster, Member, cluster_members
+from influence.clusters import Cluster, Member, cluster_members
 from pages.ui.clusters.address import ClustersAddress
 from pages.ui.frame import Session, go, numbers, render, shell, turn_pages
 from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, verdicts

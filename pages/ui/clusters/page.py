@@ -3,7 +3,7 @@
 import streamlit as st
 
 import influence
-from influence.suspects import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
+from influence.clusters import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
 from pages.ui.clusters import members as clusters_members
 from pages.ui.clusters.address import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersAddress, read_address
 from pages.ui.frame import Session, arrive, bind, go, messages, render, shell

@@ -5,7 +5,7 @@ Difficult are the examples that were misclassified after a large share of the ep
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +13,16 @@ import numpy as np
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, METHODS, queries_at_once
+from influence.clusters.dendrogram import Dendrogram, cluster_words, dendrogram, flat_map, influence_distances
+from influence.clusters.settings import ClusterSettings
+from influence.clusters.tables import ClusterStore
 from influence.data import SPECIAL_SIDE
-from influence.errors import SettingsError
-from influence.suspects.cluster_tables import ClusterStore
-from influence.suspects.compute import SUSPECTS
-from influence.suspects.dendrogram import Dendrogram, cluster_words, dendrogram, flat_map, influence_distances
-from influence.suspects.ranking import difficult_examples
+from influence.suspects import SUSPECTS, difficult_examples
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader, build_lock, disk_full_explained, opened, published, publishing
 
 CLUSTERS = "clusters"
 NAMED_HEIGHT = 1.0  # above it members do not pull together at all
-
-
-@dataclass(frozen=True, kw_only=True)
-class ClusterSettings:
-    """Which examples are clustered."""
-
-    difficult: float = 0.4  # smallest share of epochs after which an example was misclassified; the paper's
-    cap: int = 3_000  # the most suspicious of them; distances, dendrogram and map grow with the square
-    seed: int = 0  # of the map, and of the pairs that name large clusters
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.difficult <= 1:
-            raise SettingsError(f"--difficult {self.difficult}: must be from 0 to 1, a share of epochs")
-        if self.cap < 2:
-            raise SettingsError(f"--cap {self.cap}: must be 2 or more examples")
-        if self.seed < 0:
-            raise SettingsError(f"--seed {self.seed}: must be 0 or more")
 
 
 def write_clusters(path: str | Path, settings: ClusterSettings | None = None, *, progress: Progress = silent) -> dict[str, Any]:

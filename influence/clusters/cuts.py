@@ -1,6 +1,6 @@
 """Clusters: difficult training examples that pull one another the same way, named by the words they share (appendix A).
 
-    write_clusters("workspaces/demo")                                   # in `cluster_compute`: computes them, once
+    write_clusters("workspaces/demo")                                   # in `compute`: computes them, once
     for cluster in clusters(open_workspace("workspaces/demo"), threshold=0.8, min_size=3): ...
 
 The dendrogram is stored, so another threshold or minimum size is a look-up. A cluster's number names the same examples
@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, METHODS
+from influence.clusters.settings import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD
+from influence.clusters.tables import ClusterStore
 from influence.errors import QueryError
 from influence.explanations import Sentence, sentences
-from influence.suspects.cluster_tables import ClusterStore
-from influence.suspects.settings import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD
 from influence.types import IntArray
 from influence.workspace import WorkspaceReader, open_published, published
 

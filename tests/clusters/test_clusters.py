@@ -22,12 +22,13 @@ from tiny import PLAIN, Bench, bench, labelled, rows, write_csv
 from influence.attribution.methods import METHODS
 from influence.attribution.stored_queries import TrainQueries
 from influence.cli import main
+from influence.clusters.compute import pair_scores, pair_words, write_clusters
+from influence.clusters.cuts import cluster, cluster_map, cluster_members, clusters, clusters_provenance, has_clusters
+from influence.clusters.dendrogram import JOIN_PAIRS, cluster_words, dendrogram, flat_map, influence_distances, top_words
+from influence.clusters.settings import ClusterSettings
 from influence.data.dataset import Columns
 from influence.errors import QueryError, SettingsError, WorkspaceMissing, WorkspaceNewer
-from influence.suspects.cluster_compute import ClusterSettings, pair_scores, pair_words, write_clusters
-from influence.suspects.cluster_cuts import cluster, cluster_map, cluster_members, clusters, clusters_provenance, has_clusters
 from influence.suspects.compute import write_suspects
-from influence.suspects.dendrogram import JOIN_PAIRS, cluster_words, dendrogram, flat_map, influence_distances, top_words
 from influence.suspects.ranking import difficult_examples, suspects
 from influence.suspects.settings import HeldOutSettings
 from influence.workspace.build import build_workspace
