@@ -1,3 +1,4 @@
+from .choices import Choices as Choices, read_choices as read_choices, write_choices as write_choices
 from .compute import SUSPECTS as SUSPECTS, write_suspects as write_suspects
 from .ranking import (
     Suspect as Suspect,
