@@ -4,6 +4,7 @@ Sign: a score above 0 is a proponent (training on it lowered the loss on the exp
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -117,15 +118,19 @@ class Workspace(WorkspaceReader):
     def suspects(self, top: int = 100, *, models: int | None = None, progress: Progress = silent) -> pd.DataFrame:
         """The training examples most likely mislabelled, with suggested_label, suspicion (0 to 1), reason and every signal.
 
-        `models` trains that many held-out models first, where they are not there yet (a multiple of 5; 0: none); None takes
-        the ranking there is. Raises `QueryError` for a top below 1.
+        `models` trains that many held-out models first, where they are not there yet, as one more opinion (a multiple of 5;
+        0: none); None takes the ranking there is. Raises `QueryError` for a top below 1.
         """
         if top < 1:
             raise QueryError(f"top={top}: must be 1 or more")
         if models is not None or not has_suspects(self):
-            from influence.suspects import HeldOutSettings, write_suspects
+            from influence.opinions import HeldOutSettings
+            from influence.suspects import usual_settings, write_suspects
 
-            write_suspects(self.path, HeldOutSettings(models=models or 0), progress=progress)
+            settings = usual_settings(self)
+            if models is not None:
+                settings = replace(settings, held_out=HeldOutSettings(models=models))
+            write_suspects(self.path, settings, progress=progress)
         return suspects(self, limit=top)[1]
 
     def clusters(

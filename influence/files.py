@@ -1,6 +1,7 @@
 """Files that are either whole or not there, and arrays whose disk space is reserved before they are filled."""
 
 import errno
+import io
 import json
 import os
 import time
@@ -78,6 +79,13 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def save_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write a .npy file so that it is either whole or as it was before."""
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    write_whole(path, content.getvalue())
 
 
 def write_output(path: Path, content: bytes, *, name: str = "") -> None:

@@ -31,6 +31,8 @@ class StageKind(StrEnum):
     GRADIENTS = "gradients"
     INFLUENCES = "influences"
     RESULTS = "results"
+    EMBEDDINGS = "embeddings"
+    OPINIONS = "opinions"
     OPPOSITION = "opposition"
     NEIGHBOURS = "neighbours"
     HELD_OUT = "held-out models"

@@ -27,7 +27,7 @@ FLOORS = [
     ["models"],
     ["attribution"],
     ["workspace"],
-    ["explanations", "review", "retraining"],
+    ["explanations", "review", "retraining", "opinions"],
     ["suspects", "fixes"],
     ["clusters"],
     ["experiments"],

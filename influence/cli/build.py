@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import data, suspects, workspace
-from influence.cli.options import add_device, add_workspace, command, print_notes
+from influence import data, opinions, suspects, workspace
+from influence.cli.options import add_device, add_encoder, add_workspace, command, print_notes
 from influence.cli.progress import ProgressLine
+from influence.cli.suspects import no_encoder
 from influence.data import DEFAULT_SHARE, MOST_TEST, Preparation
 from influence.errors import SettingsError
 
@@ -31,6 +33,7 @@ def add(commands: Any) -> None:
     _add_model(build.add_argument_group("model"))
     _add_index(build.add_argument_group("index"))
     add_device(build)
+    add_encoder(build)
     build.add_argument("--resume", action="store_true", help="continue an interrupted build of the same request")
 
     serve = command(commands, "serve", _serve, "serve the app behind a content-security policy", workspace=False)
@@ -82,7 +85,7 @@ def _add_index(index: Any) -> None:
 def _demo(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr) as progress:
         info = workspace.build_demo(options.workspace, device=options.device, progress=progress)
-        _rank_suspects(options.workspace, progress)
+        _rank_suspects(options.workspace, None, progress)
     _print_built(options.workspace, info)
 
 
@@ -90,6 +93,8 @@ def _build(options: argparse.Namespace) -> None:
     given = {name: getattr(options, name) for name in ("epochs", "learning_rate", "optimizer", "batch_size", "seed")}
     if options.checkpoints is not None and (extra := [name for name, value in given.items() if value is not None]):
         raise SettingsError(f"--{extra[0].replace('_', '-')} is a setting of training; it does not go with --checkpoints")
+    if options.encoder is not None:
+        opinions.check_encoder(options.encoder)  # now, and not after hours of training
     train, test, columns = _data(options)
     request = workspace.BuildRequest(
         train=train,
@@ -108,7 +113,7 @@ def _build(options: argparse.Namespace) -> None:
         info = workspace.build_workspace(
             options.workspace, request, device=options.device, resume=options.resume, progress=progress
         )
-        _rank_suspects(options.workspace, progress)
+        _rank_suspects(options.workspace, options.encoder, progress)
     _print_built(options.workspace, info)
 
 
@@ -133,16 +138,22 @@ def _data(options: argparse.Namespace) -> tuple[str, str, data.Columns]:
     return prepared.train, prepared.test, prepared.columns
 
 
-def _rank_suspects(path: str, progress: Progress) -> None:
-    """Rank the suspects by what the build itself knows; `suspects` trains held-out models and ranks them better."""
+def _rank_suspects(path: str, encoder: str | None, progress: Progress) -> None:
+    """Rank the suspects; where the build was there already, with the settings that its ranking has."""
     with workspace.opened(Path(path)) as built:
-        ranked = suspects.has_suspects(built)
-    if not ranked:  # a build that was there already may have been ranked better
-        suspects.write_suspects(path, suspects.HeldOutSettings(models=0), progress=progress)
+        usual = suspects.usual_settings(built)
+    settings = usual if encoder is None else replace(usual, encoder=encoder)
+    suspects.write_suspects(path, settings, progress=progress)
+
+
+def _notes(path: str, info: workspace.WorkspaceInfo) -> list[str]:
+    """What the build found out that its user should know."""
+    made_from = suspects.provenance(workspace.read_workspace(path))
+    return [*info.warnings, *no_encoder(made_from), *suspects.weak_model(info.accuracy, made_from["baseline"])]
 
 
 def _print_built(path: str, info: workspace.WorkspaceInfo) -> None:
-    print_notes(info.warnings)
+    print_notes(_notes(path, info))
     print(
         f"{path}: {info.n_train:,} training and {info.n_test:,} test examples, {len(info.labels)} labels, "
         f"{len(info.checkpoints)} checkpoints, test accuracy {info.accuracy:.1%}, "

@@ -37,6 +37,15 @@ def add_device(parser: Any) -> None:
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
 
 
+def add_encoder(parser: Any) -> None:
+    """--encoder: what makes sentence embeddings for the opinions on training labels."""
+    about = (
+        "sentence encoder for the opinions on training labels, or none (default: the model itself where it is one, else the "
+        "packaged MiniLM where installed)"
+    )
+    parser.add_argument("--encoder", metavar="ID_OR_FOLDER|none", help=about)
+
+
 def add_json(parser: Any) -> None:
     """--json: see `print_answer`."""
     parser.add_argument("--json", action="store_true", help="print JSON")

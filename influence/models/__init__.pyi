@@ -24,6 +24,7 @@ from .inputs import (
 )
 from .model import (
     CNN as CNN,
+    load_body as load_body,
     load_classifier as load_classifier,
     load_tokenizer as load_tokenizer,
     longest_input as longest_input,

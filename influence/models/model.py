@@ -17,7 +17,14 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import WordPieceTrainer
-from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModel,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging as transformers_logging
 
 from influence.errors import ModelError, SettingsError
@@ -118,6 +125,15 @@ def longest_input(name: str) -> int | None:
 def load_classifier(name: str) -> PreTrainedModel:
     """A saved sequence classifier, in eval mode. Raises `ModelError` where it cannot be loaded as safetensors."""
     return _from_pretrained(name).eval()
+
+
+def load_body(name: str) -> PreTrainedModel:
+    """A pretrained model without a head, in eval mode. Raises `ModelError` where it cannot be loaded as safetensors."""
+    _require_safetensors(Path(name))
+    return _load(
+        f"encoder {name!r}",
+        lambda: AutoModel.from_pretrained(name, trust_remote_code=False, use_safetensors=True, dtype=torch.float32),
+    ).eval()
 
 
 def new_classifier(

@@ -1,5 +1,5 @@
 from .choices import Choices as Choices, read_choices as read_choices, write_choices as write_choices
-from .compute import SUSPECTS as SUSPECTS, write_suspects as write_suspects
+from .compute import SUSPECTS as SUSPECTS, usual_settings as usual_settings, write_suspects as write_suspects
 from .ranking import (
     Suspect as Suspect,
     SuspectFilter as SuspectFilter,
@@ -10,10 +10,6 @@ from .ranking import (
     suspect_ids as suspect_ids,
     suspects as suspects,
     suspects_behind as suspects_behind,
-)
-from .settings import (
-    DEFAULT_FOLDS as DEFAULT_FOLDS,
-    DEFAULT_MODELS as DEFAULT_MODELS,
-    HeldOutSettings as HeldOutSettings,
+    weak_model as weak_model,
 )
 from .tables import SIGNALS as SIGNALS

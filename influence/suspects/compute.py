@@ -1,12 +1,13 @@
-"""Computing the suspects of a finished build: held-out models, signals, suspicion, and the file that keeps them.
+"""Computing the suspects of a finished build: opinions, signals, suspicion, and the file that keeps them.
 
-Whatever takes long is kept in the build folder, so an interrupted or a larger run goes on from there: each held-out
-model's predictions, and the two signals that come of the word gradients.
+Whatever takes long is kept, so an interrupted, a larger or a second run goes on from there: embeddings, who is near whom,
+each held-out model's predictions, and the two signals that come of the word gradients. What is left takes seconds, so the
+ranking is made again whenever reviewers have decided some more.
 """
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +17,12 @@ import numpy.typing as npt
 from influence.attribution import tracin_term
 from influence.errors import SettingsError
 from influence.files import load_array
-from influence.suspects.held_out import held_out_models, is_trained
-from influence.suspects.settings import DEFAULT_MODELS, HeldOutSettings
-from influence.suspects.signals import (
-    Neighbours,
-    Opinions,
-    Opposition,
-    calibration,
-    epoch_weights,
-    held_out_confidence,
-    neighbours,
-    opposition,
-)
-from influence.suspects.suspicion import FORMULA, Findings, judge, suspect_rows
+from influence.models import resolve_device
+from influence.opinions import Gathered, Material, OpinionSettings, baseline_accuracy, gather, is_trained, read_settings
+from influence.suspects.choices import read_choices
+from influence.suspects.decided import decided_labels
+from influence.suspects.signals import Neighbours, Opposition, neighbours, opposition
+from influence.suspects.suspicion import FORMULA, Findings, suspect_rows
 from influence.suspects.tables import SuspectStore, driven_errors, opposed_tests, self_influences, training_examples
 from influence.types import FloatArray, Progress, silent
 from influence.workspace import WorkspaceReader, build_lock, disk_full_explained, opened, published, publishing
@@ -37,36 +31,43 @@ SUSPECTS = "suspects"
 
 
 def write_suspects(
-    path: str | Path, settings: HeldOutSettings | None = None, *, device: str = "auto", progress: Progress = silent
+    path: str | Path, settings: OpinionSettings | None = None, *, device: str = "auto", progress: Progress = silent
 ) -> dict[str, Any]:
-    """Compute the suspects of a workspace's published build, unless they are there with the same settings.
+    """Rank the training examples of a workspace's published build, unless that was done with the same settings and decisions.
 
-    Held-out models are by default five, or none where the checkpoints were imported: what they were trained from is not
-    known. With 0 models nothing is trained. Returns the settings used.
-    Raises `SettingsError` where models cannot be trained like the workspace's own, and `WorkspaceBusy`.
+    Without settings: those of the ranking that is there, and what the workspace has chosen of its test split. Where
+    reviewers have decided, the opinions learn from that. Returns the settings used.
+    Raises `SettingsError` where models cannot be trained like the workspace's own, `ModelError` for an encoder that
+    cannot be loaded, and `WorkspaceBusy`.
     """
     path = Path(path)
     with opened(path) as workspace:
-        usual = HeldOutSettings(models=DEFAULT_MODELS if workspace.info.settings["training"] else 0)
-        wanted = asdict(settings or usual)
+        chosen = settings or usual_settings(workspace)
+        decided = decided_labels(workspace)
+        wanted = asdict(chosen)
+        made_from = {**wanted, "formula": FORMULA, "decided": decided.sha256}
         found = published(workspace.build, SUSPECTS)
-        if found is not None and found[1] == {**wanted, "formula": FORMULA}:
+        if found is not None and found[1] == made_from:
             return wanted
     with disk_full_explained(path), build_lock(path), opened(path) as workspace:
         started = time.monotonic()
-        chosen = HeldOutSettings(**wanted)
         _train(workspace, chosen, device, progress)
-        findings, factors_Y = _findings(workspace, chosen, progress)
+        material = Material(workspace, chosen, resolve_device(device), progress)
+        gathered = gather(material, decided.taught(material.labels("train")))
+        findings = _findings(workspace, gathered, progress)
         drives = driven_errors(workspace.store)
         rows = suspect_rows(findings, training_examples(workspace.store), drives, opposed_tests(workspace.store))
-        with publishing(workspace.build, SUSPECTS, SuspectStore, {**wanted, "formula": FORMULA}) as store:
+        with publishing(workspace.build, SUSPECTS, SuspectStore, made_from) as store:
             store.fill("suspects", rows)
             store.fill("driven_errors", drives)
             store.write_provenance(
                 {
                     "settings": wanted,
                     "build": workspace.build.name,
-                    "calibration": dict(zip(workspace.info.labels, factors_Y.round(4).tolist(), strict=True)),
+                    "decisions": len(decided.labels),
+                    "encoder": None if material.encoder is None else Path(material.encoder).name,
+                    "opinions": _said(gathered),
+                    "baseline": _baseline(material),
                     "versions": workspace.info.versions,
                 },
                 started,
@@ -74,52 +75,56 @@ def write_suspects(
     return wanted
 
 
-def _train(workspace: WorkspaceReader, settings: HeldOutSettings, device: str, progress: Progress) -> None:
-    if all(is_trained(workspace.build, settings, model) for model in range(settings.models)):
+def usual_settings(workspace: WorkspaceReader) -> OpinionSettings:
+    """Those of the ranking that the build has, if any, with what the workspace has chosen of its test split."""
+    found, choices = published(workspace.build, SUSPECTS), read_choices(workspace.path)
+    kept = OpinionSettings() if found is None else read_settings(found[1])
+    return replace(kept, test_labels_checked=choices.test_labels_checked, use_test_balance=choices.use_test_balance)
+
+
+def _said(gathered: Gathered) -> list[dict[str, Any]]:
+    """The opinions as they are listed: name, accuracy on given labels (the own model's on the test split), weight, seconds."""
+    weights = gathered.average.weights
+    return [
+        {"name": o.name, "accuracy": round(o.accuracy, 4), "weight": weights[o.name], "seconds": o.seconds}
+        for o in gathered.opinions
+    ]
+
+
+def _baseline(material: Material) -> float | None:
+    """Test accuracy of tf-idf and logistic regression; it depends on the build alone, so it is found once."""
+    file = material.workspace.build / "signals" / "baseline.npy"
+    found = float(_kept(file, lambda: np.array(baseline_accuracy(material)))[()])
+    return None if np.isnan(found) else round(found, 4)
+
+
+def _train(workspace: WorkspaceReader, settings: OpinionSettings, device: str, progress: Progress) -> None:
+    held_out = settings.held_out
+    if all(is_trained(workspace.build, held_out, model) for model in range(held_out.models)):
         return
     training = workspace.info.settings["training"]
     if training is None:
         raise SettingsError(
-            f"--models {settings.models}: the checkpoints of workspace {workspace.name!r} were imported, so the model they "
+            f"--models {held_out.models}: the checkpoints of workspace {workspace.name!r} were imported, so the model they "
             "were trained from is not known; use --models 0"
         )
-    from influence.models import TrainingSettings, resolve_device
-    from influence.suspects.cross_validation import train_held_out
+    from influence.models import TrainingSettings
+    from influence.opinions import train_held_out
 
-    train_held_out(workspace, TrainingSettings(**training), settings, resolve_device(device), progress)
+    train_held_out(workspace, TrainingSettings(**training), held_out, resolve_device(device), progress)
 
 
-def _findings(workspace: WorkspaceReader, settings: HeldOutSettings, progress: Progress) -> tuple[Findings, FloatArray]:
+def _findings(workspace: WorkspaceReader, gathered: Gathered, progress: Progress) -> Findings:
     opposed, near = _word_signals(workspace, progress)
-    opinions, factors_Y = gather_opinions(workspace, settings)
-    findings = Findings(
+    return Findings(
         names=workspace.info.labels,
-        opinions=opinions,
-        held_out_confidence_N=held_out_confidence(opinions),
-        judgement=judge(opinions, factors_Y, near),
+        labels_N=_labels(workspace, "train"),
+        gathered=gathered,
         self_influence_N=self_influences(workspace.store),
         opposition=opposed,
         neighbours=near,
         tie_ranks_N=workspace.tie_ranks_N,
     )
-    return findings, factors_Y
-
-
-def gather_opinions(workspace: WorkspaceReader, settings: HeldOutSettings) -> tuple[Opinions, FloatArray]:
-    """What the workspace's own model and the held-out ones say, and the calibration of their average on the test split."""
-    labels_N, labels_M = _labels(workspace, "train"), _labels(workspace, "test")
-    names = workspace.info.labels
-    opinions = Opinions(labels_N, len(names))
-    tests_CMY, trains_CNY = (_probabilities(workspace, split) for split in ("test", "train"))
-    given_Y = np.bincount(labels_M, minlength=len(names))
-    right_C = np.array([(p.argmax(axis=1) == labels_M).mean() for p in tests_CMY])
-    expected_CY = np.stack([p.sum(axis=0, dtype=np.float64) for p in tests_CMY])
-    opinions.add(trains_CNY, expected_CY, epoch_weights(right_C, given_Y.max() / len(labels_M)))
-    guess = np.bincount(labels_N).max() / len(labels_N)
-    for probabilities_ENY, expected_EY, left_out_N in held_out_models(workspace.build, labels_N, settings):
-        right_E = np.array([(p[left_out_N].argmax(axis=1) == labels_N[left_out_N]).mean() for p in probabilities_ENY])
-        opinions.add(probabilities_ENY, expected_EY, epoch_weights(right_E, guess), left_out_N)
-    return opinions, calibration(opinions.expected_Y / opinions.models, given_Y)
 
 
 def _word_signals(workspace: WorkspaceReader, progress: Progress) -> tuple[Opposition, Neighbours]:

@@ -5,9 +5,12 @@
 
 Signals (columns of the frames; each is about one example and its own given label):
 
-    suspicion               0 to 1, the combination the ranking goes by; see `suspicion.judge`
+    suspicion               0 to 1, what the ranking goes by, no probability; see `opinions.suspicion`
+    confidence              0 to 1, probability that the average of the opinions gives to its label
+    contradicted_share      0 to 1, share of the opinions that find another label more probable
     self_influence          >= 0, sum over checkpoints of learning rate x squared gradient norm over its kept words
     misclassified_share     0 to 1, share of epochs, over all models trained on it, after which it was misclassified
+    margin                  area under the margin: mean over epochs of logit of its label - largest other logit; low is bad
     held_out_confidence     0 to 1, probability that models which never saw it give to its label; missing without models
     opposition              >= 0, minus the sum of its negative scores on correctly predicted test examples
     opposed_tests           count of correctly predicted test examples among whose 100 strongest opponents it is
@@ -21,7 +24,8 @@ from typing import Any
 
 import pandas as pd
 
-from influence.errors import QueryError
+from influence.errors import QueryError, WorkspaceMissing
+from influence.suspects.suspicion import FORMULA
 from influence.suspects.tables import SIGNALS, SuspectStore
 from influence.workspace import WorkspaceReader, open_published, published
 
@@ -60,12 +64,26 @@ class Suspect:
 
 def has_suspects(workspace: WorkspaceReader) -> bool:
     """Whether the suspects of a workspace have been computed."""
-    return published(workspace.build, KIND) is not None
+    found = published(workspace.build, KIND)
+    return found is not None and found[1].get("formula") == FORMULA
 
 
 def provenance(workspace: WorkspaceReader) -> dict[str, Any]:
-    """What the suspects were made from: settings (models, folds, seed), versions, time, calibration factors."""
+    """What the suspects were made from: settings, decisions, opinions with their weights, baseline, versions, time."""
     return _store(workspace).provenance()
+
+
+def weak_model(accuracy: float, baseline: float | None) -> list[str]:
+    """A warning where tf-idf and logistic regression beat the workspace's model on the test split, and what to do; else none.
+
+    Accuracies are 0 to 1; `baseline` is None where the texts have no words.
+    """
+    if baseline is None or baseline <= accuracy:
+        return []
+    return [
+        f"a logistic regression on tf-idf is right on {baseline:.1%} of the test split, this model on {accuracy:.1%}: what it "
+        "has learnt is worth less than counting words; use a pretrained --model, more --epochs or another --learning-rate"
+    ]
 
 
 def suspects(
@@ -131,4 +149,9 @@ def difficult_examples(workspace: WorkspaceReader, share: float, cap: int) -> tu
 
 
 def _store(workspace: WorkspaceReader) -> SuspectStore:
+    if published(workspace.build, KIND) is not None and not has_suspects(workspace):
+        raise WorkspaceMissing(
+            f"the suspects of workspace {str(workspace.path)!r} were ranked by another version; rank them again with: "
+            f"python -m influence {KIND} --workspace {workspace.path}"
+        )
     return open_published(workspace.path, workspace.build, KIND, SuspectStore)

@@ -6,7 +6,7 @@ import pandas as pd
 
 NOTABLE_DISAGREEMENT = 0.5  # neighbours are worth a word where most of their pull is against the label
 # Columns of the suspects table that nothing but the reason is made of.
-ONLY_FACTS = ("held_out", "votes", "trained", "missed", "opposed_word", "neighbours", "neighbours_against")
+ONLY_FACTS = ("opinions", "votes", "trained", "missed", "opposed_word", "neighbours", "neighbours_against")
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Facts:
 
     label: str
     suggested_label: str
-    held_out: int  # models that never saw it
+    opinions: int  # that there are
     votes: int  # how many of those say `suggested_label`
     trained: int  # epochs of models trained on it
     missed: int  # after how many of those it was misclassified
@@ -29,7 +29,7 @@ class Facts:
 
 def reason(facts: Facts) -> str:
     """Why a label is, or is not, suspicious, in one line."""
-    parts = [_models_say(facts)]
+    parts = [_opinions_say(facts)]
     if facts.missed:
         parts.append(f"misclassified after {facts.missed} of {facts.trained} epochs of training")
     if facts.driven_errors:
@@ -42,15 +42,12 @@ def reason(facts: Facts) -> str:
     return "; ".join(parts)
 
 
-def _models_say(facts: Facts) -> str:
-    if facts.held_out:
-        verb = "says" if 1 in (facts.votes, facts.held_out) else "say"
-        who = f"{facts.votes} of {_count(facts.held_out, 'held-out model')} {verb}"
-        same = f"given {facts.label}, and {who} so"
-        return same if facts.suggested_label == facts.label else f"given {facts.label}, {who} {facts.suggested_label}"
+def _opinions_say(facts: Facts) -> str:
+    verb = "says" if facts.votes == 1 else "say"
+    who = f"{facts.votes} of {_count(facts.opinions, 'opinion')} {verb}"
     if facts.suggested_label == facts.label:
-        return f"given {facts.label}, and on average over its training the model says so"
-    return f"given {facts.label}, on average over its training the model says {facts.suggested_label}"
+        return f"given {facts.label}, and {who} so"
+    return f"given {facts.label}, {who} {facts.suggested_label}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""One number for how likely a training label is wrong, the label it should have, and the rows of the suspects table."""
+"""The rows of the suspects table: each training label's suspicion, the label it should have, and all that was found out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,34 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from influence.suspects.signals import Neighbours, Opinions, Opposition, calibrated, doubt, usual_confidence
+from influence.opinions import Gathered, contradicted_share, suspicion
+from influence.suspects.signals import Neighbours, Opposition
 from influence.types import FloatArray, IntArray
 
-FORMULA = 2  # to be raised when the same signals come to another judgement, so that stored ones are computed anew
-NEIGHBOUR_WEIGHT = 0.05  # of neighbour disagreement; chosen on planted noise, see tests/benchmarks/mislabels.py
+FORMULA = 3  # to be raised when the same signals come to another judgement, so that stored ones are computed anew
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """What is thought of every training label, shape (N,)."""
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """All that was found out about N training examples, on arrays in order of position."""
 
-    suspicion_N: FloatArray  # 0 to 1; above about 1/2 the models find another label more probable
-    suggested_N: IntArray  # index of the label to give instead; the given one means keep
-
-
-def judge(opinions: Opinions, factors_Y: FloatArray, neighbours: Neighbours) -> Judgement:
-    """Combine what the models say with whether the strongest neighbours agree.
-
-    Suspicion is 0.95 x the doubt of all models, over their whole training, in the given label + 0.05 x the neighbours'
-    disagreement. The suggested label is the most probable one to all models and to those that never saw the example,
-    weighed alike: the first hold on to a learnt label, the second change too many.
-    """
-    everyone_NY = calibrated(opinions.mean_NY(), factors_Y)
-    held_out_NY = opinions.held_out_mean_NY()
-    unseen_NY = everyone_NY if held_out_NY is None else calibrated(held_out_NY, factors_Y)
-    doubts_N = doubt(everyone_NY, opinions.labels_N, usual_confidence(unseen_NY, opinions.labels_N))
-    suspicion_N = (1 - NEIGHBOUR_WEIGHT) * doubts_N + NEIGHBOUR_WEIGHT * neighbours.disagreement_N
-    return Judgement(suspicion_N, (everyone_NY + unseen_NY).argmax(axis=1))
+    names: list[str]  # of the labels
+    labels_N: IntArray  # as given
+    gathered: Gathered
+    self_influence_N: FloatArray
+    opposition: Opposition
+    neighbours: Neighbours
+    tie_ranks_N: IntArray
 
 
 def ranks(suspicion_N: FloatArray, tie_ranks_N: Sequence[int] | IntArray) -> IntArray:
@@ -43,18 +33,11 @@ def ranks(suspicion_N: FloatArray, tie_ranks_N: Sequence[int] | IntArray) -> Int
     return places_N
 
 
-@dataclass(frozen=True, kw_only=True)
-class Findings:
-    """All that was found out about N training examples, on arrays in order of position."""
-
-    names: list[str]  # of the labels
-    opinions: Opinions
-    held_out_confidence_N: FloatArray
-    judgement: Judgement
-    self_influence_N: FloatArray
-    opposition: Opposition
-    neighbours: Neighbours
-    tie_ranks_N: IntArray
+def suggestions(probabilities_NY: FloatArray, labels_N: IntArray) -> IntArray:
+    """The label that the average of the opinions finds most probable, shape (N,); the given one where it is among the first."""
+    rows_N = np.arange(len(labels_N))
+    given_first_N = probabilities_NY[rows_N, labels_N] >= probabilities_NY.max(axis=1)
+    return np.where(given_first_N, labels_N, probabilities_NY.argmax(axis=1))
 
 
 def suspect_rows(findings: Findings, examples: pd.DataFrame, errors: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
@@ -65,22 +48,28 @@ def suspect_rows(findings: Findings, examples: pd.DataFrame, errors: pd.DataFram
     """
     positions = np.arange(len(examples))
     opposed = tests.set_index("position").reindex(positions)
-    near, opinions, suggested_N = findings.neighbours, findings.opinions, findings.judgement.suggested_N
+    near, gathered, labels_N = findings.neighbours, findings.gathered, findings.labels_N
+    average_NY = gathered.average.probabilities_NY
+    suspicion_N, suggested_N = suspicion(average_NY, labels_N), suggestions(average_NY, labels_N)
+    votes_N = sum(opinion.probabilities_NY.argmax(axis=1) == suggested_N for opinion in gathered.opinions)
     rows = examples.assign(
-        rank=ranks(findings.judgement.suspicion_N, findings.tie_ranks_N),
+        rank=ranks(suspicion_N, findings.tie_ranks_N),
         suggested_label=np.array(findings.names, dtype=object)[suggested_N],
-        suspicion=findings.judgement.suspicion_N,
+        suspicion=suspicion_N,
+        confidence=average_NY[positions, labels_N],
+        contradicted_share=contradicted_share(gathered.opinions, labels_N),
         self_influence=findings.self_influence_N,
-        misclassified_share=opinions.misclassified_share_N(),
-        held_out_confidence=findings.held_out_confidence_N,
+        misclassified_share=gathered.missed_N / np.maximum(gathered.trained_N, 1),
+        margin=gathered.margin_N,
+        held_out_confidence=gathered.held_out_confidence_N,
         opposition=findings.opposition.against_N,
         opposed_tests=opposed["tests"].fillna(0).astype(np.int32).to_numpy(),
         driven_errors=np.bincount(errors["position"], minlength=len(examples)),
         neighbour_disagreement=near.disagreement_N,
-        held_out=opinions.held_out_N,
-        votes=opinions.votes_NY[positions, suggested_N],
-        trained=opinions.trained_N,
-        missed=opinions.missed_N,
+        opinions=len(gathered.opinions),
+        votes=votes_N,
+        trained=gathered.trained_N,
+        missed=gathered.missed_N,
         opposed_word=opposed["word"].to_numpy(),
         neighbours=near.count_N,
         neighbours_against=near.against_N,

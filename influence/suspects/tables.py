@@ -19,8 +19,11 @@ from influence.workspace import DerivedStore, Migration, ResultStore
 WORDLIKE = r"regexp_matches(word, '[\pL\pN]')"  # not punctuation
 SIGNALS = (
     "suspicion",
+    "confidence",
+    "contradicted_share",
     "self_influence",
     "misclassified_share",
+    "margin",
     "held_out_confidence",
     "opposition",
     "opposed_tests",
@@ -59,10 +62,17 @@ def m002_facts_for_sentences(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(f"alter table suspects add column {column}")
 
 
+def m003_opinions(cursor: duckdb.DuckDBPyConnection) -> None:
+    # A file of version 2 stays as it is and is read so: what it lacks is missing there.
+    cursor.execute("alter table suspects drop column held_out")
+    for column in ("confidence double", "contradicted_share double", "margin double", "opinions integer"):
+        cursor.execute(f"alter table suspects add column {column}")
+
+
 class SuspectStore(DerivedStore):
     """The suspects of one build, and the wrong test predictions that each drives."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_facts_for_sentences)
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_facts_for_sentences, m003_opinions)
     kind = "suspects file"
     remedy = "delete it and run: python -m influence suspects"
 

@@ -133,6 +133,11 @@ class ResultStore(Database):
             where split = 'train' and checkpoint = (select max(checkpoint) from checkpoints) order by position
         """)
 
+    def texts(self, split: str) -> list[tuple[str, str | None]]:
+        """The text and second text (None: there is none) of every example of a split, in the data's order."""
+        rows = self.rows("select text, text_pair from examples where split = ? order by position", [split])
+        return [(text, pair) for text, pair in rows]
+
     def joined_texts(self, split: str, position: int | None = None) -> list[str]:
         """The texts of a split in the data's order, both of a pair with a line break between; or one example's alone."""
         found = self.rows(

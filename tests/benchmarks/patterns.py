@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from influence.suspects.settings import HeldOutSettings
 
 from influence.cli.progress import ProgressLine, duration
 from influence.clusters.compute import write_clusters
@@ -14,7 +15,6 @@ from influence.clusters.cuts import Cluster, cluster_map, cluster_members, clust
 from influence.data.dataset import Columns
 from influence.errors import WorkspaceMissing
 from influence.suspects.compute import write_suspects
-from influence.suspects.settings import HeldOutSettings
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.workspace import WorkspaceReader, read_workspace

@@ -28,9 +28,9 @@ from influence.clusters.dendrogram import JOIN_PAIRS, cluster_words, dendrogram,
 from influence.clusters.settings import ClusterSettings
 from influence.data.dataset import Columns
 from influence.errors import QueryError, SettingsError, WorkspaceMissing, WorkspaceNewer
+from influence.opinions.settings import OpinionSettings
 from influence.suspects.compute import write_suspects
 from influence.suspects.ranking import difficult_examples, suspects
-from influence.suspects.settings import HeldOutSettings
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.database import published
@@ -61,7 +61,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     made = folder / "workspace"
     build_workspace(made, request)
-    write_suspects(made, HeldOutSettings(models=0))
+    write_suspects(made, OpinionSettings(encoder="none"))
     write_clusters(made, EASY)
     return made
 
@@ -351,7 +351,7 @@ def test_the_same_settings_only_read_and_new_suspects_make_new_clusters(copied_p
     first = published(build, "clusters")
     write_clusters(copied_path, EASY)
     assert published(build, "clusters") == first
-    write_suspects(copied_path, HeldOutSettings(models=2, folds=2))
+    write_suspects(copied_path, OpinionSettings(encoder="none", test_labels_checked=True))
     write_clusters(copied_path, EASY)
     second = published(build, "clusters")
     assert second != first
@@ -467,7 +467,7 @@ def test_command_prints_text(path: Path, opened: WorkspaceReader, capsys: pytest
 
 def test_clusters_of_text_pairs(pair_workspace: Path, tmp_path: Path) -> None:
     path = Path(shutil.copytree(pair_workspace, tmp_path / "pairs"))
-    write_suspects(path, HeldOutSettings(models=0))
+    write_suspects(path, OpinionSettings(encoder="none"))
     write_clusters(path, ClusterSettings(difficult=0.0, cap=30))
     workspace = read_workspace(path)
     found = clusters(workspace, threshold=1.0, min_size=2)

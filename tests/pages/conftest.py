@@ -89,12 +89,12 @@ def pair_workspaces(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def judged_workspaces(workspaces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A root with `tiny` again, its suspects and clusters computed without further training."""
     from influence.clusters.compute import write_clusters
+    from influence.opinions.settings import OpinionSettings
     from influence.suspects.compute import write_suspects
-    from influence.suspects.settings import HeldOutSettings
 
     root = tmp_path_factory.mktemp("judged")
     shutil.copytree(workspaces / "tiny", root / "tiny")
-    write_suspects(root / "tiny", HeldOutSettings(models=0))
+    write_suspects(root / "tiny", OpinionSettings(encoder="none"))
     write_clusters(root / "tiny")
     return root
 

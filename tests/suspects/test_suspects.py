@@ -11,7 +11,6 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from hypothesis import given, strategies as st
 from sklearn.metrics import average_precision_score
 from tiny import bench, labelled, rows, write_csv
@@ -21,32 +20,13 @@ from influence.cli import main
 from influence.data.dataset import Columns
 from influence.errors import QueryError, SettingsError, WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.explanations.explaining import all_scores
-from influence.models.encoding import Encoding, encode
-from influence.models.model import new_classifier, train_word_pieces
-from influence.models.training import TrainingSettings, make_optimizer, train_epoch
+from influence.opinions.held_out import model_folder
+from influence.opinions.settings import HeldOutSettings, OpinionSettings
 from influence.suspects.compute import write_suspects
-from influence.suspects.cross_validation import predict
-from influence.suspects.held_out import left_out, model_folder
 from influence.suspects.ranking import SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
 from influence.suspects.reasons import Facts, reason
-from influence.suspects.settings import HeldOutSettings
-from influence.suspects.signals import (
-    NEIGHBOURS,
-    SAME_WORD,
-    Neighbours,
-    Opinions,
-    calibrated,
-    calibration,
-    disagreement,
-    doubt,
-    epoch_weights,
-    held_out_confidence,
-    neighbours,
-    opposition,
-    strongest,
-    usual_confidence,
-)
-from influence.suspects.suspicion import judge, ranks
+from influence.suspects.signals import NEIGHBOURS, SAME_WORD, disagreement, neighbours, opposition, strongest
+from influence.suspects.suspicion import ranks, suggestions
 from influence.suspects.tables import SIGNALS
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
@@ -55,7 +35,9 @@ from influence.workspace.database import published
 from influence.workspace.workspace import WorkspaceReader, read_workspace
 
 N, FLIPS = 240, 24
-FIVE = HeldOutSettings(models=5)
+FIVE = OpinionSettings(held_out=HeldOutSettings(models=5))
+WORDS_ONLY = OpinionSettings(encoder="none")
+HELD_OUT = FIVE.held_out
 
 
 def flipped_rows(n: int, flips: int, seed: int) -> tuple[list[tuple[str, str, str]], set[str]]:
@@ -95,76 +77,6 @@ def copied_planted(planted: tuple[Path, set[str]], tmp_path: Path) -> Path:
     return Path(shutil.copytree(planted[0], tmp_path / "copy"))
 
 
-# What models say ---------------------------------------------------------------------------------------------------
-
-
-def test_opinions_are_means_over_models_and_counts_over_epochs() -> None:
-    """Two models, two epochs, three examples, two labels; the second model leaves the last example out."""
-    labels_N = np.array([0, 1, 0])
-    first = np.array([[[0.9, 0.1], [0.5, 0.5], [0.4, 0.6]], [[0.7, 0.3], [0.2, 0.8], [0.1, 0.9]]])
-    second = np.array([[[0.6, 0.4], [0.6, 0.4], [0.3, 0.7]], [[0.8, 0.2], [0.4, 0.6], [0.2, 0.8]]])
-    opinions = Opinions(labels_N, 2)
-    opinions.add(first, np.array([[4, 0], [0, 4]]), np.array([0.25, 0.75]))
-    opinions.add(second, np.array([[2, 2], [2, 2]]), np.array([0.5, 0.5]), np.array([False, False, True]))
-    np.testing.assert_allclose(opinions.expected_Y, [1 + 2, 3 + 2])
-
-    means_first = [[0.75, 0.25], [0.275, 0.725], [0.175, 0.825]]
-    means_second = [[0.7, 0.3], [0.5, 0.5], [0.25, 0.75]]
-    np.testing.assert_allclose(opinions.mean_NY(), (np.array(means_first) + means_second) / 2)
-    # Example 1: label 1; the first model says 0 on a tie in epoch 1, the second in epoch 1: 2 of 4 epochs.
-    np.testing.assert_allclose(opinions.misclassified_share_N(), [0, 2 / 4, 2 / 2])
-    assert opinions.trained_N.tolist() == [4, 4, 2]
-    assert opinions.held_out_N.tolist() == [0, 0, 1]
-    assert opinions.votes_NY.tolist() == [[0, 0], [0, 0], [0, 1]]
-    assert opinions.held_out_mean_NY() is None  # not everyone was left out
-    assert np.isnan(held_out_confidence(opinions)).all()
-    opinions.add(first, np.zeros((2, 2)), np.array([1.0, 0.0]), np.array([True, True, False]))
-    np.testing.assert_allclose(held_out_confidence(opinions), [0.9, 0.5, 0.25])
-
-
-@pytest.mark.parametrize(
-    ("accuracies", "guess", "weights"),
-    [
-        ([0.5, 0.7, 0.9], 0.5, [0, 1 / 3, 2 / 3]),
-        ([0.3, 0.4], 0.5, [0.5, 0.5]),  # nothing was learnt
-        ([0.6], 0.5, [1]),
-    ],
-)
-def test_epochs_count_by_what_was_learnt(accuracies: list[float], guess: float, weights: list[float]) -> None:
-    np.testing.assert_allclose(epoch_weights(np.array(accuracies), guess), weights, atol=1e-12)
-
-
-def test_calibration_compares_given_with_expected_counts() -> None:
-    """Expected 2.0 and 1.0, given 1 and 2; one of each is added to both: 2/3 and 3/2."""
-    factors_Y = calibration(np.array([2.0, 1.0]), np.array([1, 2]))
-    np.testing.assert_allclose(factors_Y, [2 / 3, 3 / 2])
-    np.testing.assert_allclose(calibrated(np.array([[0.6, 0.4]]), factors_Y), [[0.4, 0.6]])
-    np.testing.assert_allclose(calibration(np.array([1.0, 3.0]), np.array([1, 3])), [1, 1])
-
-
-def test_doubt_is_a_half_where_another_label_is_as_far_ahead() -> None:
-    probabilities_NY = np.array([[1, 0, 0], [0.4, 0.4, 0.2], [0.2, 0.5, 0.3], [0, 0, 1]])
-    labels_N = np.array([0, 0, 0, 0])
-    np.testing.assert_allclose(doubt(probabilities_NY, labels_N, np.zeros(3)), [1 / 6, 1 / 2, 0.6, 5 / 6])
-    # Label 0 is usually given 0.4, label 2 only 0.2: in the second row it counts 0.2 - 0.1 = 0.1 against 0.4 - 0.2.
-    usual_Y = np.array([0.4, 1.0, 0.2])
-    np.testing.assert_allclose(doubt(probabilities_NY, labels_N, usual_Y)[1], 1 / 2 + (0.1 - 0.2) / 3)
-
-
-def test_usual_confidence_is_the_mean_where_a_label_is_given() -> None:
-    probabilities_NY = np.array([[0.9, 0.1, 0], [0.5, 0.5, 0], [0.2, 0.8, 0]])
-    np.testing.assert_allclose(usual_confidence(probabilities_NY, np.array([0, 0, 1])), [0.7, 0.8, 0])
-
-
-@given(st.integers(2, 5), st.integers(0, 1_000))
-def test_doubt_stays_between_0_and_1(labels: int, seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    probabilities_NY = generator.dirichlet(np.full(labels, 0.1), size=50)
-    labels_N = generator.integers(labels, size=50)
-    doubts_N = doubt(probabilities_NY, labels_N, usual_confidence(probabilities_NY, labels_N))
-    assert ((doubts_N >= 0) & (doubts_N <= 1)).all()
-
-
 @given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0]), min_size=1, max_size=12), st.randoms(use_true_random=False))
 def test_ranks_are_a_permutation_and_ties_go_by_id(values: list[float], random: object) -> None:
     ties = list(range(len(values)))
@@ -174,32 +86,15 @@ def test_ranks_are_a_permutation_and_ties_go_by_id(values: list[float], random: 
     assert [int(np.flatnonzero(found == place + 1)[0]) for place in range(len(values))] == expected
 
 
-def test_judgement_by_hand() -> None:
-    """Two labels, two examples; one model had both, another left both out.
-
-    Example 0, label 0: (0.8 + 0.3) / 2 = 0.55 by all models, 0.3 held out. Example 1, label 1: 0.8 and 0.7. Usual of the
-    labels, held out: 0.3 and 0.7. So doubt of example 0 = 1/2 + ((0.45 - 0.35) - (0.55 - 0.15)) / 3 = 0.4.
-    """
-    opinions = Opinions(np.array([0, 1]), 2)
-    opinions.add(np.array([[[0.8, 0.2], [0.1, 0.9]]]), np.zeros((1, 2)), np.array([1.0]))
-    near = Neighbours(np.array([0.6, 0.0]), np.array([3, 0]), np.array([5, 5]))
-    even = np.array([1.0, 1.0])
-    alone = judge(opinions, even, near)  # usual: 0.8 and 0.9
-    np.testing.assert_allclose(alone.suspicion_N[0], 0.95 * (0.5 + ((0.2 - 0.45) - (0.8 - 0.4)) / 3) + 0.05 * 0.6)
-    assert alone.suggested_N.tolist() == [0, 1]
-    opinions.add(np.array([[[0.3, 0.7], [0.3, 0.7]]]), np.zeros((1, 2)), np.array([1.0]), np.array([True, True]))
-    found = judge(opinions, even, near)
-    np.testing.assert_allclose(found.suspicion_N[0], 0.95 * 0.4 + 0.05 * 0.6)
-    assert found.suggested_N.tolist() == [1, 1]  # (0.55 + 0.3) / 2 for label 0 of the first
-    swayed = judge(opinions, np.array([3.0, 1.0]), near)
-    assert swayed.suggested_N.tolist()[0] == 0
-    assert swayed.suspicion_N[0] < found.suspicion_N[0]
+def test_the_given_label_is_suggested_where_none_is_more_probable() -> None:
+    average_NY = np.array([[0.4, 0.4, 0.2], [0.1, 0.3, 0.6], [0.2, 0.7, 0.1]])
+    assert suggestions(average_NY, np.array([1, 1, 1])).tolist() == [1, 2, 1]
 
 
 FACTS = Facts(
     label="World",
     suggested_label="Sports",
-    held_out=5,
+    opinions=5,
     votes=4,
     trained=20,
     missed=11,
@@ -217,7 +112,7 @@ FACTS = Facts(
     [
         (
             {},
-            "given World, 4 of 5 held-out models say Sports; misclassified after 11 of 20 epochs of training; "
+            "given World, 4 of 5 opinions say Sports; misclassified after 11 of 20 epochs of training; "
             "drives 1 wrong test prediction; opposes 1,041 correct test examples, most through 'championship'; "
             "8 of its 10 strongest same-word neighbours pull against it",
         ),
@@ -225,124 +120,22 @@ FACTS = Facts(
             {
                 "suggested_label": "World",
                 "votes": 1,
-                "held_out": 1,
+                "opinions": 1,
                 "missed": 0,
                 "driven_errors": 0,
                 "opposed_tests": 0,
                 "neighbour_disagreement": 0.1,
             },
-            "given World, and 1 of 1 held-out model says so",
+            "given World, and 1 of 1 opinion says so",
         ),
         (
-            {
-                "held_out": 0,
-                "votes": 0,
-                "missed": 0,
-                "driven_errors": 2,
-                "opposed_tests": 1,
-                "opposed_word": None,
-                "neighbours": 0,
-            },
-            "given World, on average over its training the model says Sports; drives 2 wrong test predictions; "
-            "opposes 1 correct test example",
-        ),
-        (
-            {
-                "held_out": 0,
-                "suggested_label": "World",
-                "missed": 0,
-                "driven_errors": 0,
-                "opposed_tests": 0,
-                "neighbour_disagreement": 0.2,
-            },
-            "given World, and on average over its training the model says so",
+            {"missed": 0, "driven_errors": 2, "opposed_tests": 1, "opposed_word": None, "neighbours": 0},
+            "given World, 4 of 5 opinions say Sports; drives 2 wrong test predictions; opposes 1 correct test example",
         ),
     ],
 )
 def test_reason_in_words(changes: dict[str, object], expected: str) -> None:
     assert reason(replace(FACTS, **changes)) == expected
-
-
-# Held-out models ---------------------------------------------------------------------------------------------------
-
-
-def encoded(texts: list[str]) -> Encoding:
-    return encode(train_word_pieces([text for _, text, _ in rows(60, seed=0)]), texts, None, max_length=40)
-
-
-def test_every_example_is_left_out_once_a_repeat_and_labels_are_spread() -> None:
-    made = rows(100, seed=11)
-    labels_N = np.array([label == "pos" for _, _, label in made]).astype(int)
-    settings = HeldOutSettings(models=8, folds=4, seed=5)
-    out_XN = np.stack([left_out(encoded([text for _, text, _ in made]), labels_N, settings, model) for model in range(8)])
-    assert (out_XN[:4].sum(axis=0) == 1).all()
-    assert (out_XN[4:].sum(axis=0) == 1).all()
-    assert (out_XN[:4] != out_XN[4:]).any()
-    for label in (0, 1):
-        counts = out_XN[:4, labels_N == label].sum(axis=1)
-        assert counts.max() - counts.min() <= 1
-
-
-def test_copies_of_a_text_are_left_out_together() -> None:
-    texts = ["good film", "bad plot", "good film", "the actor", "a scene", "GOOD film", "dull music", "poor story"]
-    labels_N = np.array([1, 0, 0, 1, 0, 1, 0, 0])
-    for model in range(4):
-        out_N = left_out(encoded(texts), labels_N, HeldOutSettings(models=4, folds=4), model)
-        assert len(set(out_N[[0, 2, 5]])) == 1
-
-
-def test_training_on_a_subset_is_training_on_those_examples_alone() -> None:
-    """The weights equal those of a data set that holds nothing else."""
-    made = rows(40, seed=7)
-    texts, labels_N = [text for _, text, _ in made], np.array([label == "pos" for _, _, label in made]).astype(int)
-    chosen = np.array([1, 2, 5, 8, 13, 21, 34, 3, 30])
-    settings = TrainingSettings(epochs=2, learning_rate=0.1, optimizer="sgd", batch_size=4, seed=9)
-
-    def trained(encoding: Encoding, labels: np.ndarray, examples: np.ndarray | None) -> dict[str, torch.Tensor]:
-        model = new_classifier("cnn", ["neg", "pos"], seed=1, vocabulary=200)
-        optimizer = make_optimizer(model, settings)
-        for epoch in (1, 2):
-            train_epoch(model, optimizer, encoding, labels, settings, epoch=epoch, pad_token=0, examples_E=examples)
-        return dict(model.state_dict())
-
-    part = trained(encoded(texts), labels_N, chosen)
-    alone = trained(encoded([texts[at] for at in chosen]), labels_N[chosen], None)
-    whole = trained(encoded(texts), labels_N, None)
-    assert all(torch.equal(part[name], alone[name]) for name in part)
-    assert not all(torch.equal(part[name], whole[name]) for name in part)
-
-
-def test_predictions_are_those_of_one_example_at_a_time() -> None:
-    encoding = encoded([text for _, text, _ in rows(30, seed=12)])
-    model = new_classifier("cnn", ["a", "b", "c"], seed=1, vocabulary=200)
-    model.train()
-    found_NY = predict(model, encoding, pad_token=0)
-    for number in range(30):
-        tokens = encoding.tokens_R[encoding.offsets_N1[number] : encoding.offsets_N1[number + 1]]
-        with torch.no_grad():
-            alone = model.eval()(input_ids=torch.tensor(tokens[None].astype(np.int64))).logits.softmax(dim=1)
-        np.testing.assert_allclose(found_NY[number], alone[0].numpy(), rtol=1e-5)
-
-
-def test_held_out_models_give_what_training_them_by_hand_gives(planted: tuple[Path, set[str]], opened: WorkspaceReader) -> None:
-    """Model 3 of the five, trained here in ten lines; its seed and fold are the only things taken from the engine."""
-    folder = opened.build
-    encoding = Encoding.load(folder / "index" / "train" / "encoding")
-    labels_N = np.load(folder / "index" / "train" / "labels.npy")
-    seed = int(np.random.SeedSequence([0, 3]).generate_state(1)[0])
-    settings = replace(TrainingSettings(**opened.info.settings["training"]), epochs=4, seed=seed)
-    vocabulary = json.loads((folder / "checkpoints" / "0" / "config.json").read_text())["vocab_size"]
-    model = new_classifier("cnn", opened.info.labels, seed=seed, vocabulary=vocabulary)
-    optimizer = make_optimizer(model, settings)
-    seen = np.flatnonzero(~left_out(encoding, labels_N, FIVE, 3))
-    test = Encoding.load(folder / "index" / "test" / "encoding")
-    expected_EY = np.load(model_folder(folder, FIVE, 3) / "expected.npy")
-    stored_ENY = np.load(model_folder(folder, FIVE, 3) / "probabilities.npy")
-    assert stored_ENY.shape == (4, N, 2)
-    for epoch in range(1, 5):
-        train_epoch(model, optimizer, encoding, labels_N, settings, epoch=epoch, pad_token=0, examples_E=seen)
-        np.testing.assert_allclose(stored_ENY[epoch - 1], predict(model, encoding, 0), rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(expected_EY[epoch - 1], predict(model, test, 0).sum(axis=0), rtol=1e-4)
 
 
 def test_an_interrupted_run_goes_on_with_the_next_model(planted: tuple[Path, set[str]], copied_planted: Path) -> None:
@@ -358,7 +151,7 @@ def test_an_interrupted_run_goes_on_with_the_next_model(planted: tuple[Path, set
 
     with pytest.raises(KeyboardInterrupt):
         write_suspects(path, FIVE, progress=stop)
-    done = [model_folder(build, FIVE, model) / "probabilities.npy" for model in range(5)]
+    done = [model_folder(build, HELD_OUT, model) / "probabilities.npy" for model in range(5)]
     assert [file.is_file() for file in done] == [True, True, False, False, False]
     assert not has_suspects(read_workspace(path))
     before = done[0].stat().st_mtime_ns
@@ -369,23 +162,6 @@ def test_an_interrupted_run_goes_on_with_the_next_model(planted: tuple[Path, set
 
 def everything(workspace: WorkspaceReader) -> pd.DataFrame:
     return suspects(workspace, limit=1_000)[1]
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"models": 3}, "--models 3: must be 0 or a multiple of --folds 5, so that every example is left out by as many models"),
-        (
-            {"models": -5},
-            "--models -5: must be 0 or a multiple of --folds 5, so that every example is left out by as many models",
-        ),
-        ({"folds": 1}, "--folds 1: must be 2 or more"),
-        ({"seed": -1}, "--seed -1: must be 0 or more"),
-    ],
-)
-def test_settings_that_cannot_be(settings: dict[str, int], message: str) -> None:
-    with pytest.raises(SettingsError, match=f"^{re.escape(message)}$"):
-        HeldOutSettings(**settings)
 
 
 # Word signals ------------------------------------------------------------------------------------------------------
@@ -471,12 +247,12 @@ def test_planted_flips_surface_at_the_top(planted: tuple[Path, set[str]], opened
 def test_cheap_signals_alone_find_most_flips(planted: tuple[Path, set[str]], copied_planted: Path) -> None:
     build = read_workspace(copied_planted).build
     shutil.rmtree(build / "heldout")
-    write_suspects(copied_planted, HeldOutSettings(models=0))
+    write_suspects(copied_planted, WORDS_ONLY)
     found = everything(read_workspace(copied_planted))
     assert average_precision_score(found["train_id"].isin(planted[1]), found["suspicion"]) > 0.6
     assert found["held_out_confidence"].isna().all()
     assert not (build / "heldout").exists()
-    assert found["reason"].str.contains("on average over its training").all()
+    assert found["reason"].str.contains(r"\bof 3 opinions say").all()
 
 
 def test_counts_and_self_influence_agree_with_the_results(opened: WorkspaceReader) -> None:
@@ -568,7 +344,7 @@ def test_a_reason_worded_anew_shows_at_once(opened: WorkspaceReader, monkeypatch
     before = everything(opened)
     assert before.columns[8] == "reason"
     monkeypatch.setattr(
-        "influence.suspects.reasons.reason", lambda facts: f"{facts.votes} of {facts.held_out}, {facts.opposed_word}"
+        "influence.suspects.reasons.reason", lambda facts: f"{facts.votes} of {facts.opinions}, {facts.opposed_word}"
     )
     after = everything(opened)
     assert after["reason"].str.fullmatch(r"[0-9]+ of [0-9]+, .+").all()
@@ -576,28 +352,35 @@ def test_a_reason_worded_anew_shows_at_once(opened: WorkspaceReader, monkeypatch
     assert suspect(opened, after["train_id"][0]).reason == after["reason"][0]
 
 
-def test_a_file_that_holds_sentences_shows_them(opened: WorkspaceReader, copied_planted: Path) -> None:
-    """Schema version 1, as Wordtrace wrote it until November 2026: the sentence, and none of the facts behind it."""
-    workspace, before = read_workspace(copied_planted), everything(opened)
-    found = published(workspace.build, "suspects")
-    assert found is not None
-    with duckdb.connect(str(found[0])) as connection:
-        for column in ("held_out", "votes", "trained", "missed", "opposed_word", "neighbours", "neighbours_against"):
-            connection.execute(f"alter table suspects drop column {column}")
-        connection.execute("alter table suspects add column reason varchar")
-        connection.execute("update suspects set reason = 'as written then: ' || train_id")
-        connection.execute("delete from schema_versions where version > 1")
-    old = everything(workspace)
-    assert old["reason"].tolist() == [f"as written then: {id}" for id in old["train_id"]]
-    assert old[before.columns].drop(columns="reason").equals(before.drop(columns="reason"))
-    assert suspect(workspace, old["train_id"][0]).reason == old["reason"][0]
+def test_a_ranking_by_another_formula_is_told_and_made_again(copied_planted: Path) -> None:
+    """Its file stands beside a newer program until somebody ranks again; nothing is read out of it."""
+    build = read_workspace(copied_planted).build
+    pointer = json.loads((build / "suspects.json").read_text())
+    pointer["settings"] = {"models": 5, "folds": 5, "seed": 0, "formula": 2}
+    (build / "suspects.json").write_text(json.dumps(pointer))
+    workspace = read_workspace(copied_planted)
+    assert not has_suspects(workspace)
+    with pytest.raises(WorkspaceMissing, match=r"were ranked by another version; rank them again with: python -m influence sus"):
+        suspects(workspace)
+    assert write_suspects(copied_planted) == asdict(FIVE)  # with the models that it had
+    assert has_suspects(workspace)
 
 
 def test_provenance_says_what_the_suspects_were_made_from(opened: WorkspaceReader) -> None:
     made = provenance(opened)
     assert made["settings"] == asdict(FIVE)
     assert made["build"] == opened.build.name
-    assert set(made["calibration"]) == {"neg", "pos"}
+    assert [opinion["name"] for opinion in made["opinions"]] == [
+        "embeddings, logistic regression",
+        "embeddings, nearest neighbours",
+        "words, naive Bayes",
+        "words, nearest neighbours",
+        "own model",
+        "held-out models",
+    ]
+    assert sum(opinion["weight"] for opinion in made["opinions"]) == pytest.approx(1, abs=1e-3)
+    assert made["encoder"] == "model"
+    assert (made["decisions"], made["baseline"]) == (0, 1.0)  # every word of that data tells the label
     assert made["versions"] == opened.info.versions
 
 
@@ -623,7 +406,7 @@ def test_other_settings_replace_the_file_while_the_old_one_is_open(copied_plante
     workspace = read_workspace(copied_planted)
     old = everything(workspace)
     first = published(workspace.build, "suspects")
-    write_suspects(copied_planted, HeldOutSettings(models=0))
+    write_suspects(copied_planted, WORDS_ONLY)
     second = published(workspace.build, "suspects")
     assert first is not None
     assert second is not None
@@ -644,23 +427,23 @@ def test_a_failure_while_writing_leaves_the_old_suspects(copied_planted: Path, m
 
     monkeypatch.setattr("influence.suspects.tables.SuspectStore.write_provenance", full)
     with pytest.raises(WorkspaceError, match=r"^disk full while writing into workspace .*run the same command again$"):
-        write_suspects(copied_planted, HeldOutSettings(models=0))
+        write_suspects(copied_planted, WORDS_ONLY)
     pd.testing.assert_frame_equal(everything(read_workspace(copied_planted)), before)
     assert not list(workspace.build.glob("*.tmp*"))
 
 
 def test_more_models_keep_those_that_are_there(copied_planted: Path) -> None:
     build = read_workspace(copied_planted).build
-    file = model_folder(build, FIVE, 0) / "probabilities.npy"
+    file = model_folder(build, HELD_OUT, 0) / "probabilities.npy"
     before = file.stat().st_mtime_ns
-    write_suspects(copied_planted, HeldOutSettings(models=10))
+    write_suspects(copied_planted, OpinionSettings(held_out=HeldOutSettings(models=10)))
     assert file.stat().st_mtime_ns == before
-    assert everything(read_workspace(copied_planted))["reason"].str.contains("of 2 held-out models").all()
+    assert everything(read_workspace(copied_planted))["reason"].str.contains("of 6 opinions").all()
 
 
 def test_suspects_of_text_pairs(pair_workspace: Path, tmp_path: Path) -> None:
     path = Path(shutil.copytree(pair_workspace, tmp_path / "pairs"))
-    write_suspects(path, HeldOutSettings(models=2, folds=2))
+    write_suspects(path, OpinionSettings(held_out=HeldOutSettings(models=2, folds=2)))
     workspace = read_workspace(path)
     total, found = suspects(workspace, limit=5)
     assert total == workspace.info.n_train
@@ -690,7 +473,7 @@ def test_unknown_ids_signals_and_pages(opened: WorkspaceReader) -> None:
     with pytest.raises(QueryError, match=r"^unknown test id 'nobody' in workspace 'workspace'$"):
         suspects_behind(opened, "nobody")
     for order in ("beauty", "-text; drop table suspects"):
-        with pytest.raises(QueryError, match=r"^unknown signal .*; choose one of suspicion, self_influence, "):
+        with pytest.raises(QueryError, match=r"^unknown signal .*; choose one of suspicion, confidence, "):
             suspects(opened, order=order)
     with pytest.raises(QueryError, match=r"^a page of 0 suspects from 0"):
         suspects(opened, limit=0)
@@ -702,7 +485,7 @@ def test_a_newer_schema_is_refused(copied_planted: Path) -> None:
     assert found is not None
     with duckdb.connect(str(found[0])) as connection:
         connection.execute("insert into schema_versions values (99)")
-    with pytest.raises(WorkspaceNewer, match=r"has schema version 99, this Wordtrace knows 2; install a newer Wordtrace$"):
+    with pytest.raises(WorkspaceNewer, match=r"has schema version 99, this Wordtrace knows 3; install a newer Wordtrace$"):
         suspects(workspace)
 
 
@@ -736,12 +519,13 @@ def test_models_like_imported_ones_cannot_be_trained(copied_planted: Path) -> No
     (build / "suspects.json").unlink()
     with pytest.raises(SettingsError, match=r"^--models 5: the checkpoints of workspace 'copy' were imported.*use --models 0$"):
         write_suspects(copied_planted, FIVE)
-    assert write_suspects(copied_planted)["models"] == 0
+    (build / "suspects.json").unlink(missing_ok=True)
+    assert write_suspects(copied_planted)["held_out"]["models"] == 0
 
 
 def test_a_workspace_being_built_is_busy(copied_planted: Path) -> None:
     with build_lock(copied_planted), pytest.raises(WorkspaceBusy):
-        write_suspects(copied_planted, HeldOutSettings(models=0))
+        write_suspects(copied_planted, WORDS_ONLY)
 
 
 # The command -------------------------------------------------------------------------------------------------------
@@ -751,7 +535,15 @@ def test_command_prints_json(planted: tuple[Path, set[str]], opened: WorkspaceRe
     assert main(["suspects", "--workspace", str(planted[0]), "--top", "3", "--json"]) == 0
     out, err = capsys.readouterr()
     printed = json.loads(out)
-    assert printed["settings"] == {"models": 5, "folds": 5, "seed": 0}
+    assert printed["settings"] == {
+        "models": 5,
+        "folds": 5,
+        "seed": 0,
+        "encoder": "auto",
+        "test_labels_checked": False,
+        "use_test_balance": True,
+    }
+    assert [printed[name] for name in ("decisions", "baseline")] == [0, 1.0]
     rows_ = suspects(opened, limit=3)[1].to_dict("records")
     keys = ["train_id", "label", "suggested_label", "suspicion", "predicted", "reason", *SIGNALS[1:], "text"]
     assert printed["suspects"] == [{key: row[key] for key in keys} for row in rows_]

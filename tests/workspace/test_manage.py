@@ -13,12 +13,12 @@ from influence.cli import main
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
 from influence.experiments.comparison import TOP, compare
 from influence.explanations import explain
+from influence.opinions.settings import OpinionSettings
 from influence.review.events import Reviewer
 from influence.review.log import close_log
 from influence.review.reviews import open_reviews
 from influence.suspects.compute import write_suspects
 from influence.suspects.ranking import SuspectFilter, suspects
-from influence.suspects.settings import HeldOutSettings
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.builds import build_lock, list_workspaces
@@ -115,7 +115,7 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(root, tmp_path):
 def test_a_comparison_agrees_with_plain_loops(root, data, capsys):
     build_workspace(root / "two", request(data, training=training_settings("cnn", epochs=1, learning_rate=0.05, batch_size=16)))
     for name in ("one", "two"):
-        write_suspects(root / name, HeldOutSettings(models=0))
+        write_suspects(root / name, OpinionSettings(encoder="none"))
     first, second = read_workspace(root / "one"), read_workspace(root / "two")
     found = compare(first, second)
     ids = [f"te{n}" for n in range(16)]

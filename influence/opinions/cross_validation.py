@@ -23,8 +23,8 @@ from influence.models import (
     pad,
     train_epoch,
 )
-from influence.suspects.held_out import is_trained, left_out, model_folder
-from influence.suspects.settings import HeldOutSettings
+from influence.opinions.held_out import is_trained, left_out, model_folder
+from influence.opinions.settings import HeldOutSettings
 from influence.types import FloatArray, Progress, StageKind
 from influence.workspace import WorkspaceReader
 

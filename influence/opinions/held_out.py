@@ -7,7 +7,6 @@ without having seen their labels, for the others how readily it learnt them.
 Axes: N training examples, E epochs, Y labels.
 """
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +15,8 @@ import numpy as np
 
 from influence.files import DONE, load_array
 from influence.models import Encoding
-from influence.suspects.settings import HeldOutSettings
+from influence.opinions.folds import fold_of, same_text
+from influence.opinions.settings import HeldOutSettings
 from influence.types import BoolArray, FloatArray, IntArray
 
 
@@ -41,13 +41,7 @@ def left_out(encoding: Encoding, labels_N: IntArray, settings: HeldOutSettings, 
     """
     repeat, fold = divmod(model, settings.folds)
     generator = np.random.default_rng([settings.seed, repeat])
-    texts_N = _same_text(encoding)
-    first_U, texts_N = np.unique(texts_N, return_inverse=True)
-    folds_U = np.empty(len(first_U), dtype=np.int64)
-    for label in np.unique(labels_N):
-        with_label = generator.permutation(np.flatnonzero(labels_N[first_U] == label))
-        folds_U[with_label] = (np.arange(len(with_label)) + generator.integers(settings.folds)) % settings.folds
-    return np.asarray(folds_U[texts_N] == fold)
+    return np.asarray(fold_of(same_text(encoding), labels_N, settings.folds, generator) == fold)
 
 
 def held_out_models(build: Path, labels_N: IntArray, settings: HeldOutSettings) -> Iterator[HeldOutModel]:
@@ -65,12 +59,3 @@ def held_out_models(build: Path, labels_N: IntArray, settings: HeldOutSettings) 
 def is_trained(build: Path, settings: HeldOutSettings, model: int) -> bool:
     """Whether a model's predictions are whole."""
     return (model_folder(build, settings, model) / DONE).is_file()
-
-
-def _same_text(encoding: Encoding) -> IntArray:
-    """For every example the first one with the same tokens, shape (N,)."""
-    tokens_R = np.asarray(encoding.tokens_R)
-    first: dict[bytes, int] = {}
-    bounds = np.asarray(encoding.offsets_N1).tolist()
-    keys = (tokens_R[start:stop].tobytes() for start, stop in itertools.pairwise(bounds))
-    return np.array([first.setdefault(key, position) for position, key in enumerate(keys)], dtype=np.int64)

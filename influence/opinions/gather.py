@@ -1,0 +1,153 @@
+"""Making every opinion on a build's training labels, and their average.
+
+    material = Material(workspace, OpinionSettings(), device, progress)
+    found = gather(material, Taught.as_given(material.labels("train")))
+
+Axes: N training examples, M test examples, C checkpoints, E epochs, Y labels.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from influence.files import load_array
+from influence.opinions.average import Average, average
+from influence.opinions.balance import balanced, evened, test_balance
+from influence.opinions.epochs import epoch_weights, over_epochs
+from influence.opinions.held_out import held_out_models
+from influence.opinions.linear import fitted_probabilities, left_out_probabilities
+from influence.opinions.material import Material
+from influence.opinions.nearest import votes
+from influence.opinions.opinion import Opinion, Taught, accuracy, shares
+from influence.opinions.words import naive_bayes
+from influence.types import FloatArray, IntArray, StageKind
+
+STRENGTH = 0.5  # of logistic regression on embeddings (scikit-learn's C): wrong labels are the less learnt, the weaker it is
+WORD_STRENGTH = 3.0  # of logistic regression on tf-idf
+OWN_MODEL, HELD_OUT, TEST_SPLIT = "own model", "held-out models", "checked test labels"
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """All opinions, their average, and what was seen on the way of how the examples were learnt."""
+
+    opinions: list[Opinion]
+    average: Average
+    held_out_confidence_N: FloatArray  # that held-out models of the workspace's recipe give to the label; NaN without them
+    missed_N: IntArray  # after how many epochs of models that had the example another label was the most probable
+    trained_N: IntArray  # how many epochs those are
+    margin_N: FloatArray  # area under the margin of the workspace's own model, in logits
+
+
+def gather(material: Material, taught: Taught) -> Gathered:
+    """Every opinion that there is material for; opinions are scaled to the balance of the test split where that is used.
+
+    The labels that count for accuracy are those taught, given ones where nobody has decided.
+    """
+    given_N, progress = material.labels("train"), material.progress
+    balance_Y = test_balance(material.labels("test"), material.n_labels)
+
+    def scaled(probabilities_NY: FloatArray) -> FloatArray:
+        if material.settings.use_test_balance:
+            return balanced(shares(probabilities_NY), balance_Y)
+        return evened(shares(probabilities_NY), taught.labels_N)
+
+    opinions: list[Opinion] = []
+    makers = _makers(material, taught)
+    for number, (name, make) in enumerate(makers.items()):
+        progress(StageKind.OPINIONS, number, len(makers))
+        started = time.monotonic()
+        probabilities_NY = make()
+        if probabilities_NY is not None:
+            said_NY = scaled(probabilities_NY)
+            seconds = round(time.monotonic() - started, 2)
+            opinions.append(Opinion(name, said_NY, accuracy(said_NY, taught.labels_N), seconds))
+    models = _models(material, given_N)
+    opinions += [Opinion(o.name, scaled(o.probabilities_NY), o.accuracy, o.seconds) for o in models.opinions]
+    progress(StageKind.OPINIONS, len(makers), len(makers))
+    guess = np.bincount(taught.labels_N).max() / len(taught.labels_N)
+    combined = average(opinions, guess)
+    return Gathered(opinions, combined, models.held_out_confidence_N, models.missed_N, models.trained_N, models.margin_N)
+
+
+def _makers(material: Material, taught: Taught) -> dict[str, Callable[[], FloatArray | None]]:
+    """The opinions that learn from the labels, by name; each gives None where it has nothing to go by."""
+    n_labels = material.n_labels
+
+    def logistic() -> FloatArray | None:
+        if material.embedded is None:
+            return None
+        return left_out_probabilities(material.embedded["train"], taught, n_labels, material.folds_N, STRENGTH)
+
+    def neighbours() -> FloatArray | None:
+        near_NK = material.nearest_by_embedding_NK
+        return None if near_NK is None else votes(near_NK, taught, n_labels)
+
+    def bayes() -> FloatArray | None:
+        return None if material.words is None else naive_bayes(material.words["train"], taught, n_labels, material.copies_N)
+
+    def word_neighbours() -> FloatArray | None:
+        near_NK = material.nearest_by_words_NK
+        return None if near_NK is None else votes(near_NK, taught, n_labels)
+
+    makers: dict[str, Callable[[], FloatArray | None]] = {
+        "embeddings, logistic regression": logistic,
+        "embeddings, nearest neighbours": neighbours,
+        "words, naive Bayes": bayes,
+        "words, nearest neighbours": word_neighbours,
+    }
+    if material.settings.test_labels_checked:
+        makers[TEST_SPLIT] = lambda: _from_test_split(material)
+    return makers
+
+
+def _from_test_split(material: Material) -> FloatArray | None:
+    """What a logistic regression trained on the test split says of the training examples."""
+    labels_M = material.labels("test")
+    features, strength = (material.embedded, STRENGTH) if material.embedded is not None else (material.words, WORD_STRENGTH)
+    if features is None:
+        return None
+    return fitted_probabilities(
+        features["test"], labels_M, np.ones(len(labels_M)), features["train"], material.n_labels, strength
+    )
+
+
+@dataclass(frozen=True)
+class _Models:
+    opinions: list[Opinion]
+    held_out_confidence_N: FloatArray
+    missed_N: IntArray
+    trained_N: IntArray
+    margin_N: FloatArray
+
+
+def _models(material: Material, labels_N: IntArray) -> _Models:
+    """The opinion of the workspace's own model, and that of the held-out ones, if there are any."""
+    workspace, labels_M = material.workspace, material.labels("test")
+    index, checkpoints = workspace.build / "index", range(len(workspace.info.checkpoints))
+    tests_CMY, trains_CNY = (
+        [load_array(index / split / str(number) / "probabilities.npy") for number in checkpoints] for split in ("test", "train")
+    )
+    right_C = np.array([accuracy(p, labels_M) for p in tests_CMY])
+    weights_C = epoch_weights(right_C, np.bincount(labels_M).max() / len(labels_M))
+    own = over_epochs(trains_CNY, weights_C, labels_N)
+    # It was trained on these labels, so how often it agrees with them says nothing; on the test split it says something.
+    opinions = [Opinion(OWN_MODEL, own.mean_NY, float(weights_C @ right_C), 0.0)]
+    missed_N, trained_N = own.missed_N, np.full(len(labels_N), len(trains_CNY), dtype=np.int32)
+    confidence_N = np.full(len(labels_N), np.nan)
+    if material.settings.held_out.models:
+        sums_NY, counts_N = np.zeros((len(labels_N), material.n_labels)), np.zeros(len(labels_N))
+        guess = np.bincount(labels_N).max() / len(labels_N)
+        for probabilities_ENY, _, out_N in held_out_models(workspace.build, labels_N, material.settings.held_out):
+            right_E = np.array([accuracy(p[out_N], labels_N[out_N]) for p in probabilities_ENY])
+            said = over_epochs(probabilities_ENY, epoch_weights(right_E, guess), labels_N)
+            sums_NY[out_N] += said.mean_NY[out_N]
+            counts_N += out_N
+            missed_N = missed_N + np.where(out_N, 0, said.missed_N)
+            trained_N = trained_N + np.where(out_N, 0, len(probabilities_ENY)).astype(np.int32)
+        mean_NY = sums_NY / counts_N[:, None]
+        confidence_N = mean_NY[np.arange(len(labels_N)), labels_N]
+        opinions.append(Opinion(HELD_OUT, mean_NY, accuracy(mean_NY, labels_N), 0.0))
+    return _Models(opinions, confidence_N, missed_N, trained_N, own.margin_N)
