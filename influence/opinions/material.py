@@ -20,7 +20,7 @@ from influence.files import load_array, save_array
 from influence.models import Encoding
 from influence.opinions.embeddings import embeddings, pair_features
 from influence.opinions.encoder import chosen_encoder, encoder_key
-from influence.opinions.folds import fold_of, same_text
+from influence.opinions.held_out import fold_of, same_text
 from influence.opinions.nearest import nearest
 from influence.opinions.settings import OpinionSettings
 from influence.opinions.words import joined, tfidf
