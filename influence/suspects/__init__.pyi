@@ -1,5 +1,6 @@
 from .choices import Choices as Choices, read_choices as read_choices, write_choices as write_choices
 from .compute import SUSPECTS as SUSPECTS, usual_settings as usual_settings, write_suspects as write_suspects
+from .levels import Left as Left, Level as Level, Recent as Recent, Scale as Scale, scale as scale
 from .ranking import (
     Suspect as Suspect,
     SuspectFilter as SuspectFilter,

@@ -140,6 +140,11 @@ def suspects_behind(workspace: WorkspaceReader, test_id: str, *, changed: bool |
     return _store(workspace).behind(test_id, changed, limit)
 
 
+def rank_scores(workspace: WorkspaceReader) -> pd.DataFrame:
+    """train_id, rank and suspicion of every training example, the most suspicious first."""
+    return _store(workspace).rank_scores()
+
+
 def difficult_examples(workspace: WorkspaceReader, share: float, cap: int) -> tuple[pd.DataFrame, int]:
     """The most suspicious `cap` of the examples misclassified after at least `share` of the epochs, and how many those are.
 

@@ -96,6 +96,10 @@ class SuspectStore(DerivedStore):
         """The row of one example; none for an unknown id."""
         return self._frame("select * from suspects where train_id = ?", [train_id])
 
+    def rank_scores(self) -> pd.DataFrame:
+        """train_id, rank and suspicion of every example, the most suspicious first."""
+        return self.frame("select train_id, rank, suspicion from suspects order by rank")
+
     def driven_errors(self, position: int) -> pd.DataFrame:
         """Wrong test predictions among whose strongest opponents an example is, the most negative score first."""
         return self.frame(
