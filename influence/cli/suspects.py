@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import opinions, suspects, workspace
+from influence import opinions, review, suspects, workspace
 from influence.cli.options import add_device, add_encoder, add_json, check_top, command, print_answer, print_notes, records
 from influence.cli.progress import ProgressLine
 from influence.opinions import DEFAULT_FOLDS
@@ -47,7 +47,9 @@ def _suspects(options: argparse.Namespace) -> None:
     total, rows = suspects.suspects(opened, limit=options.top)
     made_from = suspects.provenance(opened)
     print_notes(no_encoder(made_from))
-    print_answer(options, rows, lambda rows: _as_json(rows, made_from), lambda rows: _as_text(rows, total))
+    reviews = review.read_reviews(opened) if review.has_reviews(opened.path) else None
+    scale = suspects.scale(opened, reviews)
+    print_answer(options, rows, lambda rows: _as_json(rows, made_from, scale), lambda rows: _as_text(rows, total, scale))
 
 
 def _settings(options: argparse.Namespace, built: workspace.WorkspaceReader) -> opinions.OpinionSettings:
@@ -71,17 +73,18 @@ def no_encoder(made_from: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _as_json(rows: pd.DataFrame, made_from: Mapping[str, Any]) -> dict[str, Any]:
+def _as_json(rows: pd.DataFrame, made_from: Mapping[str, Any], scale: suspects.Scale) -> dict[str, Any]:
     names = ["train_id", "label", "suggested_label", "suspicion", "predicted", "reason", *suspects.SIGNALS[1:], "text"]
     names += [] if rows["text_pair"].isna().all() else ["text_pair"]
     settings = dict(made_from["settings"])
     settings = {**settings.pop("held_out"), **settings}
     about = {name: made_from[name] for name in ("decisions", "opinions", "baseline")}
-    return {"settings": settings, **about, "suspects": records(rows[names])}
+    said = {**asdict(scale), "in_words": scale.sentences}
+    return {"settings": settings, **about, "suspects": records(rows[names]), "scale": said}
 
 
-def _as_text(rows: pd.DataFrame, total: int) -> str:
-    lines = [f"the {len(rows):,} most suspicious of {total:,} training examples"]
+def _as_text(rows: pd.DataFrame, total: int, scale: suspects.Scale) -> str:
+    lines = [f"the {len(rows):,} most suspicious of {total:,} training examples", *scale.sentences]
     for row in rows.to_dict("records"):
         change = row["label"] if row["suggested_label"] == row["label"] else f"{row['label']} → {row['suggested_label']}"
         texts = [row[name] for name in ("text", "text_pair") if isinstance(row[name], str)]

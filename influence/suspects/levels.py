@@ -103,19 +103,22 @@ class _Verdicts:
     order: IntArray  # places of the judged ones, the latest decision last
 
 
-def scale(workspace: WorkspaceReader, reviews: Reviews, ids: Iterable[str] | None = None) -> Scale:
-    """How the standing decisions bear out the ranking; of some examples (a queue's), or of all.
+def scale(workspace: WorkspaceReader, reviews: Reviews | None, ids: Iterable[str] | None = None) -> Scale:
+    """How the standing decisions bear out the ranking; of some examples (a queue's), or of all. No `reviews`: no decisions.
 
     Relabelled or removed counts as wrong, kept or masked as right, by the majority of the reviewers or an adjudicator;
     as many against as for count half each; decisions on a label that the data no longer has say nothing. The curve is
     learnt from the whole workspace, the counts are of `ids` alone. Raises `WorkspaceMissing` without suspects.
     """
     ranking = rank_scores(workspace)
-    now = [d for d in reviews.decisions() if d.old_label == reviews.corpus[d.example_id].label]
-    verdicts = _verdicts(ranking["train_id"], now)
+    verdicts = _verdicts(ranking["train_id"], [] if reviews is None else _on_present_labels(reviews))
     among = None if ids is None else set(ids)
     chosen_N = np.ones(len(ranking), dtype=bool) if among is None else ranking["train_id"].isin(among).to_numpy()
     return _scale(ranking["suspicion"].to_numpy(), ranking["rank"].to_numpy(), verdicts, chosen_N)
+
+
+def _on_present_labels(reviews: Reviews) -> list[Decision]:
+    return [d for d in reviews.decisions() if d.old_label == reviews.corpus[d.example_id].label]
 
 
 def _verdicts(train_ids: pd.Series, decisions: Sequence[Decision]) -> _Verdicts:

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
+from reviewing import reviews_at
 from sklearn.metrics import average_precision_score
 from tiny import bench, labelled, rows, write_csv
 
@@ -22,8 +24,9 @@ from influence.errors import QueryError, SettingsError, WorkspaceBusy, Workspace
 from influence.explanations.explaining import all_scores
 from influence.opinions.held_out import model_folder
 from influence.opinions.settings import HeldOutSettings, OpinionSettings
+from influence.review.events import Reviewer
 from influence.suspects.compute import write_suspects
-from influence.suspects.ranking import SuspectFilter, has_suspects, provenance, suspect, suspects, suspects_behind
+from influence.suspects.ranking import SuspectFilter, has_suspects, provenance, suspect, suspect_ids, suspects, suspects_behind
 from influence.suspects.reasons import Facts, reason
 from influence.suspects.signals import NEIGHBOURS, SAME_WORD, disagreement, neighbours, opposition, strongest
 from influence.suspects.suspicion import ranks, suggestions
@@ -547,6 +550,8 @@ def test_command_prints_json(planted: tuple[Path, set[str]], opened: WorkspaceRe
     rows_ = suspects(opened, limit=3)[1].to_dict("records")
     keys = ["train_id", "label", "suggested_label", "suspicion", "predicted", "reason", *SIGNALS[1:], "text"]
     assert printed["suspects"] == [{key: row[key] for key in keys} for row in rows_]
+    assert printed["scale"]["left"] is None
+    assert [printed["scale"][name] for name in ("judged", "wrong", "undecided")] == [0, 0, N]
     assert err == ""
 
 
@@ -555,9 +560,26 @@ def test_command_prints_text(planted: tuple[Path, set[str]], opened: WorkspaceRe
     row = suspects(opened, limit=1)[1].iloc[0]
     assert capsys.readouterr().out == (
         f"the 1 most suspicious of {N} training examples\n"
+        "nothing is judged yet: suspicion is a rank, not a probability; after 20 decisions it says how many are wrong\n"
         f"  {row['suspicion']:.3f}  {row['train_id']}  [{row['label']} → {row['suggested_label']}]  {row['text']}\n"
         f"      {row['reason']}\n"
     )
+
+
+def test_command_says_what_decisions_tell(copied_planted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also while the app holds the log open."""
+    workspace = read_workspace(copied_planted)
+    with closing(reviews_at(workspace)) as reviews:
+        for place, id in enumerate(suspect_ids(workspace)[:22]):
+            reviews.decide(Reviewer(name="ann"), id, "keep" if place % 2 else "remove")
+        assert main(["suspects", "--workspace", str(copied_planted), "--models", "5", "--json"]) == 0
+        told = json.loads(capsys.readouterr().out)["scale"]
+        assert main(["suspects", "--workspace", str(copied_planted), "--models", "5", "--top", "1"]) == 0
+        text = capsys.readouterr().out.splitlines()
+    assert (told["judged"], told["wrong"], sum(level["judged"] for level in told["levels"])) == (22, 11, 22)
+    assert 0 <= told["left"]["low"] <= told["left"]["upper"] <= told["left"]["high"] <= N - 22
+    assert text[1:4] == told["in_words"]
+    assert text[3] == f"the last 22 judged held 11; at most {told['left']['upper']} are left at 95 %"
 
 
 @pytest.mark.parametrize(
