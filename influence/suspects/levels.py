@@ -95,7 +95,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class _Verdicts:
+class Verdicts:
     """On each example in order of rank: 1 wrong, 0 right, 1/2 split, nan undecided."""
 
     wrong_N: FloatArray
@@ -114,14 +114,14 @@ def scale(workspace: WorkspaceReader, reviews: Reviews | None, ids: Iterable[str
     verdicts = _verdicts(ranking["train_id"], [] if reviews is None else _on_present_labels(reviews))
     among = None if ids is None else set(ids)
     chosen_N = np.ones(len(ranking), dtype=bool) if among is None else ranking["train_id"].isin(among).to_numpy()
-    return _scale(ranking["suspicion"].to_numpy(), ranking["rank"].to_numpy(), verdicts, chosen_N)
+    return scale_of(ranking["suspicion"].to_numpy(), verdicts, chosen_N)
 
 
 def _on_present_labels(reviews: Reviews) -> list[Decision]:
     return [d for d in reviews.decisions() if d.old_label == reviews.corpus[d.example_id].label]
 
 
-def _verdicts(train_ids: pd.Series, decisions: Sequence[Decision]) -> _Verdicts:
+def _verdicts(train_ids: pd.Series, decisions: Sequence[Decision]) -> Verdicts:
     places = {id: place for place, id in enumerate(train_ids)}
     wrong_N, by_rank_N, latest = np.full(len(places), np.nan), np.zeros(len(places), dtype=bool), {}
     for resolution in resolve(decisions):
@@ -133,17 +133,17 @@ def _verdicts(train_ids: pd.Series, decisions: Sequence[Decision]) -> _Verdicts:
         wrong_N[place] = (np.sign(2 * against - len(made)) + 1) / 2
         by_rank_N[place] = any(not d.origin or "import" in d.origin for d in made)
         latest[place] = max(d.action for d in made)
-    return _Verdicts(wrong_N, by_rank_N, np.array(sorted(latest, key=lambda place: latest[place]), dtype=np.int64))
+    return Verdicts(wrong_N, by_rank_N, np.array(sorted(latest, key=lambda place: latest[place]), dtype=np.int64))
 
 
-def _scale(suspicion_N: FloatArray, rank_N: IntArray, verdicts: _Verdicts, chosen_N: BoolArray) -> Scale:
-    """The same from arrays in order of rank."""
+def scale_of(suspicion_N: FloatArray, verdicts: Verdicts, chosen_N: BoolArray) -> Scale:
+    """The same from suspicions and verdicts in order of rank, counted over the chosen examples."""
     judged_N, wrong_N = ~np.isnan(verdicts.wrong_N), verdicts.wrong_N
     bands, told_N = banded(suspicion_N), judged_N & verdicts.by_rank_N
     enough = told_N.sum() >= FEWEST
     curve = posterior(bands.at_B, bands.counts_B(told_N), bands.counts_B(told_N, wrong_N)) if enough else None
     parts = [part for part in np.array_split(np.flatnonzero(chosen_N), LEVELS) if len(part)]
-    levels = [_level(part, rank_N, wrong_N, bands, curve) for part in parts]
+    levels = [_level(part, wrong_N, bands, curve) for part in parts]
     mine = verdicts.order[chosen_N[verdicts.order]]
     last = mine[-RECENT:]
     return Scale(
@@ -157,7 +157,7 @@ def _scale(suspicion_N: FloatArray, rank_N: IntArray, verdicts: _Verdicts, chose
     )
 
 
-def _level(part: IntArray, rank_N: IntArray, wrong_N: FloatArray, bands: Bands, curve: Posterior | None) -> Level:
+def _level(part: IntArray, wrong_N: FloatArray, bands: Bands, curve: Posterior | None) -> Level:
     """One level: the examples at these places."""
     judged = int((~np.isnan(wrong_N[part])).sum())
     share: float | None = None
@@ -167,8 +167,8 @@ def _level(part: IntArray, rank_N: IntArray, wrong_N: FloatArray, bands: Bands, 
         inside_B = np.bincount(bands.band_N[part], minlength=len(bands.at_B)) / len(part)
         share, (low, high) = curve.mean_and_quantiles(curve.chance_SB @ inside_B, INTERVAL)
     return Level(
-        first_rank=int(rank_N[part[0]]),
-        last_rank=int(rank_N[part[-1]]),
+        first_rank=int(part[0]) + 1,
+        last_rank=int(part[-1]) + 1,
         judged=judged,
         wrong=int((wrong_N[part] == 1).sum()),
         undecided=len(part) - judged,

@@ -31,13 +31,13 @@ NEWTON_STEPS, CLOSE = 100, 1e-8
 class Prior:
     """What is thought of the curve before any decision, in log-odds; x has mean about 0 and deviation about 1."""
 
-    middle: float = -3.5  # of an example in the middle of the ranking
-    slope: float = 1.9  # how much it rises with each deviation of x
-    middle_deviation: float = 2.0
-    slope_deviation: float = 0.9
-    bend_deviation: float = 1.2  # of smooth departures from the line: floors, ceilings, cliffs
+    middle: float = -4.0  # of an example in the middle of the ranking
+    slope: float = 2.1  # how much it rises with each deviation of x
+    middle_deviation: float = 2.3
+    slope_deviation: float = 1.0
+    bend_deviation: float = 1.8  # of smooth departures from the line: floors, ceilings, cliffs
     bend_length: float = 1.5
-    band_deviation: float = 0.4  # of each band by itself: what no smooth curve gets right
+    band_deviation: float = 0.5  # of each band by itself: what no smooth curve gets right
 
     def mean_B(self, at_B: FloatArray) -> FloatArray:
         """The expected log-odds of each band."""
