@@ -3,7 +3,7 @@
 python tests/benchmarks/corrections.py --data DIR --workspace DIR [--top N ...] [--seeds N]
 
 DIR of the data holds train.csv (text, label, true_label) and test.csv (text, label); the workspace was built from them by
-tests/benchmarks/mislabels.py, with its suspects. It stays as it is. Two corrections: the labels that Wordtrace suggests,
+tests/benchmarks/label_errors.py, with its suspects. It stays as it is. Two corrections: the labels that Wordtrace suggests,
 taken blindly, and the true ones, as a reviewer without fault would give them.
 """
 
