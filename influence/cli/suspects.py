@@ -39,6 +39,8 @@ def add(commands: Any) -> None:
 
 def _suspects(options: argparse.Namespace) -> None:
     check_top(options)
+    if options.encoder is not None:
+        opinions.check_encoder(options.encoder)
     with workspace.opened(Path(options.workspace)) as built:
         settings = _settings(options, built)
     with ProgressLine(sys.stderr) as progress:

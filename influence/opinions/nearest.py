@@ -14,7 +14,7 @@ NEIGHBOURS = 50
 BLOCK = 512  # rows compared with all at once
 
 
-def nearest(features: Any, copies_N: IntArray, progress: Any = None) -> IntArray:
+def nearest(features: Any, copies_N: IntArray) -> IntArray:
     """The `NEIGHBOURS` rows of largest dot product with each row, copies of its text left out, shape (N, K).
 
     `features` is a dense or sparse matrix of N rows of length 1. -1 where there are no more. The order within a row means
@@ -37,14 +37,15 @@ def nearest(features: Any, copies_N: IntArray, progress: Any = None) -> IntArray
 def votes(neighbours_NK: IntArray, taught: Taught, n_labels: int) -> FloatArray:
     """Share of the neighbours' weights that goes to each label, shape (N, Y).
 
-    One more vote is spread over the labels as often as they are taught, which is all that is known of an example without
-    neighbours.
+    One more vote is spread over the labels as often as they are taught to the others, which is all that is known of an
+    example without neighbours.
     """
+    n = len(neighbours_NK)
     weights_NK = np.where(neighbours_NK >= 0, taught.weights_N[neighbours_NK], 0.0)
-    labels_NK = taught.labels_N[neighbours_NK]
-    rows_NK = np.broadcast_to(np.arange(len(neighbours_NK))[:, None], neighbours_NK.shape)
-    flat = np.bincount(
-        (rows_NK * n_labels + labels_NK).ravel(), weights=weights_NK.ravel(), minlength=len(neighbours_NK) * n_labels
-    )
-    usual_Y = np.bincount(taught.labels_N, weights=taught.weights_N, minlength=n_labels)
-    return shares(flat.reshape(-1, n_labels) + usual_Y / max(usual_Y.sum(), 1.0))
+    rows_NK = np.broadcast_to(np.arange(n)[:, None], neighbours_NK.shape)
+    cells_NK = rows_NK * n_labels + taught.labels_N[neighbours_NK]
+    cast_NY = np.bincount(cells_NK.ravel(), weights=weights_NK.ravel(), minlength=n * n_labels).reshape(n, n_labels)
+    usual_Y = np.bincount(taught.labels_N, weights=taught.weights_N, minlength=n_labels).astype(np.float64)
+    usual_NY = np.tile(usual_Y, (n, 1))
+    usual_NY[np.arange(n), taught.labels_N] -= taught.weights_N
+    return shares(cast_NY + usual_NY / np.maximum(usual_NY.sum(axis=1, keepdims=True), 1e-9))

@@ -24,7 +24,7 @@ def joined(texts: Sequence[str], pairs: Sequence[str | None] | None) -> list[str
     return [f"{text}{BETWEEN}{pair}" for text, pair in zip(texts, pairs, strict=True)]
 
 
-def tfidf(texts: Sequence[str], *, pairs_of_words: bool = False) -> tuple[Any, Any] | None:
+def tfidf(texts: Sequence[str]) -> tuple[Any, Any] | None:
     """The vectorizer, and the tf-idf of every text as a sparse matrix (N, V), rows of length 1; None where there are no words.
 
     Words that are in one text only tell it apart from all others, so they are left out where anything else is left.
@@ -32,10 +32,7 @@ def tfidf(texts: Sequence[str], *, pairs_of_words: bool = False) -> tuple[Any, A
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     for least in (2, 1):
-        vectorizer = TfidfVectorizer(
-            token_pattern=WORD, ngram_range=(1, 2) if pairs_of_words else (1, 1), sublinear_tf=True, min_df=least,
-            dtype=np.float32,
-        )  # fmt: skip
+        vectorizer = TfidfVectorizer(token_pattern=WORD, sublinear_tf=True, min_df=least, dtype=np.float32)
         try:
             return vectorizer, vectorizer.fit_transform(texts).tocsr()
         except ValueError:  # an empty vocabulary
