@@ -14,7 +14,7 @@ import pandas as pd
 
 from influence.errors import QueryError
 from influence.review import Decision, Reviews, resolve
-from influence.suspects.posterior import Bands, Posterior, banded, posterior
+from influence.suspects.posterior import PRIOR, Bands, Posterior, Prior, banded, posterior
 from influence.suspects.ranking import rank_scores
 from influence.types import BoolArray, FloatArray, IntArray
 from influence.workspace import WorkspaceReader
@@ -136,12 +136,13 @@ def _verdicts(train_ids: pd.Series, decisions: Sequence[Decision]) -> Verdicts:
     return Verdicts(wrong_N, by_rank_N, np.array(sorted(latest, key=lambda place: latest[place]), dtype=np.int64))
 
 
-def scale_of(suspicion_N: FloatArray, verdicts: Verdicts, chosen_N: BoolArray) -> Scale:
+def scale_of(suspicion_N: FloatArray, verdicts: Verdicts, chosen_N: BoolArray, prior: Prior = PRIOR) -> Scale:
     """The same from suspicions and verdicts in order of rank, counted over the chosen examples."""
     judged_N, wrong_N = ~np.isnan(verdicts.wrong_N), verdicts.wrong_N
     bands, told_N = banded(suspicion_N), judged_N & verdicts.by_rank_N
     enough = told_N.sum() >= FEWEST
-    curve = posterior(bands.at_B, bands.counts_B(told_N), bands.counts_B(told_N, wrong_N)) if enough else None
+    told_B, found_B = bands.counts_B(told_N), bands.counts_B(told_N, wrong_N)
+    curve = posterior(bands.at_B, told_B, found_B, prior=prior) if enough else None
     parts = [part for part in np.array_split(np.flatnonzero(chosen_N), LEVELS) if len(part)]
     levels = [_level(part, wrong_N, bands, curve) for part in parts]
     mine = verdicts.order[chosen_N[verdicts.order]]
