@@ -16,6 +16,12 @@ from .encoding import (
     length_buckets as length_buckets,
     pad as pad,
 )
+from .first_token import (
+    few_examples as few_examples,
+    first_token_is_enough as first_token_is_enough,
+    quicken as quicken,
+    read_first_token_only as read_first_token_only,
+)
 from .inputs import (
     BATCH_TOKENS as BATCH_TOKENS,
     check_tokens as check_tokens,

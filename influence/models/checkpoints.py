@@ -15,6 +15,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from influence.errors import ModelError
 from influence.files import DONE, write_json
 from influence.models.encoding import Encoding
+from influence.models.first_token import quicken
 from influence.models.model import load_classifier, new_classifier, read_trainer_folder
 from influence.models.training import TrainingSettings, make_optimizer, train_epoch
 from influence.types import IntArray, Progress, StageKind
@@ -66,6 +67,7 @@ class CheckpointTrainer:
 
     def _train(self, first: int, encoding: Encoding, labels_N: IntArray, progress: Progress) -> None:
         model, optimizer = self._resume_point(first)
+        quicken(model, encoding, self.tokenizer.pad_token_id)
         for epoch in range(first, self.epochs + 1):
             loss = train_epoch(
                 model,

@@ -21,11 +21,13 @@ from influence.models import (
     Encoding,
     TrainingSettings,
     check_tokens,
+    few_examples,
+    first_token_is_enough,
     load_tokenizer,
     new_classifier,
+    read_first_token_only,
 )
 from influence.retraining.change import Change
-from influence.retraining.first_token import read_first_token_only, same_logits
 from influence.retraining.masked_texts import TokenRows, masked_rows
 from influence.types import BoolArray, FloatArray, IntArray
 from influence.workspace import WorkspaceReader
@@ -171,8 +173,7 @@ class Recipe:
         return model
 
     def _few_inputs(self) -> Inputs:
-        few_B = np.argsort(self.train.lengths_N, kind="stable")[:: max(1, len(self.labels_N) // 8)][:8]
-        return self.train.inputs(few_B, torch.device("cpu"))
+        return self.train.inputs(few_examples(self.train.lengths_N), torch.device("cpu"))
 
     @torch.no_grad()
     def _small_table_agrees(self, model: PreTrainedModel) -> bool:
@@ -186,8 +187,7 @@ class Recipe:
     def _first_token_is_enough(self, model: PreTrainedModel) -> bool:
         """Whether the model is a BERT that reads the first token only, and gives the same logits with nothing else computed."""
         whole = self._with_small_table(copy.deepcopy(model))
-        changed = copy.deepcopy(whole)
-        return read_first_token_only(changed) and same_logits(whole, changed, named_inputs(model, self._few_inputs()))
+        return first_token_is_enough(whole, named_inputs(model, self._few_inputs()))
 
 
 def named_inputs(model: PreTrainedModel, inputs: Inputs) -> dict[str, torch.Tensor]:

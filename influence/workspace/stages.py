@@ -30,6 +30,7 @@ from influence.models import (
     load_classifier,
     load_tokenizer,
     longest_input,
+    quicken,
     read_checkpoints,
     read_trainer_folder,
     supports_pairs,
@@ -155,6 +156,7 @@ class BuildStages:
             if number == 0:
                 self._check_disk(encodings, embeddings_VD.shape[1], count, settings)
                 self._save_token_kinds(tokenizer, encodings, vocabulary)
+            quicken(model.to(self.device), encodings["train"], tokenizer.pad_token_id)
             with WordGradients(model, options) as gradients:
                 for split, encoding in encodings.items():
                     write_split(

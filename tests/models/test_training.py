@@ -16,10 +16,12 @@ from tokenizers import Tokenizer, models
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments
 
+from influence.attribution.gradients import GradientSettings, WordGradients
 from influence.errors import ModelError, SettingsError
 from influence.explanations.explaining import all_scores
 from influence.models.checkpoints import Checkpoint, CheckpointTrainer, read_checkpoints
 from influence.models.encoding import Encoding, encode
+from influence.models.first_token import quicken
 from influence.models.model import load_classifier, read_trainer_folder
 from influence.models.training import TrainingSettings, default_settings, make_optimizer, shuffled_batches, train_epoch
 from influence.workspace.build import build_workspace
@@ -133,6 +135,26 @@ def test_training_leaves_the_global_generators_alone(tokenizer: PreTrainedTokeni
     train_epoch(model, make_optimizer(model, settings), *examples, settings, epoch=1, pad_token=0)
     assert torch.equal(torch.rand(4), expected)
     assert not model.training  # gradients are taken in eval mode
+
+
+def test_a_quickened_model_learns_what_the_whole_one_does(tokenizer: PreTrainedTokenizerFast, examples: Any) -> None:
+    """Two epochs with dropout, then the position gradients, with the last layer computed whole and for the first token."""
+    settings = TrainingSettings(epochs=2, learning_rate=0.1, optimizer="sgd", batch_size=8)  # Adam would make noise of zeros
+    whole, quick = (bert(len(tokenizer), 2, seed=0) for _ in range(2))
+    quicken(quick, examples[0], 0)
+    gradients = []
+    for model in (whole, quick):
+        optimizer = make_optimizer(model, settings)
+        for epoch in (1, 2):
+            train_epoch(model, optimizer, *examples, settings, epoch=epoch, pad_token=0)
+        with WordGradients(model, GradientSettings(device=torch.device("cpu"), pad_token=0)) as found:
+            gradients.append(torch.cat([one.gradients_BLD.flatten() for one in found.batches(*examples)]))
+    for name, weights in whole.state_dict().items():
+        torch.testing.assert_close(quick.state_dict()[name], weights, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-3, atol=1e-6)
+    with torch.no_grad():
+        hidden = torch.rand(2, 5, 16)
+        assert [model.bert.encoder.layer[-1](hidden).shape[1] for model in (whole, quick)] == [5, 1]
 
 
 @pytest.mark.parametrize("size", [1, 7, 64])

@@ -10,11 +10,44 @@ it and 0.92 s without, 43 % less (medians of three runs of 15 steps each, altern
 Axes: B sentences, L tokens, D width, H heads.
 """
 
+import copy
 from types import MethodType
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import BertForSequenceClassification, PreTrainedModel
+
+from influence.models.encoding import Encoding, pad
+from influence.models.inputs import model_inputs
+from influence.types import IntArray
+
+FEW = 8  # examples of all lengths that a changed model must give the same logits for
+
+
+def quicken(model: PreTrainedModel, encoding: Encoding, pad_token: int) -> None:
+    """Change a classifier on the CPU in place so that it computes only what its logits hang on, where it is known how.
+
+    Others stay as they are, and so do those of a GPU, which would draw other dropout.
+    """
+    device = next(model.parameters()).device
+    if device.type == "cpu":
+        batch = pad(encoding, few_examples(encoding.lengths_N), pad_token)
+        if first_token_is_enough(model, model_inputs(model, batch, device)):
+            read_first_token_only(model)
+
+
+def first_token_is_enough(model: PreTrainedModel, named: dict[str, torch.Tensor]) -> bool:
+    """Whether the model is a BERT that reads the first token only, and gives the same logits with nothing else computed."""
+    if type(model) is not BertForSequenceClassification:  # before a copy is made of it
+        return False
+    whole, changed = copy.deepcopy(model), copy.deepcopy(model)
+    return read_first_token_only(changed) and same_logits(whole, changed, named)
+
+
+def few_examples(lengths_N: IntArray) -> IntArray:
+    """A few examples from the shortest to the longest."""
+    return np.argsort(lengths_N, kind="stable")[:: max(1, len(lengths_N) // FEW)][:FEW]
 
 
 def read_first_token_only(model: PreTrainedModel) -> bool:
