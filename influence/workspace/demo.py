@@ -17,6 +17,9 @@ from influence.workspace.builds import WorkspaceInfo
 
 N_TRAIN, N_TEST = 6_000, 1_500
 SPLIT_SEED = 0
+# Measured on the 2,530 sentences outside the training part, accuracy after one and two epochs at the usual rate of 1e-4:
+# six layers 82.4 % (260 s of the processor an epoch), four 80.7 and 81.8 % (148 s); two, as tuned before, 76 % after two.
+N_LAYERS = 4
 LABELS = {"0": "neg", "1": "pos"}
 
 
@@ -36,9 +39,9 @@ def build_demo(path: str | Path, *, device: str = "auto", progress: Progress = s
         test=str(data / "test.csv"),
         columns=Columns(id="id"),
         model=model,
-        num_hidden_layers=2,
+        num_hidden_layers=N_LAYERS,
         max_length=64,
-        training=training_settings(model, epochs=2, learning_rate=3e-4, batch_size=64),
+        training=training_settings(model, epochs=2),
     )
     return build_workspace(path, request, device=device, resume=True, progress=progress)
 
