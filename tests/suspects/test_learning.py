@@ -102,7 +102,7 @@ def test_a_reviewer_who_knows_the_truth_makes_the_rest_easier_to_find(tmp_path: 
         "test": write_csv(tmp_path / "test.csv", rows(60, seed=9, prefix="t")),
     }
     path = tmp_path / "workspace"
-    train = ["--train", files["train"], "--test", files["test"], "--id", "id", "--workspace", str(path)]
+    given_files = ["--train", files["train"], "--test", files["test"], "--id", "id", "--workspace", str(path)]
     assert main(["build", *given_files, "--model", "cnn", "--epochs", "2", "--encoder", "none"]) == 0
     workspace = read_workspace(path)
     given = {id: label for id, _, label in table}
