@@ -53,6 +53,7 @@ def gather(material: Material, taught: Taught) -> Gathered:
             return balanced(shares(probabilities_NY), balance_Y)
         return evened(shares(probabilities_NY), taught.labels_N)
 
+    _ = material.embedded  # what takes longest comes first, and reports by itself
     opinions: list[Opinion] = []
     makers = _makers(material, taught)
     for number, (name, make) in enumerate(makers.items()):

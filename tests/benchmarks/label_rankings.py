@@ -54,7 +54,7 @@ def compare(data: Path, path: Path, *, model: str | None, epochs: int | None) ->
     rankings = {"Wordtrace": found["suspicion"].to_numpy()}
     opinions, cpu = _alone(workspace)
     print(f"opinions, everything but the embeddings made anew: {cpu:.1f} CPU seconds")
-    cleanlab = dict(_cleanlab(workspace))
+    cleanlab = dict(cleanlab_rankings(workspace))
     chance = {"random": np.random.default_rng(0).random(len(truth))}
     _print_table({**rankings, **opinions, **cleanlab, **chance}, wrong_N, known_N)
     _print_ratios(rankings["Wordtrace"], cleanlab, wrong_N, known_N)
@@ -82,7 +82,7 @@ def _alone(workspace: WorkspaceReader) -> tuple[dict[str, np.ndarray], float]:
     return {f"only {o.name}": suspicion(o.probabilities_NY, labels_N) for o in gathered.opinions}, cpu
 
 
-def _cleanlab(workspace: WorkspaceReader) -> Iterator[tuple[str, np.ndarray]]:
+def cleanlab_rankings(workspace: WorkspaceReader) -> Iterator[tuple[str, np.ndarray]]:
     """Every ranking of cleanlab on every kind of probabilities."""
     material = Material(workspace, usual_settings(workspace), torch.device("cpu"), silent)
     labels_N = material.labels("train")

@@ -27,6 +27,8 @@ WEIGHTS: dict[str, int] = {
     StageKind.TRAIN: 45,
     StageKind.GRADIENTS: 40,
     StageKind.INFLUENCES: 6,
+    StageKind.EMBEDDINGS: 8,
+    StageKind.OPINIONS: 2,
     StageKind.OPPOSITION: 1,
     StageKind.NEIGHBOURS: 2,
 }

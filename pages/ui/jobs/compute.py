@@ -12,8 +12,8 @@ from pages.ui.jobs import background, waiting
 
 CHOICES = {  # for each command: button, options, what to expect
     "suspects": (
-        ("Compute now", ("--models", "0"), "seconds, at most minutes: from what the build knows, without any training"),
-        ("With 5 held-out models", ("--models", "5"), "trains the model five more times, each time without a fifth of the data"),
+        ("Compute now", (), "seconds, at most minutes: sentence embeddings, words and the model's own epochs"),
+        ("With 5 held-out models", ("--models", "5"), "one more opinion: trains the model five more times, each without a fifth"),
     ),
     "clusters": (("Compute now", (), "seconds, at most minutes"),),
 }
