@@ -11,6 +11,7 @@ from influence.errors import QueryError, WorkspaceMissing
 from influence.review.events import Reviewer
 from influence.review.reviews import Reviews
 from influence.suspects.levels import FEWEST, Level, scale
+from influence.suspects.suspicion import FORMULA
 from influence.suspects.tables import SuspectStore
 from influence.workspace.database import publishing
 from influence.workspace.workspace import WorkspaceReader
@@ -24,7 +25,7 @@ def ranked(workspace: WorkspaceReader, suspicion: np.ndarray) -> WorkspaceReader
     """With suspects of these suspicions, the first training example's first."""
     rows = pd.DataFrame({"train_id": [f"e{at}" for at in range(len(suspicion))], "suspicion": suspicion})
     rows["rank"] = rows["suspicion"].rank(ascending=False, method="first").astype(int)
-    with publishing(workspace.build, "suspects", SuspectStore, {}) as store:
+    with publishing(workspace.build, "suspects", SuspectStore, {"formula": FORMULA}) as store:
         store.fill("suspects", rows)
     return workspace
 
