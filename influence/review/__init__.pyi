@@ -1,8 +1,10 @@
 from .agreements import (
     Agreement as Agreement,
+    ControlResult as ControlResult,
     Resolution as Resolution,
     agreement as agreement,
     conflicts as conflicts,
+    control_results as control_results,
     resolve as resolve,
 )
 from .bulk import BulkPreview as BulkPreview, decide_bulk as decide_bulk, preview_bulk as preview_bulk
@@ -19,7 +21,14 @@ from .events import (
     iso as iso,
 )
 from .log import JOURNAL as JOURNAL, has_reviews as has_reviews
-from .queues import FLAGGED as FLAGGED, Queue as Queue, QueueProgress as QueueProgress, Queues as Queues
+from .queue_tables import Move as Move
+from .queues import (
+    FLAGGED as FLAGGED,
+    SUSPECTS as SUSPECTS,
+    Queue as Queue,
+    QueueProgress as QueueProgress,
+    Queues as Queues,
+)
 from .reviews import Reviews as Reviews, open_reviews as open_reviews, read_reviews as read_reviews
 from .rules import (
     BY as BY,

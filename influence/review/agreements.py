@@ -15,6 +15,7 @@ import numpy.typing as npt
 from influence.errors import SettingsError
 from influence.review.events import POLICIES, Decision
 from influence.review.reviews import Reviews
+from influence.review.state import answers_to_controls
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ class Agreement:
     raw: float | None  # share of pairs of decisions on one example that are the same, 0 to 1
     kappa: float | None  # Cohen's for two reviewers, Fleiss' for more
     pairs: list[PairAgreement]
+
+
+@dataclass(frozen=True)
+class ControlResult:
+    """What one reviewer made of the planted controls that they were shown: how many they judged, skips left out."""
+
+    reviewer: str
+    caught: int  # relabelled, whatever to, or removed
+    named: int  # of those, relabelled to the label of the data
+    missed: int  # kept, or masked
+    flagged: int  # not sure
 
 
 @dataclass(frozen=True)
@@ -147,3 +159,21 @@ def _resolve(decisions: list[Decision], policy: str) -> Resolution:
     if policy != "adjudicated" and votes > len(decisions) / 2:
         return by("majority", [d for d in decisions if d.outcome == outcome][-1], decisions)
     return by("latest", decisions[-1], decisions) if policy == "latest" else by("conflict", None, decisions)
+
+
+def control_results(reviews: Reviews, queue: str | None = None) -> list[ControlResult]:
+    """How well each reviewer catches planted controls, of all queues or of one; by name, those who judged any.
+
+    A control whose own label has become the one it was shown under, in data that was built anew, is left out.
+    """
+    found: dict[str, Counter[str]] = {}
+    for who, where, example_id, shown, kind, new_label in answers_to_controls(reviews.log.store):
+        example = reviews.corpus.examples.get(example_id)
+        if kind == "skip" or queue not in (None, where) or example is None or example.label == shown:
+            continue
+        caught = kind in ("relabel", "remove")
+        counts = found.setdefault(who, Counter())
+        counts.update(["caught" if caught else "flagged" if kind == "flag" else "missed"])
+        counts.update(["named"] * (new_label == example.label))
+    names = ("caught", "named", "missed", "flagged")
+    return [ControlResult(who, **{name: counts[name] for name in names}) for who, counts in sorted(found.items())]

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 from influence.errors import WorkspaceError, WorkspaceNewer
 from influence.files import sync_folder, write_whole
 
-VERSION = 1  # of what a line may hold
+VERSION = 2  # of what a line may hold
+# A version that does not know these would take the answer to a planted control for a decision.
+SINCE_2 = ("control", "controls")
 DIGEST_LENGTH = 32
 _START = '{"digest":"'
 _BODY = len(_START) + DIGEST_LENGTH + len('",')
@@ -41,7 +43,8 @@ class Reading(NamedTuple):
 def seal(content: Mapping[str, Any], last: Record | None) -> Record:
     """The record that follows `last`."""
     seq, previous = (1, "") if last is None else (last.seq + 1, last.digest)
-    body = json.dumps({"seq": seq, "previous": previous, "v": VERSION, **content}, ensure_ascii=False, separators=(",", ":"))
+    version = VERSION if any(content.get(name) for name in SINCE_2) else 1
+    body = json.dumps({"seq": seq, "previous": previous, "v": version, **content}, ensure_ascii=False, separators=(",", ":"))
     digest = _digest(body)
     return Record(seq, digest, previous, f'{_START}{digest}",{body[1:]}', dict(content))
 

@@ -4,19 +4,22 @@ A reviewer's next item is leased to them for 90 seconds, renewed while it is on 
 lock: it expires by itself, and a decision made after that still counts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from influence.data import EDIT_KINDS
 from influence.errors import QueryError, SettingsError
 from influence.review import queue_tables
 from influence.review.events import Reviewer, as_datetime, plain
-from influence.review.queue_tables import WorkRequest
+from influence.review.queue_tables import Move, WorkRequest
 from influence.review.reviews import Reviews
 from influence.review.state import flagged, loaded, pace
 
+SUSPECTS = "suspects"  # the kind of source whose queues follow new rankings
 FLAGGED = "flagged"  # the queue of what the reviewer has flagged, which needs no making
+T = TypeVar("T")
 LONGEST_NAME, MOST_OPINIONS = 200, 20
 
 
@@ -35,6 +38,15 @@ class Queue:
     source: dict[str, Any]  # what it was made from, such as a cluster
     build: str
     size: int
+    controls: int = 0  # planted: examples shown under a wrong label, to measure reviewers
+    ranking: str = ""  # of suspects, whose order it follows
+    decisions: int = 0  # decided examples that this ranking has learnt from
+    reranked: int = 0  # how often another ranking has changed its order
+
+    @property
+    def learns(self) -> bool:
+        """Whether what nobody has decided in it follows each new ranking of suspects."""
+        return self.source.get("kind") == SUSPECTS
 
 
 @dataclass(frozen=True)
@@ -67,9 +79,13 @@ class Queues:
         blind: bool = False,
         adjudicates: bool = False,
         source: dict[str, Any] | None = None,
+        ranking: str = "",
+        plant: Callable[[str], Mapping[str, str]] | None = None,
     ) -> Queue:
         """Save a queue in the order given; an open one that is the same in everything is returned instead.
 
+        `ranking` names the ranking of suspects that the order is from. `plant` gives, from the queue's id, planted
+        controls: examples with the wrong label that each is shown under; they are spread evenly through the queue.
         Raises `QueryError` for an unknown example and `SettingsError` for a blank name, no examples or an odd `overlap`.
         """
         corpus = self._reviews.corpus
@@ -81,12 +97,30 @@ class Queues:
         with self._log.lock:
             for queue in self.all():
                 same = _settings_of(queue) == settings and queue.source == origin
-                if same and queue_tables.queue_items(self._log.store, queue.id) == items:
+                # One that follows new rankings is no longer in the order that it was made in.
+                goes_on = queue.learns and "size" in origin and same and self.progress(queue.id, reviewer).left
+                if same and (goes_on or self._unplanted(queue) == items):
                     return queue
             id = f"q{self._log.next_seq}"
             content = {"queue": id, **settings, "source": origin, "items": items}
+            if ranking:
+                content["ranking"] = ranking
+            if plant is not None and (controls := self._checked_controls(plant(id), items)):
+                content |= {"items": spread(items, [(c, corpus[c].text_sha256) for c in controls]), "controls": controls}
             self._log.append(self._reviews.stamped(reviewer, "queue", build=True) | content)
             return self.get(id)
+
+    def _unplanted(self, queue: Queue) -> list[tuple[str, str]]:
+        """Its items in order, without planted controls."""
+        items = queue_tables.queue_items(self._log.store, queue.id)
+        return [item for item in items if not self._reviews.is_control(item[0], queue.id)]
+
+    def _checked_controls(self, controls: Mapping[str, str], items: Sequence[tuple[str, str]]) -> dict[str, str]:
+        inside = {id for id, _ in items}
+        for id, label in controls.items():
+            if id in inside or self._reviews.corpus.checked_label(label) == self._reviews.corpus[id].label:
+                raise SettingsError(f"control {id!r}: it must be an example that is not in the queue, under another label")
+        return dict(controls)
 
     def change(self, reviewer: Reviewer, queue_id: str, **settings: Any) -> Queue:
         """Change a queue's `name`, `overlap`, `blind`, `adjudicates` or `closed`; its examples stay as they are."""
@@ -99,12 +133,11 @@ class Queues:
     def all(self, *, closed: bool = False) -> list[Queue]:
         """The open queues in the order of making, or the closed ones too."""
         found = []
-        for id, name, by, at_ms, overlap, blind, adjudicates, is_closed, source, build, size in queue_tables.queue_rows(
-            self._log.store
-        ):
+        for id, name, by, at_ms, *rest in queue_tables.queue_rows(self._log.store):
+            overlap, blind, adjudicates, is_closed, source, build, size, controls, ranking, decisions, reranked = rest
             if closed or not is_closed:
-                at = as_datetime(at_ms)
-                found.append(Queue(id, name, by, at, overlap, blind, adjudicates, is_closed, loaded(source), build, size))
+                made = (id, name, by, as_datetime(at_ms), overlap, blind, adjudicates, is_closed, loaded(source), build, size)
+                found.append(Queue(*made, controls, ranking or "", decisions or 0, reranked))
         return found
 
     def get(self, queue_id: str) -> Queue:
@@ -128,6 +161,50 @@ class Queues:
         if self.get(queue_id).id == FLAGGED:
             return [(id, hash) for id, hash, _ in flagged(self._log.store, reviewer.name)]
         return queue_tables.queue_items(self._log.store, queue_id)
+
+    # A new ranking ---------------------------------------------------------------------------------------------------
+
+    def follow(self, queue_id: str, reviewer: Reviewer, suspected: Sequence[str], *, ranking: str, decisions: int) -> bool:
+        """Put what is open in a queue of suspects in the order of a new ranking; False where it follows that already.
+
+        What anybody has decided, flagged, skipped or has on screen keeps its place. Of `suspected`, the most suspicious
+        first, those join that are not in the queue and come before the end of what is open; nothing leaves it. `decisions`
+        is how many decided examples the ranking has learnt from. The log says what joined and why.
+        """
+        with self._log.lock:
+            store, queue = self._log.store, self.get(queue_id)
+            if not queue.learns or (
+                queue.ranking == ranking and not (queue.reranked and not queue_tables.has_order(store, queue_id))
+            ):
+                return False
+            items = [id for id, _ in queue_tables.queue_items(store, queue_id)]
+            kept = queue_tables.settled_or_seen(store, queue_id, self._log.clock())
+            decided = {decision.example_id for decision in self._reviews.decisions()}
+            is_open = [id for id in items if id not in kept and not self._reviews.is_control(id, queue_id)]
+            inside, wanted = set(items), None if queue.source.get("size", queue.size) == 0 else len(is_open)
+            able = [id for id in suspected if (id not in decided if id not in inside else id not in kept)]
+            front = [id for id in able if not self._reviews.is_control(id, queue_id)][:wanted]
+            joined = [id for id in front if id not in inside]
+            if queue.ranking != ranking:
+                self._log.append(self._rank_record(queue, reviewer, joined, ranking, decisions))
+            order = [*front, *(id for id in is_open if id not in set(front))]
+            before = {id: place for place, id in enumerate(is_open, start=1)}
+            moved: dict[str, tuple[int | None, int | None]]
+            moved = {id: (place, before.get(id)) for place, id in enumerate(order, start=1)}
+            planted = [id for id in items if id not in kept and id not in before]
+            whole = [*(id for id in items if id in kept), *spread(order, planted)]
+            queue_tables.write_order(store, queue_id, [(id, *moved.get(id, (None, None))) for id in whole])
+            return True
+
+    def _rank_record(self, queue: Queue, reviewer: Reviewer, joined: list[str], ranking: str, decisions: int) -> dict[str, Any]:
+        items = [(id, self._reviews.corpus[id].text_sha256) for id in joined]
+        content = {"queue": queue.id, **_settings_of(queue), "ranking": ranking, "decisions": decisions}
+        content |= {"items": items, "first_rank": queue.size} if items else {}
+        return self._reviews.stamped(reviewer, "queue", build=True) | content
+
+    def moves(self, queue_id: str) -> list[Move]:
+        """What was open when the queue last followed a new ranking, in the new order; planted controls are left out."""
+        return queue_tables.moves(self._log.store, queue_id)
 
     # Work ------------------------------------------------------------------------------------------------------------
 
@@ -187,7 +264,10 @@ class Queues:
     def hides(self, queue_id: str, example_id: str, reviewer: Reviewer) -> bool:
         """Whether others' decisions and the model's suggestion must stay hidden from this reviewer: blind, and undecided."""
         queue = self.get(queue_id)
-        return queue.blind and self._reviews.decision(example_id, reviewer, adjudicates=queue.adjudicates) is None
+        if not queue.blind:
+            return False
+        standing = self._reviews.standing(example_id, reviewer, adjudicates=queue.adjudicates, queue=queue_id)
+        return standing is None or standing.kind not in EDIT_KINDS
 
     def _asked(self, queue: Queue, reviewer: Reviewer) -> WorkRequest:
         gone = [] if queue.build == self._reviews.corpus.build else self.unmatched(queue.id, reviewer)
@@ -196,6 +276,14 @@ class Queues:
 
     def _lease(self, example_id: str, reviewer: Reviewer) -> None:
         queue_tables.take_lease(self._log.store, example_id, reviewer.name, reviewer.session, self._log.clock())
+
+
+def spread(items: Sequence[T], planted: Sequence[T]) -> list[T]:
+    """Items with others spread evenly among them: one in the middle of each of as many stretches of equal length."""
+    found = list(items)
+    for number, one in reversed(list(enumerate(planted))):
+        found.insert((2 * number + 1) * len(items) // (2 * len(planted)), one)
+    return found
 
 
 def _settings_of(queue: Queue) -> dict[str, Any]:

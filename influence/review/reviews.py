@@ -17,7 +17,7 @@ import pandas as pd
 from influence.data import EDIT_KINDS, Edit
 from influence.errors import QueryError
 from influence.review import state
-from influence.review.corpus import Corpus
+from influence.review.corpus import Corpus, TrainExample
 from influence.review.events import (
     NOTE,
     REDO,
@@ -35,7 +35,7 @@ from influence.review.events import (
     statuses,
 )
 from influence.review.log import ReviewLog, open_log, open_log_for_reading
-from influence.review.queue_tables import take_lease
+from influence.review.queue_tables import shown_labels, take_lease
 from influence.review.rule_tables import RuleStore
 from influence.workspace import WorkspaceReader
 
@@ -47,6 +47,7 @@ class Reviews:
 
     def __init__(self, workspace: WorkspaceReader, log: ReviewLog) -> None:
         self.workspace, self.log, self.corpus = workspace, log, Corpus(workspace)
+        self._controls_by_queue: dict[str, dict[str, str]] = {}
 
     @cached_property
     def rule_store(self) -> RuleStore:
@@ -81,16 +82,16 @@ class Reviews:
 
         Raises `QueryError` for an unknown example or label and `SettingsError` for a decision that changes nothing.
         """
-        event = checked_event(self.corpus, self.corpus[example_id], Edit(kind, new_label, tuple(words)), note)
+        event = checked_event(self.corpus, self.shown(example_id, queue), Edit(kind, new_label, tuple(words)), note)
         with self.log.lock:
-            standing = self.standings(reviewer, [example_id], adjudicates).get(example_id)
+            standing = self.standing(example_id, reviewer, adjudicates=adjudicates, queue=queue)
             if standing is not None and event.repeats(standing):
                 return None
             return self.act(reviewer, [event], evidence, queue=queue, adjudicates=adjudicates)
 
     def add_note(self, reviewer: Reviewer, example_id: str, note: str, *, queue: str | None = None) -> Action | None:
         """Remark on an example, without deciding; None for a blank note."""
-        example, text = self.corpus[example_id], checked_note(note)
+        example, text = self.shown(example_id, queue), checked_note(note)
         if not text:
             return None
         event = Event(Edit(NOTE), example.id, example.text_sha256, example.label, text)
@@ -147,6 +148,8 @@ class Reviews:
             "adjudicates": adjudicates,
             "events": [event.stored(seen(event.example_id)) for event in events],
         }
+        if len(events) == 1 and self.is_control(events[0].example_id, queue):
+            content["control"] = True
         release = (events[0].example_id, reviewer.name) if len(events) == 1 and events[0].edit.kind != NOTE else None
         return as_action(self.log.append(content, release=release))
 
@@ -178,6 +181,20 @@ class Reviews:
         found = self.decisions([example_id], reviewer=reviewer)
         return next((decision for decision in found if decision.adjudicates == adjudicates), None)
 
+    def is_control(self, example_id: str, queue: str | None) -> bool:
+        """Whether the example is a planted control of the queue; elsewhere it is an example like any other."""
+        return queue is not None and example_id in self._controls(queue)
+
+    def shown(self, example_id: str, queue: str | None) -> TrainExample:
+        """The example as the queue shows it: a planted control under another label than its own."""
+        example = self.corpus[example_id]
+        return example._replace(label=self._controls(str(queue))[example_id]) if self.is_control(example_id, queue) else example
+
+    def _controls(self, queue: str) -> dict[str, str]:
+        if queue not in self._controls_by_queue:  # once a queue is made it gets no more
+            self._controls_by_queue[queue] = shown_labels(self.log.store, queue)
+        return self._controls_by_queue[queue]
+
     def decisions(
         self, example_ids: Iterable[str] | None = None, *, reviewer: Reviewer | None = None, unmatched: bool = False
     ) -> list[Decision]:
@@ -186,13 +203,24 @@ class Reviews:
         found = state.decisions(self.log.store, EDIT_KINDS, example_ids=example_ids, reviewer=name)
         return [d for d in found if self.is_current(d.example_id, d.text_sha256) != unmatched]
 
-    def standing(self, example_id: str, reviewer: Reviewer, *, adjudicates: bool = False) -> Decision | None:
-        """The reviewer's latest decision, flag or skip on an example with its present text."""
-        return self.standings(reviewer, [example_id], adjudicates).get(example_id)
+    def decisions_in(self, queue: str | None, example_id: str) -> list[Decision]:
+        """Everybody's standing decisions on an example as the queue shows it: the answers to a planted control stay there."""
+        if not self.is_control(example_id, queue):
+            return self.decisions([example_id])
+        return state.decisions(self.log.store, EDIT_KINDS, example_ids=[example_id], controls_of=queue)
 
-    def standings(self, reviewer: Reviewer, ids: Sequence[str], adjudicates: bool) -> dict[str, Decision]:
-        """The same for many examples, by id; those without are left out."""
-        found = state.decisions(self.log.store, statuses(), example_ids=ids, reviewer=reviewer.name)
+    def standing(
+        self, example_id: str, reviewer: Reviewer, *, adjudicates: bool = False, queue: str | None = None
+    ) -> Decision | None:
+        """The reviewer's latest decision, flag or skip on an example with its present text, or on a control of the queue."""
+        control = queue if self.is_control(example_id, queue) else None
+        return self.standings(reviewer, [example_id], adjudicates, controls_of=control).get(example_id)
+
+    def standings(
+        self, reviewer: Reviewer, ids: Sequence[str], adjudicates: bool, *, controls_of: str | None = None
+    ) -> dict[str, Decision]:
+        """The same for many examples, or for planted controls of one queue, by id; those without are left out."""
+        found = state.decisions(self.log.store, statuses(), example_ids=ids, reviewer=reviewer.name, controls_of=controls_of)
         mine = [d for d in found if d.adjudicates == adjudicates and self.is_current(d.example_id, d.text_sha256)]
         return {standing.example_id: standing for standing in mine}
 
@@ -201,9 +229,9 @@ class Reviews:
         found = state.flagged(self.log.store, None if reviewer is None else reviewer.name)
         return list(dict.fromkeys(id for id, text_sha256, _ in found if self.is_current(id, text_sha256)))
 
-    def notes(self, example_id: str) -> list[Note]:
-        """Remarks on an example, oldest first."""
-        return state.notes(self.log.store, example_id)
+    def notes(self, example_id: str, *, queue: str | None = None) -> list[Note]:
+        """Remarks on an example, oldest first; on a planted control those made in its queue."""
+        return state.notes(self.log.store, example_id, controls_of=queue if self.is_control(example_id, queue) else None)
 
     def all_notes(self) -> dict[str, list[Note]]:
         """Remarks by example, oldest first."""

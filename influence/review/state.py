@@ -10,6 +10,7 @@ from influence.data import EDIT_KINDS
 from influence.review.events import Action, Decision, Note, as_datetime, statuses
 from influence.review.tables import ReviewStore, latest
 
+CONTROLS = "(from answers_to_controls where queue = $queue)"
 IDLE_MS = 60_000  # longer on one example than this is a pause, not work
 PACE_ITEMS = 50
 FEW = 10  # examples
@@ -18,17 +19,27 @@ _DECISION = """example_id, reviewer, adjudicates, kind, old_label, new_label, wo
 
 
 def decisions(
-    store: ReviewStore, kinds: Iterable[str], *, example_ids: Iterable[str] | None = None, reviewer: str | None = None
+    store: ReviewStore,
+    kinds: Iterable[str],
+    *,
+    example_ids: Iterable[str] | None = None,
+    reviewer: str | None = None,
+    controls_of: str | None = None,
 ) -> list[Decision]:
-    """The latest events of some kinds, oldest first: of everybody on everything, or on some examples, or of one reviewer."""
+    """The latest events of some kinds, oldest first: of everybody on everything, or on some examples, or of one reviewer.
+
+    With `controls_of`, a queue, the answers to its planted controls instead, which never stand beside decisions.
+    """
     asked = None if example_ids is None else list(example_ids)
     # DuckDB asks for a few examples before it looks for the latest event of each, and for a join of many after that.
     few = asked is None or len(asked) <= FEW
+    among = "live" if controls_of is None else CONTROLS
     those = "list_contains($ids, example_id)" if few else "example_id in (select unnest($ids::varchar[]))"
     rows = store.rows(
-        f"""select {_DECISION} from {latest(kinds)} where {"true" if asked is None else those}
+        f"""select {_DECISION} from {latest(kinds, among)} where {"true" if asked is None else those}
         and ($reviewer is null or reviewer = $reviewer) order by seq, item""",
-        {"reviewer": reviewer, **({} if asked is None else {"ids": asked})},
+        {"reviewer": reviewer, **({} if asked is None else {"ids": asked})}
+        | ({} if controls_of is None else {"queue": controls_of}),
     )
     return [_decision(row) for row in rows]
 
@@ -47,12 +58,16 @@ def loaded(text: str | None) -> dict[str, Any]:
     return {} if text is None else dict(json.loads(text))
 
 
-def notes(store: ReviewStore, example_id: str | None = None) -> list[Note]:
-    """Every remark that has not been undone, oldest first, those made with a decision too: on one example or on all."""
+def notes(store: ReviewStore, example_id: str | None = None, *, controls_of: str | None = None) -> list[Note]:
+    """Every remark that has not been undone, oldest first, those made with a decision too: on one example or on all.
+
+    With `controls_of`, a queue, those on its planted controls instead.
+    """
+    among, parameters = ("live", {}) if controls_of is None else (CONTROLS, {"queue": controls_of})
     rows = store.rows(
-        """select example_id, reviewer, at_ms, note from live
+        f"""select example_id, reviewer, at_ms, note from {among}
         where note <> '' and ($example_id is null or example_id = $example_id) order by seq, item""",
-        {"example_id": example_id},
+        {"example_id": example_id, **parameters},
     )
     return [Note(example_id, reviewer, as_datetime(at_ms), text) for example_id, reviewer, at_ms, text in rows]
 
@@ -155,9 +170,19 @@ def audit(store: ReviewStore) -> pd.DataFrame:
     """Every event ever made, undo and redo too, in order: who, when, what, on which evidence, and whether it was undone."""
     frame = store.frame("""
         select seq, make_timestamp_ms(at_ms) as at, reviewer, auth, session, kind, example_id, old_label, new_label, words,
-            note, adjudicates, queue, origin, target, method, score, ms_on_screen, evidence, text_sha256, build,
-            app_version, seq in (select u.seq from undone u) as undone
+            note, adjudicates, queue, coalesce(control, false) as control, origin, target, method, score, ms_on_screen,
+            evidence, text_sha256, build, app_version, seq in (select u.seq from undone u) as undone
         from events order by seq, item
     """)
     frame["at"] = frame["at"].dt.tz_localize("UTC")
     return frame
+
+
+def answers_to_controls(store: ReviewStore) -> list[tuple[str, str, str, str, str, str | None]]:
+    """(reviewer, queue, example, shown label, kind, new label) of the standing answers to planted controls, oldest first."""
+    rows = store.rows(
+        f"""select reviewer, queue, example_id, old_label, kind, new_label from (
+            select * from answers_to_controls where kind in ({", ".join(f"'{kind}'" for kind in statuses())})
+            qualify row_number() over (partition by queue, example_id, reviewer order by seq desc) = 1) order by seq""",
+    )
+    return [(who, queue, example_id, shown, kind, new) for who, queue, example_id, shown, kind, new in rows]

@@ -56,19 +56,38 @@ def m004_no_vocabulary(cursor: Cursor) -> None:
     cursor.execute("drop view if exists decisions")
 
 
-def latest(kinds: Iterable[str]) -> str:
+def m005_controls_and_new_rankings(cursor: Cursor) -> None:
+    # A planted control is shown under another label than its own. What is answered to one is no decision on the example.
+    cursor.execute("drop view if exists live")
+    cursor.execute("alter table events add column if not exists control boolean")
+    cursor.execute("alter table queue_items add column if not exists shown_label varchar")
+    standing = "select * from events anti join undone using (seq) where target is null and"
+    cursor.execute(f"create view live as {standing} not coalesce(control, false)")
+    cursor.execute(f"create or replace view answers_to_controls as {standing} control")
+    # Which ranking of suspects the queue follows since that record, and how many decided examples that had learnt from.
+    cursor.execute("alter table queues add column if not exists ranking varchar")
+    cursor.execute("alter table queues add column if not exists decisions integer")
+    # The order since the last new ranking, made anew from it where this file was. `place` and `before`: among what was
+    # open then, in the new order and in the old one.
+    columns = "queue varchar, example_id varchar, rank integer, place integer, before integer"
+    cursor.execute(f"create table if not exists live_order ({columns})")
+
+
+def latest(kinds: Iterable[str], among: str = "live") -> str:
     """A subquery: the latest event of these kinds by each reviewer on each example that has not been undone.
 
     The kinds come with the question: what a migration writes down, a vocabulary that grows later never reaches.
     """
-    return f"""(select * from live where kind in ({", ".join(f"'{kind}'" for kind in kinds)})
-        qualify row_number() over (partition by example_id, reviewer, adjudicates order by seq desc, item desc) = 1)"""
+    return f"""(select * from {among} where kind in ({", ".join(f"'{kind}'" for kind in kinds)})
+        qualify row_number() over (partition by example_id, reviewer, adjudicates, control order by seq desc, item desc) = 1)"""
 
 
 class ReviewStore(Database):
     """The tables of one review log; opened for writing."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_log, m002_what_stands, m003_queues, m004_no_vocabulary)
+    migrations: ClassVar[Sequence[Migration]] = (
+        m001_log, m002_what_stands, m003_queues, m004_no_vocabulary, m005_controls_and_new_rankings,
+    )  # fmt: skip
     kind = "review log"
     remedy = "restart the app: it is then made again from reviews.jsonl"
 
@@ -128,7 +147,7 @@ class ReviewStore(Database):
 def _act_rows(record: Record, rows: dict[str, list[dict[str, Any]]]) -> None:
     content = record.content
     shared = _shared(record) | {name: content.get(name) for name in ("build", "queue")}
-    shared |= {"adjudicates": content["adjudicates"], "origin": _json(content.get("origin"))}
+    shared |= {"adjudicates": content["adjudicates"], "origin": _json(content.get("origin")), "control": content.get("control")}
     for item, event in enumerate(content["events"]):
         evidence = _json(event.get("evidence"))
         texts = {"words": event.get("words", []), "note": event.get("note", ""), "evidence": evidence}
@@ -144,10 +163,12 @@ def _queue_rows(record: Record, rows: dict[str, list[dict[str, Any]]]) -> None:
     content = record.content
     settings = {name: content[name] for name in ("queue", "name", "overlap", "blind", "adjudicates", "closed", "build")}
     stamp = {"seq": record.seq, "at_ms": content["at"], "created_by": content["reviewer"]}
-    rows["queues"].append(stamp | settings | {"source": _json(content.get("source"))})
+    ranking = {name: content.get(name) for name in ("ranking", "decisions")}
+    rows["queues"].append(stamp | settings | ranking | {"source": _json(content.get("source"))})
+    first, controls = content.get("first_rank", 0), content.get("controls", {})
     rows["queue_items"] += [
-        {"queue": content["queue"], "rank": rank, "example_id": example_id, "text_sha256": text_sha256}
-        for rank, (example_id, text_sha256) in enumerate(content.get("items", []))
+        {"queue": content["queue"], "rank": rank, "example_id": id, "text_sha256": hash, "shown_label": controls.get(id)}
+        for rank, (id, hash) in enumerate(content.get("items", []), start=first)
     ]
 
 
