@@ -38,7 +38,7 @@ def test_the_list_is_the_engine_s_ranking(open_as, workspace):
         assert row["reason"] == found["reason"]
         assert [chip[0] for chip in row["labels"]] == [found["label"], "→", found["suggested_label"]]
         values = {signal["name"]: signal["value"] for signal in row["signals"]}
-        assert values["suspicion"] == f"{found['suspicion']:.2f}"
+        assert values["rank"] == f"{found['rank']:,}"
         assert values["drives errors"] == str(found["driven_errors"])
         assert all(0 <= signal["bar"] <= 1 for signal in row["signals"])
 

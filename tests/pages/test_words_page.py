@@ -99,7 +99,7 @@ def test_a_link_leads_to_the_word_s_examples(open_as, workspace):
         assert line["labels"][0] == [corpus[line["id"]].label, "label"]
         if suggested[line["id"]] != corpus[line["id"]].label:
             assert line["labels"][2] == [suggested[line["id"]], "new"]
-        assert "suspicion" in line["reason"]
+        assert "by suspicion" in line["reason"]
         assert [text for text, _ in line["links"]][-1] == "Review"
         assert all(href.startswith("explore?") for _, href in line["links"][:-1])
     button(app, "words_back").click().run()

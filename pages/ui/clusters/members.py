@@ -5,7 +5,7 @@ import streamlit as st
 from influence.clusters import Cluster, Member, cluster_members
 from pages.ui.clusters.address import ClustersAddress
 from pages.ui.frame import Session, go, numbers, render, shell, turn_pages
-from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, verdicts
+from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, suspicions, verdicts
 
 PAGE = 25
 
@@ -28,7 +28,8 @@ def draw(session: Session, address: ClustersAddress, found: Cluster) -> None:
     page = min(address.page, pages)
     members = cluster_members(session.workspace, found.number, limit=PAGE, offset=(page - 1) * PAGE)
     standing = verdicts.standing(session.reviews, [str(member.sentence.id) for member in members])
-    rows.draw([_row(address.workspace, member, standing) for member in members], key="clusters_members")
+    places = suspicions.ranks(session.workspace, [str(member.sentence.id) for member in members])
+    rows.draw([_row(address.workspace, member, standing, places) for member in members], key="clusters_members")
     turn_pages(address, page, pages, key="clusters_page")
 
 
@@ -40,7 +41,7 @@ def _scope(session: Session, address: ClustersAddress, found: Cluster) -> Chosen
     return bulk_bar.with_words(made, tuple(found.words))
 
 
-def _row(workspace: str, member: Member, standing: dict[str, str]) -> Row:
+def _row(workspace: str, member: Member, standing: dict[str, str], places: dict[str, int]) -> Row:
     sentence = member.sentence
     id = str(sentence.id)
     words = {word: score for word, score in member.words.items() if sentence.words[word].side >= 0}
@@ -49,7 +50,7 @@ def _row(workspace: str, member: Member, standing: dict[str, str]) -> Row:
         labels=verdicts.label_change(sentence.label, member.suggested_label),
         sides=explanation_board.sides(sentence, words),
         sums=words,
-        foot=f"suspicion {member.suspicion:.2f}; the model says {sentence.predicted}, "
+        foot=(f"rank {places[id]:,} by suspicion; " if id in places else "") + f"the model says {sentence.predicted}, "
         f"{numbers.probability(sentence.probabilities[sentence.predicted])}",
         state=standing.get(id, ""),
         links=[("Review", shell.href("review", workspace=workspace, id=id))],

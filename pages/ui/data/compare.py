@@ -146,7 +146,7 @@ def _suspect_rows(rows: pd.DataFrame, other: str) -> None:
             "text": rows["text"].str.slice(0, 300),
             "label": rows["label"],
             "suggested": rows["suggested_label"],
-            "suspicion": rows["suspicion"].round(3),
+            "rank by suspicion": range(1, len(rows) + 1),
             f"label in {other}": rows["other_label"].fillna("not in training"),
             "id": rows["id"],
         }

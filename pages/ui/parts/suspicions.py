@@ -1,6 +1,7 @@
 """What the suspects file says about training examples, in the words and numbers of the screen."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -13,7 +14,7 @@ from pages.ui.frame import numbers
 from pages.ui.parts.payloads import Signal
 
 SORTS = {
-    "-suspicion": "suspicion",
+    "-suspicion": "rank",
     "held_out_confidence": "held-out models doubt it",
     "-misclassified_share": "misclassified in training",
     "-driven_errors": "drives test errors",
@@ -29,6 +30,7 @@ class Suspicion(NamedTuple):
     """Why one example is suspected; `scales` holds the largest value of the signals that have no largest possible one."""
 
     suggested_label: str
+    rank: int  # 1 is the most suspicious
     suspicion: float
     reason: str
     values: Mapping[str, float | None]
@@ -36,7 +38,7 @@ class Suspicion(NamedTuple):
 
     def signals(self) -> list[Signal]:
         """Its signals, those that were computed."""
-        return signals(self.values, self.scales)
+        return signals(self.rank, self.values, self.scales)
 
 
 def known(workspace: influence.Workspace, has: Callable[[influence.Workspace], bool] = has_suspects) -> bool:
@@ -52,19 +54,32 @@ def suspicion(workspace: influence.Workspace, train_id: str) -> Suspicion | None
     if not known(workspace):
         return None
     found = suspect(workspace, train_id)
-    return Suspicion(found.suggested_label, found.suspicion, found.reason, found.signals, scales(workspace))
+    return Suspicion(found.suggested_label, found.rank, found.suspicion, found.reason, found.signals, scales(workspace))
 
 
-def _file(workspace: influence.Workspace) -> str:
+def published_file(workspace: influence.Workspace) -> str:
     """The suspects file that is published now; another once they have been computed anew."""
     found = published(workspace.build, "suspects")
     return str(found[0]) if found else ""
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={influence.Workspace: _file})
+def ranking(workspace: influence.Workspace) -> str:
+    """The name of the published ranking, for the log; "" where there is none."""
+    return Path(published_file(workspace)).name
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={influence.Workspace: published_file})
 def ranked_ids(workspace: influence.Workspace) -> list[str]:
     """All examples for which another label is suggested, the most suspicious first."""
     return suspect_ids(workspace, SuspectFilter(changed=True))
+
+
+def ranks(workspace: influence.Workspace, ids: Sequence[str]) -> dict[str, int]:
+    """The places of some examples by suspicion, 1 the most suspicious; none where suspects were never computed."""
+    if not ids or not known(workspace):
+        return {}
+    _, found = suspects(workspace, SuspectFilter(among=ids), limit=len(ids))
+    return {str(id): int(rank) for id, rank in zip(found["train_id"], found["rank"], strict=True)}
 
 
 def ids_behind(workspace: influence.Workspace, test_id: str) -> list[str]:
@@ -77,21 +92,21 @@ def ids_behind(workspace: influence.Workspace, test_id: str) -> list[str]:
         return []
 
 
-@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={influence.Workspace: _file})
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={influence.Workspace: published_file})
 def scales(workspace: influence.Workspace) -> dict[str, float]:
     """The largest value of each signal that is not a share."""
     return {name: float(suspects(workspace, order=f"-{name}", limit=1)[1][name].iloc[0] or 0.0) for name in SCALED}
 
 
-def signals(values: Mapping[str, Any], largest: Mapping[str, float]) -> list[Signal]:
+def signals(rank: int, values: Mapping[str, Any], largest: Mapping[str, float]) -> list[Signal]:
     """The signals of one example for the screen; the bar says how far each speaks against the label."""
 
     def scaled(name: str) -> float:
         return float(values[name]) / largest[name] if largest.get(name) else 0.0
 
     confidence = values["held_out_confidence"]
-    about = "0 to 1, what the ranking goes by"
-    found = [_signal("suspicion", f"{values['suspicion']:.2f}", values["suspicion"], about, strong=True)]
+    about = "its place by suspicion, 1 the most suspicious: a rank and no probability"
+    found = [_signal("rank", f"{rank:,}", values["suspicion"], about, strong=True)]
     if not _missing(confidence):
         about = f"models that never saw it give {numbers.probability(confidence)} to its label"
         found.append(_signal("held-out doubt", numbers.probability(1 - confidence), 1 - confidence, about))

@@ -83,7 +83,7 @@ def _row(session: Session, row: dict[Hashable, Any], state: str, largest: dict[s
         sides=rows.plain(row["text"], row["text_pair"]),
         reason=row["reason"],
         state=state,
-        signals=suspicions.signals({name: row[name] for name in SIGNALS}, largest),
+        signals=suspicions.signals(int(row["rank"]), {name: row[name] for name in SIGNALS}, largest),
         links=links,
         foot=suspicions.pull(row["score"], row["word"]) if "score" in row else "",
     )

@@ -11,7 +11,6 @@ import streamlit as st
 from influence.attribution import DEFAULT_METHOD
 from influence.explanations import WordExample, read_examples, word_confusions, word_examples
 from influence.review import Evidence
-from influence.suspects import SuspectFilter, suspects
 from pages.ui.frame import Session, bind, go, numbers, render, shell, turn_pages
 from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, suspicions, verdicts
 from pages.ui.words.address import SUGGESTED, WordsAddress
@@ -77,8 +76,8 @@ def _list(session: Session, address: WordsAddress, found: pd.DataFrame, written:
         rows.choosing("words", key, list(shown["train_id"]), chosen)
     standing = verdicts.standing(session.reviews, list(shown["train_id"]))
     read = read_examples(session.workspace, address.word, shown["position"].tolist(), address.filter)
-    suspicion = {} if suggested is None else _suspicion(session, list(shown["train_id"]))
-    lines = [_row(address, one, standing, suggested or {}, suspicion) for one in read]
+    places = {} if suggested is None else suspicions.ranks(session.workspace, list(shown["train_id"]))
+    lines = [_row(address, one, standing, suggested or {}, places) for one in read]
     rows.draw(lines, key=ROWS, chosen=chosen, on_tick=partial(rows.tick, ROWS, key))
     turn_pages(address, page, pages, key="words_part", field="part")
 
@@ -118,11 +117,6 @@ def _scopes(
     return [picked, whole]
 
 
-def _suspicion(session: Session, ids: list[str]) -> dict[str, float]:
-    _, found = suspects(session.workspace, SuspectFilter(among=ids), limit=len(ids))
-    return dict(zip(found["train_id"], found["suspicion"], strict=True))
-
-
 def _suggestions(suggested: dict[str, str], ids: list[str]) -> dict[str, str]:
     return {id: suggested[id] for id in ids if id in suggested}
 
@@ -143,7 +137,7 @@ def _row(
     one: WordExample,
     standing: dict[str, str],
     suggested: dict[str, str],
-    suspicion: dict[str, float],
+    places: dict[str, int],
 ) -> Row:
     sentence, count = one.sentence, len(one.mistakes)
     id = str(sentence.id)
@@ -153,7 +147,7 @@ def _row(
         links.append((name, shell.href("explore", workspace=address.workspace, show="all", id=mistake.test_id)))
     links.append(("Review", shell.href("review", workspace=address.workspace, id=id)))
     says = numbers.probability(sentence.probabilities[sentence.predicted])
-    doubt = f"; suspicion {suspicion[id]:.2f}" if id in suspicion else ""
+    doubt = f"; rank {places[id]:,} by suspicion" if id in places else ""
     these = f"{numbers.counted(count, 'mistake')}"
     return rows.row(
         id,
