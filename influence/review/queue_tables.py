@@ -1,6 +1,7 @@
 """The SQL of queues and leases. A lease says who has which example on screen, and until when; it always expires."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -51,6 +52,20 @@ class WorkRequest(NamedTuple):
     overlap: int
     adjudicates: bool
     gone: list[str]  # examples that the data no longer has with the same text
+
+
+@dataclass(frozen=True)
+class QueueProgress:
+    """How far a queue is, in examples; `seconds` is the reviewer's mean time on one, pauses over a minute left out."""
+
+    total: int
+    decided: int  # by this reviewer
+    flagged: int  # by this reviewer, not decided since
+    skipped: int  # by this reviewer
+    settled: int  # decided by as many reviewers as the queue wants
+    left: int  # this reviewer could still be given
+    in_hand: int  # on other reviewers' screens now
+    seconds: float | None
 
 
 class Move(NamedTuple):

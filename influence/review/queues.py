@@ -13,7 +13,7 @@ from influence.data import EDIT_KINDS
 from influence.errors import QueryError, SettingsError
 from influence.review import queue_tables
 from influence.review.events import Reviewer, as_datetime, plain
-from influence.review.queue_tables import Move, WorkRequest
+from influence.review.queue_tables import Move, QueueProgress, WorkRequest
 from influence.review.reviews import Reviews
 from influence.review.state import flagged, loaded, pace
 
@@ -47,20 +47,6 @@ class Queue:
     def learns(self) -> bool:
         """Whether what nobody has decided in it follows each new ranking of suspects."""
         return self.source.get("kind") == SUSPECTS
-
-
-@dataclass(frozen=True)
-class QueueProgress:
-    """How far a queue is, in examples; `seconds` is the reviewer's mean time on one, pauses over a minute left out."""
-
-    total: int
-    decided: int  # by this reviewer
-    flagged: int  # by this reviewer, not decided since
-    skipped: int  # by this reviewer
-    settled: int  # decided by as many reviewers as the queue wants
-    left: int  # this reviewer could still be given
-    in_hand: int  # on other reviewers' screens now
-    seconds: float | None
 
 
 class Queues:
@@ -187,10 +173,9 @@ class Queues:
             joined = [id for id in front if id not in inside]
             if queue.ranking != ranking:
                 self._log.append(self._rank_record(queue, reviewer, joined, ranking, decisions))
-            order = [*front, *(id for id in is_open if id not in set(front))]
+            order = _with_rest(front, [id for id in is_open if id not in set(front)], int(queue.source.get("checks") or 0))
             before = {id: place for place, id in enumerate(is_open, start=1)}
-            moved: dict[str, tuple[int | None, int | None]]
-            moved = {id: (place, before.get(id)) for place, id in enumerate(order, start=1)}
+            moved: dict[str, tuple[int | None, int | None]] = {id: (n, before.get(id)) for n, id in enumerate(order, start=1)}
             planted = [id for id in items if id not in kept and id not in before]
             whole = [*(id for id in items if id in kept), *spread(order, planted)]
             queue_tables.write_order(store, queue_id, [(id, *moved.get(id, (None, None))) for id in whole])
@@ -276,6 +261,12 @@ class Queues:
 
     def _lease(self, example_id: str, reviewer: Reviewer) -> None:
         queue_tables.take_lease(self._log.store, example_id, reviewer.name, reviewer.session, self._log.clock())
+
+
+def _with_rest(front: list[str], rest: list[str], every: int) -> list[str]:
+    """The suspected ones and behind them the rest, of which one takes each `every`-th place where the queue has checks."""
+    checks = len(front) // (every - 1) if every > 1 else 0
+    return [*spread(front, rest[:checks]), *rest[checks:]]
 
 
 def spread(items: Sequence[T], planted: Sequence[T]) -> list[T]:

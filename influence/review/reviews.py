@@ -251,6 +251,10 @@ class Reviews:
             raise QueryError(f"unknown action {action_id}")
         return found[0]
 
+    def decided_count(self) -> int:
+        """How many examples anybody has decided; quick enough to be asked after every decision."""
+        return state.decided_count(self.log.store)
+
     def reviewers(self) -> list[str]:
         """Everybody who has a standing decision, by name."""
         return state.reviewers(self.log.store)

@@ -161,6 +161,12 @@ def pace(store: ReviewStore, reviewer: str, queue: str | None) -> tuple[float | 
     return seconds, count
 
 
+def decided_count(store: ReviewStore) -> int:
+    """How many examples have a standing decision."""
+    [(count,)] = store.rows(f"select count(distinct example_id) from {latest(EDIT_KINDS)}")
+    return int(count)
+
+
 def reviewers(store: ReviewStore) -> list[str]:
     """Everybody who has made a standing decision, by name."""
     return [name for (name,) in store.rows(f"select distinct reviewer from {latest(EDIT_KINDS)} order by 1")]

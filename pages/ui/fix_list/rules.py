@@ -10,7 +10,7 @@ from influence.experiments import spec_of_rule
 from influence.review import Action, AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
 from pages.ui.fix_list.address import BY_NAMES, FixListAddress, read_address
 from pages.ui.frame import OnChange, Session, go, latest, md, messages, numbers, render, reviewer, shell
-from pages.ui.parts import SHOWN, STILL, Piece, Row, decision_charts, rows, verdicts
+from pages.ui.parts import SHOWN, STILL, Piece, Row, decision_charts, learning, rows, verdicts
 
 ANY = ""
 SAMPLES = 12
@@ -138,6 +138,7 @@ def _apply(session: Session, drawn: FixListAddress, rule: Rule) -> None:
             raise influence.SettingsError("the rule has just been changed; look at what it would do first")
         action = apply_rule(session.reviews, session.reviewer, rule, note=address.note)
         messages.say(f"Applied at {numbers.clock(action.at)} to {len(action.example_ids):,} examples: {rule}")
+        learning.check(session)
         go(address.part_only("rules"))
 
 

@@ -2,8 +2,8 @@
 
 import influence
 from influence.review import Queues, Reviews, has_reviews, open_reviews
-from pages.ui.frame import md, reviewer, shell
-from pages.ui.parts import suspicions
+from pages.ui.frame import md, render, reviewer, shell
+from pages.ui.parts import scales, suspicions
 
 
 def draw(workspace: influence.Workspace) -> None:
@@ -13,6 +13,9 @@ def draw(workspace: influence.Workspace) -> None:
     if suspicions.known(workspace):
         count = len(suspicions.ranked_ids(workspace))
         shell.link("suspects", f"{count:,} training examples whose label is in doubt", workspace=name)
+        found = None if reviews is None else scales.whole(workspace, reviews)
+        if found is not None and (text := scales.line(scales.left(found), scales.stop(found))):
+            render.hint(text)
     else:
         shell.link("suspects", "Which training labels are wrong? Compute the suspects", workspace=name)
     if reviews is not None and (decided := len({d.example_id for d in reviews.decisions()})):

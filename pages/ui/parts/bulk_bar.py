@@ -10,7 +10,7 @@ import influence
 from influence.data import Edit
 from influence.review import Action, BulkPreview, Evidence, decide_bulk, preview_bulk
 from pages.ui.frame import Session, messages, numbers, render, reviewer
-from pages.ui.parts import decision_charts, queues, verdicts
+from pages.ui.parts import decision_charts, learning, queues, verdicts
 from pages.ui.parts.charts import STILL
 from pages.ui.parts.queues import Source
 
@@ -219,3 +219,4 @@ def _apply(session: Session, scope: Chosen, edit: Edit, edits: dict[str, Edit], 
             messages.say("Nothing was left to decide.")
         else:
             messages.say(f"Saved {numbers.clock(action.at)} · {verdicts.of_action(action)}")
+            learning.check(session)

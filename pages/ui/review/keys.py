@@ -88,7 +88,7 @@ def decide_other(session: Session, address: ReviewAddress, example_id: str, key:
     label = st.session_state[key]
     if label is None:
         return
-    keeps = label == session.reviews.corpus[example_id].label
+    keeps = label == session.reviews.shown(example_id, address.queue_id).label
     decide(session, address, example_id, "keep" if keeps else "relabel", None if keeps else label, ())
 
 

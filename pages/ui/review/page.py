@@ -6,6 +6,7 @@ import streamlit as st
 
 import influence
 from pages.ui.frame import Session, arrive
+from pages.ui.parts import learning
 from pages.ui.review import keys, queue_choice, view
 from pages.ui.review.address import read_address
 
@@ -32,6 +33,7 @@ def _page(session: Session) -> None:
         return
     if address.queue or address.id:
         view.draw(session, address)
+        learning.check(session)  # when all is on screen: nobody waits for it
     else:
         queue_choice.draw(session, address)
 

@@ -13,7 +13,7 @@ def before(session: Session, queue: str, example_id: str) -> str | None:
         ids = session.queues.example_ids(queue, session.reviewer)
         at = ids.index(example_id) if example_id in ids else 0
         return ids[at - 1] if at else None
-    places = _places(str(session.workspace.build), queue, session)
+    places = _places(str(session.workspace.build), queue, session.queues.get(queue).ranking, session)
     at = places.get(example_id, 0)
     return list(places)[at - 1] if at else None
 
@@ -28,6 +28,6 @@ def exists(session: Session, queue: str) -> bool:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)
-def _places(build: str, queue: str, _mine: Session) -> dict[str, int]:
-    # A queue's examples stay as they are once it is made.
+def _places(build: str, queue: str, ranking: str, _mine: Session) -> dict[str, int]:
+    # A queue's examples stay as they are once it is made, until it follows another ranking.
     return {id: at for at, id in enumerate(_mine.queues.example_ids(queue, _mine.reviewer))}

@@ -10,6 +10,7 @@ from pages.ui.review.address import ReviewAddress
 
 SIZES = {50: "50", 200: "200", 1_000: "1,000", 0: "all"}
 OPINIONS = [1, 2, 3]
+CONTROLS = {0.0: "none", 0.02: "1 in 50", 0.05: "1 in 20"}
 MOST_QUEUES = 30
 HOW = (
     "One example at a time, with the evidence beside it; every button has its key.",
@@ -46,7 +47,8 @@ def _start(session: Session, source: Source, *, whole: bool = False) -> None:
         queue = queues.make(session, source)
     else:
         size = 0 if source.adjudicates else state["queue_size"]
-        queue = queues.make(session, source, size=size, opinions=state["queue_opinions"], blind=state["queue_blind"] == "blind")
+        blind, controls = state["queue_blind"] == "blind", state.get("queue_controls", 0.0)
+        queue = queues.make(session, source, size=size, opinions=state["queue_opinions"], blind=blind, controls=controls)
     if queue is not None:
         go(ReviewAddress(workspace=session.workspace.name, queue=queue))
 
@@ -99,6 +101,13 @@ def _new_queues(session: Session, *, first: bool) -> None:
             "Others and the model", ["shown", "blind"], default="shown", required=True, key="queue_blind",
             help="Blind: what others decided and what the model suggests stay hidden until you have decided",
         )  # fmt: skip
+        if suspicions.known(session.workspace) and len(session.workspace.info.labels) > 1:
+            st.segmented_control(
+                "Planted controls", list(CONTROLS), format_func=CONTROLS.__getitem__, default=0.0, required=True,
+                key="queue_controls",
+                help="Surely right examples under a wrong label, spread through the queue to measure its reviewers. What is "
+                "answered to one is no decision. Why an example is ranked where it is stays hidden in such a queue.",
+            )  # fmt: skip
     for number, source in enumerate(_sources(session)):
         with st.container(horizontal=True, vertical_alignment="center", key=f"wt-source-{source.key}"):
             with st.container(key=f"wt-source-name-{source.key}", width="stretch"):
@@ -118,7 +127,7 @@ def _sources(session: Session) -> list[Source]:
     found = []
     if suspicions.known(session.workspace):
         ids = suspicions.ranked_ids(session.workspace)
-        about = f"{len(ids):,}, the most suspicious first"
+        about = f"{len(ids):,}, the most suspicious first; one in ten from anywhere, to tell how many are left"
         found.append(Source("suspects", "All suspects", about, ids, {"kind": "suspects"}))
     about = f"{len(contradicted):,} training examples whose label the model does not predict, the surest first"
     found.append(Source("contradicted", "Labels the model contradicts", about, contradicted, {"kind": "contradicted"}))

@@ -78,13 +78,18 @@ class EvidencePayload(TypedDict):
 
 @dataclass(frozen=True)
 class ReviewItem:
-    """Everything about the example on screen; `hidden` says that others and the model must not be heard yet."""
+    """Everything about the example on screen; `hidden` says that others and the model must not be heard yet.
+
+    `guarded`: the queue holds planted controls, so nothing is shown of any of its examples that would tell one from a
+    suspect: not why it is ranked where it is, nor the test examples that it has pulled at under the label of the data.
+    """
 
     workspace: str
     example: TrainExample
     related: Related
     suspicion: Suspicion | None
     hidden: bool
+    guarded: bool
     own: Decision | None  # of the reviewer at this browser
     others: list[Decision]
     notes: list[Note]
@@ -124,16 +129,24 @@ def gather(session: Session, queue: Queue | None, example_id: str) -> ReviewItem
     """What there is to say about an example. Raises `QueryError` for an unknown one."""
     adjudicates = queue is not None and queue.adjudicates
     hidden = queue is not None and session.queues.hides(queue.id, example_id, session.reviewer)
-    decisions = session.reviews.decisions([example_id])
+    where = queue.id if queue is not None else None
+    decisions = session.reviews.decisions_in(where, example_id)
+    example = session.reviews.shown(example_id, where)
+    turned = example.label if session.reviews.is_control(example_id, where) else None
     return ReviewItem(
         workspace=session.workspace.name,
-        example=session.reviews.corpus[example_id],
-        related=evidence.related(session.workspace, example_id),
+        example=example,
+        related=evidence.related(session.workspace, example_id, turned),
         suspicion=suspicions.suspicion(session.workspace, example_id),
         hidden=hidden,
-        own=session.reviews.standing(example_id, session.reviewer, adjudicates=adjudicates),
+        guarded=queue is not None and queue.controls > 0,
+        own=session.reviews.standing(example_id, session.reviewer, adjudicates=adjudicates, queue=where),
         others=[d for d in decisions if not hidden and (d.reviewer, d.adjudicates) != (session.reviewer.name, adjudicates)],
-        notes=[note for note in session.reviews.notes(example_id) if not hidden or note.reviewer == session.reviewer.name],
+        notes=[
+            note
+            for note in session.reviews.notes(example_id, queue=where)
+            if not hidden or note.reviewer == session.reviewer.name
+        ],
     )
 
 
@@ -169,12 +182,14 @@ def proof(found: ReviewItem, *, more: bool) -> dict[str, object]:
     groups = [
         _group("minus", f"Training, against “{label}”", [_train_card(one) for one in trains.opponents[:count]]),
         _group("plus", f"Training, for “{label}”", [_train_card(one) for one in trains.proponents[:count]]),
-        _group("minus", "Test sentences it pushes away from their label", [_test_card(e, found) for e in errors[: count - 1]]),
     ]
-    if more:
+    if not found.guarded:
+        harmed = [_test_card(effect, found) for effect in errors[: count - 1]]
+        groups.append(_group("minus", "Test sentences it pushes away from their label", harmed))
+    if more and not found.guarded:
         helped = [_test_card(effect, found) for effect in tests.helped[: count - 1]]
         groups.append(_group("plus", "Test sentences it pushes towards their label", helped))
-    shown = None if found.hidden or found.suspicion is None else found.suspicion
+    shown = None if found.hidden or found.guarded else found.suspicion
     content: EvidencePayload = {
         "part": "evidence",
         "reason": shown.reason if shown else "",
@@ -188,7 +203,7 @@ def seen(found: ReviewItem) -> dict[str, Any]:
     """What was on screen, for the log."""
     trains = found.related.trains
     return {
-        "reason": found.suspicion.reason if found.suspicion and not found.hidden else None,
+        "reason": found.suspicion.reason if found.suspicion and not found.hidden and not found.guarded else None,
         "suggested_label": found.suggested,
         "predicted": None if found.hidden else found.sentence.predicted,
         "opponents": [one.train.id for one in trains.opponents[:FEW]],

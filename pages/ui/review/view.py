@@ -9,10 +9,10 @@ import streamlit as st
 
 import influence
 from influence.attribution import DEFAULT_METHOD
-from influence.review import Action, Queue, QueueProgress
+from influence.review import Action, Queue, QueueProgress, control_results
 from pages.ui.frame import Session, component, go, md, messages, numbers, render
-from pages.ui.parts import stamped, verdicts
-from pages.ui.review import buttons, keys, position, related, review_item
+from pages.ui.parts import scales, stamped, suspicions, verdicts
+from pages.ui.review import buttons, following, keys, position, related, review_item
 from pages.ui.review.address import ReviewAddress
 from pages.ui.review.keys import MASKING, MORE, NOTING, SHOWN, Shown
 from pages.ui.review.review_item import ReviewItem
@@ -36,6 +36,9 @@ def draw(session: Session, address: ReviewAddress) -> None:
     """The example that the address names, or the queue's next."""
     try:
         queue = session.queues.get(address.queue) if address.queue else None
+        if queue is not None and not address.id:
+            following.follow(session, queue)  # nothing is on screen yet; else it waits until all is drawn
+            queue = session.queues.get(address.queue)
         example_id = address.id or (session.queues.next(address.queue, session.reviewer) if address.queue else None)
         if address.id:
             session.reviews.corpus[address.id]
@@ -44,9 +47,9 @@ def draw(session: Session, address: ReviewAddress) -> None:
         _to_queues(session)
         return
     progress = session.queues.progress(queue.id, session.reviewer) if queue else None
-    _head(session, address, queue, progress)
+    _head(session, address, queue, progress, example_id)
     if example_id is None:
-        _finished(session, address, progress)
+        _finished(session, address, queue, progress)
         return
     if (
         address.id
@@ -56,6 +59,9 @@ def draw(session: Session, address: ReviewAddress) -> None:
         _taken(session, address, example_id)
         return
     _case(session, address, queue, review_item.gather(session, queue, example_id))
+    if queue is not None:
+        following.follow(session, queue)
+        scales.refresh(session, queue)
 
 
 def paused(session: Session, address: ReviewAddress, *, on_resume: Callable[[], None]) -> None:
@@ -81,13 +87,16 @@ def _case(session: Session, address: ReviewAddress, queue: Queue | None, found: 
             buttons.masking(session, address, found, masking)
         buttons.steps(session, address, found, actions[:1], off=bool(st.session_state.get(NOTING)) or masking is not None)
         _strip(session, address, actions)
+        if queue is not None:
+            following.draw(session, queue)
     _now_shown(address, found)
     with right:
         _component(key="review_evidence", data=review_item.proof(found, more=st.session_state.get(MORE, False)))
     if st.session_state.get(NOTING):
         buttons.note(session, address, id)
-    if queue is not None and (following := session.queues.peek(queue.id, session.reviewer, after=id)):
-        related.prepare(session.workspace, following)
+    if queue is not None and (coming := session.queues.peek(queue.id, session.reviewer, after=id)):
+        shown = session.reviews.shown(coming, queue.id)
+        related.prepare(session.workspace, coming, shown.label if session.reviews.is_control(coming, queue.id) else None)
 
 
 def _is_shown(address: ReviewAddress, example_id: str) -> bool:
@@ -98,7 +107,7 @@ def _is_shown(address: ReviewAddress, example_id: str) -> bool:
 
 def _now_shown(address: ReviewAddress, found: ReviewItem) -> None:
     if not _is_shown(address, found.example.id):
-        score = found.suspicion.suspicion if found.suspicion and not found.hidden else None
+        score = found.suspicion.suspicion if found.suspicion and not found.hidden and not found.guarded else None
         method = "suspicion" if score is not None else DEFAULT_METHOD
         where = (address.workspace, address.queue)
         st.session_state[SHOWN] = Shown(found.example.id, time.monotonic(), where, method, score, review_item.seen(found))
@@ -108,7 +117,9 @@ def _picked(example_id: str) -> None:
     keys.pick(example_id, str(st.session_state["review_item"].get("picked") or ""))
 
 
-def _head(session: Session, address: ReviewAddress, queue: Queue | None, progress: QueueProgress | None) -> None:
+def _head(
+    session: Session, address: ReviewAddress, queue: Queue | None, progress: QueueProgress | None, example_id: str | None
+) -> None:
     message, failed = messages.said()
     with st.container(horizontal=True, vertical_alignment="center", key="wt-review-head"):
         st.button("Queues", icon=":material/list:", key="review_queues", shortcut="Q", on_click=_leave, args=(session, address))
@@ -119,12 +130,28 @@ def _head(session: Session, address: ReviewAddress, queue: Queue | None, progres
                 render.progress(queue.name, tags(queue), share(progress), counts(progress))
         session.show_name()
     render.said(message, failed=failed)
+    if queue is not None and example_id is not None:
+        _scale(session, queue, example_id)
+
+
+def _scale(session: Session, queue: Queue, example_id: str) -> None:
+    """How decisions bear out the ranking where this example stands; its rank would give a planted control away."""
+    found = scales.of_queue(session, queue)
+    if found is None:
+        return
+    at = ""
+    if not queue.controls and not session.queues.hides(queue.id, example_id, session.reviewer):
+        suspicion = suspicions.suspicion(session.workspace, example_id)
+        at = scales.level(found, suspicion.rank, session.workspace.info.n_train) if suspicion else ""
+    if text := scales.line(at, scales.left(found, " in this queue")):
+        render.hint(text)
 
 
 def tags(queue: Queue) -> list[str]:
     """A queue's settings, where they are not the usual ones."""
     tags = [f"{queue.overlap} opinions wanted"] if queue.overlap > 1 else []
-    return tags + ["blind"] * queue.blind + ["settles conflicts"] * queue.adjudicates
+    tags += ["blind"] * queue.blind + ["settles conflicts"] * queue.adjudicates
+    return tags + ["planted controls"] * bool(queue.controls)
 
 
 def share(progress: QueueProgress) -> float:
@@ -186,7 +213,7 @@ def _taken(session: Session, address: ReviewAddress, example_id: str) -> None:
         buttons.steps_only(session, address, example_id)
 
 
-def _finished(session: Session, address: ReviewAddress, progress: QueueProgress | None) -> None:
+def _finished(session: Session, address: ReviewAddress, queue: Queue | None, progress: QueueProgress | None) -> None:
     st.session_state.pop(SHOWN, None)
     waiting = progress.in_hand if progress else 0
     if waiting:
@@ -198,7 +225,22 @@ def _finished(session: Session, address: ReviewAddress, progress: QueueProgress 
         render.state_text("Nothing left for you here", text)
         if progress and progress.seconds:
             render.hint(f"You took {numbers.duration(progress.seconds)} an example.")
+        if queue is not None:
+            _outcome(session, queue)
         with st.container(horizontal=True):
             buttons.undo(session, address, "", actions[:1], off=False)
             _to_queues(session)
     _strip(session, address, actions)
+
+
+def _outcome(session: Session, queue: Queue) -> None:
+    """What a finished queue says of the ranking, and of the reviewer where controls were planted."""
+    scales.refresh(session, queue)
+    found = scales.of_queue(session, queue)
+    if found is not None and (text := scales.line(scales.left(found, " in this queue"), scales.stop(found))):
+        render.hint(text)
+    for one in control_results(session.reviews, queue.id):
+        if one.reviewer == session.reviewer.name:
+            shown = one.caught + one.missed + one.flagged
+            unsure = f", flagged {one.flagged:,}" if one.flagged else ""
+            render.hint(f"Of {shown:,} planted controls you caught {one.caught:,}{unsure} and kept {one.missed:,}.")

@@ -7,7 +7,7 @@ from influence.suspects import suspect
 from pages.ui.frame import Session, arrive, messages, shell
 from pages.ui.jobs import compute
 from pages.ui.parts import suspicions
-from pages.ui.suspects import behind, errors, listing
+from pages.ui.suspects import behind, errors, how, listing
 from pages.ui.suspects.address import read_address
 
 EXPLANATION = (
@@ -34,4 +34,5 @@ def draw(workspace: influence.Workspace) -> None:
         elif address.test:
             behind.draw(session, address)
         else:
+            how.draw(session)
             listing.draw(session, address)
