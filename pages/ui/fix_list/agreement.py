@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from influence.review import Agreement, agreement, conflicts
+from influence.review import Agreement, ControlResult, agreement, conflicts, control_results
 from pages.ui.fix_list import disagreements
 from pages.ui.fix_list.address import FixListAddress
 from pages.ui.frame import Session, render
@@ -35,6 +35,25 @@ def draw(session: Session, address: FixListAddress) -> None:
         else:
             render.hint("No example was decided by two reviewers. A queue can ask for two opinions on each.")
         disagreements.draw(session, conflicts(session.reviews), remark="")
+        _controls(control_results(session.reviews))
+
+
+def _controls(found: list[ControlResult]) -> None:
+    """What reviewers made of the wrong labels that were planted to measure them, where any were."""
+    if not found:
+        return
+    render.heading("Planted controls", "surely right examples that were shown under a wrong label")
+    table = [
+        {
+            "reviewer": one.reviewer,
+            "caught": one.caught,
+            "given the label of the data": one.named,
+            "kept": one.missed,
+            "flagged": one.flagged,
+        }
+        for one in found
+    ]
+    st.dataframe(pd.DataFrame(table), hide_index=True, key="agreement_controls")
 
 
 def _figures(decided: dict[str, int], found: Agreement) -> list[tuple[str, str, str]]:

@@ -14,7 +14,7 @@ COLUMNS = {
     "seq": "number", "at": "when (UTC)", "reviewer": "reviewer", "auth": "known by", "kind": "event", "example_id": "example",
     "old_label": "label", "new_label": "new label", "words": "words", "note": "note", "target": "takes back or redoes",
     "undone": "undone", "queue": "queue", "origin": "made by", "ms_on_screen": "ms on screen", "method": "method",
-    "score": "score", "evidence": "on screen", "build": "build",
+    "score": "score", "control": "planted control", "evidence": "on screen", "build": "build",
 }  # fmt: skip
 
 
