@@ -5,8 +5,11 @@ import re
 
 from conftest import IMAGE, PLAIN, SCRIPT, shown
 from reviewing_app import ANN, opener, own_workspace, queue_of, reviews_of
+from tiny import rows, write_csv
 
 import influence
+from influence.cli import main
+from influence.suspects import provenance, weak_model
 from pages.ui.home import page
 
 
@@ -95,3 +98,15 @@ def test_it_leads_on_to_where_the_reviewer_stopped(judged_workspaces, tmp_path, 
 def test_without_suspects_it_offers_to_compute_them(open_page):
     labels = [link.proto.label for link in open_page("home").main.get("page_link")]
     assert any("Compute the suspects" in label for label in labels)
+
+
+def test_it_warns_where_counting_words_beats_the_model(tmp_path, monkeypatch):
+    train = write_csv(tmp_path / "train.csv", rows(120, seed=3))
+    files = ["--train", train, "--test", write_csv(tmp_path / "test.csv", rows(30, seed=4, prefix="t")), "--id", "id"]
+    idle = ["--model", "cnn", "--epochs", "1", "--learning-rate", "1e-9", "--encoder", "none"]
+    assert main(["build", *files, *idle, "--workspace", str(tmp_path / "root" / "weak")]) == 0
+    workspace = influence.open_workspace(tmp_path / "root" / "weak")
+    [warning] = weak_model(workspace.info.accuracy, provenance(workspace)["baseline"])
+    app = opener(tmp_path / "root", monkeypatch)("Ann", "home")
+    assert not app.exception
+    assert html.escape(warning) in shown(app)

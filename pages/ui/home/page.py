@@ -7,9 +7,10 @@ import streamlit as st
 
 import influence
 from influence import WorkspaceInfo
+from influence.suspects import weak_model
 from pages.ui.frame import answers, md, numbers, render, shell
 from pages.ui.home import continue_review
-from pages.ui.parts import charts
+from pages.ui.parts import charts, learning
 
 WIDE = 12  # labels, from which the matrix takes the whole width
 MANY = 25  # labels, from which the matrix shows the most confused ones first
@@ -38,9 +39,10 @@ def draw(workspace: influence.Workspace) -> None:
         _origin(info)
     with right:
         _next(workspace, counts)
-        if info.warnings:
+        baseline = learning.made_of(workspace).get("baseline")
+        if notes := [*weak_model(info.accuracy, baseline), *info.warnings]:
             render.heading("Worth knowing")
-            render.notes(info.warnings)
+            render.notes(notes)
     if wide:
         _confusion(workspace, counts)
 
