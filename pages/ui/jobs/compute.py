@@ -10,7 +10,7 @@ import influence
 from pages.ui.frame import messages, render
 from pages.ui.jobs import background, waiting
 
-CHOICES = {  # for each command: button, options, what to expect
+CHOICES: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {  # for each command: button, options, what to expect
     "suspects": (
         ("Compute now", (), "seconds, at most minutes: sentence embeddings, words and the model's own epochs"),
         ("With 5 held-out models", ("--models", "5"), "one more opinion: trains the model five more times, each without a fifth"),
