@@ -15,8 +15,10 @@ from pages.ui.parts.payloads import Signal
 
 SORTS = {
     "-suspicion": "rank",
+    "-contradicted_share": "opinions against it",
     "held_out_confidence": "held-out models doubt it",
     "-misclassified_share": "misclassified in training",
+    "margin": "smallest margin in training",
     "-driven_errors": "drives test errors",
     "-opposed_tests": "opposes right tests (count)",
     "-opposition": "opposes right tests (strength)",
@@ -107,6 +109,9 @@ def signals(rank: int, values: Mapping[str, Any], largest: Mapping[str, float]) 
     confidence = values["held_out_confidence"]
     about = "its place by suspicion, 1 the most suspicious: a rank and no probability"
     found = [_signal("rank", f"{rank:,}", values["suspicion"], about, strong=True)]
+    share = values["contradicted_share"]
+    about = "share of the opinions, none of which saw its label, that find another one more probable"
+    found.append(_signal("opinions against", numbers.probability(share), share, about))
     if not _missing(confidence):
         about = f"models that never saw it give {numbers.probability(confidence)} to its label"
         found.append(_signal("held-out doubt", numbers.probability(1 - confidence), 1 - confidence, about))
