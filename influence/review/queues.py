@@ -94,6 +94,7 @@ class Queues:
             if plant is not None and (controls := self._checked_controls(plant(id), items)):
                 content |= {"items": spread(items, [(c, corpus[c].text_sha256) for c in controls]), "controls": controls}
             self._log.append(self._reviews.stamped(reviewer, "queue", build=True) | content)
+            self._reviews.controls_by_queue.pop(id, None)  # somebody may have asked before there was such a queue
             return self.get(id)
 
     def _unplanted(self, queue: Queue) -> list[tuple[str, str]]:

@@ -47,7 +47,7 @@ class Reviews:
 
     def __init__(self, workspace: WorkspaceReader, log: ReviewLog) -> None:
         self.workspace, self.log, self.corpus = workspace, log, Corpus(workspace)
-        self._controls_by_queue: dict[str, dict[str, str]] = {}
+        self.controls_by_queue: dict[str, dict[str, str]] = {}  # as far as they were asked for
 
     @cached_property
     def rule_store(self) -> RuleStore:
@@ -191,9 +191,9 @@ class Reviews:
         return example._replace(label=self._controls(str(queue))[example_id]) if self.is_control(example_id, queue) else example
 
     def _controls(self, queue: str) -> dict[str, str]:
-        if queue not in self._controls_by_queue:  # once a queue is made it gets no more
-            self._controls_by_queue[queue] = shown_labels(self.log.store, queue)
-        return self._controls_by_queue[queue]
+        if queue not in self.controls_by_queue:  # once a queue is made it gets no more
+            self.controls_by_queue[queue] = shown_labels(self.log.store, queue)
+        return self.controls_by_queue[queue]
 
     def decisions(
         self, example_ids: Iterable[str] | None = None, *, reviewer: Reviewer | None = None, unmatched: bool = False

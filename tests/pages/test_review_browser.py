@@ -24,6 +24,8 @@ from influence.review.events import Reviewer
 from influence.review.log import ReviewLog
 from influence.review.queues import Queues
 from influence.review.reviews import Reviews, read_reviews
+from influence.suspects.choices import Choices, write_choices
+from influence.workspace.database import published
 
 AGAIN = 4.0  # seconds after which a key is pressed again: it may have come before its button
 READING = 0.32  # seconds before a key may decide, with time for the page to draw
@@ -383,6 +385,43 @@ def test_downloads_are_the_fix_list(stage, tmp_path, kind):
     with stage.reviews() as reviews:
         assert read_fixes(file) == fix_list(reviews).fixes
     assert waited.value.suggested_filename == f"{stage.name}-fixes.{kind.lower()}"
+
+
+# A ranking that learns
+
+
+@pytest.mark.slow
+def test_the_ranking_learns_while_a_reviewer_goes_on(stage):
+    """By keyboard alone: the command runs beside the server, reads the journal, and the queue goes on in its order."""
+    write_choices(stage.path, Choices(learn_every=3))
+    workspace = influence.open_workspace(stage.path)
+    name = lambda: published(workspace.build, "suspects")[0].name  # noqa: E731
+    page = stage.open("review")
+    page.locator(".st-key-source_suspects button").click()
+    keep(page).wait_for()
+    page.locator(".whole").wait_for()
+    page.get_by_text("Rank 1 of 60").wait_for()
+    time.sleep(READING)
+    before, seen = name(), [on_screen(page)]
+    seen += [press(page, "k") for _ in range(3)]
+    until = time.monotonic() + 180  # the command imports scikit-learn and more
+    while name() == before and time.monotonic() < until:
+        time.sleep(0.2)
+    assert name() != before
+    assert on_screen(page) == seen[-1]
+    seen += [press(page, "k"), press(page, "k")]
+    summary = page.get_by_text("Ranked again after 3 decisions")
+    summary.wait_for()
+    summary.click()
+    page.get_by_text("This ranking has learnt from 3 of 5 decided examples").wait_for()
+    assert len(set(seen)) == 6
+    assert set(stage.decided()) == set(seen[:-1])
+    with stage.reviews() as reviews:
+        queue = Queues(reviews).all()[-1]
+        assert (queue.reranked, queue.decisions, queue.ranking) == (1, 3, name())
+        assert reviews.log.verify() == []
+    assert_clean(page, page.seen)
+    workspace.close()
 
 
 # Hostile texts, and every page opened cold

@@ -62,6 +62,12 @@ def test_others_are_spread_evenly() -> None:
             assert max(gaps, default=0) - min(gaps, default=0) <= 1
 
 
+def test_a_queue_that_was_asked_about_before_it_was_made_has_its_controls(queues: Queues, reviews: Reviews) -> None:
+    assert not reviews.is_control("e5", "q1")
+    queues.create(ANN, "some", ["e0"], plant=lambda id: PLANTED)
+    assert reviews.is_control("e5", "q1")
+
+
 def test_controls_stand_among_the_others_under_their_wrong_label(queues: Queues, reviews: Reviews, queue: Queue) -> None:
     assert (queue.size, queue.controls) == (6, 2)
     assert queues.example_ids("q1", ANN) == ["e0", "e5", "e1", "e2", "e3", "e4"]

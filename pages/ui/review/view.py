@@ -11,7 +11,7 @@ import influence
 from influence.attribution import DEFAULT_METHOD
 from influence.review import Action, Queue, QueueProgress, control_results
 from pages.ui.frame import Session, component, go, md, messages, numbers, render
-from pages.ui.parts import scales, stamped, suspicions, verdicts
+from pages.ui.parts import scales, stamped, verdicts
 from pages.ui.review import buttons, following, keys, position, related, review_item
 from pages.ui.review.address import ReviewAddress
 from pages.ui.review.keys import MASKING, MORE, NOTING, SHOWN, Shown
@@ -47,7 +47,7 @@ def draw(session: Session, address: ReviewAddress) -> None:
         _to_queues(session)
         return
     progress = session.queues.progress(queue.id, session.reviewer) if queue else None
-    _head(session, address, queue, progress, example_id)
+    _head(session, address, queue, progress)
     if example_id is None:
         _finished(session, address, queue, progress)
         return
@@ -76,6 +76,8 @@ def _case(session: Session, address: ReviewAddress, queue: Queue | None, found: 
     id = found.example.id
     current, picked = st.session_state.get(MASKING, ("", []))
     masking = picked if current == id else None
+    if queue is not None:
+        _scale(session, queue, found)
     actions = session.reviews.recent(session.reviewer, RECENT)
     with st.container(key="wt-split-review"):
         left, right = st.columns([1.35, 1], gap="large")
@@ -117,9 +119,7 @@ def _picked(example_id: str) -> None:
     keys.pick(example_id, str(st.session_state["review_item"].get("picked") or ""))
 
 
-def _head(
-    session: Session, address: ReviewAddress, queue: Queue | None, progress: QueueProgress | None, example_id: str | None
-) -> None:
+def _head(session: Session, address: ReviewAddress, queue: Queue | None, progress: QueueProgress | None) -> None:
     message, failed = messages.said()
     with st.container(horizontal=True, vertical_alignment="center", key="wt-review-head"):
         st.button("Queues", icon=":material/list:", key="review_queues", shortcut="Q", on_click=_leave, args=(session, address))
@@ -130,19 +130,15 @@ def _head(
                 render.progress(queue.name, tags(queue), share(progress), counts(progress))
         session.show_name()
     render.said(message, failed=failed)
-    if queue is not None and example_id is not None:
-        _scale(session, queue, example_id)
 
 
-def _scale(session: Session, queue: Queue, example_id: str) -> None:
+def _scale(session: Session, queue: Queue, item: ReviewItem) -> None:
     """How decisions bear out the ranking where this example stands; its rank would give a planted control away."""
     found = scales.of_queue(session, queue)
     if found is None:
         return
-    at = ""
-    if not queue.controls and not session.queues.hides(queue.id, example_id, session.reviewer):
-        suspicion = suspicions.suspicion(session.workspace, example_id)
-        at = scales.level(found, suspicion.rank, session.workspace.info.n_train) if suspicion else ""
+    told = None if item.guarded or item.hidden else item.suspicion
+    at = "" if told is None else scales.level(found, told.rank, session.workspace.info.n_train)
     if text := scales.line(at, scales.left(found, " in this queue")):
         render.hint(text)
 
