@@ -51,6 +51,8 @@ def place(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
                 "id",
                 "--workspace",
                 "workspaces/mine",
+                "--model",
+                "cnn",
                 "--epochs",
                 "1",
             ]

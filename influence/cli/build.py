@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from influence import data, opinions, suspects, workspace
-from influence.cli.options import add_device, add_encoder, add_workspace, command, print_notes
-from influence.cli.progress import ProgressLine
+from influence.cli.options import add_device, add_encoder, add_workspace, chosen_model, command, print_notes
+from influence.cli.progress import ProgressLine, after_note
 from influence.cli.suspects import no_encoder
 from influence.data import DEFAULT_SHARE, MOST_TEST, Preparation
 from influence.errors import SettingsError
+from influence.models import CNN, ENCODER_LAYERS, SMALL_DATA
 
 if TYPE_CHECKING:
     from influence.types import Progress
@@ -61,8 +62,11 @@ def _add_data(group: Any) -> None:
 
 
 def _add_model(model: Any) -> None:
-    about = "default: cnn, the paper's, trained from scratch"
-    model.add_argument("--model", default="cnn", metavar="ID_OR_FOLDER|cnn", help=about)
+    about = (
+        f"default: MiniLM's first {ENCODER_LAYERS} layers for at most {SMALL_DATA:,} English training examples, where "
+        "requirements-demo.txt is installed; else cnn, the paper's, trained from scratch"
+    )
+    model.add_argument("--model", metavar="ID_OR_FOLDER|cnn", help=about)
     model.add_argument("--num-hidden-layers", type=int, metavar="N", help="keep the first N layers")
     about = "import a Hugging Face Trainer's output instead of training"
     model.add_argument("--checkpoints", metavar="TRAINER_FOLDER", help=about)
@@ -96,14 +100,18 @@ def _build(options: argparse.Namespace) -> None:
     if options.encoder is not None:
         opinions.check_encoder(options.encoder)  # now, and not after hours of training
     train, test, columns = _data(options)
+    if options.checkpoints is None:
+        model, layers, note = chosen_model(options, data.read_dataset(train, columns, split="train").texts)
+    else:
+        model, layers, note = options.model or CNN, options.num_hidden_layers, None
     request = workspace.BuildRequest(
         train=train,
         test=test,
         columns=columns,
-        model=options.model,
-        num_hidden_layers=options.num_hidden_layers,
+        model=model,
+        num_hidden_layers=layers,
         checkpoints=options.checkpoints,
-        training=None if options.checkpoints is not None else workspace.training_settings(options.model, **given),
+        training=None if options.checkpoints is not None else workspace.training_settings(model, **given),
         max_length=options.max_length,
         top_k=options.top_k,
         store_rest=options.index == "all",
@@ -111,7 +119,7 @@ def _build(options: argparse.Namespace) -> None:
     )
     with ProgressLine(sys.stderr, every=PROGRESS_EVERY) as progress:
         info = workspace.build_workspace(
-            options.workspace, request, device=options.device, resume=options.resume, progress=progress
+            options.workspace, request, device=options.device, resume=options.resume, progress=after_note(note, progress)
         )
         _rank_suspects(options.workspace, options.encoder, progress)
     _print_built(options.workspace, info)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from influence import data, workspace
-from influence.cli.options import add_device, add_json, command
-from influence.cli.progress import ProgressLine, duration
+from influence.cli.options import add_device, add_json, chosen_model, command
+from influence.cli.progress import ProgressLine, after_note, duration
 from influence.data import DEFAULT_SHARE, Preparation
 from influence.errors import SettingsError
+from influence.models import usual_model
 
 HEAD_ROWS = 8
 MANY_LABELS = 20
@@ -30,7 +31,7 @@ def add(commands: Any) -> None:
         files.add_argument(f"--{role}", metavar="COL", help="default: guessed")
     model = parser.add_argument_group("an estimate of a build's time, memory and disk, measured on a sample")
     model.add_argument("--estimate", action="store_true", help="measure: half a minute or so")
-    model.add_argument("--model", default="cnn", metavar="ID_OR_FOLDER|cnn")
+    model.add_argument("--model", metavar="ID_OR_FOLDER|cnn", help="default: as `build` would choose")
     model.add_argument("--num-hidden-layers", type=int, metavar="N")
     model.add_argument("--epochs", type=int, metavar="N")
     model.add_argument("--batch-size", type=int, metavar="N")
@@ -56,6 +57,7 @@ def _check(options: argparse.Namespace) -> None:
         "head": data.head(train, HEAD_ROWS),
         "columns": None,
         "report": None,
+        "usual_model": None,
         "estimate": None,
     }
     _write(options.output, answer)
@@ -64,6 +66,7 @@ def _check(options: argparse.Namespace) -> None:
     if not options.only_estimate:
         report = data.data_report(train, test, columns)
         answer |= {"report": data.as_json(report), "findings": [asdict(finding) for finding in data.findings(report)]}
+        answer["usual_model"] = usual_model([str(text) for text in train.columns[columns.text]])._asdict()
         _write(options.output, answer)
     if options.estimate or options.only_estimate:
         answer["estimate"] = _estimate(options, train, test, columns)
@@ -90,19 +93,22 @@ def _estimate(options: argparse.Namespace, train: data.Table, test: data.Table |
     # What a build would refuse is mended first, as the app offers to.
     settings = Preparation(drop_unusable=True, merge_labels=True, test_share=options.test_share)
     tables, columns = data.prepare(tables, columns, settings)
+    splits = {split: data.from_table(table, columns) for split, table in tables.items()}
+    model, layers, note = chosen_model(options, splits["train"].texts)
     request = workspace.BuildRequest(
         train=options.train,
         test=options.test or options.train,
         columns=columns,
-        model=options.model,
-        num_hidden_layers=options.num_hidden_layers,
-        training=workspace.training_settings(options.model, epochs=options.epochs, batch_size=options.batch_size),
+        model=model,
+        num_hidden_layers=layers,
+        training=workspace.training_settings(model, epochs=options.epochs, batch_size=options.batch_size),
         max_length=options.max_length,
     )
-    splits = {split: data.from_table(table, columns) for split, table in tables.items()}
     with ProgressLine(sys.stderr) as progress:
         return asdict(
-            workspace.estimate_build(request, splits["train"], splits["test"], device=options.device, progress=progress)
+            workspace.estimate_build(
+                request, splits["train"], splits["test"], device=options.device, progress=after_note(note, progress)
+            )
         )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from influence.cli.progress import remark
 from influence.errors import SettingsError
+from influence.models import usual_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +76,16 @@ def print_answer(
 ) -> None:
     """Print the answer as text, or as one line of JSON where --json was given."""
     print(json.dumps(as_json(found), ensure_ascii=False) if options.json else as_text(found))
+
+
+def chosen_model(options: argparse.Namespace, texts: Sequence[str]) -> tuple[str, int | None, str | None]:
+    """--model and --num-hidden-layers; without a --model the usual one of these training texts, and a note about it."""
+    if options.model is not None:
+        return options.model, options.num_hidden_layers, None
+    usual = usual_model(texts)
+    layers = options.num_hidden_layers or usual.num_hidden_layers
+    what = "cnn, the paper's" if usual.num_hidden_layers is None else f"MiniLM, its first {layers} layers"
+    return usual.model, layers, f"--model is not given: {what}, since {usual.why}"
 
 
 def print_notes(notes: Iterable[str]) -> None:

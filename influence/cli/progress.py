@@ -18,7 +18,7 @@ import time
 from dataclasses import dataclass
 from typing import Self, TextIO
 
-from influence.types import Stage
+from influence.types import Progress, Stage
 
 FOR_PROGRAMS = {"WORDTRACE_PROGRESS": "json"}
 REDRAWN, WRITTEN = 0.2, 2.0  # seconds between states of a stage, on a terminal and for programs (at most)
@@ -109,6 +109,18 @@ def remark(text: str, kind: str = "note") -> None:
     """Write a note or an error on stderr."""
     said = Remark(text, kind)
     print(said.as_json() if _for_programs() else said, file=sys.stderr)
+
+
+def after_note(text: str | None, progress: Progress) -> Progress:
+    """A progress callback that writes a note first, as soon as there is progress: bad input is found before, and is one line."""
+    left = [] if text is None else [text]
+
+    def report(stage: str, done: int, total: int) -> None:
+        while left:
+            remark(left.pop())
+        progress(stage, done, total)
+
+    return report
 
 
 class ProgressLine:

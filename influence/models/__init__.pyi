@@ -29,7 +29,6 @@ from .inputs import (
     model_inputs as model_inputs,
 )
 from .model import (
-    CNN as CNN,
     load_body as load_body,
     load_classifier as load_classifier,
     load_tokenizer as load_tokenizer,
@@ -40,7 +39,16 @@ from .model import (
     supports_pairs as supports_pairs,
     train_word_pieces as train_word_pieces,
 )
-from .packaged import DEMO_MODEL as DEMO_MODEL, demo_model as demo_model, package_folder as package_folder
+from .packaged import (
+    CNN as CNN,
+    DEMO_MODEL as DEMO_MODEL,
+    ENCODER_LAYERS as ENCODER_LAYERS,
+    SMALL_DATA as SMALL_DATA,
+    UsualModel as UsualModel,
+    demo_model as demo_model,
+    package_folder as package_folder,
+    usual_model as usual_model,
+)
 from .training import (
     TrainingSettings as TrainingSettings,
     default_settings as default_settings,

@@ -29,8 +29,8 @@ from transformers.utils import logging as transformers_logging
 
 from influence.errors import ModelError, SettingsError
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
+from influence.models.packaged import CNN
 
-CNN = "cnn"
 CNN_VOCABULARY = 25_000
 COUNT_FROM_PADDING = {
     "camembert",

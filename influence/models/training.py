@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 from influence.errors import ModelError, SettingsError
 from influence.models.encoding import Encoding, pad
 from influence.models.inputs import check_tokens, model_inputs
-from influence.models.model import CNN
+from influence.models.packaged import CNN
 from influence.types import IntArray, Progress, Stage, StageKind, silent
 
 Optimizer = Literal["sgd", "adamw"]

@@ -82,7 +82,7 @@ def _accuracies(train: Path, data: Path, folder: Path, seeds: int) -> list[float
     for seed in range(seeds):
         built = folder / "built"
         files = ("--train", train, "--test", data / "test.csv", "--workspace", built)
-        _run("build", *files, "--seed", seed, "--index", "top-k")
+        _run("build", *files, "--model", "cnn", "--seed", seed, "--index", "top-k")
         found.append(json.loads((built / "workspace.json").read_text())["info"]["checkpoints"][-1]["test_accuracy"])
         shutil.rmtree(built)
     return found

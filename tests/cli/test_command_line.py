@@ -15,12 +15,13 @@ import duckdb
 import pandas as pd
 import pytest
 from contents import build_folder, use
-from tiny import bert, rows, write_csv
+from tiny import bert, rows, word_pieces, write_csv
 
 from influence import METHODS, __version__
 from influence.attribution.query import METHOD_NAMES
 from influence.cli import main
 from influence.cli.commands import parser
+from influence.models import packaged
 
 
 class Ran(NamedTuple):
@@ -278,7 +279,22 @@ def test_scores_of_every_training_example_as_parquet(run: Run, workspace: Path, 
 
 def test_build_prints_one_line_and_keeps_its_progress_to_stderr(run: Run, data: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "w"
-    options = ["--id", "id", "--epochs", 1, "--max-length", 6, "--seed", 3, "--optimizer", "adamw", "--batch-size", 8]
+    options = [
+        "--id",
+        "id",
+        "--model",
+        "cnn",
+        "--epochs",
+        1,
+        "--max-length",
+        6,
+        "--seed",
+        3,
+        "--optimizer",
+        "adamw",
+        "--batch-size",
+        8,
+    ]
     found = run("build", "--train", data["train"], "--test", data["test"], "--workspace", path, *options)
     assert found.code == 0
     start = f"{path}: 80 training and 16 test examples, 2 labels, 1 checkpoints, test accuracy "
@@ -296,10 +312,33 @@ def test_build_prints_one_line_and_keeps_its_progress_to_stderr(run: Run, data: 
     assert again.out == found.out
 
 
+def test_build_without_a_model_says_which_it_takes(
+    run: Run, data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An encoder that is installed, for few examples; here a tiny one stands where MiniLM would."""
+    tokenizer = word_pieces()
+    bert(len(tokenizer), 2, seed=0).save_pretrained(tmp_path / "encoder")
+    tokenizer.save_pretrained(tmp_path / "encoder")
+    monkeypatch.setattr(packaged, "demo_model", lambda: tmp_path / "encoder")
+    command = ["build", "--train", data["train"], "--test", data["test"], "--id", "id", "--epochs", 1]
+    found = run(*command, "--workspace", tmp_path / "w", "--num-hidden-layers", 1)
+    assert found.code == 0
+    assert "note: --model is not given: MiniLM, its first 1 layers, since there are at most 10,000 " in found.err
+    info = json.loads((tmp_path / "w" / "workspace.json").read_text())["info"]
+    assert (info["model"], info["settings"]["num_hidden_layers"]) == (str(tmp_path / "encoder"), 1)
+    assert info["settings"]["training"]["optimizer"] == "adamw"
+    bad = run(*command, "--workspace", tmp_path / "w2", "--label", "none")
+    assert (bad.code, bad.err.count("\n")) == (2, 1)
+    monkeypatch.setattr(packaged, "demo_model", lambda: None)
+    found = run(*command, "--workspace", tmp_path / "w3")
+    assert "note: --model is not given: cnn, the paper's, since no encoder is installed here" in found.err
+    assert json.loads((tmp_path / "w3" / "workspace.json").read_text())["info"]["model"] == "cnn"
+
+
 def test_build_of_pairs_from_the_columns_that_are_named(run: Run, data: dict[str, str], tmp_path: Path) -> None:
     columns = ["--text", "premise", "--text-pair", "hypothesis", "--label", "label", "--id", "id"]
     files = ["--train", data["train_pairs"], "--test", data["test_pairs"], "--workspace", tmp_path / "w"]
-    assert run("build", *files, *columns, "--epochs", 1).code == 0
+    assert run("build", *files, *columns, "--model", "cnn", "--epochs", 1).code == 0
     answer = json.loads(run("query", "--workspace", tmp_path / "w", "--test-id", "te2", "--json").out)
     assert f"{answer['query']['text']}{answer['query']['text_pair']}" == rows(16, seed=2)[2][1]
 
@@ -321,7 +360,7 @@ class Places(NamedTuple):
 
     def build(self, *options: object, train: object = None, test: object = None) -> list[object]:
         files = ["--train", train or self.train, "--test", test or self.test, "--workspace", self.folder / "new"]
-        return ["build", *files, "--epochs", 1, *options]
+        return ["build", *files, "--model", "cnn", "--epochs", 1, *options]
 
     def query(self, *options: object) -> list[object]:
         return ["query", "--workspace", self.workspace, *options]
@@ -464,7 +503,9 @@ def test_bad_input_ends_with_2_and_one_clear_line(
 def test_a_bad_build_over_a_good_workspace_leaves_it(run: Run, workspace: Path, data: dict[str, str], tmp_path: Path) -> None:
     path = Path(shutil.copytree(workspace, tmp_path / "w"))
     for bad in (["--learning-rate", "1e10"], ["--model", tmp_path / "none"], ["--text", "none"]):
-        found = run("build", "--train", data["train"], "--test", data["test"], "--workspace", path, "--epochs", 2, *bad)
+        found = run(
+            "build", "--train", data["train"], "--test", data["test"], "--workspace", path, "--model", "cnn", "--epochs", 2, *bad
+        )
         assert (found.code, found.out) == (2, "")
         use(path)
 
@@ -530,7 +571,19 @@ def test_stored_answers_need_no_pytorch(workspace: Path) -> None:
 @pytest.mark.slow
 def test_interrupting_a_build_is_one_line_and_130(data: dict[str, str], tmp_path: Path) -> None:
     train = write_csv(tmp_path / "train.csv", rows(400, seed=3))
-    arguments = ["build", "--train", train, "--test", data["test"], "--workspace", str(tmp_path / "w"), "--epochs", "200"]
+    arguments = [
+        "build",
+        "--train",
+        train,
+        "--test",
+        data["test"],
+        "--workspace",
+        str(tmp_path / "w"),
+        "--model",
+        "cnn",
+        "--epochs",
+        "200",
+    ]
     # A shell's background job ignores the signal, and so would its children: start as in the foreground.
     command = ["env", "--default-signal=INT", sys.executable, "-m", "influence", *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -143,7 +143,7 @@ def test_export_apply_and_build_close_the_loop(tmp_path: Path, capsys) -> None:
 
     def build(train: str, *more: str) -> int:
         command = ["build", "--train", tmp_path / train, "--test", tmp_path / "test.csv", "--workspace", tmp_path / "ws"]
-        return said(capsys, *command, "--id", "id", "--epochs", "1", "--device", "cpu", *more)[0]
+        return said(capsys, *command, "--id", "id", "--model", "cnn", "--epochs", "1", "--device", "cpu", *more)[0]
 
     assert build("train.csv") == 0
     reviews = reviews_at(open_workspace(tmp_path / "ws"))

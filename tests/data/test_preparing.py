@@ -94,6 +94,8 @@ def test_a_build_without_a_test_file_and_again_with_resume(data, tmp_path, capsy
         data["train"],
         "--workspace",
         str(tmp_path / "mine"),
+        "--model",
+        "cnn",
         "--epochs",
         "1",
         "--test-share",

@@ -37,7 +37,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def small() -> DataAddress:
-    return DataAddress(train="sub/small.csv", text="comment", label="mood", name="mine", epochs=1)
+    return DataAddress(train="sub/small.csv", text="comment", label="mood", name="mine", model="cnn", epochs=1)
 
 
 COLUMNS = {"text": "comment", "text_pair": None, "label": "mood", "id": None}

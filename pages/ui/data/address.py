@@ -9,18 +9,16 @@ from typing import Any
 
 import influence
 from influence.errors import SettingsError
-from influence.models import demo_model
+from influence.models import ENCODER_LAYERS, demo_model
 from pages.ui.data import files as data_files
 from pages.ui.frame import Address
 
 PARTS = {"new": "New workspace", "runs": "Runs", "workspaces": "Workspaces", "compare": "Compare"}
-MODELS = {"cnn": "Small CNN", "demo": "MiniLM, 2 layers", "hub": "Hub model", "folder": "Model folder"}
+MODELS = {"cnn": "Small CNN", "demo": f"MiniLM, {ENCODER_LAYERS} layers", "hub": "Hub model", "folder": "Model folder"}
 FILE, HUB = "file", "hub"
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 LONGEST_HUB_ID = 200
 LENGTHS = (32, 64, 128, 256, 512)
-# What the demo was tuned to: these weights need a larger rate than most.
-DEMO_OPTIONS = ("--num-hidden-layers", "2", "--learning-rate", "3e-4", "--batch-size", "64")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +35,7 @@ class DataAddress(Address):
     id: str = ""
     mend: int = 1  # leave unusable rows out, make spellings one
     share: int = 20  # per cent of the rows to test on, where there is no test file
-    model: str = "cnn"
+    model: str = ""  # empty: the usual one of the data
     weights: str = ""  # Hub id or folder
     layers: int = 0  # 0: all
     epochs: int = 0  # 0: as many as suit
@@ -69,9 +67,9 @@ class DataAddress(Address):
 
     def model_options(self) -> list[str]:
         """The model and its settings as options. Raises `SettingsError` for one that cannot be had here."""
-        options = ["--model", _model(self.model, self.weights)]
+        options = ["--model", _model(self.model, self.weights)] if self.model else []
         if self.model == "demo":
-            options += DEMO_OPTIONS
+            options += ["--num-hidden-layers", str(ENCODER_LAYERS)]
         elif self.model != "cnn" and self.layers:
             options += ["--num-hidden-layers", str(self.layers)]
         if self.epochs:

@@ -1,5 +1,6 @@
 """The last two steps of a new workspace: the model with what it will take, and the name under which the build starts."""
 
+from dataclasses import replace
 from typing import Any
 
 import streamlit as st
@@ -11,11 +12,10 @@ from pages.ui.data import builds, files, report
 from pages.ui.data.address import LENGTHS, MODELS, DataAddress, read_address
 from pages.ui.frame import OnChange, bind, go, latest, md, messages, numbers, render, workspaces
 
-FEW_ROWS = 2_000  # a network that knows no word yet learns little from fewer
 EVERY = 0.7  # seconds between looks at an estimate that is being made
 ABOUT = {
     "cnn": "The paper's network, trained from scratch on your data. Small, quick, no network; best from a few thousand rows.",
-    "demo": "Pretrained on English sentences, its first two layers fine-tuned. Installed with the demo; needs no network.",
+    "demo": "Pretrained on English sentences; its first layers are fine-tuned. Installed with the demo; needs no network.",
     "hub": "Any sequence classifier with safetensors weights and a fast tokenizer. Needs a network where the server runs.",
     "folder": "A folder with config.json, model.safetensors and a fast tokenizer under the server's data folder.",
 }
@@ -23,19 +23,30 @@ ABOUT = {
 
 def draw(address: DataAddress, answer: dict[str, Any]) -> None:
     """Both steps."""
+    usual, why = _usual_model(answer)
+    if not address.model:
+        address = replace(address, model=usual)
     if any(one["level"] == "stop" for one in answer["findings"]):
         render.hint("A build cannot start before what stops it is put right: choose other columns above, or another file.")
         return
     render.step(3, "The model", "whose predictions you will see explained")
-    ready = _model(address, answer["report"]["rows"])
+    ready = _model(address, f"Without a choice of yours it is {MODELS[usual]}, since {why}.")
     options = _options(address) if ready else None
     render.step(4, "Build", "it runs by itself: you may close this page")
     _preparation(address, answer)
     _start(address, answer, options)
 
 
-def _model(address: DataAddress, rows: int) -> bool:
-    """The choice of a model; whether it is complete."""
+def _usual_model(answer: dict[str, Any]) -> tuple[str, str]:
+    """Which of `MODELS` a build of the reported data trains where none is chosen, and why."""
+    usual = answer.get("usual_model")  # a report that was kept by an earlier version has none
+    if usual is None:
+        return "cnn", "this report does not say what suits the data"
+    return "cnn" if usual["num_hidden_layers"] is None else "demo", str(usual["why"])
+
+
+def _model(address: DataAddress, usual: str) -> bool:
+    """The choice of a model, which begins with the usual one; whether it is complete."""
     kinds = [kind for kind in MODELS if kind != "demo" or demo_model() is not None]
     if not files.model_folders():
         kinds.remove("folder")
@@ -44,8 +55,7 @@ def _model(address: DataAddress, rows: int) -> bool:
         "Model", kinds, format_func=MODELS.__getitem__, required=True, label_visibility="collapsed",
         **bind(shown, "model", "data_model", weights=""),
     )  # fmt: skip
-    few = f" You have {rows:,}: if they are English, MiniLM will learn more of them."
-    render.hint(ABOUT[address.model] + (few if address.model == "cnn" and rows < FEW_ROWS and "demo" in kinds else ""))
+    render.hint(f"{ABOUT[shown.model]} {usual}")
     if address.model == "hub":
         st.session_state["data_weights"] = address.weights
         st.text_input(
@@ -203,6 +213,7 @@ def _begin(drawn: DataAddress, name: str, columns: dict[str, str | None], epochs
     with messages.or_say("Not started"):
         if address.data() != drawn.data():
             raise influence.SettingsError("the data or its columns have just been changed; look at the report of them first")
-        name = builds.start(address if address.name else address.at(name=name), columns, epochs)
+        address = replace(address, model=address.model or drawn.model, name=address.name or name)
+        name = builds.start(address, columns, epochs)
         messages.say(f"The build of {name} has been started.")
         go(DataAddress(workspace=address.workspace, part="runs"))
