@@ -10,7 +10,7 @@ from tests.benchmarks.planting import KINDS, plant
 TRUTH = "true_label"
 
 
-def prepared(data: Path, chosen: str, folder: Path, *, rows: int, rate: float, seed: int) -> Path:
+def prepared(data: Path, chosen: str, folder: Path, *, rows: int, tests: int, rate: float, seed: int) -> Path:
     """Write one set, unless it is there, and return the folder of its two files."""
     made = folder / "data"
     if (made / "test.csv").is_file():
@@ -20,7 +20,9 @@ def prepared(data: Path, chosen: str, folder: Path, *, rows: int, rate: float, s
     if kind:
         if kind not in KINDS:
             raise SystemExit(f"{chosen!r}: the kinds of planted labels are {', '.join(KINDS)}")
-        return plant(data / name, made, kind, rate=rate, limit=rows or 1_000_000, seed=seed)
+        plant(data / name, made, kind, rate=rate, limit=rows or 1_000_000, seed=seed)
+        _draw(made / "test.csv", tests, seed)
+        return made
     if name == "snli_votes":
         train = pd.read_csv(data / "snli" / "train.csv", dtype=str, keep_default_na=False)
         votes = pd.read_csv(data / name / "votes.csv")
@@ -34,4 +36,13 @@ def prepared(data: Path, chosen: str, folder: Path, *, rows: int, rate: float, s
         train = train.iloc[np.sort(np.random.default_rng(seed).choice(len(train), min(rows, len(train)), replace=False))]
     train.to_csv(made / "train.csv", index=False)
     test.drop(columns=TRUTH, errors="ignore").to_csv(made / "test.csv", index=False)
+    _draw(made / "test.csv", tests, seed)
     return made
+
+
+def _draw(file: Path, tests: int, seed: int) -> None:
+    """Keep some of the rows of a file: what the test split is for here is its balance."""
+    rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+    if tests and tests < len(rows):
+        chosen = np.random.default_rng([seed, 1]).choice(len(rows), tests, replace=False)
+        rows.iloc[np.sort(chosen)].to_csv(file, index=False)
