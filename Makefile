@@ -13,7 +13,8 @@ PORT ?= 8501
 
 app: $(VENV)/installed
 	@test -f $(WORKSPACES)/demo/workspace.json || echo "Building the demo: some minutes, once."
-	@test -f $(WORKSPACES)/demo/workspace.json || $(RUN) -m influence demo --workspace $(WORKSPACES)/demo
+	@test -f $(WORKSPACES)/demo/workspace.json || { $(RUN) -m influence demo --workspace $(WORKSPACES)/demo && \
+	  $(RUN) -m pages.ui.evidence.first $(WORKSPACES)/demo; }
 	$(RUN) -m influence serve --workspace-root $(WORKSPACES) --port $(PORT) --open
 
 test: $(VENV)/installed-dev

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -11,7 +13,9 @@ import pytest
 import influence
 from influence.cli import ProgressEvent
 from influence.experiments.whatif import outcomes
+from influence.explanations import cancellation_table
 from influence.types import Stage
+from pages.ui.evidence import cancellation
 from pages.ui.jobs import background, processes, wording
 
 CHANGE = "opponents:test-3:5"
@@ -62,6 +66,17 @@ def test_one_runs_the_other_waits_and_both_leave_only_their_answers(workspace):
     assert most == 1
     assert sorted(len(outcome.seeds) for outcome in outcomes(workspace)) == [1, 2]
     assert folders(workspace) == []
+
+
+def test_what_follows_the_demo_is_what_the_page_would_start(workspace):
+    """A process that ends leaves the job to run; the page's button would add none."""
+    assert cancellation_table(workspace) is None
+    command = [sys.executable, "-m", "pages.ui.evidence.first", str(workspace.path)]
+    subprocess.run(command, check=True, cwd=processes.ROOT)
+    for job in background.jobs(workspace):
+        assert (job.command, job.title, job.key) == (cancellation.COMMAND, cancellation.TITLE, json.dumps([job.command]))
+    until(lambda: not folders(workspace))
+    assert not cancellation_table(workspace).empty
 
 
 def test_cancelled_while_it_waits_or_runs_nothing_stays(workspace):
