@@ -3,10 +3,14 @@ from .formulas import (
     extremes as extremes,
     tracin_term as tracin_term,
     weight_gradients as weight_gradients,
+    word_gradients as word_gradients,
+    word_products as word_products,
 )
 from .gradients import GradientSettings as GradientSettings, WordGradients as WordGradients, check_precision as check_precision
 from .index import (
     QUERY_BLOCK_BYTES as QUERY_BLOCK_BYTES,
+    REST as REST,
+    TOP as TOP,
     Matches as Matches,
     WordIndex as WordIndex,
     queries_at_once as queries_at_once,

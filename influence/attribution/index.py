@@ -128,6 +128,11 @@ class WordIndex:
         """One part of the index, `TOP` or `REST`, at every checkpoint."""
         return [parts[name] for parts in self._parts]
 
+    @property
+    def stores_all(self) -> bool:
+        """Whether the gradients of the positions outside the top k are stored too."""
+        return all(REST in parts for parts in self._parts)
+
     def last_layer(self, checkpoint: int) -> tuple[FloatArray, FloatArray] | None:
         """Inputs (N, H) of the last linear layer and loss gradients (N, Y) at its output; None: a model without one."""
         path = self._folders[checkpoint] / "features.npy"

@@ -1,15 +1,16 @@
 """Queries whose gradients are stored: the test split's, and those of the training set asked about its own examples.
 
-The index keeps training gradients in token order; `TrainQueries` puts them back in example order, top-k positions only.
+The index keeps training gradients in token order; `TrainQueries` puts them back in example order, those of the top-k
+positions unless all are asked for.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from influence.attribution.index import TOP, Postings, WordIndex
+from influence.attribution.index import REST, TOP, Postings, WordIndex
 from influence.attribution.query import Query, QueryCheckpoint
 from influence.files import load_array
 from influence.models import Encoding
@@ -78,23 +79,25 @@ class _StoredCheckpoint:
 class TrainQueries(_Queries):
     """Every training example as a query for the loss on its own label, by position.
 
-    Only the top-k positions carry their gradients, the others are zero: for methods that select the top k.
+    Only the top-k positions carry their gradients, the others are zero: for methods that select the top k. With
+    `all_positions`, which the index must store, all do.
     """
 
-    def __init__(self, index: WordIndex) -> None:
+    def __init__(self, index: WordIndex, *, all_positions: bool = False) -> None:
         super().__init__("train", index.encoding, index.labels_N)
-        self._parts = index.parts(TOP)
+        self._parts = [index.parts(name) for name in ((TOP, REST) if all_positions else (TOP,))]
 
     def _checkpoints(self, position: int, rows: slice) -> list[QueryCheckpoint]:
-        return [_checkpoint(part, position, rows) for part in self._parts]
+        return [_checkpoint(parts, position, rows) for parts in zip(*self._parts, strict=True)]
 
 
-def _checkpoint(part: Postings, position: int, rows: slice) -> QueryCheckpoint:
-    rows_P, postings_P, offsets_N1 = part.by_example
-    mine = slice(*offsets_N1[position : position + 2].tolist())
-    at_K = rows_P[mine] - rows.start
-    gradients_LD = np.zeros((rows.stop - rows.start, part.gradients_PD.shape[1]), dtype=np.float32)
-    gradients_LD[at_K] = part.gradients_PD[postings_P[mine]]
+def _checkpoint(parts: Sequence[Postings], position: int, rows: slice) -> QueryCheckpoint:
+    gradients_LD = np.zeros((rows.stop - rows.start, parts[0].gradients_PD.shape[1]), dtype=np.float32)
     kept_L = np.zeros(len(gradients_LD), dtype=np.bool_)
-    kept_L[at_K] = True
+    for number, part in enumerate(parts):
+        rows_P, postings_P, offsets_N1 = part.by_example
+        mine = slice(*offsets_N1[position : position + 2].tolist())
+        at_K = rows_P[mine] - rows.start
+        gradients_LD[at_K] = part.gradients_PD[postings_P[mine]]
+        kept_L[at_K] = number == 0  # the top-k positions come first
     return QueryCheckpoint(gradients_LD, kept_L, None, np.zeros(0))

@@ -14,5 +14,9 @@ from .cuts import (
 from .settings import (
     DEFAULT_MIN_SIZE as DEFAULT_MIN_SIZE,
     DEFAULT_THRESHOLD as DEFAULT_THRESHOLD,
+    FOLDS as FOLDS,
+    METHOD_CHOICES as METHOD_CHOICES,
+    WE_TOPK as WE_TOPK,
+    ClusterOrder as ClusterOrder,
     ClusterSettings as ClusterSettings,
 )

@@ -1,130 +1,114 @@
-"""Computing the clusters of a workspace's difficult training examples: distances, dendrogram, names and map, once.
-
-Difficult are the examples that were misclassified after a large share of the epochs of training (appendix A).
-"""
+"""Computing the clusters of a workspace's difficult training examples: distances, dendrogram, names, worth and map, once."""
 
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from influence.attribution import DEFAULT_METHOD, METHODS, queries_at_once
-from influence.clusters.dendrogram import Dendrogram, cluster_words, dendrogram, flat_map, influence_distances
+from influence.clusters.dendrogram import Dendrogram, dendrogram, flat_map, influence_distances
+from influence.clusters.names import MOST_TEXTS, join_names, join_sums, text_words, vocabulary
+from influence.clusters.pairs import method_to_use, pull
 from influence.clusters.settings import ClusterSettings
-from influence.clusters.tables import ClusterStore
-from influence.data import SPECIAL_SIDE
-from influence.suspects import SUSPECTS, difficult_examples
-from influence.types import FloatArray, IntArray, Progress, StageKind, silent
+from influence.clusters.tables import ClusterStore, training_texts
+from influence.clusters.worth import Worth, join_worth
+from influence.suspects import SUSPECTS, difficult_examples, driven_by
+from influence.types import FloatArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader, build_lock, disk_full_explained, opened, published, publishing
 
 CLUSTERS = "clusters"
+FORMULA = 2  # to be raised when the same examples come to other clusters, names or worths, so that stored ones are made anew
 NAMED_HEIGHT = 1.0  # above it members do not pull together at all
 
 
-def write_clusters(path: str | Path, settings: ClusterSettings | None = None, *, progress: Progress = silent) -> dict[str, Any]:
+class _Found(NamedTuple):
+    tree: Dendrogram
+    names: list[list[str]]
+    worth: Worth
+    start_end_J: FloatArray  # share of each cluster's pull that start and end tokens carry
+    places_E2: FloatArray
+
+
+def write_clusters(
+    path: str | Path, settings: ClusterSettings | None = None, *, device: str = "auto", progress: Progress = silent
+) -> dict[str, Any]:
     """Compute the clusters of a workspace, unless they are there for its present suspects with the same settings.
 
-    Returns the settings used. Raises `WorkspaceMissing` where the suspects have not been computed.
+    Returns the settings used; `method` is the one that was. Where no example is difficult there are no clusters, and
+    that is no error. Raises `WorkspaceMissing` where the suspects have not been computed, and `SettingsError` for a
+    method that the index does not hold or models that cannot be trained.
     """
     path = Path(path)
     with disk_full_explained(path), build_lock(path), opened(path) as workspace:
         started = time.monotonic()
         chosen = settings or ClusterSettings()
-        examples, total = difficult_examples(workspace, chosen.difficult, chosen.cap)
+        method = method_to_use(workspace.index, chosen.method)
         suspects = published(workspace.build, SUSPECTS)
-        wanted = {**asdict(chosen), "suspects": suspects[0].name if suspects else None}
+        used = {**asdict(chosen), "method": method}
+        wanted = {**used, "formula": FORMULA, "suspects": suspects[0].name if suspects else None}
         found = published(workspace.build, CLUSTERS)
         if found is not None and found[1] == wanted:
-            return wanted
-        tree, names, places_E2 = _clustered(workspace, examples, chosen, progress)
+            return used
+        examples, total = _difficult(workspace, chosen, device, progress)
+        made = _clustered(workspace, examples, method, chosen.seed, progress)
         with publishing(workspace.build, CLUSTERS, ClusterStore, wanted) as store:
-            store.fill("examples", _in_order(examples, tree, places_E2))
-            store.fill("joins", _joins(tree, names))
-            store.write_provenance({"settings": wanted, "difficult": total, "clustered": len(examples)}, started)
-    return wanted
+            store.fill("examples", _in_order(examples, made))
+            store.fill("joins", _joins(made))
+            store.write_provenance({"settings": used, "method": method, "difficult": total, "clustered": len(examples)}, started)
+    return used
 
 
-def _clustered(
-    workspace: WorkspaceReader, examples: pd.DataFrame, settings: ClusterSettings, progress: Progress
-) -> tuple[Dendrogram, list[list[str]], FloatArray]:
-    positions_E = examples["position"].to_numpy()
-    distances_EE = influence_distances(pair_scores(workspace, positions_E, progress))
+def _difficult(
+    workspace: WorkspaceReader, settings: ClusterSettings, device: str, progress: Progress
+) -> tuple[pd.DataFrame, int]:
+    if not settings.models:
+        return difficult_examples(workspace, settings.difficult, settings.cap)
+    from influence.clusters.difficulty import misclassified_shares
+
+    shares_N = misclassified_shares(workspace, settings, device, progress)
+    among = np.flatnonzero(shares_N >= settings.difficult).tolist()
+    return difficult_examples(workspace, settings.difficult, settings.cap, among)
+
+
+def _clustered(workspace: WorkspaceReader, examples: pd.DataFrame, method: str, seed: int, progress: Progress) -> _Found:
+    index, positions_E = workspace.index, examples["position"].to_numpy()
+    pulls = pull(index, positions_E, method, progress)
+    distances_EE = influence_distances(pulls.scores_EE)
     progress(StageKind.DENDROGRAM, 0, 1)
     tree = dendrogram(distances_EE)
     progress(StageKind.DENDROGRAM, 1, 1)
-    names = cluster_words(tree, pair_words(workspace, examples), max_height=NAMED_HEIGHT, seed=settings.seed, progress=progress)
+    texts = training_texts(workspace.store, MOST_TEXTS)
+    words = vocabulary(index, positions_E, text_words(index.encoding, examples), text_words(index.encoding, texts))
+    names = join_names(tree, pulls, index, positions_E, words, method=method, max_height=NAMED_HEIGHT, progress=progress)
+    totals_J, special_J = (join_sums(tree, pulls.normalised(part)) for part in pulls)
+    start_end_J = np.divide(special_J, totals_J, out=np.full(len(totals_J), np.nan), where=totals_J > 0)
+    driven = driven_by(workspace, positions_E.tolist()).groupby("position")["test_id"].agg(list).to_dict()
+    worth = join_worth(tree, examples["doubt"].to_numpy(), [driven.get(position, []) for position in positions_E.tolist()])
     progress(StageKind.MAP, 0, 1)
-    places_E2 = flat_map(distances_EE, settings.seed)
+    places_E2 = flat_map(distances_EE, seed)
     progress(StageKind.MAP, 1, 1)
-    return tree, names, places_E2
+    return _Found(tree, names, worth, start_end_J, places_E2)
 
 
-def pair_scores(workspace: WorkspaceReader, positions_E: IntArray, progress: Progress = silent) -> FloatArray:
-    """Influence between every two of some training examples by the default method, shape (E, E)."""
-    selection = METHODS[DEFAULT_METHOD].selection
-    assert selection is not None
-    scores_EE = np.zeros((len(positions_E), len(positions_E)))
-    size = queries_at_once(workspace.info.n_train)
-    for start in range(0, len(positions_E), size):
-        batch = [workspace.train_queries[position] for position in positions_E[start : start + size].tolist()]
-        scores_EE[start : start + size] = workspace.index.word_scores_many(batch, selection)[:, positions_E]
-        progress(StageKind.DISTANCES, min(start + size, len(positions_E)), len(positions_E))
-    return scores_EE
-
-
-def pair_words(workspace: WorkspaceReader, examples: pd.DataFrame) -> Callable[[int, IntArray], list[list[tuple[str, float]]]]:
-    """The whole words through which one of the examples and others pull at each other, with their contributions.
-
-    Start and end tokens and punctuation are left out: they name nothing.
-    """
-    selection = METHODS[DEFAULT_METHOD].selection
-    assert selection is not None
-    positions_E = examples["position"].to_numpy()
-    words_E = _words(workspace, examples)
-
-    def of_pairs(one: int, others: IntArray) -> list[list[tuple[str, float]]]:
-        found = workspace.index.matches(workspace.train_queries[int(positions_E[one])], positions_E[others], selection)
-        pairs: list[list[tuple[str, float]]] = [[] for _ in others]
-        for other, word, score in zip(
-            found.examples_X.tolist(), found.query_words_X.tolist(), found.scores_X.tolist(), strict=True
-        ):
-            if words_E[one][word]:
-                pairs[other].append((words_E[one][word], score))
-        return pairs
-
-    return of_pairs
-
-
-def _words(workspace: WorkspaceReader, examples: pd.DataFrame) -> list[list[str]]:
-    """The whole words of every example in lower case; start and end tokens and punctuation are empty."""
-    encoding = workspace.index.encoding
-    words: list[list[str]] = []
-    for position, text, pair in zip(examples["position"], examples["text"], examples["text_pair"], strict=True):
-        rows = slice(*encoding.word_offsets_N1[position : position + 2].tolist())
-        spans = zip(encoding.word_sides_W[rows], encoding.word_starts_W[rows], encoding.word_ends_W[rows], strict=True)
-        sides = (text, pair)
-        found = ["" if side == SPECIAL_SIDE else sides[side][start:end].lower() for side, start, end in spans]
-        words.append([word if any(character.isalnum() for character in word) else "" for word in found])
-    return words
-
-
-def _in_order(examples: pd.DataFrame, tree: Dendrogram, places_E2: FloatArray) -> pd.DataFrame:
-    placed = examples.assign(x=places_E2[:, 0], y=places_E2[:, 1]).iloc[tree.order_E]
+def _in_order(examples: pd.DataFrame, made: _Found) -> pd.DataFrame:
+    placed = examples.drop(columns="doubt").assign(x=made.places_E2[:, 0], y=made.places_E2[:, 1]).iloc[made.tree.order_E]
     return placed.assign(place=np.arange(len(placed)))
 
 
-def _joins(tree: Dendrogram, names: list[list[str]]) -> pd.DataFrame:
+def _joins(made: _Found) -> pd.DataFrame:
+    tree = made.tree
     return pd.DataFrame(
         {
-            "cluster": np.arange(len(names)),
+            "cluster": np.arange(len(made.names)),
             "height": tree.heights_J,
             "parent_height": tree.parent_heights_J,
             "first": tree.first_J,
             "size": tree.sizes_J,
-            "words": pd.Series(names, dtype=object),
+            "words": pd.Series(made.names, dtype=object),
+            "wrong_labels": made.worth.wrong_labels_J,
+            "mistakes": made.worth.mistakes_J,
+            "start_end_share": made.start_end_J,
         }
     )

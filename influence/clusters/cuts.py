@@ -8,14 +8,15 @@ at every threshold.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from influence.attribution import DEFAULT_METHOD, METHODS
-from influence.clusters.settings import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD
+from influence.attribution import METHODS, TrainQueries
+from influence.clusters.settings import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, WE, WE_TOPK, ClusterOrder
 from influence.clusters.tables import ClusterStore
 from influence.errors import QueryError
 from influence.explanations import Sentence, sentences
@@ -32,17 +33,21 @@ class Cluster:
     """Examples at a mean influence distance of at most the threshold from one another."""
 
     number: int
-    words: list[str]  # that contribute most to its scores, in lower case; empty where the members share none
+    words: list[str]  # whole words that tie its members and tell them from other texts, in lower case; empty: none does
     size: int
     height: float  # mean influence distance between its two last parts; 0 to 1
     labels: dict[str, int]  # how many members are given each label, the most frequent first
     predictions: dict[str, int]  # likewise for the model's prediction at the last checkpoint
     suggestions: dict[str, int]  # likewise for the suggested label
     train_ids: list[str]  # the most suspicious first
+    # Missing in files of earlier versions:
+    expected_wrong: float | None  # sum over its members of the doubt in their labels: how many may be wrong
+    mistakes: int | None  # different wrong test predictions among whose 100 strongest opponents a member is
+    start_end_share: float | None  # of its members' pull that start and end tokens carry; below 0 or above 1: against words
 
     @property
     def name(self) -> str:
-        """What it is called: the first of the words that its members share."""
+        """What it is called: the words that its members share and other texts do not."""
         return ", ".join(self.words[:NAME_WORDS]) or "no word in common"
 
 
@@ -67,17 +72,27 @@ def clusters_provenance(workspace: WorkspaceReader) -> dict[str, Any]:
 
 
 def clusters(
-    workspace: WorkspaceReader, *, threshold: float = DEFAULT_THRESHOLD, min_size: int = DEFAULT_MIN_SIZE
+    workspace: WorkspaceReader,
+    *,
+    threshold: float = DEFAULT_THRESHOLD,
+    min_size: int = DEFAULT_MIN_SIZE,
+    order: ClusterOrder = "worth",
 ) -> list[Cluster]:
-    """The clusters at a threshold, the largest first.
+    """The clusters at a threshold, in an order.
 
-    Raises `QueryError` for a threshold outside (0, 1] or a size below 2, `WorkspaceMissing` where none were computed.
+    `worth`: by how many wrong labels are expected in a cluster, to a tenth, then by how many mistakes it drives;
+    `mistakes`: by these first; `size`: the largest first. Then the larger, the tighter and the lower number first.
+    Raises `QueryError` for a threshold outside (0, 1], a size below 2 or another order, `WorkspaceMissing` where none
+    were computed.
     """
     check_cut(threshold, min_size)
+    if order not in ORDERS:
+        raise QueryError(f"unknown order {order!r}; choose one of {', '.join(ORDERS)}")
     store = _store(workspace)
     members = store.members(threshold, min_size)
     groups: dict[Any, pd.DataFrame] = dict(iter(members.groupby("cluster")))
-    return [_cluster(row, groups[row["cluster"]]) for row in store.cut(threshold, min_size).to_dict("records")]
+    found = [_cluster(row, groups[row["cluster"]]) for row in store.cut(threshold, min_size).to_dict("records")]
+    return sorted(found, key=ORDERS[order])
 
 
 def cluster(workspace: WorkspaceReader, number: int) -> Cluster:
@@ -91,12 +106,14 @@ def cluster_members(workspace: WorkspaceReader, number: int, *, limit: int = 50,
     page = members.iloc[offset : offset + limit]
     texts = sentences(workspace, "train", page["position"].tolist())
     everyone = members["position"].to_numpy()
+    method = clusters_provenance(workspace).get("method", WE_TOPK)  # by which files of earlier versions were made
+    queries = TrainQueries(workspace.index, all_positions=method == WE)
     return [
         Member(
             texts[row["position"]],
             row["suggested_label"],
             row["suspicion"],
-            _lit_words(workspace, row["position"], everyone),
+            _lit_words(workspace, queries, row["position"], everyone, method),
         )
         for row in page.to_dict("records")
     ]
@@ -151,14 +168,36 @@ def _cluster(row: dict[Any, Any], members: pd.DataFrame) -> Cluster:
         predictions=counts("predicted"),
         suggestions=counts("suggested_label"),
         train_ids=members["train_id"].tolist(),
+        expected_wrong=_known(row, "wrong_labels"),
+        mistakes=None if (mistakes := _known(row, "mistakes")) is None else int(mistakes),
+        start_end_share=_known(row, "start_end_share"),
     )
 
 
-def _lit_words(workspace: WorkspaceReader, position: int, everyone: IntArray) -> dict[int, float]:
-    selection = METHODS[DEFAULT_METHOD].selection
+def _known(row: dict[Any, Any], column: str) -> float | None:
+    """A number that files of earlier versions have not got."""
+    value = row.get(column)
+    return None if value is None or pd.isna(value) else float(value)
+
+
+def _worth(one: Cluster) -> tuple[float, int]:
+    return -round(one.expected_wrong or 0.0, 1), -(one.mistakes or 0)
+
+
+ORDERS: dict[ClusterOrder, Callable[[Cluster], tuple[float, ...]]] = {
+    "worth": lambda one: (*_worth(one), -one.size, one.height, one.number),
+    "mistakes": lambda one: (*reversed(_worth(one)), -one.size, one.height, one.number),
+    "size": lambda one: (-one.size, one.height, one.number),
+}
+
+
+def _lit_words(
+    workspace: WorkspaceReader, queries: TrainQueries, position: int, everyone: IntArray, method: str
+) -> dict[int, float]:
+    selection = METHODS[method].selection
     assert selection is not None
     others = everyone[everyone != position][:PARTNERS]
-    found = workspace.index.matches(workspace.train_queries[position], others, selection)
+    found = workspace.index.matches(queries[position], others, selection)
     sums = np.bincount(found.query_words_X, weights=found.scores_X) / len(others)
     return {int(word): float(sums[word]) for word in np.unique(found.query_words_X)}
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 import duckdb
 import pandas as pd
 
-from influence.workspace import DerivedStore, Migration
+from influence.workspace import DerivedStore, Migration, ResultStore
 
 MEMBERS = """select j.cluster, e.* exclude place
     from joins j join examples e on e.place between j.first and j.first + j.size - 1"""
@@ -24,19 +24,22 @@ def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def m002_what_they_are_worth(cursor: duckdb.DuckDBPyConnection) -> None:
+    # The file is always written new, so a file of version 1 stays as it is and is read without these columns.
+    for column in ("wrong_labels double", "mistakes integer", "start_end_share double"):
+        cursor.execute(f"alter table joins add column {column}")
+
+
 class ClusterStore(DerivedStore):
     """The dendrogram of one build's difficult examples."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_initial,)
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_what_they_are_worth)
     kind = "clusters file"
     remedy = "delete it and run: python -m influence clusters"
 
     def cut(self, threshold: float, min_size: int) -> pd.DataFrame:
-        """The clusters at a threshold, the largest first, then the tightest: columns cluster, height, size, words."""
-        return self.frame(
-            f"select cluster, height, size, words from joins where {IN_CUT} order by size desc, height, cluster",
-            {"threshold": threshold, "min_size": min_size},
-        )
+        """The clusters at a threshold, by number: the columns of joins."""
+        return self.frame(f"select * from joins where {IN_CUT} order by cluster", {"threshold": threshold, "min_size": min_size})
 
     def members(self, threshold: float, min_size: int) -> pd.DataFrame:
         """The members of all clusters at a threshold, the most suspicious first: cluster, and the columns of examples."""
@@ -48,8 +51,18 @@ class ClusterStore(DerivedStore):
     def one(self, join: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         """One join and its members, the same columns as `cut` and `members`; no rows for an unknown one."""
         members = self.frame(f"{MEMBERS} where j.cluster = ? order by e.suspicion desc, e.position", [join])
-        return self.frame("select cluster, height, size, words from joins where cluster = ?", [join]), members
+        return self.frame("select * from joins where cluster = ?", [join]), members
 
     def places(self) -> pd.DataFrame:
         """Every difficult example with its place on the map."""
         return self.frame("select * exclude (place, position) from examples order by suspicion desc, position")
+
+
+def training_texts(results: ResultStore, most: int) -> pd.DataFrame:
+    """position, text and text_pair of the training examples, or of `most` spread evenly over them."""
+    return results.frame(
+        """select position, text, text_pair from examples
+        where split = 'train' and position % (select 1 + (count(*) - 1) // $most from examples where split = 'train') = 0
+        order by position""",
+        {"most": most},
+    )

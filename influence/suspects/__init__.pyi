@@ -7,6 +7,7 @@ from .ranking import (
     Suspect as Suspect,
     SuspectFilter as SuspectFilter,
     difficult_examples as difficult_examples,
+    driven_by as driven_by,
     has_suspects as has_suspects,
     provenance as provenance,
     suspect as suspect,

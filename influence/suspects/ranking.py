@@ -145,12 +145,21 @@ def rank_scores(workspace: WorkspaceReader) -> pd.DataFrame:
     return _store(workspace).rank_scores()
 
 
-def difficult_examples(workspace: WorkspaceReader, share: float, cap: int) -> tuple[pd.DataFrame, int]:
-    """The most suspicious `cap` of the examples misclassified after at least `share` of the epochs, and how many those are.
+def difficult_examples(
+    workspace: WorkspaceReader, share: float, cap: int, among: Sequence[int] | None = None
+) -> tuple[pd.DataFrame, int]:
+    """The most suspicious `cap` of the examples that at least `share` of the opinions contradict, and how many those are.
 
-    Columns position, train_id, text, text_pair, label, predicted, suggested_label, suspicion.
+    With `among`, positions of training examples, those are the difficult ones, and `share` is not asked. Columns
+    position, train_id, text, text_pair, label, predicted, suggested_label, suspicion and doubt: 1 - confidence, the
+    probability that the average of the opinions gives to other labels.
     """
-    return _store(workspace).difficult(share, cap)
+    return _store(workspace).difficult(share, cap, among)
+
+
+def driven_by(workspace: WorkspaceReader, positions: Sequence[int]) -> pd.DataFrame:
+    """The wrong test predictions among whose strongest opponents some training examples are: columns position, test_id."""
+    return _store(workspace).driven_by(positions)
 
 
 def _store(workspace: WorkspaceReader) -> SuspectStore:

@@ -118,14 +118,25 @@ class SuspectStore(DerivedStore):
             {"test_id": test_id, "changed": changed, "limit": limit},
         )
 
-    def difficult(self, share: float, cap: int) -> tuple[pd.DataFrame, int]:
-        """The most suspicious `cap` of the examples misclassified after at least `share` of the epochs; how many those are."""
-        total = self.rows("select count(*) from suspects where misclassified_share >= ?", [share])[0][0]
+    def difficult(self, share: float, cap: int, among: Sequence[int] | None) -> tuple[pd.DataFrame, int]:
+        """The most suspicious `cap` of the examples contradicted to that share, or of those given; how many those are."""
+        difficult = """from suspects where case when $among::integer[] is null then contradicted_share >= $share
+            else position in (select unnest($among::integer[])) end"""
+        chosen = {"share": share, "among": None if among is None else list(among)}
+        total = self.rows(f"select count(*) {difficult}", chosen)[0][0]
         return self.frame(
-            """select position, train_id, text, text_pair, label, predicted, suggested_label, suspicion from suspects
-            where misclassified_share >= ? order by rank limit ?""",
-            [share, cap],
+            f"""select position, train_id, text, text_pair, label, predicted, suggested_label, suspicion, 1 - confidence as doubt
+            {difficult} order by rank limit $cap""",
+            {**chosen, "cap": cap},
         ), total
+
+    def driven_by(self, positions: Sequence[int]) -> pd.DataFrame:
+        """The wrong test predictions that each of some examples drives: columns position and test_id."""
+        return self.frame(
+            """select position, test_id from driven_errors
+            where position in (select unnest(?::integer[])) order by position, test_id""",
+            [list(positions)],
+        )
 
 
 def _ordered(order: str) -> str:

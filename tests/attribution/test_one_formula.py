@@ -16,7 +16,7 @@ from tiny import request
 from influence import Workspace, all_scores, explain
 from influence.attribution import formulas
 from influence.attribution.methods import METHODS
-from influence.clusters.compute import pair_scores, pair_words
+from influence.clusters.pairs import products, pull
 from influence.explanations.scores import scores_of
 from influence.suspects.compute import self_influence_at
 from influence.suspects.signals import opposition
@@ -64,11 +64,9 @@ def of_words(workspace: Workspace) -> Numbers:
             found[f"index, many, {id}"] = index.word_scores_many(queries, selection)
             found[f"index, words, {id}"] = index.matches(queries[0], everyone, selection).scores_X
     found["opposition"] = np.stack(opposition(index, workspace.queries, np.ones(workspace.info.n_test, dtype=bool)))
-    found["clusters, distances"] = pair_scores(workspace, everyone[:20])
-    examples = workspace.store.frame("select position, text, text_pair from examples where split = 'train' and position < 20")
-    found["clusters, names"] = np.array(
-        [score for pair in pair_words(workspace, examples)(0, everyone[1:20]) for _, score in pair]
-    )
+    found["clusters, distances"] = pull(index, everyone[:20], "tracin-we").scores_EE
+    named = products(index, everyone[:20], np.asarray(index.encoding.words_R), "tracin-we", holders=2)
+    found["clusters, names"] = np.concatenate([one.products_KK.ravel() for one in named])
     return found
 
 

@@ -50,7 +50,7 @@ def print_clusters(data: Path, path: Path, models: int, threshold: float) -> Non
     made = clusters_provenance(workspace)
     share = made["settings"]["difficult"]
     print(f"{workspace.info.n_train:,} training examples, {models} held-out models, test accuracy {workspace.info.accuracy:.1%}")
-    print(f"{made['difficult']:,} misclassified after {share:.0%} or more of the epochs; {made['clustered']:,} of them clustered")
+    print(f"{made['difficult']:,} labels contradicted by {share:.0%} or more of the opinions; {made['clustered']:,} clustered")
     print(f"suspects {duration(suspected - started)}, clusters {duration(clustered - suspected)} (0 s: they were there)")
     started = time.monotonic()
     found = clusters(workspace, threshold=threshold, min_size=MIN_SIZE)
@@ -60,7 +60,7 @@ def print_clusters(data: Path, path: Path, models: int, threshold: float) -> Non
     difficult = cluster_map(workspace, threshold=threshold, min_size=MIN_SIZE).set_index("train_id")
     for name, pattern in PATTERNS.items():
         _print_pattern(workspace, name, re.compile(pattern, re.IGNORECASE | re.DOTALL), found, difficult)
-    print(f"\nthe largest {SHOWN_CLUSTERS}:")
+    print(f"\nthe first {SHOWN_CLUSTERS}, by expected wrong labels:")
     for one in found[:SHOWN_CLUSTERS]:
         print(f"   {_described(one)}")
 
@@ -86,4 +86,5 @@ def _print_pattern(
 
 def _described(one: Cluster) -> str:
     counts = [", ".join(f"{label} {count}" for label, count in group.items()) for group in (one.labels, one.suggestions)]
-    return f"{one.size} examples ({one.height:.2f}): {', '.join(one.words)}; given {counts[0]}; suggested {counts[1]}"
+    about = f"{one.size} examples ({one.height:.2f}, {one.expected_wrong:.1f} wrong)"
+    return f"{about}: {', '.join(one.words)}; given {counts[0]}; suggested {counts[1]}"
