@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import data, opinions, suspects, workspace
+from influence import clusters, data, opinions, suspects, workspace
 from influence.cli.options import add_device, add_encoder, add_workspace, chosen_model, command, print_notes
 from influence.cli.progress import ProgressLine, after_note
 from influence.cli.suspects import no_encoder
@@ -147,11 +147,12 @@ def _data(options: argparse.Namespace) -> tuple[str, str, data.Columns]:
 
 
 def _rank_suspects(path: str, encoder: str | None, progress: Progress) -> None:
-    """Rank the suspects; where the build was there already, with the settings that its ranking has."""
+    """Rank the suspects and cluster the difficult ones; where the build was there already, with the ranking's settings."""
     with workspace.opened(Path(path)) as built:
         usual = suspects.usual_settings(built)
     settings = usual if encoder is None else replace(usual, encoder=encoder)
     suspects.write_suspects(path, settings, progress=progress)
+    clusters.write_clusters(path, progress=progress)
 
 
 def _notes(path: str, info: workspace.WorkspaceInfo) -> list[str]:
