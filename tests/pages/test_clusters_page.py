@@ -28,6 +28,10 @@ def test_the_cards_are_the_engine_s_clusters(open_as, workspace, threshold, size
     for row, one in zip(listed(app), found, strict=True):
         assert row["name"] == one.name
         assert row["labels"][0][0] == f"{one.size} examples"
+        assert f"wrong labels expected: about {one.expected_wrong:.1f} of {one.size};" in row["reason"]
+        assert ("drives no test mistake" in row["reason"]) == (one.mistakes == 0)
+        share = f"{one.start_end_share:.0%} of the pull is start and end tokens"
+        assert (share in row["foot"]) == (0.05 <= one.start_end_share <= 1)
     assert f"{len(found)} clusters hold {sum(one.size for one in found)} of" in shown(app)
 
 
@@ -39,6 +43,21 @@ def test_the_sliders_answer_at_once(open_as, workspace):
     assert len(listed(app)) == len(clusters(workspace, threshold=0.5, min_size=2))
     app.slider(key="clusters_size").set_value(30).run()
     assert "No cluster at this threshold" in shown(app)
+
+
+@pytest.mark.parametrize("order", ["mistakes", "size"])
+def test_another_order_is_kept_in_the_address(open_as, workspace, order):
+    app = open_as("Ann", "clusters", workspace="tiny", size="2")
+    app.selectbox(key="clusters_order").select(order).run()
+    assert parameters_of(app) == {"workspace": "tiny", "size": "2", "order": order}
+    assert [row["id"] for row in listed(app)] == [str(one.number) for one in clusters(workspace, min_size=2, order=order)]
+
+
+def test_a_cluster_says_what_it_is_worth_and_what_ties_it(open_as, workspace):
+    one = clusters(workspace, min_size=2)[0]
+    page = shown(open_as("Ann", "clusters", workspace="tiny", cluster=str(one.number)))
+    assert f"about {one.expected_wrong:.1f} of {one.size}" in page
+    assert f"{min(max(one.start_end_share, 0), 1):.0%} of the pull between its members, the rest is words" in page
 
 
 def test_the_map_shows_every_difficult_example_in_its_cluster(open_as, workspace):
@@ -89,7 +108,7 @@ def test_all_members_are_relabelled_together_undone_and_done_again(open_as, root
 
 
 def test_its_words_are_offered_for_masking(open_as, root, workspace):
-    one = next(found for found in clusters(workspace, threshold=1.0, min_size=2) if found.words)
+    one = next(found for found in clusters(workspace, threshold=0.5, min_size=2) if found.words)
     app = open_as("Ann", "clusters", workspace="tiny", cluster=str(one.number))
     button(app, "bulk_mask_cluster").click().run()
     assert app.multiselect(key="bulk_words").options == one.words
@@ -118,7 +137,7 @@ def test_what_is_missing_is_offered(open_as, workspaces, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("threshold", "0"), ("threshold", "2"), ("size", "1"), ("size", "x"), ("cluster", "-3")]
+    ("name", "value"), [("threshold", "0"), ("threshold", "2"), ("size", "1"), ("size", "x"), ("cluster", "-3"), ("order", "age")]
 )
 def test_bad_values_are_named_and_left_out(open_as, name, value):
     app = open_as("Ann", "clusters", workspace="tiny", **{name: value})

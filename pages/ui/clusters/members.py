@@ -3,6 +3,7 @@
 import streamlit as st
 
 from influence.clusters import Cluster, Member, cluster_members
+from pages.ui.clusters import worth
 from pages.ui.clusters.address import ClustersAddress
 from pages.ui.frame import Session, go, numbers, render, shell, turn_pages
 from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, suspicions, verdicts
@@ -14,11 +15,13 @@ def draw(session: Session, address: ClustersAddress, found: Cluster) -> None:
     """The whole of it."""
     st.button("All clusters", icon=":material/list:", key="clusters_back", on_click=go, args=(address.at(cluster=-1, page=1),))
     render.heading(found.name, f"{found.size:,} examples, distance up to {found.height:.2f}")
+    more = [("Worth", worth.sentence(found)), ("Start and end tokens", _tie(found))]
     render.facts(
         [
             ("Given", verdicts.label_counts(found.labels)),
             ("The model says", verdicts.label_counts(found.predictions)),
             ("Suggested", verdicts.label_counts(found.suggestions)),
+            *(line for line in more if line[1]),
         ]
     )
     bulk_bar.draw(session, [_scope(session, address, found)], key="cluster")
@@ -31,6 +34,11 @@ def draw(session: Session, address: ClustersAddress, found: Cluster) -> None:
     places = suspicions.ranks(session.workspace, [str(member.sentence.id) for member in members])
     rows.draw([_row(address.workspace, member, standing, places) for member in members], key="clusters_members")
     turn_pages(address, page, pages, key="clusters_page")
+
+
+def _tie(found: Cluster) -> str:
+    share = worth.percent(found)
+    return f"{share} of the pull between its members, the rest is words" if share else ""
 
 
 def _scope(session: Session, address: ClustersAddress, found: Cluster) -> Chosen:

@@ -3,9 +3,9 @@
 import streamlit as st
 
 import influence
-from influence.clusters import Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
-from pages.ui.clusters import members as clusters_members
-from pages.ui.clusters.address import LARGEST, LEAST, MOST, SHOW, SMALLEST, STEP, ClustersAddress, read_address
+from influence.clusters import WE_TOPK, Cluster, cluster, cluster_map, clusters, clusters_provenance, has_clusters
+from pages.ui.clusters import members as clusters_members, worth
+from pages.ui.clusters.address import LARGEST, LEAST, MOST, ORDER, SHOW, SMALLEST, STEP, ClustersAddress, read_address
 from pages.ui.frame import Session, arrive, bind, go, messages, render, shell
 from pages.ui.jobs import compute
 from pages.ui.parts import STILL, Row, decision_charts, rows, suspicions, verdicts
@@ -14,8 +14,10 @@ ROWS, MAP = "clusters_rows", "clusters_map"
 MOST_CARDS = 60
 EXPLANATION = (
     "Examples that were hard to learn are grouped by whether they pull the model the same way, through the same words: "
-    "one mistake that was made many times shows as one cluster, and can be mended at once."
+    "one mistake that was made many times shows as one cluster, and can be mended at once. Influence does the grouping; "
+    "how likely a label is wrong is what models say that have not seen it."
 )
+BY_TOP_K = "Distances by TracIn-WE-Topk: over the strongest positions of each text, not over all its words as in the paper."
 
 
 @st.fragment
@@ -36,7 +38,7 @@ def draw(workspace: influence.Workspace) -> None:
 
 def _cut(session: Session, address: ClustersAddress) -> None:
     try:
-        found = clusters(session.workspace, threshold=address.threshold, min_size=address.size)
+        found = clusters(session.workspace, threshold=address.threshold, min_size=address.size, order=address.order)
         looked_at = cluster(session.workspace, address.cluster) if address.cluster >= 0 else None
     except influence.WordtraceError as error:
         st.error(render.md(error, 600))
@@ -67,6 +69,8 @@ def _sliders(session: Session, address: ClustersAddress, found: list[Cluster]) -
     if made["difficult"] > made["clustered"]:
         text += f" (the most suspicious of {made['difficult']:,})"
     render.hint(text)
+    if made["settings"].get("method") == WE_TOPK:
+        render.hint(BY_TOP_K)
 
 
 def _map(session: Session, address: ClustersAddress, found: list[Cluster]) -> None:
@@ -88,9 +92,14 @@ def _pick(address: ClustersAddress, key: str) -> None:
 
 
 def _cards(address: ClustersAddress, found: list[Cluster]) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        with st.container(width="stretch"):
-            render.heading("Clusters", f"the largest {MOST_CARDS}" if len(found) > MOST_CARDS else "the largest first")
+    render.heading("Clusters", f"the first {MOST_CARDS}" if len(found) > MOST_CARDS else f"{len(found):,}")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.selectbox(
+            "First come those with most", list(ORDER), format_func=ORDER.__getitem__, width=230,
+            help="Wrong labels expected: the doubts in its members' labels, summed. Mistakes driven: different wrong test "
+            "predictions among whose strongest opponents one of its members is.",
+            **bind(address, "order", "clusters_order"),
+        )  # fmt: skip
         st.segmented_control(
             "Show", list(SHOW), format_func=SHOW.__getitem__, required=True, label_visibility="collapsed",
             **bind(address, "show", "clusters_show"),
@@ -109,7 +118,9 @@ def _card(one: Cluster) -> Row:
         name=one.name,
         labels=[(f"{one.size:,} examples", "quiet"), *_label_change(one)],
         sides=[],
-        foot=f"given {verdicts.label_counts(one.labels)} · the model says {verdicts.label_counts(one.predictions)}",
+        reason=worth.sentence(one),
+        foot=f"given {verdicts.label_counts(one.labels)} · the model says {verdicts.label_counts(one.predictions)}"
+        + (f" · {tied}" if (tied := worth.tie(one)) else ""),
     )
 
 
