@@ -89,7 +89,7 @@ def _add_index(index: Any) -> None:
 def _demo(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr) as progress:
         info = workspace.build_demo(options.workspace, device=options.device, progress=progress)
-        _rank_suspects(options.workspace, None, progress)
+        _rank_suspects(options.workspace, None, options.device, progress)
     _print_built(options.workspace, info)
 
 
@@ -121,7 +121,7 @@ def _build(options: argparse.Namespace) -> None:
         info = workspace.build_workspace(
             options.workspace, request, device=options.device, resume=options.resume, progress=after_note(note, progress)
         )
-        _rank_suspects(options.workspace, options.encoder, progress)
+        _rank_suspects(options.workspace, options.encoder, options.device, progress)
     _print_built(options.workspace, info)
 
 
@@ -146,12 +146,12 @@ def _data(options: argparse.Namespace) -> tuple[str, str, data.Columns]:
     return prepared.train, prepared.test, prepared.columns
 
 
-def _rank_suspects(path: str, encoder: str | None, progress: Progress) -> None:
+def _rank_suspects(path: str, encoder: str | None, device: str, progress: Progress) -> None:
     """Rank the suspects and cluster the difficult ones; where the build was there already, with the ranking's settings."""
     with workspace.opened(Path(path)) as built:
         usual = suspects.usual_settings(built)
     settings = usual if encoder is None else replace(usual, encoder=encoder)
-    suspects.write_suspects(path, settings, progress=progress)
+    suspects.write_suspects(path, settings, device=device, progress=progress)
     clusters.write_clusters(path, progress=progress)
 
 

@@ -162,7 +162,9 @@ def _ap(wrong: np.ndarray, scores: np.ndarray) -> float:
 
 
 def _print_suggestions(found: pd.DataFrame, truth: pd.DataFrame, known_N: np.ndarray) -> None:
-    rows = found.assign(truth=truth[TRUTH].to_numpy(), given=truth["label"].to_numpy())[known_N].sort_values("suspicion", ascending=False, kind="stable")
+    rows = found.assign(truth=truth[TRUTH].to_numpy(), given=truth["label"].to_numpy())[known_N].sort_values(
+        "suspicion", ascending=False, kind="stable"
+    )
     for depth in DEPTHS:
         top = rows.head(depth)
         wrong = top[top["given"] != top["truth"]]
