@@ -158,7 +158,16 @@ def _rank_suspects(path: str, encoder: str | None, device: str, progress: Progre
 def _notes(path: str, info: workspace.WorkspaceInfo) -> list[str]:
     """What the build found out that its user should know."""
     made_from = suspects.provenance(workspace.read_workspace(path))
-    return [*info.warnings, *no_encoder(made_from), *suspects.weak_model(info.accuracy, made_from["baseline"])]
+    turned = workspace.turned_labels(path)
+    planted = [
+        f"{len(turned)} of the {info.n_train:,} training labels were turned on purpose, to be found; which, says data/turned.csv"
+    ]
+    return [
+        *(planted if turned else []),
+        *info.warnings,
+        *no_encoder(made_from),
+        *suspects.weak_model(info.accuracy, made_from["baseline"]),
+    ]
 
 
 def _print_built(path: str, info: workspace.WorkspaceInfo) -> None:

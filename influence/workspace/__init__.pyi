@@ -21,7 +21,7 @@ from .database import (
     published as published,
     publishing as publishing,
 )
-from .demo import build_demo as build_demo
+from .demo import build_demo as build_demo, turned_labels as turned_labels
 from .estimates import estimate_build as estimate_build
 from .manage import (
     BACKUPS as BACKUPS,

@@ -8,6 +8,7 @@ import streamlit as st
 import influence
 from influence import WorkspaceInfo
 from influence.suspects import weak_model
+from influence.workspace import turned_labels
 from pages.ui.frame import answers, md, numbers, render, shell
 from pages.ui.home import continue_review
 from pages.ui.parts import charts, learning
@@ -40,11 +41,22 @@ def draw(workspace: influence.Workspace) -> None:
     with right:
         _next(workspace, counts)
         baseline = learning.made_of(workspace).get("baseline")
-        if notes := [*weak_model(info.accuracy, baseline), *info.warnings]:
+        if notes := [*_turned(workspace), *weak_model(info.accuracy, baseline), *info.warnings]:
             render.heading("Worth knowing")
             render.notes(notes)
     if wide:
         _confusion(workspace, counts)
+
+
+def _turned(workspace: influence.Workspace) -> list[str]:
+    """What the demonstration workspace has wrong on purpose."""
+    turned = turned_labels(workspace.path)
+    if not turned:
+        return []
+    return [
+        f"This is the demo: {len(turned):,} of its {workspace.info.n_train:,} training labels were turned on purpose, so that "
+        "there is something to find. Suspects should bring them up; which they are says data/turned.csv in the workspace."
+    ]
 
 
 def _figures(info: WorkspaceInfo, counts: Any) -> None:
