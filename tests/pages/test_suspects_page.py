@@ -102,26 +102,20 @@ def test_those_chosen_are_relabelled_as_suggested_and_one_undo_takes_it_back(ope
     assert "Taken back" in shown(app)
 
 
-def also(app):
-    """The one switch about what is decided already; the others are about the ranking."""
-    [found] = [toggle for toggle in app.toggle if toggle.label.startswith("Also")]
-    return found
-
-
 def test_all_of_a_filter_are_decided_and_what_was_decided_stays(open_as, root, workspace):
     ids = suspect_ids(workspace, SuspectFilter(label=IMAGE))
     reviews_of(root).decide(ANN, ids[0], "keep")
     app = open_as("Ann", "suspects", workspace="tiny", show="all", label=IMAGE)
     button(app, "bulk_remove_suspects").click().run()
     assert f"Remove {len(ids) - 1} of {len(ids)}" in shown(app)
-    assert also(app).label == "Also the 1 that you have decided otherwise"
+    assert app.toggle(key="bulk_over").label == "Also the 1 that you have decided otherwise"
     button(app, "bulk_apply").click().run()
     assert decided(root) == {ids[0]: ("keep", None)} | dict.fromkeys(ids[1:], ("remove", None))
     action = reviews_of(root).recent(ANN, 1)[0]
     assert action.origin == {"kind": "filter", "filter": {"show": "all", "label": IMAGE}}
     app = open_as("Ann", "suspects", workspace="tiny", show="all", label=IMAGE)
     button(app, "bulk_remove_suspects").click().run()
-    also(app).set_value(True).run()
+    app.toggle(key="bulk_over").set_value(True).run()
     assert f"Remove 1 of {len(ids)}" in shown(app)
     button(app, "bulk_apply").click().run()
     assert decided(root)[ids[0]] == ("remove", None)
