@@ -10,7 +10,6 @@ from influence import DataError, QueryError, SettingsError, Workspace, Workspace
 from influence.cli import main
 from influence.clusters.compute import write_clusters
 from influence.clusters.cuts import clusters
-from influence.opinions.settings import OpinionSettings
 from influence.suspects.compute import write_suspects
 from influence.suspects.ranking import suspects
 
@@ -90,7 +89,7 @@ def test_suspects_and_clusters_are_computed_where_they_are_missing(copied):
     first, second = copied(), copied()
     opened = Workspace.open(first)
     found, groups = opened.suspects(top=80), opened.clusters(threshold=0.9, min_size=2)
-    write_suspects(second, OpinionSettings(encoder="none"))
+    write_suspects(second)
     write_clusters(second)
     other = open_workspace(second)
     pd.testing.assert_frame_equal(found, suspects(other, limit=80)[1])
