@@ -14,7 +14,7 @@ import torch
 from influence.opinions.average import average, balanced, suspicion, test_split_balance
 from influence.opinions.embeddings import pair_features
 from influence.opinions.encoder import chosen_encoder, embed
-from influence.opinions.gather import STRENGTH
+from influence.opinions.gathering import STRENGTH
 from influence.opinions.held_out import fold_of
 from influence.opinions.linear import left_out_probabilities
 from influence.opinions.nearest import nearest, votes

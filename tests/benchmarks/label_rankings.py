@@ -21,7 +21,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from influence.opinions.average import balanced, suspicion, test_split_balance
-from influence.opinions.gather import gather
+from influence.opinions.gathering import gather
 from influence.opinions.material import Material
 from influence.opinions.opinion import Taught, shares
 from influence.suspects.compute import usual_settings

@@ -31,7 +31,7 @@ def main() -> None:
     from sklearn.metrics import average_precision_score
 
     from influence.opinions.average import suspicion
-    from influence.opinions.gather import gather
+    from influence.opinions.gathering import gather
     from influence.opinions.material import Material
     from influence.opinions.opinion import Taught
     from influence.suspects.compute import usual_settings
