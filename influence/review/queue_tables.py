@@ -76,8 +76,9 @@ class Move(NamedTuple):
     before: int | None  # None: it has joined the queue
 
 
-def _open(items: str, not_mine: str) -> str:
-    standings, decisions = latest(statuses(), _STANDING), latest(EDIT_KINDS, _STANDING)
+def _open(items: str, not_mine: str, *, controls: bool) -> str:
+    among = _STANDING if controls else "live"  # most queues have none, and are answered sooner without asking for them
+    standings, decisions = latest(statuses(), among), latest(EDIT_KINDS, among)
     return _OPEN.format(items=items, not_mine=not_mine, standings=standings, decisions=decisions)
 
 
@@ -144,10 +145,10 @@ def moves(store: ReviewStore, queue: str) -> list[Move]:
     return [Move(*row) for row in rows]
 
 
-def next_item(store: ReviewStore, asked: WorkRequest, *, flagged: bool, after: str | None) -> str | None:
+def next_item(store: ReviewStore, asked: WorkRequest, *, flagged: bool, controls: bool, after: str | None) -> str | None:
     """What a reviewer is to be given: what their browser has, else the first in order, or the first after `after`."""
     items = _FLAGGED_ITEMS if flagged else _QUEUE_ITEMS
-    sql = _open(items, "" if flagged else _NOT_MINE)
+    sql = _open(items, "" if flagged else _NOT_MINE, controls=controls)
     rows = store.rows(
         f"""{sql} select example_id from open where free
         order by $after is not null or example_id not in (select l.example_id from leases l
@@ -158,10 +159,10 @@ def next_item(store: ReviewStore, asked: WorkRequest, *, flagged: bool, after: s
     return rows[0][0] if rows else None
 
 
-def counts(store: ReviewStore, asked: WorkRequest) -> dict[str, int]:
+def counts(store: ReviewStore, asked: WorkRequest, *, controls: bool) -> dict[str, int]:
     """How far a queue is: the counts of `QueueProgress`, by name."""
     [row] = store.rows(
-        f"""{_open(_QUEUE_ITEMS, _NOT_MINE)},
+        f"""{_open(_QUEUE_ITEMS, _NOT_MINE, controls=controls)},
         mine as (select example_id, text_sha256, is_control, kind from standings
             where reviewer = $reviewer and adjudicates = $adjudicates),
         counts as (select example_id, text_sha256, is_control, count(distinct reviewer) as decided from decisions

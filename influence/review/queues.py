@@ -203,7 +203,7 @@ class Queues:
         queue = self.get(queue_id)
         with self._log.lock:
             asked = self._asked(queue, reviewer)
-            found = queue_tables.next_item(self._log.store, asked, flagged=queue.id == FLAGGED, after=after)
+            found = self._next(queue, asked, after)
             if found is not None:
                 self._lease(found, reviewer)
             return found
@@ -211,7 +211,11 @@ class Queues:
     def peek(self, queue_id: str, reviewer: Reviewer, *, after: str) -> str | None:
         """What `next` would give, without leasing it: to have its evidence ready in time."""
         queue = self.get(queue_id)
-        return queue_tables.next_item(self._log.store, self._asked(queue, reviewer), flagged=queue.id == FLAGGED, after=after)
+        return self._next(queue, self._asked(queue, reviewer), after)
+
+    def _next(self, queue: Queue, asked: WorkRequest, after: str | None) -> str | None:
+        kind = {"flagged": queue.id == FLAGGED, "controls": queue.controls > 0}
+        return queue_tables.next_item(self._log.store, asked, **kind, after=after)
 
     def claim(self, queue_id: str | None, example_id: str, reviewer: Reviewer) -> bool:
         """Lease one example, for a link, an undo or a look back; False when others have it on screen.
@@ -245,7 +249,9 @@ class Queues:
         if queue.id == FLAGGED:
             count = len(self.example_ids(FLAGGED, reviewer))
             return QueueProgress(count, 0, count, 0, 0, count, 0, seconds)
-        return QueueProgress(**queue_tables.counts(self._log.store, self._asked(queue, reviewer)), seconds=seconds)
+        return QueueProgress(
+            **queue_tables.counts(self._log.store, self._asked(queue, reviewer), controls=queue.controls > 0), seconds=seconds
+        )
 
     def hides(self, queue_id: str, example_id: str, reviewer: Reviewer) -> bool:
         """Whether others' decisions and the model's suggestion must stay hidden from this reviewer: blind, and undecided."""
