@@ -376,11 +376,11 @@ def test_files_of_a_newer_version_are_refused(workspace: WorkspaceReader) -> Non
         ReviewLog(workspace.path)
     (workspace.path / DATABASE).unlink()
     newer = seal({"type": "act"}, None).line
-    body = "{" + newer[45:].replace('"v":1', '"v":2')
+    body = "{" + newer[45:].replace('"v":1', '"v":3')
     from influence.review import journal
 
     (workspace.path / JOURNAL).write_text(f'{{"digest":"{journal._digest(body)}",{body[1:]}\n')
-    with pytest.raises(WorkspaceNewer, match=r"has lines of version 2, this Wordtrace knows 1; install a newer Wordtrace"):
+    with pytest.raises(WorkspaceNewer, match=r"has lines of version 3, this Wordtrace knows 2; install a newer Wordtrace"):
         ReviewLog(workspace.path)
     assert files(workspace.path) == [DATABASE, JOURNAL]
 
