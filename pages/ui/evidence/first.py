@@ -6,17 +6,24 @@ the model a dozen times for the least that says anything, so they wait to be ask
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import influence
 from pages.ui.evidence.cancellation import COMMAND, TITLE
 from pages.ui.jobs import background
 
+PATIENCE = 30.0  # seconds; a page that looks starts what is still waiting then
+
 
 def begin(path: Path) -> None:
-    """Queue it, as the page's own button would. Raises a `WordtraceError` where there is no workspace to write to."""
+    """Start it, as the page's own button would. Raises a `WordtraceError` where there is no workspace to write to."""
     opened = influence.open_workspace(path)
     background.enqueue(opened, COMMAND, title=TITLE, key=json.dumps([COMMAND]))
+    given_up = time.monotonic() + PATIENCE
+    # The job is a process of its own, but a thread of this one starts it.
+    while any(job.started_at is None and not job.failed for job in background.jobs(opened)) and time.monotonic() < given_up:
+        time.sleep(0.1)
 
 
 if __name__ == "__main__":
