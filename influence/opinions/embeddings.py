@@ -11,20 +11,48 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from influence.errors import WorkspaceError
 from influence.files import load_array, save_array
-from influence.opinions.encoder import embed, encoder_key
+from influence.models import demo_model
+from influence.opinions.settings import AUTO, LONGEST, NO_ENCODER
 from influence.types import FloatArray, Progress, silent
 
 FOLDER = "embeddings"
 HASH, VECTOR = "hash", "vector"
+MODULES = "modules.json"  # of a model saved by Sentence Transformers
 
 
-def embeddings(
-    workspace: Path, encoder: str, texts: Sequence[str], device: torch.device, progress: Progress = silent
-) -> FloatArray:
+def chosen_encoder(wanted: str, model: str) -> str | None:
+    """The encoder to use: the one that is named, else the workspace's own model where it is one, else the packaged one.
+
+    None where none is wanted or there is none.
+    """
+    if wanted == NO_ENCODER:
+        return None
+    if wanted != AUTO:
+        return wanted
+    if (Path(model) / MODULES).is_file():
+        return model
+    packaged = demo_model()
+    return None if packaged is None else str(packaged)
+
+
+def encoder_key(name: str) -> str:
+    """What decides an encoder's embeddings, as a short name: its weights, its pooling, how long a text may be."""
+    digest = hashlib.sha256(f"{LONGEST}\x00".encode())
+    folder = Path(name)
+    if not folder.is_dir():  # a Hub id
+        digest.update(name.encode())
+        return digest.hexdigest()[:16]
+    for file in sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.json")]):
+        digest.update(str(file.relative_to(folder)).encode())
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def embeddings(workspace: Path, encoder: str, texts: Sequence[str], device: str, progress: Progress = silent) -> FloatArray:
     """The embeddings of texts, rows of length 1, shape (N, D); those that no run has made yet are made and kept.
 
     Kept afterwards are the embeddings of these texts. Raises `ModelError` where the encoder cannot be loaded.
@@ -38,6 +66,8 @@ def embeddings(
     missing = np.flatnonzero(at_U < 0)
     if kept is not None and not len(missing):
         return np.asarray(kept[VECTOR][at_U], dtype=np.float32)[places_N]
+    from influence.opinions.encoder import embed  # PyTorch takes seconds, which a ranking made again can do without
+
     made = embed(encoder, [texts[first_U[at]] for at in missing], device, progress)
     rows_U = np.zeros(len(hashes_U), dtype=[(HASH, "S32"), (VECTOR, np.float16, (made.shape[1],))])
     rows_U[HASH] = hashes_U

@@ -3,7 +3,6 @@
 Axes: N texts, D embedding width, B and L a padded batch.
 """
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,28 +12,12 @@ import torch
 import torch.nn.functional as F
 
 from influence.errors import ModelError
-from influence.models import BATCH_TOKENS, demo_model, encode, length_buckets, load_body, load_tokenizer, model_inputs, pad
-from influence.opinions.settings import AUTO, NO_ENCODER
+from influence.models import BATCH_TOKENS, encode, length_buckets, load_body, load_tokenizer, model_inputs, pad, resolve_device
+from influence.opinions.settings import AUTO, LONGEST, NO_ENCODER
 from influence.types import FloatArray, Progress, StageKind, silent
 
-MODULES, POOLING = "modules.json", "1_Pooling/config.json"  # of a model saved by Sentence Transformers
-LONGEST = 128  # tokens of a text that are read
+POOLING = "1_Pooling/config.json"  # of a model saved by Sentence Transformers
 EVERY = 20  # batches between two reports of progress
-
-
-def chosen_encoder(wanted: str, model: str) -> str | None:
-    """The encoder to use: the one that is named, else the workspace's own model where it is one, else the packaged one.
-
-    None where none is wanted or there is none.
-    """
-    if wanted == NO_ENCODER:
-        return None
-    if wanted != AUTO:
-        return wanted
-    if (Path(model) / MODULES).is_file():
-        return model
-    packaged = demo_model()
-    return None if packaged is None else str(packaged)
 
 
 def check_encoder(wanted: str) -> None:
@@ -44,36 +27,23 @@ def check_encoder(wanted: str) -> None:
         load_body(wanted)
 
 
-def encoder_key(name: str) -> str:
-    """What decides an encoder's embeddings, as a short name: its weights, its pooling, how long a text may be."""
-    digest = hashlib.sha256(f"{LONGEST}\x00".encode())
-    folder = Path(name)
-    if not folder.is_dir():  # a Hub id
-        digest.update(name.encode())
-        return digest.hexdigest()[:16]
-    for file in sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.json")]):
-        digest.update(str(file.relative_to(folder)).encode())
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()[:16]
-
-
 @torch.no_grad()
-def embed(name: str, texts: Sequence[str], device: torch.device, progress: Progress = silent) -> FloatArray:
+def embed(name: str, texts: Sequence[str], device: str, progress: Progress = silent) -> FloatArray:
     """The embeddings of texts by an encoder, rows of length 1, shape (N, D). Raises `ModelError` where it cannot be loaded.
 
     The mean over a text's tokens, or its first token where the encoder says so.
     """
-    tokenizer, model = load_tokenizer(name), load_body(name).to(device)
+    processor = resolve_device(device)
+    tokenizer, model = load_tokenizer(name), load_body(name).to(processor)
     first = _takes_first_token(name)
     encoding = encode(tokenizer, texts, None, max_length=min(LONGEST, tokenizer.model_max_length))
-    batches = length_buckets(encoding.lengths_N, batch_tokens=4 * BATCH_TOKENS[device.type])
+    batches = length_buckets(encoding.lengths_N, batch_tokens=4 * BATCH_TOKENS[processor.type])
     embeddings_ND = np.zeros((len(texts), model.config.hidden_size), dtype=np.float32)
     done = 0
     for number, examples_B in enumerate(batches, start=1):
         batch = pad(encoding, examples_B, tokenizer.pad_token_id)
-        states_BLD = model(**model_inputs(model, batch, device)).last_hidden_state
-        real_BL1 = torch.from_numpy(batch.real_BL).to(device).unsqueeze(-1)
+        states_BLD = model(**model_inputs(model, batch, processor)).last_hidden_state
+        real_BL1 = torch.from_numpy(batch.real_BL).to(processor).unsqueeze(-1)
         pooled_BD = states_BLD[:, 0] if first else (states_BLD * real_BL1).sum(dim=1) / real_BL1.sum(dim=1)
         embeddings_ND[examples_B] = F.normalize(pooled_BD.float(), dim=1).cpu().numpy()
         done += len(examples_B)

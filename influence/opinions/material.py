@@ -13,13 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from influence.errors import WorkspaceError
 from influence.files import load_array, save_array
 from influence.models import Encoding
-from influence.opinions.embeddings import embeddings, pair_features
-from influence.opinions.encoder import chosen_encoder, encoder_key
+from influence.opinions.embeddings import chosen_encoder, embeddings, encoder_key, pair_features
 from influence.opinions.held_out import fold_of, same_text
 from influence.opinions.nearest import nearest
 from influence.opinions.settings import OpinionSettings
@@ -34,7 +32,7 @@ FOLDS = 5
 class Material:
     """The training and test examples of a build, as the opinions see them."""
 
-    def __init__(self, workspace: WorkspaceReader, settings: OpinionSettings, device: torch.device, progress: Progress) -> None:
+    def __init__(self, workspace: WorkspaceReader, settings: OpinionSettings, device: str, progress: Progress) -> None:
         self.workspace, self.settings, self.device, self.progress = workspace, settings, device, progress
         self.n_labels = len(workspace.info.labels)
         self.encoder = chosen_encoder(settings.encoder, workspace.info.model)

@@ -8,6 +8,7 @@ from influence.errors import SettingsError
 
 DEFAULT_FOLDS = 5
 AUTO, NO_ENCODER = "auto", "none"
+LONGEST = 128  # tokens of a text that a sentence encoder reads
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from influence.attribution import tracin_term
 from influence.errors import SettingsError
 from influence.files import load_array
-from influence.models import resolve_device
 from influence.opinions import Gathered, Material, OpinionSettings, baseline_accuracy, gather, is_trained, read_settings
 from influence.suspects.choices import read_choices
 from influence.suspects.decided import decided_labels
@@ -52,11 +52,13 @@ def write_suspects(
     with disk_full_explained(path), build_lock(path), opened(path) as workspace:
         started = time.monotonic()
         _train(workspace, chosen, device, progress)
-        material = Material(workspace, chosen, resolve_device(device), progress)
+        material = Material(workspace, chosen, device, progress)
         gathered = gather(material, decided.taught(material.labels("train")))
         findings = _findings(workspace, gathered, progress)
-        drives = driven_errors(workspace.store)
-        rows = suspect_rows(findings, training_examples(workspace.store), drives, opposed_tests(workspace.store))
+        folder = workspace.build / "signals"
+        drives = _kept_frame(folder / "driven_errors.parquet", lambda: driven_errors(workspace.store))
+        opposed = _kept_frame(folder / "opposed_tests.parquet", lambda: opposed_tests(workspace.store))
+        rows = suspect_rows(findings, training_examples(workspace.store), drives, opposed)
         with publishing(workspace.build, SUSPECTS, SuspectStore, made_from) as store:
             store.fill("suspects", rows)
             store.fill("driven_errors", drives)
@@ -108,7 +110,7 @@ def _train(workspace: WorkspaceReader, settings: OpinionSettings, device: str, p
             f"--models {held_out.models}: the checkpoints of workspace {workspace.name!r} were imported, so the model they "
             "were trained from is not known; use --models 0"
         )
-    from influence.models import TrainingSettings
+    from influence.models import TrainingSettings, resolve_device
     from influence.opinions import train_held_out
 
     train_held_out(workspace, TrainingSettings(**training), held_out, resolve_device(device), progress)
@@ -165,3 +167,13 @@ def _labels(workspace: WorkspaceReader, split: str) -> npt.NDArray[Any]:
 def _probabilities(workspace: WorkspaceReader, split: str) -> list[FloatArray]:
     folder = workspace.build / "index" / split
     return [load_array(folder / str(number) / "probabilities.npy") for number in range(len(workspace.info.checkpoints))]
+
+
+def _kept_frame(file: Path, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """A table from its file, computed and written there if it is not yet; it depends on the build alone."""
+    if not file.is_file():
+        file.parent.mkdir(exist_ok=True)
+        unfinished = file.with_suffix(".tmp")
+        compute().to_parquet(unfinished)
+        unfinished.replace(file)
+    return pd.read_parquet(file)

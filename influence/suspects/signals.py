@@ -10,7 +10,6 @@ Axes: N training examples, M test examples, Q a block of queries.
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from influence.attribution import DEFAULT_METHOD, METHODS, StoredQueries, TrainQueries, WordIndex, WordSelection, queries_at_once
 from influence.types import BoolArray, FloatArray, IntArray, Progress, StageKind, silent
@@ -81,6 +80,8 @@ def neighbours(index: WordIndex, self_influence_N: FloatArray, progress: Progres
 
 def strongest(scores_QN: FloatArray, count: int) -> FloatArray:
     """The `count` scores of largest absolute value in each row, largest first, shape (Q, count)."""
+    import torch  # seconds that a ranking made again can do without
+
     # PyTorch's selection is 30 times as fast as NumPy's on rows of tens of thousands.
     scores = torch.from_numpy(scores_QN)
     at_QK = scores.abs().topk(min(count, scores_QN.shape[1]), dim=1).indices

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from cleanlab.rank import get_label_quality_scores
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -75,7 +74,7 @@ def _run(*arguments: str) -> tuple[float, str]:
 
 def _alone(workspace: WorkspaceReader) -> tuple[dict[str, np.ndarray], float]:
     started = time.process_time()
-    material = Material(workspace, usual_settings(workspace), torch.device("cpu"), silent)
+    material = Material(workspace, usual_settings(workspace), "cpu", silent)
     labels_N = material.labels("train")
     gathered = gather(material, Taught.as_given(labels_N))
     cpu = time.process_time() - started
@@ -84,7 +83,7 @@ def _alone(workspace: WorkspaceReader) -> tuple[dict[str, np.ndarray], float]:
 
 def cleanlab_rankings(workspace: WorkspaceReader) -> Iterator[tuple[str, np.ndarray]]:
     """Every ranking of cleanlab on every kind of probabilities."""
-    material = Material(workspace, usual_settings(workspace), torch.device("cpu"), silent)
+    material = Material(workspace, usual_settings(workspace), "cpu", silent)
     labels_N = material.labels("train")
     balance_Y = test_split_balance(material.labels("test"), material.n_labels)
     for name, raw_NY in _probabilities(material, labels_N):

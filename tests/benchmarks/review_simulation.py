@@ -27,7 +27,6 @@ def main() -> None:
 
     import numpy as np
     import pandas as pd
-    import torch
     from sklearn.metrics import average_precision_score
 
     from influence.opinions.average import suspicion
@@ -41,7 +40,7 @@ def main() -> None:
     from tests.benchmarks.label_rankings import cleanlab_rankings
 
     workspace = read_workspace(options.workspace)
-    material = Material(workspace, usual_settings(workspace), torch.device("cpu"), silent)
+    material = Material(workspace, usual_settings(workspace), "cpu", silent)
     given_N = material.labels("train")
     names = {name: number for number, name in enumerate(workspace.info.labels)}
     truth = pd.read_csv(options.data / "train.csv", dtype=str, keep_default_na=False)["true_label"]

@@ -11,11 +11,11 @@ from influence.cli import main
 from influence.errors import ModelError
 from influence.models.model import train_word_pieces
 from influence.models.packaged import demo_model
-from influence.opinions import encoder as encoders
-from influence.opinions.embeddings import FOLDER, embeddings, pair_features
-from influence.opinions.encoder import check_encoder, chosen_encoder, embed, encoder_key
+from influence.opinions import embeddings as keeping, encoder as encoders
+from influence.opinions.embeddings import FOLDER, chosen_encoder, embeddings, encoder_key, pair_features
+from influence.opinions.encoder import check_encoder, embed
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 TEXTS = ["a good film", "the plot is dull and the music is poor", "a good film", "fine", "so very very good"]
 
 
@@ -73,7 +73,7 @@ def test_a_text_is_embedded_once(tiny: str, tmp_path: Path, monkeypatch: pytest.
         asked.append(sorted(texts))
         return real(name, texts, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("influence.opinions.embeddings.embed", counting)
+    monkeypatch.setattr(encoders, "embed", counting)
     first = embeddings(tmp_path, tiny, TEXTS, CPU)
     assert asked == [sorted(set(TEXTS))]
     np.testing.assert_array_equal(embeddings(tmp_path, tiny, TEXTS[::-1], CPU), first[::-1])
@@ -98,9 +98,9 @@ def test_which_encoder_is_used(tiny: str, monkeypatch: pytest.MonkeyPatch) -> No
     assert chosen_encoder("none", tiny) is None
     assert chosen_encoder("some/encoder", tiny) == "some/encoder"
     assert chosen_encoder("auto", tiny) == tiny  # the model itself is one
-    monkeypatch.setattr(encoders, "demo_model", lambda: Path("/packaged"))
+    monkeypatch.setattr(keeping, "demo_model", lambda: Path("/packaged"))
     assert chosen_encoder("auto", "cnn") == "/packaged"
-    monkeypatch.setattr(encoders, "demo_model", lambda: None)
+    monkeypatch.setattr(keeping, "demo_model", lambda: None)
     assert chosen_encoder("auto", "cnn") is None
 
 
