@@ -1,6 +1,7 @@
 """Files that are either whole or not there, and arrays whose disk space is reserved before they are filled."""
 
 import errno
+import hashlib
 import io
 import json
 import os
@@ -94,6 +95,16 @@ def write_output(path: Path, content: bytes, *, name: str = "") -> None:
         write_whole(path, content)
     except OSError as error:
         raise SettingsError(f"{name or repr(str(path))} cannot be written: {error.strerror or error}") from error
+
+
+def model_sha256(folder: Path) -> str:
+    """What the weights and settings in a model's folder hash to, in hexadecimal."""
+    digest = hashlib.sha256()
+    for file in sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.json")]):
+        digest.update(str(file.relative_to(folder)).encode())
+        with file.open("rb") as opened:
+            digest.update(hashlib.file_digest(opened, "sha256").digest())
+    return digest.hexdigest()
 
 
 def sync_folder(folder: Path) -> None:

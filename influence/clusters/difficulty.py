@@ -10,9 +10,8 @@ Axes: N training examples, E epochs, Y labels.
 import numpy as np
 
 from influence.clusters.settings import FOLDS, ClusterSettings
-from influence.errors import SettingsError
 from influence.files import load_array
-from influence.opinions import HeldOutSettings, held_out_models, is_trained
+from influence.opinions import HeldOutSettings, ensure_trained, held_out_models
 from influence.types import BoolArray, FloatArray, IntArray, Progress
 from influence.workspace import WorkspaceReader
 
@@ -25,7 +24,7 @@ def misclassified_shares(workspace: WorkspaceReader, settings: ClusterSettings, 
     Trains the models that are not there yet. Raises `SettingsError` where the workspace's checkpoints were imported.
     """
     held_out = HeldOutSettings(models=settings.models, folds=FOLDS, seed=settings.seed)
-    _train(workspace, held_out, device, progress)
+    ensure_trained(workspace, held_out, device, progress)
     labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
     missed_N, epochs_N = np.zeros(len(labels_N)), np.zeros(len(labels_N))
     for probabilities_ENY, _, left_out_N in held_out_models(workspace.build, labels_N, held_out):
@@ -43,18 +42,3 @@ def best_epoch(probabilities_ENY: FloatArray, labels_N: IntArray, left_out_N: Bo
         return len(probabilities_ENY) - 1
     given_EN = np.stack([probabilities_NY[out, labels_N[out]] for probabilities_NY in probabilities_ENY])
     return int(np.argmin(-np.log(np.maximum(given_EN, SMALLEST)).mean(axis=1)))
-
-
-def _train(workspace: WorkspaceReader, settings: HeldOutSettings, device: str, progress: Progress) -> None:
-    if all(is_trained(workspace.build, settings, model) for model in range(settings.models)):
-        return
-    training = workspace.info.settings["training"]
-    if training is None:
-        raise SettingsError(
-            f"--models {settings.models}: the checkpoints of workspace {workspace.name!r} were imported, so the model they "
-            "were trained from is not known; use --models 0"
-        )
-    from influence.models import TrainingSettings, resolve_device
-    from influence.opinions import train_held_out
-
-    train_held_out(workspace, TrainingSettings(**training), settings, resolve_device(device), progress)

@@ -21,12 +21,29 @@ from influence.models import (
     model_inputs,
     new_classifier,
     pad,
+    resolve_device,
     train_epoch,
 )
 from influence.opinions.held_out import is_trained, left_out, model_folder
 from influence.opinions.settings import HeldOutSettings
 from influence.types import FloatArray, Progress, StageKind
 from influence.workspace import WorkspaceReader
+
+
+def ensure_trained(workspace: WorkspaceReader, settings: HeldOutSettings, device: str, progress: Progress) -> None:
+    """Train those of the models whose predictions are not there yet.
+
+    Raises `SettingsError` where the workspace's checkpoints were imported: what they were trained from is not known.
+    """
+    if all(is_trained(workspace.build, settings, model) for model in range(settings.models)):
+        return
+    training = workspace.info.settings["training"]
+    if training is None:
+        raise SettingsError(
+            f"--models {settings.models}: the checkpoints of workspace {workspace.name!r} were imported, so the model they "
+            "were trained from is not known; use --models 0"
+        )
+    train_held_out(workspace, TrainingSettings(**training), settings, resolve_device(device), progress)
 
 
 def train_held_out(

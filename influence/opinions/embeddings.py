@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from influence.errors import WorkspaceError
-from influence.files import load_array, save_array
+from influence.files import load_array, model_sha256, save_array
 from influence.models import demo_model
 from influence.opinions.settings import AUTO, LONGEST, NO_ENCODER
 from influence.types import FloatArray, Progress, silent
@@ -40,16 +40,9 @@ def chosen_encoder(wanted: str, model: str) -> str | None:
 
 def encoder_key(name: str) -> str:
     """What decides an encoder's embeddings, as a short name: its weights, its pooling, how long a text may be."""
-    digest = hashlib.sha256(f"{LONGEST}\x00".encode())
     folder = Path(name)
-    if not folder.is_dir():  # a Hub id
-        digest.update(name.encode())
-        return digest.hexdigest()[:16]
-    for file in sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.json")]):
-        digest.update(str(file.relative_to(folder)).encode())
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()[:16]
+    content = model_sha256(folder) if folder.is_dir() else name  # else a Hub id
+    return hashlib.sha256(f"{LONGEST}\x00{content}".encode()).hexdigest()[:16]
 
 
 def embeddings(workspace: Path, encoder: str, texts: Sequence[str], device: str, progress: Progress = silent) -> FloatArray:

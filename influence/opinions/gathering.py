@@ -9,6 +9,7 @@ Axes: N training examples, M test examples, C checkpoints, E epochs, Y labels.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -86,7 +87,7 @@ def _makers(material: Material, taught: Taught) -> dict[str, Callable[[], FloatA
         return None if near_NK is None else votes(near_NK, taught, n_labels)
 
     def bayes() -> FloatArray | None:
-        return None if material.words is None else naive_bayes(material.words["train"], taught, n_labels, material.copies_N)
+        return None if material.words_NV is None else naive_bayes(material.words_NV, taught, n_labels, material.copies_N)
 
     def word_neighbours() -> FloatArray | None:
         near_NK = material.nearest_by_words_NK
@@ -106,12 +107,15 @@ def _makers(material: Material, taught: Taught) -> dict[str, Callable[[], FloatA
 def _from_test_split(material: Material) -> FloatArray | None:
     """What a logistic regression trained on the test split says of the training examples."""
     labels_M = material.labels("test")
-    features, strength = (material.embedded, STRENGTH) if material.embedded is not None else (material.words, WORD_STRENGTH)
-    if features is None:
+    if material.embedded is None:
+        train: Any = material.words_NV
+        test: Any = material.words_MV
+        strength = WORD_STRENGTH
+    else:
+        train, test, strength = material.embedded["train"], material.embedded["test"], STRENGTH
+    if train is None:
         return None
-    return fitted_probabilities(
-        features["test"], labels_M, np.ones(len(labels_M)), features["train"], material.n_labels, strength
-    )
+    return fitted_probabilities(test, labels_M, np.ones(len(labels_M)), train, material.n_labels, strength)
 
 
 @dataclass(frozen=True)
@@ -158,10 +162,10 @@ def baseline_accuracy(material: Material) -> float:
 
     A fine-tuned model that it beats is not worth explaining.
     """
-    if material.words is None:
+    if material.words_NV is None:
         return float("nan")
     labels_N = material.labels("train")
     said_MY = fitted_probabilities(
-        material.words["train"], labels_N, np.ones(len(labels_N)), material.words["test"], material.n_labels, WORD_STRENGTH
+        material.words_NV, labels_N, np.ones(len(labels_N)), material.words_MV, material.n_labels, WORD_STRENGTH
     )
     return accuracy(said_MY, material.labels("test"))

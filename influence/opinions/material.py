@@ -79,13 +79,18 @@ class Material:
         return {split: pair_features(*parts[2 * at : 2 * at + 2]) for at, split in enumerate(splits)}
 
     @cached_property
-    def words(self) -> dict[str, Any] | None:
-        """Tf-idf of both splits, rows of length 1; None where there are no words. The test split has training's words."""
-        found = tfidf(joined(*self.texts["train"]))
-        if found is None:
-            return None
-        vectorizer, train = found
-        return {"train": train, "test": vectorizer.transform(joined(*self.texts["test"]))}
+    def _tfidf(self) -> tuple[Any, Any] | None:
+        return tfidf(joined(*self.texts["train"]))
+
+    @property
+    def words_NV(self) -> Any | None:
+        """Tf-idf of the training texts, a sparse matrix of rows of length 1; None where there are no words."""
+        return None if self._tfidf is None else self._tfidf[1]
+
+    @cached_property
+    def words_MV(self) -> Any | None:
+        """The same of the test texts, by the words of training."""
+        return None if self._tfidf is None else self._tfidf[0].transform(joined(*self.texts["test"]))
 
     @cached_property
     def nearest_by_embedding_NK(self) -> IntArray | None:
@@ -97,7 +102,7 @@ class Material:
     @cached_property
     def nearest_by_words_NK(self) -> IntArray | None:
         """The nearest training examples by tf-idf."""
-        return None if self.words is None else self._nearest("words", self.words["train"])
+        return None if self.words_NV is None else self._nearest("words", self.words_NV)
 
     def _nearest(self, kind: str, features: Any) -> IntArray:
         file = self.workspace.build / FOLDER / f"nearest-{kind}.npy"

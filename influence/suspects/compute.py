@@ -16,9 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from influence.attribution import tracin_term
-from influence.errors import SettingsError
-from influence.files import load_array
-from influence.opinions import Gathered, Material, OpinionSettings, baseline_accuracy, gather, is_trained, read_settings
+from influence.files import load_array, save_array, write_whole
+from influence.opinions import Gathered, Material, OpinionSettings, baseline_accuracy, gather, read_settings
 from influence.suspects.choices import read_choices
 from influence.suspects.decided import decided_labels
 from influence.suspects.signals import Neighbours, Opposition, neighbours, opposition
@@ -51,7 +50,10 @@ def write_suspects(
             return wanted
     with disk_full_explained(path), build_lock(path), opened(path) as workspace:
         started = time.monotonic()
-        _train(workspace, chosen, device, progress)
+        if chosen.held_out.models:
+            from influence.opinions import ensure_trained  # PyTorch takes seconds that a ranking made again can do without
+
+            ensure_trained(workspace, chosen.held_out, device, progress)
         material = Material(workspace, chosen, device, progress)
         gathered = gather(material, decided.taught(material.labels("train")))
         findings = _findings(workspace, gathered, progress)
@@ -100,22 +102,6 @@ def _baseline(material: Material) -> float | None:
     return None if np.isnan(found) else round(found, 4)
 
 
-def _train(workspace: WorkspaceReader, settings: OpinionSettings, device: str, progress: Progress) -> None:
-    held_out = settings.held_out
-    if all(is_trained(workspace.build, held_out, model) for model in range(held_out.models)):
-        return
-    training = workspace.info.settings["training"]
-    if training is None:
-        raise SettingsError(
-            f"--models {held_out.models}: the checkpoints of workspace {workspace.name!r} were imported, so the model they "
-            "were trained from is not known; use --models 0"
-        )
-    from influence.models import TrainingSettings, resolve_device
-    from influence.opinions import train_held_out
-
-    train_held_out(workspace, TrainingSettings(**training), held_out, resolve_device(device), progress)
-
-
 def _findings(workspace: WorkspaceReader, gathered: Gathered, progress: Progress) -> Findings:
     opposed, near = _word_signals(workspace, progress)
     return Findings(
@@ -154,9 +140,7 @@ def _kept(file: Path, compute: Callable[[], FloatArray]) -> FloatArray:
     """An array from its file, computed and written there if it is not yet."""
     if not file.is_file():
         file.parent.mkdir(exist_ok=True)
-        unfinished = file.with_suffix(".tmp.npy")
-        np.save(unfinished, compute(), allow_pickle=False)
-        unfinished.replace(file)
+        save_array(file, compute())
     return load_array(file)
 
 
@@ -170,10 +154,10 @@ def _probabilities(workspace: WorkspaceReader, split: str) -> list[FloatArray]:
 
 
 def _kept_frame(file: Path, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    """A table from its file, computed and written there if it is not yet; it depends on the build alone."""
-    if not file.is_file():
+    """A table from its file, computed and written there if it is not yet, or is no longer what was written."""
+    try:
+        return pd.read_parquet(file)
+    except (OSError, ValueError):
         file.parent.mkdir(exist_ok=True)
-        unfinished = file.with_suffix(".tmp")
-        compute().to_parquet(unfinished)
-        unfinished.replace(file)
+        write_whole(file, compute().to_parquet())
     return pd.read_parquet(file)

@@ -1,6 +1,5 @@
 """What decides a build: two equal requests over the same bytes give equal builds."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from influence.data import Columns, Dataset
 from influence.errors import SettingsError
+from influence.files import model_sha256
 from influence.models import CNN, TrainingSettings, default_settings
 
 
@@ -55,11 +55,4 @@ def identity(request: BuildRequest, train: Dataset, test: Dataset) -> dict[str, 
 
 def _model_hash(name: str) -> str | None:
     folder = Path(name)
-    if not folder.is_dir():
-        return None
-    digest = hashlib.sha256()
-    for file in sorted([*folder.rglob("*.safetensors"), *folder.rglob("*.json")]):
-        digest.update(str(file.relative_to(folder)).encode())
-        with file.open("rb") as opened:
-            digest.update(hashlib.file_digest(opened, "sha256").digest())
-    return digest.hexdigest()
+    return model_sha256(folder) if folder.is_dir() else None

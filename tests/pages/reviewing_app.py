@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, components
 from streamlit.testing.v1 import AppTest
 
 import influence
@@ -68,3 +68,14 @@ def press(app: AppTest, shortcut: str) -> AppTest:
     found.click().run()
     assert not app.exception, app.exception
     return app
+
+
+def part(app: AppTest, name: str) -> Any:
+    """What the component that draws that part of Review was given."""
+    assert not app.exception, app.exception
+    return next(data for data in components(app) if data.get("part") == name)
+
+
+def on_screen(app: AppTest) -> str:
+    """The id of the example that Review shows."""
+    return str(part(app, "item")["id"])

@@ -4,8 +4,8 @@ import html
 from dataclasses import replace
 
 import pytest
-from conftest import components, parameters_of, shown
-from reviewing_app import ANN, button, opener, press, queue_of, reviews_of
+from conftest import parameters_of, shown
+from reviewing_app import ANN, button, on_screen, opener, part, press, queue_of, reviews_of
 
 import influence
 from influence.review.agreements import ControlResult, control_results
@@ -25,15 +25,6 @@ def open_as(root, monkeypatch):
     monkeypatch.setattr(case_keys, "UNREAD", 0.0)
     monkeypatch.setattr(background, "_pump", lambda queue: None)  # what is queued stays queued
     return opener(root, monkeypatch)
-
-
-def part(app, name):
-    assert not app.exception, app.exception
-    return next(data for data in components(app) if data.get("part") == name)
-
-
-def on_screen(app):
-    return part(app, "item")["id"]
 
 
 def rank_anew(workspace, *, decisions):

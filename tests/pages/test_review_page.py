@@ -8,8 +8,8 @@ import time
 import zipfile
 
 import pytest
-from conftest import HOSTILE_ID, IMAGE, ROOT, SCRIPT, components, joined, parameters_of, shown
-from reviewing_app import ANN, BOB, button, opener, own_workspace, press, queue_of, reviews_of
+from conftest import HOSTILE_ID, IMAGE, ROOT, SCRIPT, joined, parameters_of, shown
+from reviewing_app import ANN, BOB, button, on_screen, opener, own_workspace, part, press, queue_of, reviews_of
 from streamlit.testing.v1 import AppTest
 
 import influence
@@ -35,15 +35,6 @@ def root(workspaces, tmp_path):
 def open_as(root, monkeypatch):
     monkeypatch.setattr(case_keys, "UNREAD", 0.0)
     return opener(root, monkeypatch)
-
-
-def part(app, name):
-    assert not app.exception, app.exception
-    return next(data for data in components(app) if data.get("part") == name)
-
-
-def on_screen(app):
-    return part(app, "item")["id"]
 
 
 def decided(root, who):
