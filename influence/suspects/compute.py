@@ -56,25 +56,14 @@ def write_suspects(
             ensure_trained(workspace, chosen.held_out, device, progress)
         material = Material(workspace, chosen, device, progress)
         gathered = gather(material, decided.taught(material.labels("train")))
+        drives, opposed = _driven(workspace)
         findings = _findings(workspace, gathered, progress)
-        folder = workspace.build / "signals"
-        drives = _kept_frame(folder / "driven_errors.parquet", lambda: driven_errors(workspace.store))
-        opposed = _kept_frame(folder / "opposed_tests.parquet", lambda: opposed_tests(workspace.store))
         rows = suspect_rows(findings, training_examples(workspace.store), drives, opposed)
         with publishing(workspace.build, SUSPECTS, SuspectStore, made_from) as store:
             store.fill("suspects", rows)
             store.fill("driven_errors", drives)
             store.write_provenance(
-                {
-                    "settings": wanted,
-                    "build": workspace.build.name,
-                    "decisions": len(decided.labels),
-                    "encoder": None if material.encoder is None else Path(material.encoder).name,
-                    "opinions": _said(gathered),
-                    "baseline": _baseline(material),
-                    "versions": workspace.info.versions,
-                },
-                started,
+                {"settings": wanted, "decisions": len(decided.labels), **_made_of(material, gathered)}, started
             )
     return wanted
 
@@ -86,13 +75,28 @@ def usual_settings(workspace: WorkspaceReader) -> OpinionSettings:
     return replace(kept, test_labels_checked=choices.test_labels_checked, use_test_balance=choices.use_test_balance)
 
 
-def _said(gathered: Gathered) -> list[dict[str, Any]]:
-    """The opinions as they are listed: name, accuracy on given labels (the own model's on the test split), weight, seconds."""
+def _driven(workspace: WorkspaceReader) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The wrong predictions each training example drives, and the test examples it opposes; of the build alone, so kept."""
+    folder = workspace.build / "signals"
+    return (
+        _kept_frame(folder / "driven_errors.parquet", lambda: driven_errors(workspace.store)),
+        _kept_frame(folder / "opposed_tests.parquet", lambda: opposed_tests(workspace.store)),
+    )
+
+
+def _made_of(material: Material, gathered: Gathered) -> dict[str, Any]:
+    """What the ranking rests on; each opinion with its accuracy on given labels (the own model's on the test split)."""
     weights = gathered.average.weights
-    return [
-        {"name": o.name, "accuracy": round(o.accuracy, 4), "weight": weights[o.name], "seconds": o.seconds}
-        for o in gathered.opinions
-    ]
+    return {
+        "build": material.workspace.build.name,
+        "versions": material.workspace.info.versions,
+        "encoder": None if material.encoder is None else Path(material.encoder).name,
+        "opinions": [
+            {"name": o.name, "accuracy": round(o.accuracy, 4), "weight": weights[o.name], "seconds": o.seconds}
+            for o in gathered.opinions
+        ],
+        "baseline": _baseline(material),
+    }
 
 
 def _baseline(material: Material) -> float | None:
