@@ -7,6 +7,8 @@ Axes: N texts, U different texts, D embedding width.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,21 @@ HASH, VECTOR = "hash", "vector"
 MODULES = "modules.json"  # of a model saved by Sentence Transformers
 
 
-def chosen_encoder(wanted: str, model: str) -> str | None:
+@dataclass(frozen=True)
+class Encoder:
+    """A sentence encoder, by the folder or the Hub id it is loaded from."""
+
+    name: str
+
+    @cached_property
+    def key(self) -> str:
+        """What decides its embeddings, as a short name: its weights, its pooling, how long a text may be."""
+        folder = Path(self.name)
+        content = model_sha256(folder) if folder.is_dir() else self.name
+        return hashlib.sha256(f"{LONGEST}\x00{content}".encode()).hexdigest()[:16]
+
+
+def chosen_encoder(wanted: str, model: str) -> Encoder | None:
     """The encoder to use: the one that is named, else the workspace's own model where it is one, else the packaged one.
 
     None where none is wanted or there is none.
@@ -31,26 +47,19 @@ def chosen_encoder(wanted: str, model: str) -> str | None:
     if wanted == NO_ENCODER:
         return None
     if wanted != AUTO:
-        return wanted
+        return Encoder(wanted)
     if (Path(model) / MODULES).is_file():
-        return model
+        return Encoder(model)
     packaged = demo_model()
-    return None if packaged is None else str(packaged)
+    return None if packaged is None else Encoder(str(packaged))
 
 
-def encoder_key(name: str) -> str:
-    """What decides an encoder's embeddings, as a short name: its weights, its pooling, how long a text may be."""
-    folder = Path(name)
-    content = model_sha256(folder) if folder.is_dir() else name  # else a Hub id
-    return hashlib.sha256(f"{LONGEST}\x00{content}".encode()).hexdigest()[:16]
-
-
-def embeddings(workspace: Path, encoder: str, texts: Sequence[str], device: str, progress: Progress = silent) -> FloatArray:
+def embeddings(workspace: Path, encoder: Encoder, texts: Sequence[str], device: str, progress: Progress = silent) -> FloatArray:
     """The embeddings of texts, rows of length 1, shape (N, D); those that no run has made yet are made and kept.
 
     Kept afterwards are the embeddings of these texts. Raises `ModelError` where the encoder cannot be loaded.
     """
-    file = workspace / FOLDER / f"{encoder_key(encoder)}.npy"
+    file = workspace / FOLDER / f"{encoder.key}.npy"
     hashes_N = np.array([hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32] for text in texts], dtype="S32")
     hashes_U, first_U, places_N = np.unique(hashes_N, return_index=True, return_inverse=True)
     kept = _kept(file)
@@ -61,7 +70,7 @@ def embeddings(workspace: Path, encoder: str, texts: Sequence[str], device: str,
         return np.asarray(kept[VECTOR][at_U], dtype=np.float32)[places_N]
     from influence.opinions.encoder import embed  # PyTorch takes seconds, which a ranking made again can do without
 
-    made = embed(encoder, [texts[first_U[at]] for at in missing], device, progress)
+    made = embed(encoder.name, [texts[first_U[at]] for at in missing], device, progress)
     rows_U = np.zeros(len(hashes_U), dtype=[(HASH, "S32"), (VECTOR, np.float16, (made.shape[1],))])
     rows_U[HASH] = hashes_U
     rows_U[VECTOR][missing] = made

