@@ -46,13 +46,19 @@ def _opinions(session: Session) -> None:
         )
     else:
         render.hint(
-            "Each opinion gives every example probabilities of all labels without having seen its label; they are averaged."
+            "Each opinion gives every example probabilities of all labels, without having seen its label; they are averaged. "
+            "The own model alone was trained on these labels, so how often it agrees is told of the test split."
         )
         st.dataframe(frame, hide_index=True, key="how_opinions")
     decided = session.reviews.decided_count()
     learnt = learning.learnt_from(session.workspace)
     took = numbers.duration(made.get("seconds", 0))
-    render.hint(f"Learnt from {numbers.counted(learnt, 'decided example')} of {decided:,}; took {took}.")
+    said = (
+        f"Learnt from {numbers.counted(learnt, 'decided example')} of {decided:,}"
+        if decided or learnt
+        else "Nothing is decided yet"
+    )
+    render.hint(f"{said}; the ranking took {took}.")
 
 
 def _as_table(opinions: Any) -> pd.DataFrame | None:
