@@ -34,13 +34,15 @@ def fitted_probabilities(
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
 
     probabilities_AY = np.zeros((asked.shape[0], n_labels))
     known = np.unique(labels_T)
     if len(known) < 2:
         probabilities_AY[:, known if len(known) else slice(None)] = 1
         return shares(probabilities_AY)
-    with warnings.catch_warnings():
+    # The products of a step are too small to share: with two threads they wait for each other, at ten times the CPU seconds.
+    with warnings.catch_warnings(), threadpool_limits(1, user_api="blas"):
         warnings.simplefilter("ignore", ConvergenceWarning)  # a little short of the optimum is no other opinion
         model = LogisticRegression(C=strength, max_iter=STEPS).fit(features, labels_T, sample_weight=weights_T)
     probabilities_AY[:, model.classes_] = model.predict_proba(asked)

@@ -14,7 +14,10 @@ HASTE, TAUGHT = 25, 600  # the annotator reads this many words of a text and has
 
 
 def plant(data: Path, folder: Path, kind: str, *, rate: float, limit: int, seed: int) -> Path:
-    """Write train.csv (text, label, true_label) and test.csv with about `rate` of the training labels wrong."""
+    """Write train.csv (text, label, true_label) and test.csv with about `rate` of the training labels wrong.
+
+    Test rows of a label that no training row has any longer are left out, for no build takes them.
+    """
     generator = np.random.default_rng([seed, KINDS.index(kind)])
     whole = read_dataset(str(data / "train.csv"), Columns(), split="train")
     test = read_dataset(str(data / "test.csv"), Columns(), split="test")
@@ -31,7 +34,9 @@ def plant(data: Path, folder: Path, kind: str, *, rate: float, limit: int, seed:
     rows = [(texts[at], names[given], names[labels[at]]) for at, given in zip(chosen, wrong, strict=True)]
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "train.csv", ("text", "label", "true_label"), rows)
-    _write(folder / "test.csv", ("text", "label"), list(zip(test.texts, test.labels, strict=True)))
+    known = {names[given] for given in wrong}  # where labels are many, one can go wrong wherever it stood
+    tests = [row for row in zip(test.texts, test.labels, strict=True) if row[1] in known]
+    _write(folder / "test.csv", ("text", "label"), tests)
     return folder
 
 
