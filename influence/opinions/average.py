@@ -4,8 +4,8 @@ Where annotators took one class for another, that label is given too often, ever
 exactly those mistakes look right. How often each label occurs in the test split sets that straight.
 
 The neighbours counted, the strengths, the weights and the smoothing below were chosen on wrong labels planted into AG News,
-Jigsaw, Banking77 and film reviews, in three ways each, and not on the noise that is measured by
-`tests/benchmarks/label_errors.py`.
+Jigsaw, Banking77, film reviews and SNLI, in up to three ways each, and not on the noise that is measured by
+`tests/benchmarks/label_errors.py` (`docs/mathematics.md`).
 
 Axes: N training examples, M test examples, Y labels.
 """
@@ -19,7 +19,7 @@ from influence.opinions.opinion import Opinion
 from influence.types import FloatArray, IntArray
 
 SMOOTHING = 0.05  # of probabilities in the odds of `suspicion`: below it there is nothing to tell apart
-LEAST_WEIGHT = 1e-3  # of an opinion that is no better than a guess, so that there is an average where all are
+LEAST_GAIN = 1e-3  # of an opinion that is no better than a guess, so that there is an average where all are
 ROUNDS, CLOSE = 200, 1e-6  # of the search for the factors that bring the balance about
 
 
@@ -31,9 +31,13 @@ class Average(NamedTuple):
 
 
 def average(opinions: Sequence[Opinion], guess: float) -> Average:
-    """The mean of the opinions, each weighed by how much its accuracy exceeds `guess`, that of always saying one label."""
-    gains = np.array([max(opinion.accuracy - guess, LEAST_WEIGHT) for opinion in opinions])
-    weights = gains / gains.sum()
+    """The mean of the opinions, each weighed by the square of what its accuracy exceeds `guess`, that of always saying one label.
+
+    The square tells opinions that know little apart from the one that knows, as words know next to nothing of whether one
+    text follows from another, and hardly matters where all are alike.
+    """
+    gains = np.array([max(opinion.accuracy - guess, LEAST_GAIN) for opinion in opinions])
+    weights = gains**2 / (gains**2).sum()
     mean_NY = sum(weight * opinion.probabilities_NY for weight, opinion in zip(weights, opinions, strict=True))
     names = (opinion.name for opinion in opinions)
     return Average(np.asarray(mean_NY), dict(zip(names, weights.round(4).tolist(), strict=True)))

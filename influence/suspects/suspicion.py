@@ -10,7 +10,7 @@ from influence.opinions import Gathered, contradicted_share, suspicion
 from influence.suspects.signals import Neighbours, Opposition
 from influence.types import FloatArray, IntArray
 
-FORMULA = 3  # to be raised when the same signals come to another judgement, so that stored ones are computed anew
+FORMULA = 4  # to be raised when the same signals come to another judgement, so that stored ones are computed anew
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,42 +1,36 @@
 """Wrong labels planted into right ones: on such data the weights of the suspicion were chosen, never on the noise measured."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.naive_bayes import MultinomialNB
-
-from influence.data.dataset import Columns, read_dataset
 
 KINDS = ("symmetric", "asymmetric", "annotator")
 HASTE, TAUGHT = 25, 600  # the annotator reads this many words of a text and has seen this many examples
 
 
 def plant(data: Path, folder: Path, kind: str, *, rate: float, limit: int, seed: int) -> Path:
-    """Write train.csv (text, label, true_label) and test.csv with about `rate` of the training labels wrong.
+    """Write train.csv, with a column true_label, and test.csv, with about `rate` of the training labels wrong.
 
     Test rows of a label that no training row has any longer are left out, for no build takes them.
     """
     generator = np.random.default_rng([seed, KINDS.index(kind)])
-    whole = read_dataset(str(data / "train.csv"), Columns(), split="train")
-    test = read_dataset(str(data / "test.csv"), Columns(), split="test")
-    _, first = np.unique(np.array(whole.texts, dtype=object), return_index=True)
+    whole, test = (pd.read_csv(data / f"{split}.csv", dtype=str, keep_default_na=False) for split in ("train", "test"))
+    texts = whole.drop(columns="label").agg(" ".join, axis=1).to_numpy(dtype=object)  # of a pair, both
+    _, first = np.unique(texts, return_index=True)
     order = generator.permutation(np.sort(first))
     taught, chosen = order[:TAUGHT], order[TAUGHT : TAUGHT + limit]
-    names = sorted(set(whole.labels))
-    labels = np.array([names.index(label) for label in whole.labels])
-    texts = np.array(whole.texts, dtype=object)
+    names, labels = np.unique(whole["label"].to_numpy(dtype=object), return_inverse=True)
     if kind == "annotator":
         wrong = _annotated(texts, labels, taught, chosen, rate, generator)
     else:
         wrong = _flipped(labels[chosen], len(names), kind, rate, generator)
-    rows = [(texts[at], names[given], names[labels[at]]) for at, given in zip(chosen, wrong, strict=True)]
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "train.csv", ("text", "label", "true_label"), rows)
-    known = {names[given] for given in wrong}  # where labels are many, one can go wrong wherever it stood
-    tests = [row for row in zip(test.texts, test.labels, strict=True) if row[1] in known]
-    _write(folder / "test.csv", ("text", "label"), tests)
+    rows = whole.iloc[chosen].assign(label=names[wrong], true_label=names[labels[chosen]])
+    rows.to_csv(folder / "train.csv", index=False)
+    test[test["label"].isin(rows["label"])].to_csv(folder / "test.csv", index=False)
     return folder
 
 
@@ -70,8 +64,3 @@ def _annotated(
         missed = 1 - shares[np.arange(len(chosen)), labels[chosen]].mean()
         low, high = (low, temperature) if missed > rate else (temperature, high)
     return (shares.cumsum(axis=1) < generator.random((len(chosen), 1))).sum(axis=1).clip(max=shares.shape[1] - 1)
-
-
-def _write(file: Path, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    with file.open("w", encoding="utf-8", newline="") as opened:
-        csv.writer(opened).writerows([header, *rows])

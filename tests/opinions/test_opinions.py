@@ -168,8 +168,8 @@ def test_opinions_count_by_what_they_know_beyond_a_guess() -> None:
     one = Opinion("one", np.array([[0.9, 0.1], [0.2, 0.8]]), 0.8, 0.0)
     two = Opinion("two", np.array([[0.5, 0.5], [0.4, 0.6]]), 0.6, 0.0)
     found = average([one, two], 0.5)
-    assert found.weights == {"one": 0.75, "two": 0.25}
-    np.testing.assert_allclose(found.probabilities_NY, [[0.8, 0.2], [0.25, 0.75]])
+    assert found.weights == {"one": 0.9, "two": 0.1}  # 0.3 and 0.1 beyond a guess, squared
+    np.testing.assert_allclose(found.probabilities_NY, [[0.86, 0.14], [0.22, 0.78]])
     assert average([one, two], 0.9).weights == {"one": 0.5, "two": 0.5}  # neither knows anything
     np.testing.assert_allclose(contradicted_share([one, two], np.array([1, 1])), [1.0, 0.0])
 
