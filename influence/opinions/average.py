@@ -15,11 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.opinions.opinion import Opinion
+from influence.opinions.opinion import Opinion, Taught
 from influence.types import FloatArray, IntArray
 
 SMOOTHING = 0.05  # of probabilities in the odds of `suspicion`: below it there is nothing to tell apart
 LEAST_GAIN = 1e-3  # of an opinion that is no better than a guess, so that there is an average where all are
+DOUBTED = 0.65  # suspicion above which a label teaches nothing at the second look
 ROUNDS, CLOSE = 200, 1e-6  # of the search for the factors that bring the balance about
 
 
@@ -57,6 +58,20 @@ def suspicion(probabilities_NY: FloatArray, labels_N: IntArray) -> FloatArray:
     other_N = others_NY.max(axis=1) + SMOOTHING
     suspicion_N: FloatArray = other_N / (other_N + given_N)
     return suspicion_N
+
+
+def without_doubted(taught: Taught, suspicion_N: FloatArray) -> Taught:
+    """What is taught at a second look: not the labels that looked wrong at the first, but for those that somebody checked.
+
+    Of every label at least half is kept, so that none is unlearnt for being doubted as a whole. An example's own label then
+    has a say in which others teach, and still none in what they teach about it.
+    """
+    limits_N = np.full(len(suspicion_N), DOUBTED)
+    for label in np.unique(taught.labels_N):
+        of_label_N = taught.labels_N == label
+        limits_N[of_label_N] = max(DOUBTED, float(np.median(suspicion_N[of_label_N])))
+    doubted_N = (suspicion_N > limits_N) & (taught.weights_N <= 1)
+    return Taught(taught.labels_N, np.where(doubted_N, 0.0, taught.weights_N))
 
 
 def contradicted_share(opinions: Sequence[Opinion], labels_N: IntArray) -> FloatArray:

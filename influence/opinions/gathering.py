@@ -7,14 +7,14 @@ Axes: N training examples, M test examples, C checkpoints, E epochs, Y labels.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from influence.files import load_array
-from influence.opinions.average import Average, average, balanced, evened, test_split_balance
+from influence.opinions.average import Average, average, balanced, evened, suspicion, test_split_balance, without_doubted
 from influence.opinions.epochs import epoch_weights, over_epochs
 from influence.opinions.held_out import held_out_models
 from influence.opinions.linear import fitted_probabilities, left_out_probabilities
@@ -26,6 +26,7 @@ from influence.types import FloatArray, IntArray, StageKind
 
 STRENGTH = 0.5  # of logistic regression on embeddings (scikit-learn's C): wrong labels are the less learnt, the weaker it is
 WORD_STRENGTH = 3.0  # of logistic regression on tf-idf
+LOOKS = 2  # opinions are made so often
 OWN_MODEL, HELD_OUT, TEST_SPLIT = "own model", "held-out models", "checked test labels"
 
 
@@ -44,9 +45,23 @@ class Gathered:
 def gather(material: Material, taught: Taught) -> Gathered:
     """Every opinion that there is material for; opinions are scaled to the balance of the test split where that is used.
 
-    The labels that count for accuracy are those taught, given ones where nobody has decided.
+    They are made twice, the second time without learning from the labels that the first time looked wrong, for what is
+    taught falsely and often is believed. The labels that count for accuracy are those taught, given ones where nobody has
+    decided.
     """
-    given_N, progress = material.labels("train"), material.progress
+    given_N = material.labels("train")
+    _ = material.embedded  # what takes longest comes first, and reports by itself
+    models = _models(material, given_N)
+    first = _opinions(material, taught, models.opinions, look=0)
+    doubted_N = suspicion(average(first, _guess(taught)).probabilities_NY, given_N)
+    second = _opinions(material, without_doubted(taught, doubted_N), models.opinions, look=1)
+    opinions = [replace(o, seconds=round(o.seconds + before.seconds, 2)) for before, o in zip(first, second, strict=True)]
+    combined = average(opinions, _guess(taught))
+    return Gathered(opinions, combined, models.held_out_confidence_N, models.missed_N, models.trained_N, models.margin_N)
+
+
+def _opinions(material: Material, taught: Taught, models: Sequence[Opinion], *, look: int) -> list[Opinion]:
+    """The opinions taught these labels, and those of the models, which are there already, all scaled."""
     balance_Y = test_split_balance(material.labels("test"), material.n_labels)
 
     def scaled(probabilities_NY: FloatArray) -> FloatArray:
@@ -54,23 +69,22 @@ def gather(material: Material, taught: Taught) -> Gathered:
             return balanced(shares(probabilities_NY), balance_Y)
         return evened(shares(probabilities_NY), taught.labels_N)
 
-    _ = material.embedded  # what takes longest comes first, and reports by itself
     opinions: list[Opinion] = []
     makers = _makers(material, taught)
-    for number, (name, make) in enumerate(makers.items()):
-        progress(StageKind.OPINIONS, number, len(makers))
+    for number, (name, make) in enumerate(makers.items(), start=look * len(makers)):
+        material.progress(StageKind.OPINIONS, number, LOOKS * len(makers))
         started = time.monotonic()
         probabilities_NY = make()
         if probabilities_NY is not None:
             said_NY = scaled(probabilities_NY)
             seconds = round(time.monotonic() - started, 2)
             opinions.append(Opinion(name, said_NY, accuracy(said_NY, taught.labels_N), seconds))
-    models = _models(material, given_N)
-    opinions += [Opinion(o.name, scaled(o.probabilities_NY), o.accuracy, o.seconds) for o in models.opinions]
-    progress(StageKind.OPINIONS, len(makers), len(makers))
-    guess = np.bincount(taught.labels_N).max() / len(taught.labels_N)
-    combined = average(opinions, guess)
-    return Gathered(opinions, combined, models.held_out_confidence_N, models.missed_N, models.trained_N, models.margin_N)
+    material.progress(StageKind.OPINIONS, (look + 1) * len(makers), LOOKS * len(makers))
+    return opinions + [Opinion(o.name, scaled(o.probabilities_NY), o.accuracy, o.seconds) for o in models]
+
+
+def _guess(taught: Taught) -> float:
+    return float(np.bincount(taught.labels_N).max() / len(taught.labels_N))
 
 
 def _makers(material: Material, taught: Taught) -> dict[str, Callable[[], FloatArray | None]]:

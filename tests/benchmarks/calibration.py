@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from influence.opinions.average import average, balanced, suspicion, test_split_balance
+from influence.opinions.average import average, balanced, suspicion, test_split_balance, without_doubted
 from influence.opinions.embeddings import chosen_encoder, pair_features
 from influence.opinions.encoder import embed
 from influence.opinions.gathering import STRENGTH
@@ -59,16 +59,20 @@ class Opinions:
         self.near = [nearest(rows.embedded_ND, self.copies_N), nearest(self.words, self.copies_N)]
 
     def suspicion_N(self, taught_N: IntArray) -> FloatArray:
-        """The suspicion of the given labels from opinions taught these."""
-        taught, n_labels = Taught.as_given(taught_N), len(self.rows.balance_Y)
+        """The suspicion of the given labels from opinions taught these, at the second look."""
+        taught = Taught.as_given(taught_N)
+        return self._looked_N(without_doubted(taught, self._looked_N(taught)))
+
+    def _looked_N(self, taught: Taught) -> FloatArray:
+        n_labels = len(self.rows.balance_Y)
         made = [
             left_out_probabilities(self.rows.embedded_ND, taught, n_labels, self.folds_N, STRENGTH),
             naive_bayes(self.words, taught, n_labels, self.copies_N),
             *(votes(near, taught, n_labels) for near in self.near),
         ]
         scaled = [balanced(shares(one), self.rows.balance_Y) for one in made]
-        opinions = [Opinion(str(at), one, accuracy(one, taught_N), 0.0) for at, one in enumerate(scaled)]
-        guess = np.bincount(taught_N).max() / len(taught_N)
+        opinions = [Opinion(str(at), one, accuracy(one, taught.labels_N), 0.0) for at, one in enumerate(scaled)]
+        guess = np.bincount(taught.labels_N).max() / len(taught.labels_N)
         return suspicion(average(opinions, guess).probabilities_NY, self.rows.given_N)
 
 

@@ -92,11 +92,11 @@ def test_the_ranking_is_made_again_when_something_was_decided(path: Path, review
 
 
 def test_a_reviewer_who_knows_the_truth_makes_the_rest_easier_to_find(tmp_path: Path) -> None:
-    """A third of one label is wrong, all in one direction; half of the wrong ones are decided."""
+    """Two in five of one label are wrong, all in one direction; half of the wrong ones are decided."""
     table, truth = [], {}
     for number, (id, text, label) in enumerate(rows(300, seed=8)):
         truth[id] = label
-        table.append((id, text, "pos" if label == "neg" and number % 3 == 0 else label))
+        table.append((id, text, "pos" if label == "neg" and number % 5 < 2 else label))
     files = {
         "train": write_csv(tmp_path / "train.csv", table),
         "test": write_csv(tmp_path / "test.csv", rows(60, seed=9, prefix="t")),

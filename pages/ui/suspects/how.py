@@ -46,7 +46,8 @@ def _opinions(session: Session) -> None:
         )
     else:
         render.hint(
-            "Each opinion gives every example probabilities of all labels, without having seen its label; they are averaged. "
+            "Each opinion gives every example probabilities of all labels, without having seen its label; they are averaged, "
+            "and made once more without learning from the labels that looked wrong. "
             "The own model alone was trained on these labels, so how often it agrees is told of the test split."
         )
         st.dataframe(frame, hide_index=True, key="how_opinions")
