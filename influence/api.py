@@ -136,10 +136,10 @@ class Workspace(WorkspaceReader):
     def clusters(
         self, *, threshold: float = DEFAULT_THRESHOLD, min_size: int = DEFAULT_MIN_SIZE, progress: Progress = silent
     ) -> pd.DataFrame:
-        """Difficult examples that share a cause, those first in which most wrong labels are expected.
+        """Difficult examples that share a cause, those first whose labels are doubted most.
 
-        Columns are the fields of `Cluster`: number, words (its name), size, height, counts of labels, train_ids,
-        expected_wrong, mistakes, start_end_share.
+        Columns are the fields of `Cluster`: number, words (its name), size, height, counts of labels, contradicted,
+        train_ids, doubt, mistakes, start_end_share.
 
         The dendrogram is computed the first time. Raises `QueryError` for a cut that cannot be.
         """

@@ -19,7 +19,7 @@ from influence.types import FloatArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader, build_lock, disk_full_explained, opened, published, publishing
 
 CLUSTERS = "clusters"
-FORMULA = 2  # to be raised when the same examples come to other clusters, names or worths, so that stored ones are made anew
+FORMULA = 3  # to be raised when the same examples come to other clusters, names or worths, so that stored ones are made anew
 NAMED_HEIGHT = 1.0  # above it members do not pull together at all
 
 
@@ -107,7 +107,7 @@ def _joins(made: _Found) -> pd.DataFrame:
             "first": tree.first_J,
             "size": tree.sizes_J,
             "words": pd.Series(made.names, dtype=object),
-            "wrong_labels": made.worth.wrong_labels_J,
+            "doubt": made.worth.doubt_J,
             "mistakes": made.worth.mistakes_J,
             "start_end_share": made.start_end_J,
         }

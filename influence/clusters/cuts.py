@@ -39,9 +39,10 @@ class Cluster:
     labels: dict[str, int]  # how many members are given each label, the most frequent first
     predictions: dict[str, int]  # likewise for the model's prediction at the last checkpoint
     suggestions: dict[str, int]  # likewise for the suggested label
+    contradicted: int  # members for which another label is suggested
     train_ids: list[str]  # the most suspicious first
     # Missing in files of earlier versions:
-    expected_wrong: float | None  # sum over its members of the doubt in their labels: how many may be wrong
+    doubt: float | None  # sum over its members of 1 - confidence in their labels; it orders, and is no number of wrong ones
     mistakes: int | None  # different wrong test predictions among whose 100 strongest opponents a member is
     start_end_share: float | None  # of its members' pull that start and end tokens carry; below 0 or above 1: against words
 
@@ -80,7 +81,7 @@ def clusters(
 ) -> list[Cluster]:
     """The clusters at a threshold, in an order.
 
-    `worth`: by how many wrong labels are expected in a cluster, to a tenth, then by how many mistakes it drives;
+    `worth`: by how much its labels are doubted, to a tenth, then by how many mistakes it drives;
     `mistakes`: by these first; `size`: the largest first. Then the larger, the tighter and the lower number first.
     Raises `QueryError` for a threshold outside (0, 1], a size below 2 or another order, `WorkspaceMissing` where none
     were computed.
@@ -167,8 +168,9 @@ def _cluster(row: dict[Any, Any], members: pd.DataFrame) -> Cluster:
         labels=counts("label"),
         predictions=counts("predicted"),
         suggestions=counts("suggested_label"),
+        contradicted=int((members["suggested_label"] != members["label"]).sum()),
         train_ids=members["train_id"].tolist(),
-        expected_wrong=_known(row, "wrong_labels"),
+        doubt=_known(row, "doubt"),
         mistakes=None if (mistakes := _known(row, "mistakes")) is None else int(mistakes),
         start_end_share=_known(row, "start_end_share"),
     )
@@ -181,7 +183,7 @@ def _known(row: dict[Any, Any], column: str) -> float | None:
 
 
 def _worth(one: Cluster) -> tuple[float, int]:
-    return -round(one.expected_wrong or 0.0, 1), -(one.mistakes or 0)
+    return -round(one.doubt or 0.0, 1), -(one.mistakes or 0)
 
 
 ORDERS: dict[ClusterOrder, Callable[[Cluster], tuple[float, ...]]] = {

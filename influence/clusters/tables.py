@@ -26,7 +26,7 @@ def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
 
 def m002_what_they_are_worth(cursor: duckdb.DuckDBPyConnection) -> None:
     # The file is always written new, so a file of version 1 stays as it is and is read without these columns.
-    for column in ("wrong_labels double", "mistakes integer", "start_end_share double"):
+    for column in ("doubt double", "mistakes integer", "start_end_share double"):
         cursor.execute(f"alter table joins add column {column}")
 
 

@@ -2,7 +2,7 @@ from .checks import DEFAULT_EVERY as DEFAULT_EVERY, with_checks as with_checks
 from .choices import Choices as Choices, read_choices as read_choices, write_choices as write_choices
 from .compute import SUSPECTS as SUSPECTS, usual_settings as usual_settings, write_suspects as write_suspects
 from .controls import choose_controls as choose_controls
-from .levels import Left as Left, Level as Level, Recent as Recent, Scale as Scale, scale as scale
+from .levels import Left as Left, Level as Level, Recent as Recent, Scale as Scale, scale as scale, wrong_chances as wrong_chances
 from .ranking import (
     Suspect as Suspect,
     SuspectFilter as SuspectFilter,

@@ -117,6 +117,21 @@ def scale(workspace: WorkspaceReader, reviews: Reviews | None, ids: Iterable[str
     return scale_of(ranking["suspicion"].to_numpy(), verdicts, chosen_N)
 
 
+def wrong_chances(workspace: WorkspaceReader, reviews: Reviews) -> pd.Series | None:
+    """The chance that each training label is wrong, 0 to 1, by id: the posterior mean, or the verdict where it is judged.
+
+    None before enough is decided. Raises `WorkspaceMissing` without suspects.
+    """
+    ranking = rank_scores(workspace)
+    verdicts = _verdicts(ranking["train_id"], _on_present_labels(reviews))
+    bands = banded(ranking["suspicion"].to_numpy())
+    curve = _curve(bands, verdicts)
+    if curve is None:
+        return None
+    chance_N = (curve.weight_S @ curve.chance_SB)[bands.band_N]
+    return pd.Series(np.where(np.isnan(verdicts.wrong_N), chance_N, verdicts.wrong_N), index=ranking["train_id"])
+
+
 def _on_present_labels(reviews: Reviews) -> list[Decision]:
     return [d for d in reviews.decisions() if d.old_label == reviews.corpus[d.example_id].label]
 
@@ -139,10 +154,8 @@ def _verdicts(train_ids: pd.Series, decisions: Sequence[Decision]) -> Verdicts:
 def scale_of(suspicion_N: FloatArray, verdicts: Verdicts, chosen_N: BoolArray, prior: Prior = PRIOR) -> Scale:
     """The same from suspicions and verdicts in order of rank, counted over the chosen examples."""
     judged_N, wrong_N = ~np.isnan(verdicts.wrong_N), verdicts.wrong_N
-    bands, told_N = banded(suspicion_N), judged_N & verdicts.by_rank_N
-    enough = told_N.sum() >= FEWEST
-    told_B, found_B = bands.counts_B(told_N), bands.counts_B(told_N, wrong_N)
-    curve = posterior(bands.at_B, told_B, found_B, prior=prior) if enough else None
+    bands = banded(suspicion_N)
+    curve = _curve(bands, verdicts, prior)
     parts = [part for part in np.array_split(np.flatnonzero(chosen_N), LEVELS) if len(part)]
     levels = [_level(part, wrong_N, bands, curve) for part in parts]
     mine = verdicts.order[chosen_N[verdicts.order]]
@@ -156,6 +169,14 @@ def scale_of(suspicion_N: FloatArray, verdicts: Verdicts, chosen_N: BoolArray, p
         left=_left(bands, curve, chosen_N & ~judged_N),
         recent=Recent(len(last), int((wrong_N[last] == 1).sum())) if len(last) else None,
     )
+
+
+def _curve(bands: Bands, verdicts: Verdicts, prior: Prior = PRIOR) -> Posterior | None:
+    """The chance that a label is wrong, by band; None where too few are judged for themselves."""
+    told_N = ~np.isnan(verdicts.wrong_N) & verdicts.by_rank_N
+    if told_N.sum() < FEWEST:
+        return None
+    return posterior(bands.at_B, bands.counts_B(told_N), bands.counts_B(told_N, verdicts.wrong_N), prior=prior)
 
 
 def _level(part: IntArray, wrong_N: FloatArray, bands: Bands, curve: Posterior | None) -> Level:

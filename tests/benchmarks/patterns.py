@@ -86,5 +86,5 @@ def _print_pattern(
 
 def _described(one: Cluster) -> str:
     counts = [", ".join(f"{label} {count}" for label, count in group.items()) for group in (one.labels, one.suggestions)]
-    about = f"{one.size} examples ({one.height:.2f}, {one.expected_wrong:.1f} wrong)"
+    about = f"{one.size} examples ({one.height:.2f}, {one.contradicted} contradicted)"
     return f"{about}: {', '.join(one.words)}; given {counts[0]}; suggested {counts[1]}"

@@ -292,7 +292,7 @@ def test_names_by_a_double_loop_over_pairs(opened: WorkspaceReader) -> None:
 def test_worth_by_hand() -> None:
     tree = dendrogram(np.abs(LINE[:, None] - LINE[None, :]))
     worth = join_worth(tree, np.array([0.5, 0.25, 1.0, 0.0]), [["t1", "t2"], ["t2"], [], ["t3"]])
-    assert worth.wrong_labels_J.tolist() == [0.75, 1.75, 1.75]
+    assert worth.doubt_J.tolist() == [0.75, 1.75, 1.75]
     assert worth.mistakes_J.tolist() == [2, 2, 3]
 
 
@@ -304,14 +304,15 @@ def test_worth_recounted_from_the_suspects(copied: Callable[[], Path]) -> None:
     found = clusters(opened, threshold=0.8, min_size=2)
     for one in found:
         members = [suspect(opened, id) for id in one.train_ids]
-        assert one.expected_wrong == pytest.approx(sum(1 - (member.signals["confidence"] or 0) for member in members))
+        assert one.doubt == pytest.approx(sum(1 - (member.signals["confidence"] or 0) for member in members))
+        assert one.contradicted == sum(member.suggested_label != member.label for member in members)
         assert one.mistakes == len({id for member in members for id in member.errors["test_id"]})
     assert any(one.mistakes for one in found)
 
 
 def test_orders(opened: WorkspaceReader) -> None:
     def wrong(one: Cluster) -> float:
-        return round(one.expected_wrong or 0, 1)
+        return round(one.doubt or 0, 1)
 
     first = clusters(opened, threshold=0.75, min_size=2)
     assert len(first) > 3
@@ -567,8 +568,9 @@ def test_command_prints_json(path: Path, opened: WorkspaceReader, capsys: pytest
                 "labels": one.labels,
                 "predictions": one.predictions,
                 "suggestions": one.suggestions,
+                "contradicted": one.contradicted,
                 "train_ids": one.train_ids,
-                "expected_wrong": one.expected_wrong,
+                "doubt": one.doubt,
                 "mistakes": one.mistakes,
                 "start_end_share": one.start_end_share,
             }
@@ -585,10 +587,9 @@ def test_command_prints_text(path: Path, opened: WorkspaceReader, capsys: pytest
     assert lines[0] == f"{len(found)} clusters by tracin-we; {clusters_provenance(opened)['difficult']} difficult examples"
     assert lines[1] == f"  {found[0].number}: {found[0].size} examples, {found[0].name}"
     one = found[0]
-    assert one.expected_wrong is not None
     assert one.start_end_share is not None
     assert lines[2].strip() == (
-        f"{one.expected_wrong:.1f} wrong labels expected; {one.mistakes} mistakes driven; "
+        f"another label suggested for {one.contradicted} of {one.size}; {one.mistakes} mistakes driven; "
         f"start and end tokens carry {one.start_end_share:.0%} of the pull"
     )
     assert lines[4].strip().split(", ")[:3] == found[0].train_ids[:3]
@@ -632,13 +633,13 @@ def test_a_file_of_an_earlier_version_is_read_without_what_it_has_not_got(copied
     found = published(workspace.build, "clusters")
     assert found is not None
     with duckdb.connect(str(found[0])) as connection:
-        for column in ("wrong_labels", "mistakes", "start_end_share"):
+        for column in ("doubt", "mistakes", "start_end_share"):
             connection.execute(f"alter table joins drop column {column}")
         connection.execute("delete from provenance where name = 'method'")
         connection.execute("delete from schema_versions where version = 2")
     old = clusters(workspace, threshold=0.9)
     assert [one.size for one in old] == sorted((one.size for one in old), reverse=True)
-    assert {(one.expected_wrong, one.mistakes, one.start_end_share) for one in old} == {(None, None, None)}
+    assert {(one.doubt, one.mistakes, one.start_end_share) for one in old} == {(None, None, None)}
     assert cluster_members(workspace, old[0].number)
 
 
@@ -662,7 +663,7 @@ def test_odd_data_gives_clusters_or_none_and_numbers_only(table: list[tuple[str,
         found = clusters(workspace, threshold=1.0, min_size=2)
         assert len(found) >= (least if share == 0 else 0)
         for one in found:
-            assert np.isfinite([one.height, one.expected_wrong, one.mistakes]).all()
+            assert np.isfinite([one.height, one.doubt, one.mistakes]).all()
             assert one.start_end_share is None or np.isfinite(one.start_end_share)
 
 

@@ -10,7 +10,7 @@ from reviewing import ROWS, decide_many, make_workspace, reviews_at
 from influence.errors import QueryError, WorkspaceMissing
 from influence.review.events import Reviewer
 from influence.review.reviews import Reviews
-from influence.suspects.levels import FEWEST, Level, scale
+from influence.suspects.levels import FEWEST, Level, scale, wrong_chances
 from influence.suspects.suspicion import FORMULA
 from influence.suspects.tables import SuspectStore
 from influence.workspace.database import publishing
@@ -52,6 +52,22 @@ def test_before_enough_is_decided_a_suspicion_is_a_rank(reviews: Reviews) -> Non
         assert (found.judged, found.wrong, found.left) == (judged, min(judged, 3), None)
         assert all(level.expected_share is None for level in found.levels)
         assert "a rank, not a probability" in " ".join(found.sentences)
+
+
+def test_the_chance_of_each_label_is_that_of_its_level_and_a_verdict_is_certain(reviews: Reviews) -> None:
+    judge(reviews, range(FEWEST - 1), 12)
+    assert wrong_chances(reviews.workspace, reviews) is None
+    reviews.decide(ANN, f"e{FEWEST - 1}", "keep")
+    chances = wrong_chances(reviews.workspace, reviews)
+    assert chances is not None
+    assert chances.index.tolist() == [f"e{at}" for at in range(N)]
+    assert chances.iloc[:FEWEST].tolist() == [1] * 12 + [0] * (FEWEST - 12)
+    found = scale(reviews.workspace, reviews)
+    for level in found.levels[1:]:
+        mean = chances.iloc[level.first_rank - 1 : level.last_rank].mean()
+        assert level.judged or mean == pytest.approx(level.expected_share, rel=1e-6)
+    assert found.left is not None
+    assert chances.iloc[FEWEST:].sum() == pytest.approx(found.left.expected, rel=0.05)
 
 
 def test_the_counts_of_each_level_and_what_is_left(reviews: Reviews) -> None:

@@ -8,7 +8,7 @@ from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, ClusterOrder
 from pages.ui.frame import Address
 
 LEAST, MOST, STEP = 0.05, 1.0, 0.05  # of the threshold
-ORDER = {"worth": "Wrong labels expected", "mistakes": "Mistakes driven", "size": "Size"}
+ORDER = {"worth": "Doubt in its labels", "mistakes": "Mistakes driven", "size": "Size"}
 SHOW = {"all": "All", "changed": "Another label suggested"}
 SMALLEST, LARGEST = 2, 30  # of the minimum size
 

@@ -6,7 +6,7 @@ from influence.clusters import Cluster, Member, cluster_members
 from pages.ui.clusters import worth
 from pages.ui.clusters.address import ClustersAddress
 from pages.ui.frame import Session, go, numbers, render, shell, turn_pages
-from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, suspicions, verdicts
+from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, scales, suspect_choice, suspicions, verdicts
 
 PAGE = 25
 
@@ -15,7 +15,10 @@ def draw(session: Session, address: ClustersAddress, found: Cluster) -> None:
     """The whole of it."""
     st.button("All clusters", icon=":material/list:", key="clusters_back", on_click=go, args=(address.at(cluster=-1, page=1),))
     render.heading(found.name, f"{found.size:,} examples, distance up to {found.height:.2f}")
-    more = [("Worth", worth.sentence(found)), ("Start and end tokens", _tie(found))]
+    more = [
+        ("Worth", worth.sentence(found, scales.chances(session.workspace, session.reviews))),
+        ("Start and end tokens", _tie(found)),
+    ]
     render.facts(
         [
             ("Given", verdicts.label_counts(found.labels)),

@@ -1,5 +1,6 @@
 """The Clusters page: where to cut, the clusters, a map, and one cluster's members."""
 
+import pandas as pd
 import streamlit as st
 
 import influence
@@ -8,7 +9,7 @@ from pages.ui.clusters import members as clusters_members, worth
 from pages.ui.clusters.address import LARGEST, LEAST, MOST, ORDER, SHOW, SMALLEST, STEP, ClustersAddress, read_address
 from pages.ui.frame import Session, arrive, bind, go, messages, render, shell
 from pages.ui.jobs import compute
-from pages.ui.parts import STILL, Row, decision_charts, rows, suspicions, verdicts
+from pages.ui.parts import STILL, Row, decision_charts, rows, scales, suspicions, verdicts
 
 ROWS, MAP = "clusters_rows", "clusters_map"
 MOST_CARDS = 60
@@ -52,7 +53,7 @@ def _cut(session: Session, address: ClustersAddress) -> None:
         if looked_at is not None:
             clusters_members.draw(session, address, looked_at)
         else:
-            _cards(address, found)
+            _cards(session, address, found)
 
 
 def _sliders(session: Session, address: ClustersAddress, found: list[Cluster]) -> None:
@@ -91,12 +92,12 @@ def _pick(address: ClustersAddress, key: str) -> None:
         go(address.at(cluster=int(number), page=1))
 
 
-def _cards(address: ClustersAddress, found: list[Cluster]) -> None:
+def _cards(session: Session, address: ClustersAddress, found: list[Cluster]) -> None:
     render.heading("Clusters", f"the first {MOST_CARDS}" if len(found) > MOST_CARDS else f"{len(found):,}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "First come those with most", list(ORDER), format_func=ORDER.__getitem__, width=230,
-            help="Wrong labels expected: the doubts in its members' labels, summed. Mistakes driven: different wrong test "
+            help="Doubt: what the opinions hold against its members' labels, summed. Mistakes driven: different wrong test "
             "predictions among whose strongest opponents one of its members is.",
             **bind(address, "order", "clusters_order"),
         )  # fmt: skip
@@ -109,16 +110,17 @@ def _cards(address: ClustersAddress, found: list[Cluster]) -> None:
     if not found:
         render.hint("No cluster at this threshold and size: move the sliders.")
         return
-    rows.draw([_card(one) for one in found[:MOST_CARDS]], key=ROWS, on_open=lambda: _open(address))
+    chances = scales.chances(session.workspace, session.reviews)
+    rows.draw([_card(one, chances) for one in found[:MOST_CARDS]], key=ROWS, on_open=lambda: _open(address))
 
 
-def _card(one: Cluster) -> Row:
+def _card(one: Cluster, chances: pd.Series | None) -> Row:
     return rows.row(
         str(one.number),
         name=one.name,
         labels=[(f"{one.size:,} examples", "quiet"), *_label_change(one)],
         sides=[],
-        reason=worth.sentence(one),
+        reason=worth.sentence(one, chances),
         foot=f"given {verdicts.label_counts(one.labels)} · the model says {verdicts.label_counts(one.predictions)}"
         + (f" · {tied}" if (tied := worth.tie(one)) else ""),
     )

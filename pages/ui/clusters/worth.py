@@ -1,19 +1,32 @@
 """What looking at a cluster is worth, and what ties it together, in words."""
 
+import pandas as pd
+
 from influence.clusters import Cluster
 from pages.ui.frame import numbers
 
 WORTH_SAYING = 0.05  # share of the pull from which start and end tokens are worth a remark
-NO_LESS = 0.05  # fewer expected wrong labels than this read as none
+NO_LESS = 0.05  # fewer wrong labels than this read as none
 
 
-def sentence(one: Cluster) -> str:
-    """Wrong labels expected and mistakes driven; empty for a cluster of an earlier version, which knows neither."""
-    if one.expected_wrong is None or one.mistakes is None:
+def sentence(one: Cluster, chances: pd.Series | None) -> str:
+    """What speaks against its labels, and mistakes driven; empty for a cluster of an earlier version, which knows neither.
+
+    `chances` are those of `scales.chances`: before enough is decided nothing says how many labels are wrong.
+    """
+    if one.doubt is None or one.mistakes is None:
         return ""
-    wrong = f"about {one.expected_wrong:.1f} of {one.size:,}" if one.expected_wrong >= NO_LESS else "hardly any"
+    said = f"another label suggested for {one.contradicted:,} of {one.size:,}" if one.contradicted else "no other label suggested"
     driven = f"drives {numbers.counted(one.mistakes, 'test mistake')}" if one.mistakes else "drives no test mistake"
-    return f"wrong labels expected: {wrong}; {driven}"
+    return "; ".join(part for part in (said, _wrong(one, chances), driven) if part)
+
+
+def _wrong(one: Cluster, chances: pd.Series | None) -> str:
+    """How many of its labels are wrong, as far as decisions tell."""
+    if chances is None:
+        return ""
+    expected = float(chances.reindex(one.train_ids).sum())
+    return f"by the decisions so far {f'about {expected:.1f}' if expected >= NO_LESS else 'hardly any'} wrong"
 
 
 def tie(one: Cluster) -> str:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+import pandas as pd
 import streamlit as st
 
 import influence
 from influence.review import Queue, Queues, Reviewer, Reviews
-from influence.suspects import Scale, scale
+from influence.suspects import Scale, scale, wrong_chances
 from pages.ui.frame import Session
 from pages.ui.parts import suspicions
 
@@ -24,6 +25,18 @@ def whole(workspace: influence.Workspace, reviews: Reviews) -> Scale | None:
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _whole(file: str, decided: int, _found: Callable[[], Scale]) -> Scale:
+    return _found()
+
+
+def chances(workspace: influence.Workspace, reviews: Reviews) -> pd.Series | None:
+    """The chance that each training label is wrong, by id, as far as decisions tell; None before enough is decided."""
+    if not suspicions.known(workspace):
+        return None
+    return _chances(suspicions.published_file(workspace), reviews.decided_count(), lambda: wrong_chances(workspace, reviews))
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _chances(file: str, decided: int, _found: Callable[[], pd.Series | None]) -> pd.Series | None:
     return _found()
 
 
