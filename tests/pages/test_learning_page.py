@@ -216,8 +216,11 @@ def test_a_control_looks_like_a_suspect_and_measures_the_reviewer(open_as, root,
     app = open_as("Ann", "review", workspace="tiny")
     app.segmented_control(key="queue_controls").set_value(0.05).run()
     button(app, "source_suspects").click().run()
-    reviews, [queue] = reviews_of(root), Queues(reviews_of(root)).all()
-    assert queue.controls == 2
+    [made] = Queues(reviews_of(root)).all()
+    assert made.controls == max(1, round((made.size - made.controls) * 0.05))
+    reviews, ids = reviews_of(root), suspect_ids(workspace)[:12]
+    queue = Queues(reviews).create(ANN, "Two", ids, plant=lambda id: choose_controls(reviews, ids, 2, queue=id))
+    app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
     assert "planted controls" in shown(app)
     planted, _ = [id for id in Queues(reviews).example_ids(queue.id, ANN) if reviews.is_control(id, queue.id)]
     own, turned = reviews.corpus[planted].label, reviews.shown(planted, queue.id).label
