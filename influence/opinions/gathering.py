@@ -7,7 +7,7 @@ Axes: N training examples, M test examples, C checkpoints, E epochs, Y labels.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -51,40 +51,51 @@ def gather(material: Material, taught: Taught) -> Gathered:
     """
     given_N = material.labels("train")
     _ = material.embedded  # what takes longest comes first, and reports by itself
+    guess = np.bincount(taught.labels_N).max() / len(taught.labels_N)
     models = _models(material, given_N)
-    first = _opinions(material, taught, models.opinions, look=0)
-    doubted_N = suspicion(average(first, _guess(taught)).probabilities_NY, given_N)
-    second = _opinions(material, without_doubted(taught, doubted_N), models.opinions, look=1)
-    opinions = [replace(o, seconds=round(o.seconds + before.seconds, 2)) for before, o in zip(first, second, strict=True)]
-    combined = average(opinions, _guess(taught))
-    return Gathered(opinions, combined, models.held_out_confidence_N, models.missed_N, models.trained_N, models.margin_N)
+    untaught = [replace(o, probabilities_NY=_scaled(material, taught, o.probabilities_NY)) for o in models.opinions]
+    if material.settings.test_labels_checked:
+        untaught = _made(material, taught, TEST_SPLIT, lambda: _from_test_split(material)) + untaught
+    first = _look(material, taught, 0)
+    doubted_N = suspicion(average(first + untaught, guess).probabilities_NY, given_N)
+    second = _look(material, without_doubted(taught, doubted_N), 1)
+    learnt = [replace(o, seconds=round(o.seconds + before.seconds, 2)) for before, o in zip(first, second, strict=True)]
+    opinions = learnt + untaught
+    return Gathered(
+        opinions,
+        average(opinions, guess),
+        models.held_out_confidence_N,
+        models.missed_N,
+        models.trained_N,
+        models.margin_N,
+    )
 
 
-def _opinions(material: Material, taught: Taught, models: Sequence[Opinion], *, look: int) -> list[Opinion]:
-    """The opinions taught these labels, and those of the models, which are there already, all scaled."""
-    balance_Y = test_split_balance(material.labels("test"), material.n_labels)
-
-    def scaled(probabilities_NY: FloatArray) -> FloatArray:
-        if material.settings.use_test_balance:
-            return balanced(shares(probabilities_NY), balance_Y)
-        return evened(shares(probabilities_NY), taught.labels_N)
-
+def _look(material: Material, taught: Taught, look: int) -> list[Opinion]:
+    """The opinions that learn from the labels, taught these."""
     opinions: list[Opinion] = []
     makers = _makers(material, taught)
     for number, (name, make) in enumerate(makers.items(), start=look * len(makers)):
         material.progress(StageKind.OPINIONS, number, LOOKS * len(makers))
-        started = time.monotonic()
-        probabilities_NY = make()
-        if probabilities_NY is not None:
-            said_NY = scaled(probabilities_NY)
-            seconds = round(time.monotonic() - started, 2)
-            opinions.append(Opinion(name, said_NY, accuracy(said_NY, taught.labels_N), seconds))
+        opinions += _made(material, taught, name, make)
     material.progress(StageKind.OPINIONS, (look + 1) * len(makers), LOOKS * len(makers))
-    return opinions + [Opinion(o.name, scaled(o.probabilities_NY), o.accuracy, o.seconds) for o in models]
+    return opinions
 
 
-def _guess(taught: Taught) -> float:
-    return float(np.bincount(taught.labels_N).max() / len(taught.labels_N))
+def _made(material: Material, taught: Taught, name: str, make: Callable[[], FloatArray | None]) -> list[Opinion]:
+    """One opinion, scaled and timed; none where it has nothing to go by."""
+    started = time.monotonic()
+    probabilities_NY = make()
+    if probabilities_NY is None:
+        return []
+    said_NY = _scaled(material, taught, probabilities_NY)
+    return [Opinion(name, said_NY, accuracy(said_NY, taught.labels_N), round(time.monotonic() - started, 2))]
+
+
+def _scaled(material: Material, taught: Taught, probabilities_NY: FloatArray) -> FloatArray:
+    if material.settings.use_test_balance:
+        return balanced(shares(probabilities_NY), test_split_balance(material.labels("test"), material.n_labels))
+    return evened(shares(probabilities_NY), taught.labels_N)
 
 
 def _makers(material: Material, taught: Taught) -> dict[str, Callable[[], FloatArray | None]]:
@@ -107,15 +118,12 @@ def _makers(material: Material, taught: Taught) -> dict[str, Callable[[], FloatA
         near_NK = material.nearest_by_words_NK
         return None if near_NK is None else votes(near_NK, taught, n_labels)
 
-    makers: dict[str, Callable[[], FloatArray | None]] = {
+    return {
         "embeddings, logistic regression": logistic,
         "embeddings, nearest neighbours": neighbours,
         "words, naive Bayes": bayes,
         "words, nearest neighbours": word_neighbours,
     }
-    if material.settings.test_labels_checked:
-        makers[TEST_SPLIT] = lambda: _from_test_split(material)
-    return makers
 
 
 def _from_test_split(material: Material) -> FloatArray | None:
