@@ -110,8 +110,7 @@ def scale(workspace: WorkspaceReader, reviews: Reviews | None, ids: Iterable[str
     as many against as for count half each; decisions on a label that the data no longer has say nothing. The curve is
     learnt from the whole workspace, the counts are of `ids` alone. Raises `WorkspaceMissing` without suspects.
     """
-    ranking = rank_scores(workspace)
-    verdicts = _verdicts(ranking["train_id"], [] if reviews is None else _on_present_labels(reviews))
+    ranking, verdicts = _judged(workspace, reviews)
     among = None if ids is None else set(ids)
     chosen_N = np.ones(len(ranking), dtype=bool) if among is None else ranking["train_id"].isin(among).to_numpy()
     return scale_of(ranking["suspicion"].to_numpy(), verdicts, chosen_N)
@@ -122,8 +121,7 @@ def wrong_chances(workspace: WorkspaceReader, reviews: Reviews) -> pd.Series | N
 
     None before enough is decided. Raises `WorkspaceMissing` without suspects.
     """
-    ranking = rank_scores(workspace)
-    verdicts = _verdicts(ranking["train_id"], _on_present_labels(reviews))
+    ranking, verdicts = _judged(workspace, reviews)
     bands = banded(ranking["suspicion"].to_numpy())
     curve = _curve(bands, verdicts)
     if curve is None:
@@ -132,8 +130,12 @@ def wrong_chances(workspace: WorkspaceReader, reviews: Reviews) -> pd.Series | N
     return pd.Series(np.where(np.isnan(verdicts.wrong_N), chance_N, verdicts.wrong_N), index=ranking["train_id"])
 
 
-def _on_present_labels(reviews: Reviews) -> list[Decision]:
-    return [d for d in reviews.decisions() if d.old_label == reviews.corpus[d.example_id].label]
+def _judged(workspace: WorkspaceReader, reviews: Reviews | None) -> tuple[pd.DataFrame, Verdicts]:
+    """The ranking, and what was decided about it on labels that the data still has."""
+    ranking, present = rank_scores(workspace), list[Decision]()
+    if reviews is not None:
+        present = [d for d in reviews.decisions() if d.old_label == reviews.corpus[d.example_id].label]
+    return ranking, _verdicts(ranking["train_id"], present)
 
 
 def _verdicts(train_ids: pd.Series, decisions: Sequence[Decision]) -> Verdicts:

@@ -1,6 +1,7 @@
 """What decisions say about the ranking, in the words of the screen. Before any decision it is a rank and nothing more."""
 
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -11,6 +12,7 @@ from influence.suspects import Scale, scale, wrong_chances
 from pages.ui.frame import Session
 from pages.ui.parts import suspicions
 
+T = TypeVar("T")
 STALE = 5  # decisions after which what is said of a queue is worked out anew
 NOBODY = Reviewer(name="nobody")  # a queue's examples are the same for all
 _latest: dict[tuple[str, str], tuple[str, int, Scale]] = {}  # by workspace and queue: which ranking, how many decided
@@ -18,26 +20,26 @@ _latest: dict[tuple[str, str], tuple[str, int, Scale]] = {}  # by workspace and 
 
 def whole(workspace: influence.Workspace, reviews: Reviews) -> Scale | None:
     """What the decisions say about the whole ranking; None where there is none."""
-    if not suspicions.known(workspace):
-        return None
-    return _whole(suspicions.published_file(workspace), reviews.decided_count(), lambda: scale(workspace, reviews))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _whole(file: str, decided: int, _found: Callable[[], Scale]) -> Scale:
-    return _found()
+    return _worked_out(scale, workspace, reviews)
 
 
 def chances(workspace: influence.Workspace, reviews: Reviews) -> pd.Series | None:
     """The chance that each training label is wrong, by id, as far as decisions tell; None before enough is decided."""
+    return _worked_out(wrong_chances, workspace, reviews)
+
+
+def _worked_out(work: Callable[[influence.Workspace, Reviews], T], workspace: influence.Workspace, reviews: Reviews) -> T | None:
+    """Once for every ranking and number of decisions; None where there is no ranking."""
     if not suspicions.known(workspace):
         return None
-    return _chances(suspicions.published_file(workspace), reviews.decided_count(), lambda: wrong_chances(workspace, reviews))
+    file, decided = suspicions.published_file(workspace), reviews.decided_count()
+    found: T = _kept(work.__name__, file, decided, lambda: work(workspace, reviews))
+    return found
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _chances(file: str, decided: int, _found: Callable[[], pd.Series | None]) -> pd.Series | None:
-    return _found()
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _kept(what: str, file: str, decided: int, _work: Callable[[], Any]) -> Any:
+    return _work()
 
 
 def of_queue(session: Session, queue: Queue) -> Scale | None:
