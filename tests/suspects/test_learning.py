@@ -84,8 +84,12 @@ def test_the_ranking_is_made_again_when_something_was_decided(path: Path, review
     after = ranking(path).set_index("train_id")
     assert len(after) == len(before)
     assert (after["suspicion"] - before.set_index("train_id")["suspicion"]).abs().max() > 0
-    # What was decided about an example says nothing in its own rank, only in others': heard, it would raise this one.
+    # What was decided about an example says nothing in its own rank, only in others': heard, it would raise this one,
     assert after.loc[id, "suspicion"] < before["suspicion"][0] + 0.05
+    reviews.undo(ANN)
+    reviews.decide(ANN, id, "keep")
+    write_suspects(path)  # and this would lower it
+    assert ranking(path).set_index("train_id").loc[id, "suspicion"] == pytest.approx(before["suspicion"][0], abs=0.05)
     reviews.undo(ANN)
     write_suspects(path)
     pd.testing.assert_frame_equal(ranking(path), before)
