@@ -1,4 +1,4 @@
-"""The commands that put scores and changes to the test by retraining: evaluate, retrain and fixing."""
+"""The commands that put scores and changes to the test: evaluate, retrain and fixing by retraining, overlaps without it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from influence import experiments, workspace
 from influence.attribution import METHOD_NAMES
-from influence.cli.options import add_device, add_json, command, names, numbers, print_answer, print_notes
+from influence.cli.options import add_device, add_json, command, names, numbers, print_answer, print_notes, records
 from influence.cli.progress import ProgressLine
-from influence.experiments import EvaluationSettings, FixingSettings
+from influence.experiments import EvaluationSettings, FixingSettings, OverlapSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,7 @@ def add(commands: Any) -> None:
     _add_evaluate(commands)
     _add_retrain(commands)
     _add_fixing(commands)
+    _add_overlaps(commands)
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -80,6 +81,22 @@ def _add_fixing(commands: Any) -> None:
     parser.add_argument("--ways", default=",".join(usual.ways), metavar="WAY,…", help=about)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice of mistakes (default 0)")
     add_device(parser)
+    add_json(parser)
+
+
+def _add_overlaps(commands: Any) -> None:
+    usual = OverlapSettings()
+    about = "whether a method's ranking follows the loss or the likeness of the examples (appendix G); trains nothing"
+    parser = command(commands, "overlaps", _overlaps, about)
+    about = "methods, with commas between; random is always added"
+    parser.add_argument("--methods", default=",".join(usual.methods[:-1]), metavar="M,…", help=f"{about} (default %(default)s)")
+    about = "how many proponents each list has (default %(default)s)"
+    parser.add_argument("--top", type=int, default=usual.top, metavar="N", help=about)
+    about = "how near the top of other test examples' lists a proponent counts as repeated (default %(default)s)"
+    parser.add_argument("--near", type=int, default=usual.near, metavar="N", help=about)
+    about = "test examples, drawn at random; all where there are fewer (default %(default)s)"
+    parser.add_argument("--test-points", type=int, default=usual.test_points, metavar="N", help=about)
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the draw of test examples (default 0)")
     add_json(parser)
 
 
@@ -156,3 +173,38 @@ def _curves_as_text(found: experiments.Fixing) -> str:
         share = f"{row['fixed']:.0%} [{row['low']:.0%}, {row['high']:.0%}]"
         lines.append(f"  k = {row['k']:<5} {what:<32} {share:<20} {100 * row['accuracy']:+.2f} points")
     return "\n".join(lines)
+
+
+def _overlaps(options: argparse.Namespace) -> None:
+    chosen = {name: getattr(options, name) for name in ("top", "near", "test_points", "seed")}
+    settings = OverlapSettings(methods=names(options.methods), **chosen)
+    with ProgressLine(sys.stderr) as progress:
+        found = experiments.measure_overlaps(workspace.read_workspace(options.workspace), settings, progress=progress)
+    print_answer(options, found, _overlaps_as_json, _overlaps_as_text)
+
+
+def _overlaps_as_json(found: experiments.Overlaps) -> dict[str, Any]:
+    frames = {"overlaps": experiments.overlap_table(found.points), "repeats": found.repeats, "points": found.points}
+    return {"settings": found.settings, **{name: records(frame) for name, frame in frames.items()}}
+
+
+def _overlaps_as_text(found: experiments.Overlaps) -> str:
+    settings, table = found.settings, experiments.overlap_table(found.points)
+    tests, top, near = (settings[name] for name in ("test_points", "top", "near"))
+    lines = [f"{tests} test examples: of the {top} strongest proponents, how many are among the first {top} by one factor alone"]
+    lines.append(f"  {'method':<24}" + "".join(f"{against:>24}" for against in experiments.AGAINST))
+    for method in settings["methods"]:
+        rows = {row["against"]: row for row in table[table["method"] == method].to_dict("records")}
+        cells = (_shared(rows[against]) if against in rows else "–" for against in experiments.AGAINST)
+        lines.append(f"  {method:<24}" + "".join(f"{cell:>24}" for cell in cells))
+    lines.append(f"\nthe {near} strongest of each test example: different proponents, and how often they come again")
+    for row in records(found.repeats):
+        again = "–" if row["repeated"] is None else f"{row['repeated']:.1f}"
+        most = "" if row["most_id"] is None else f"; {row['most_id']} in {row['most']} of {tests}"
+        places = f"{row['examples']} in {row['listed']} places"
+        lines.append(f"  {row['method']:<24}{places:<24}the first proponent of one is near the top of {again}{most}")
+    return "\n".join(lines)
+
+
+def _shared(row: dict[Any, Any]) -> str:
+    return f"{row['shared']:.1f} [{row['low']:.1f}, {row['high']:.1f}]"

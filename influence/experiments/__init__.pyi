@@ -1,5 +1,16 @@
 from .comparison import TOP as TOP, Comparison as Comparison, compare as compare
 from .evaluation import Evaluation as Evaluation, evaluate as evaluate, evaluation_tables as evaluation_tables
+from .overlapping import (
+    ACTIVATIONS as ACTIVATIONS,
+    AGAINST as AGAINST,
+    COSINE as COSINE,
+    LOSS as LOSS,
+    NORM as NORM,
+    Overlaps as Overlaps,
+    measure_overlaps as measure_overlaps,
+    overlap_table as overlap_table,
+    overlaps as overlaps,
+)
 from .proposals import (
     DECIDED as DECIDED,
     DEFAULT_STRONGEST as DEFAULT_STRONGEST,
@@ -14,6 +25,7 @@ from .settings import (
     REMOVE as REMOVE,
     EvaluationSettings as EvaluationSettings,
     FixingSettings as FixingSettings,
+    OverlapSettings as OverlapSettings,
 )
 from .statistics import Paired as Paired
 from .targeted import (

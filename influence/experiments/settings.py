@@ -82,3 +82,30 @@ class FixingSettings(RetrainingSettings):
         super().__post_init__()
         if not self.ways or set(self.ways) - {REMOVE, MASK}:
             raise SettingsError(f"--ways {','.join(self.ways)}: one or both of {REMOVE},{MASK}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverlapSettings:
+    """Whose lists are compared, and for how many test examples (appendix G: 40); random lists always are, too.
+
+    Raises `QueryError` for an unknown method and `SettingsError` for a number out of its range.
+    """
+
+    methods: tuple[str, ...] = ("tracin-last", "tracin-we", DEFAULT_METHOD)
+    top: int = 100  # proponents of a list that is compared with another
+    near: int = 20  # proponents and opponents among which repeated ones are counted
+    test_points: int = 40  # drawn at random; all where there are fewer
+    seed: int = 0  # of the draw
+
+    def __post_init__(self) -> None:
+        for method in self.methods:
+            check_method(method)
+        object.__setattr__(self, "methods", tuple(dict.fromkeys((*self.methods, RANDOM))))
+        for name, least in (("top", 1), ("near", 1), ("test_points", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise SettingsError(f"--{name.replace('_', '-')} {getattr(self, name)}: must be {least} or more")
+
+    def record(self, tests: int) -> dict[str, Any]:
+        """The settings as they come back from JSON, with the number of test examples that there were."""
+        record: dict[str, Any] = json.loads(json.dumps({**asdict(self), "test_points": tests}))
+        return record

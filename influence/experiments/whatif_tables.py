@@ -1,4 +1,5 @@
-"""The tables of WORKSPACE/whatif.duckdb: what changes to the training data did, and which mistakes were fixed by what."""
+"""The tables of WORKSPACE/whatif.duckdb: what changes to the training data did, which mistakes were fixed by what, and what
+the methods' rankings follow."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,10 +28,20 @@ def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-class WhatIfStore(Database):
-    """The what-ifs and targeted fixings of one workspace, all builds of it."""
+def m002_overlaps(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute("""
+        create table overlap_runs (id varchar, build varchar, made_at varchar, settings json);
+        create table overlap_points (overlap varchar, place integer, method varchar, test_id varchar, against varchar,
+            listed integer, shared integer);
+        create table overlap_repeats (overlap varchar, place integer, method varchar, listed integer, examples integer,
+            repeated double, most_id varchar, most integer);
+    """)
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_initial,)
+
+class WhatIfStore(Database):
+    """The what-ifs, targeted fixings and overlaps of one workspace, all builds of it."""
+
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_overlaps)
     kind = "file of what-ifs"
     remedy = "delete it and try the changes again"
 
@@ -60,6 +71,33 @@ class WhatIfStore(Database):
     def fixed(self, fixing: str) -> pd.DataFrame:
         """Every retraining of one targeted fixing: method, way, k, test_id, seed, fixed, probability, accuracy."""
         return self.frame("select * exclude fixing from fixed where fixing = ? order by method, way, k, test_id, seed", [fixing])
+
+    def add_overlaps(
+        self, id: str, build: str, made_at: str, settings: Mapping[str, Any], points: pd.DataFrame, repeats: pd.DataFrame
+    ) -> None:
+        """Keep one comparison of lists, all or none of it."""
+        head = {"id": id, "build": build, "made_at": made_at, "settings": json.dumps(dict(settings))}
+        rows = {"overlap_points": points, "overlap_repeats": repeats}
+        tables = {
+            name: pa.Table.from_pandas(frame.assign(overlap=id, place=range(len(frame))), preserve_index=False)
+            for name, frame in rows.items()
+        }
+        self.append({"overlap_runs": pa.Table.from_pylist([head]), **tables})
+
+    def overlaps(self, build: str) -> list[tuple[Any, ...]]:
+        """(id, made_at, settings) of a build's comparisons of lists, the latest first; none in a file from before they were."""
+        if self.version < len(self.migrations):
+            return []
+        found = self.rows("select id, made_at, settings from overlap_runs where build = ? order by made_at desc, id", [build])
+        return [(*row[:-1], json.loads(row[-1])) for row in found]
+
+    def overlapping(self, overlap: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The points and the repeats of one comparison, in the order they were kept in."""
+        points, repeats = (
+            self.frame(f"select * exclude (overlap, place) from {table} where overlap = ? order by place", [overlap])
+            for table in ("overlap_points", "overlap_repeats")
+        )
+        return points, repeats
 
 
 def opened(workspace: Path, *, write: bool = False) -> AbstractContextManager[WhatIfStore | None]:

@@ -74,10 +74,16 @@ class Database:
         """Close the file; one written inside a `with` block is then complete, with no log beside it."""
         self._connection.close()
 
+    @property
+    def version(self) -> int:
+        """How many migrations the file has seen: fewer than there are where an old one is open for reading only."""
+        [(version,)] = self.rows("select coalesce(max(version), 0) from schema_versions")
+        return int(version)
+
     def _migrate(self) -> None:
         if not self._read_only:
             self._connection.execute("create table if not exists schema_versions (version integer)")
-        version, known = self.rows("select coalesce(max(version), 0) from schema_versions")[0][0], len(self.migrations)
+        version, known = self.version, len(self.migrations)
         if version > known:
             raise WorkspaceNewer(
                 f"{str(self._path)!r} has schema version {version}, this Wordtrace knows {known}; install a newer Wordtrace"

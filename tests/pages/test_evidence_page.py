@@ -7,6 +7,7 @@ import pytest
 from conftest import parameters_of, shown
 
 import influence
+from influence.experiments import OverlapSettings, measure_overlaps, overlap_table, overlaps
 from influence.experiments.evaluation import evaluate, evaluation_tables
 from influence.experiments.settings import EvaluationSettings, FixingSettings
 from influence.experiments.targeted import fix_mistakes, fixing_curves, fixings, mistakes
@@ -25,6 +26,7 @@ def proven(workspaces, tmp_path_factory):
     assert len(mistakes(workspace)) >= 2
     fix_mistakes(workspace, FixingSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=2, retrains=2))
     write_cancellation(root / "tiny")
+    measure_overlaps(workspace, OverlapSettings(methods=("tracin-last", "tracin-we-topk", "tracin-tfidf"), top=9, near=4))
     return root
 
 
@@ -34,6 +36,7 @@ def proven(workspaces, tmp_path_factory):
         ("deletion", "No deletion curves yet", "influence evaluate --workspace"),
         ("cancellation", "Cancellation was not measured yet", "influence cancellation --workspace"),
         ("fixing", "Nothing was fixed yet", "influence fixing --workspace"),
+        ("overlaps", "Rankings were not compared yet", "influence overlaps --workspace"),
     ],
 )
 def test_what_is_missing_is_offered(open_page, part, says, command):
@@ -148,6 +151,44 @@ def test_cancellation_by_layer(open_page, proven):
     assert not app.exception
     assert wording.cancellation(table)[0][:60] in shown(app).replace("&#x27;", "'")
     assert len(app.dataframe[0].value) == len(table)
+
+
+def test_overlaps_are_the_engine_s(open_page, proven):
+    [found] = overlaps(influence.open_workspace(proven / "tiny"))
+    table = overlap_table(found.points)
+    app = open_page("evidence", root=proven, part="overlaps")
+    assert not app.exception
+    last, topk = (
+        table[(table["method"] == method) & (table["against"] == "loss")].iloc[0] for method in ("tracin-last", "tracin-we-topk")
+    )
+    said = (
+        f"Of the 9 strongest proponents by TracIn on the last layer, {last['shared']:.0f} are simply those with the "
+        f"largest loss, whatever the test sentence; by TracIn-WE-Topk it is {topk['shared']:.0f}."
+    )
+    assert said in shown(app)
+    shared, repeats = (one.value for one in app.dataframe)
+    assert shared["method"].tolist() == ["TracIn on the last layer", "TracIn-WE-Topk", "TracIn with tf-idf", "Random"]
+    assert shared["largest loss"][0] == f"{last['shared']:.1f} [{last['low']:.1f} to {last['high']:.1f}]"
+    assert shared["gradient most in line"].tolist()[2:] == ["–", "–"]
+    for row, engine in zip(repeats.to_dict("records"), found.repeats.to_dict("records"), strict=True):
+        assert row["different proponents"] == f"{engine['examples']} in {engine['listed']} places"
+        assert row["most often"] == f"{engine['most_id']}, {engine['most']} of 30"
+    spec = json.loads(app.get("plotly_chart")[0].proto.spec)
+    [losses] = [trace for trace in spec["data"] if trace["name"] == "largest loss"]
+    assert values(losses["x"]) == pytest.approx(table[table["against"] == "loss"]["shared"].tolist())
+
+
+def test_the_overlaps_button_asks_what_the_form_says(open_page, monkeypatch):
+    asked = []
+    monkeypatch.setattr(background, "enqueue", lambda _, command, *options, **about: asked.append((command, options)))
+    app = open_page("evidence", part="overlaps")
+    app.number_input(key="overlaps_top").set_value(7)
+    app.button(key="proof_run_overlaps").click()
+    app.run()
+    methods = "tracin-last,tracin-we,tracin-we-topk"
+    assert asked == [("overlaps", ("--methods", methods, "--top", "7", "--test-points", "40"))]
+    app.multiselect(key="overlaps_methods").set_value([]).run()
+    assert "Choose at least one method." in shown(app)
 
 
 def test_the_parts_are_chosen_in_the_address(open_page, proven):

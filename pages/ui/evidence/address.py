@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import influence
 from pages.ui.frame import Address
 
-PARTS = {"deletion": "Deletion curves", "cancellation": "Cancellation", "fixing": "Targeted fixing"}
+PARTS = {"deletion": "Deletion curves", "cancellation": "Cancellation", "fixing": "Targeted fixing", "overlaps": "Overlaps"}
 MEASURES = {"probability": "Probability", "margin": "Logit margin"}
 
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from influence import METHODS
-from influence.experiments import MASK, NO_CHANGE, REMOVE
+from influence.experiments import ACTIVATIONS, COSINE, LOSS, MASK, NO_CHANGE, NORM, REMOVE
 from pages.ui.evidence import wording
 from pages.ui.parts import COLOURS, MINUS, PLUS, SYMBOLS, TRAIN, charts, label
 
@@ -17,6 +17,12 @@ CONTROLS = {"random": ("#8a94a3", "dot", "x"), "random-same-label": ("#8a94a3", 
 LEGEND = {"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0}
 ROW, ROW_LOW = 44, 26
 ASIDE = 0.012  # of the largest k
+FACTORS = {
+    LOSS: (MINUS, "diamond"),
+    NORM: (COLOURS[2], "square"),
+    ACTIVATIONS: (PLUS, "circle"),
+    COSINE: (COLOURS[3], "triangle-up"),
+}
 
 
 def deletion(curves: pd.DataFrame, measure: str) -> go.Figure:
@@ -121,6 +127,31 @@ def cancellation(table: pd.DataFrame) -> go.Figure:
     )  # fmt: skip
     margin = {"l": 4, "r": 8, "t": 8, "b": 8}
     return figure.update_layout(height=110 + ROW * len(layers), margin=margin, legend=charts.ABOVE)
+
+
+def overlaps(table: pd.DataFrame, top: int) -> go.Figure:
+    """How many of each method's strongest proponents one factor alone puts first, too; every method a row."""
+    methods = _methods(table)
+    figure = go.Figure()
+    for number, (against, (colour, symbol)) in enumerate(FACTORS.items()):
+        some, title = table[table["against"] == against], wording.FACTORS[against]
+        aside = (number - (len(FACTORS) - 1) / 2) * 0.16  # so that all can be seen
+        rows = some.rename(columns={"shared": "mean"})[["mean", "low", "high"]].astype(float)
+        figure.add_scatter(
+            x=rows["mean"], y=[methods.index(method) + aside for method in some["method"]], mode="markers", name=title,
+            marker={"color": colour, "symbol": symbol, "size": 10}, error_x=_strokes(rows, colour),
+            hovertext=[
+                f"{wording.title(row['method'])}<br>{row['shared']:.1f} [{row['low']:.1f} to {row['high']:.1f}] of "
+                f"{row['listed']:.0f}: {title}"
+                for row in some.to_dict("records")
+            ],
+            hoverinfo="text",
+        )  # fmt: skip
+    charts.name_rows(figure, [wording.title(method) for method in methods])
+    title, ends = f"of the {top} strongest proponents, also first by", [-0.02 * top, 1.02 * top]
+    figure.update_xaxes(title=title, range=ends, fixedrange=True, automargin=True, zeroline=False)
+    margin = {"l": 4, "r": 8, "t": 8, "b": 8}
+    return figure.update_layout(height=150 + ROW * len(methods), margin=margin, legend=charts.ABOVE)
 
 
 def _round_numbers(low: float, high: float) -> list[float]:

@@ -3,11 +3,11 @@
 import streamlit as st
 
 import influence
-from pages.ui.evidence import cancellation, deletion, fixing
+from pages.ui.evidence import cancellation, deletion, fixing, overlaps
 from pages.ui.evidence.address import PARTS, EvidenceAddress, read_address
 from pages.ui.frame import arrive, bind, messages, shell
 
-DRAW = {"deletion": deletion.draw, "cancellation": cancellation.draw, "fixing": fixing.draw}
+DRAW = {"deletion": deletion.draw, "cancellation": cancellation.draw, "fixing": fixing.draw, "overlaps": overlaps.draw}
 
 
 @st.fragment

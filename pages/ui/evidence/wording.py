@@ -6,10 +6,26 @@ from typing import Any
 import pandas as pd
 
 from influence import DEFAULT_METHOD, METHODS
-from influence.experiments import NO_CHANGE, RANDOM, Evaluation
+from influence.experiments import (
+    ACTIVATIONS,
+    COSINE,
+    LOSS,
+    NO_CHANGE,
+    NORM,
+    RANDOM,
+    Evaluation,
+    Overlaps,
+    overlap_table,
+)
 from pages.ui.frame import MINUS
 
 WORD_LAYER = "word embedding"
+FACTORS = {  # what a training example can be first by, one factor alone
+    LOSS: "largest loss",
+    NORM: "longest gradient",
+    ACTIVATIONS: "most alike in the last layer",
+    COSINE: "gradient most in line",
+}
 OVER_RANDOM = ("over_random", "over_random_low", "over_random_high")
 Said = tuple[str, bool]
 
@@ -97,6 +113,28 @@ def cancellation(table: pd.DataFrame) -> Said:
             "the paper: here the last layer's methods deserve a look too."
         )
     return said if least["layer"] == WORD_LAYER else f"{said} They cancel least in {least['layer']}.", True
+
+
+def overlaps(found: Overlaps) -> Said:
+    """Whether the strongest proponents are those of the loss alone: of the last layer beside the default method, if both are."""
+    methods = [method for method in found.settings["methods"] if method != RANDOM]
+    if not methods:
+        return "Only random lists were compared: choose a method to set beside them.", False
+    last = "tracin-last" if "tracin-last" in methods else methods[0]
+    table = overlap_table(found.points)
+    rows = table[table["against"] == LOSS].set_index("method")
+    one = rows.loc[last]
+    said = (
+        f"Of the {one['listed']:.0f} strongest proponents by {title(last)}, {one['shared']:.0f} are simply those with the "
+        "largest loss, whatever the test sentence"
+    )
+    other = DEFAULT_METHOD if DEFAULT_METHOD in methods else methods[-1]
+    if other == last:
+        return f"{said}; of as many random ones it would be {rows.loc[RANDOM]['shared']:.1f}.", True
+    rival = rows.loc[other]
+    apart = bool(one["low"] > rival["high"] or rival["low"] > one["high"])
+    said += f"; by {title(other)} it is {rival['shared']:.0f}"
+    return f"{said}." if apart else f"{said}. Their intervals overlap: take more test sentences to tell the two apart.", apart
 
 
 def title(method: str) -> str:
