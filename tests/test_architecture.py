@@ -23,9 +23,11 @@ BENCHMARKS = sorted((ROOT / "tests" / "benchmarks").glob("*.py"))
 FLOORS = [
     ["errors"],
     ["types"],
+    ["formulas"],
     ["files"],
     ["data"],
     ["models"],
+    ["gradients"],
     ["attribution"],
     ["workspace"],
     ["explanations", "review", "retraining", "opinions"],

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel, PreTrainedTokenizerFast
 
-from influence.attribution.gradients import GradientSettings, WordGradients
 from influence.attribution.index import WordIndex
 from influence.attribution.index_writer import IndexSettings, write_split
 from influence.attribution.methods import METHODS, Method
@@ -17,6 +16,7 @@ from influence.attribution.query import Query
 from influence.attribution.stored_queries import StoredQueries
 from influence.attribution.training_set import Parts, TrainingSet
 from influence.data.dataset import Columns
+from influence.gradients.positions import GradientSettings, WordGradients
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.encoding import Encoding, common_tokens, encode
 from influence.models.model import train_word_pieces

@@ -12,10 +12,10 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from influence.attribution.formulas import position_norms, top_k_positions, word_products
-from influence.attribution.gradients import BatchGradients, WordGradients
 from influence.attribution.index import REST, TOP
 from influence.files import DONE, load_array, open_rows, write_json
+from influence.formulas import position_norms, top_k_positions, word_products
+from influence.gradients import BatchGradients, WordGradients
 from influence.models import Encoding
 from influence.types import BoolArray, FloatArray, IntArray, Progress, silent
 

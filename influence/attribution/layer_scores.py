@@ -15,11 +15,10 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from influence.attribution.formulas import bias_gradients, gradient_products, layer_products, tracin_term, weight_gradients
-from influence.attribution.gradients import GradientSettings
 from influence.attribution.index import WordIndex
-from influence.attribution.layers import Trace, TracedModel, bias_of, chosen_layers
 from influence.attribution.query import Query
+from influence.formulas import bias_gradients, gradient_products, layer_products, tracin_term, weight_gradients
+from influence.gradients import GradientSettings, Trace, TracedModel, bias_of, chosen_layers
 from influence.models import Batch
 from influence.types import FloatArray, Progress, silent
 

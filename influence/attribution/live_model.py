@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from transformers import PreTrainedModel
 
-from influence.attribution.formulas import position_norms, top_k_positions
-from influence.attribution.gradients import GradientSettings, WordGradients
 from influence.attribution.query import Query, QueryCheckpoint
+from influence.formulas import position_norms, top_k_positions
+from influence.gradients import GradientSettings, WordGradients
 from influence.models import Encoding, encode, load_classifier, load_tokenizer, pad, resolve_device
 from influence.types import FloatArray
 

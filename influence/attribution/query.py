@@ -12,7 +12,7 @@ from influence.types import BoolArray, FloatArray, IntArray
 METHOD_NAMES = (
     *("tracin-we-topk", "tracin-we", "tracin-we-syn", "tracin-we-noc", "tracin-common", "tracin-tfidf", "tracin-last"),
     *("influence-last", "representer", "tracin-first", "tracin-second", "tracin-third", "tracin-all"),
-    *("random", "random-same-label"),
+    *("bm25", "tfidf", "random", "random-same-label"),
 )
 DEFAULT_METHOD = "tracin-we-topk"
 
@@ -55,11 +55,12 @@ class WordSelection:
 
 @dataclass(frozen=True, kw_only=True)
 class MethodSettings:
-    """What may be chosen about the methods that work on a layer; the word methods have no such choice."""
+    """What may be chosen about the methods that work on a layer and the random controls; the others have no such choice."""
 
     with_bias: bool = False  # the biases of the layers too; the paper leaves them out (section 3.2)
     damping: float = 0.01  # of `influence-last`: strength of the penalty damping/2 ‖W‖² on the mean loss; Koh and Liang's
     l2: float = 0.003  # λ of `representer`: strength of the penalty λ‖W‖² on the mean loss; Yeh et al. (2018)
+    draw: int = 0  # of the random controls: another number, other random scores
 
     def __post_init__(self) -> None:
         for name, value in (("damping", self.damping), ("l2", self.l2)):

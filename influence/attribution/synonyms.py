@@ -18,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.attribution.formulas import tracin_term, word_gradients, word_products
 from influence.attribution.index import TOP, Matches, WordIndex, merge_matches
 from influence.attribution.query import Query, WordSelection
+from influence.formulas import tracin_term, word_gradients, word_products
 from influence.types import BoolArray, FloatArray, IntArray
 
 SYNONYM_COSINE = 0.7

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from influence.attribution.formulas import hessian_solver, probabilities_of, with_bias_input
 from influence.attribution.index import Matches, WordIndex
 from influence.attribution.query import MethodSettings, Query, WordSelection
 from influence.attribution.synonyms import SynonymIndex
-from influence.attribution.tfidf import TextSimilarity
+from influence.attribution.text_similarity import Bm25, TextSimilarity
+from influence.formulas import hessian_solver, probabilities_of, with_bias_input
 from influence.types import FloatArray, IntArray, Progress, silent
 
 if TYPE_CHECKING:  # most methods read the index and should not wait for PyTorch to be imported
     from transformers import PreTrainedModel
 
-    from influence.attribution.gradients import GradientSettings
+    from influence.gradients import GradientSettings
 
 Made = TypeVar("Made")
 
@@ -99,7 +99,12 @@ class TrainingSet:
 
     def text_similarities(self, query: Query) -> FloatArray:
         """tf-idf cosine of the query's text with every training text, shape (N,)."""
-        found: TextSimilarity = self._once("texts", lambda: TextSimilarity(self.parts.texts()))
+        found: TextSimilarity = self._once("tf-idf", lambda: TextSimilarity(self.parts.texts()))
+        return found.to(query.text)
+
+    def bm25(self, query: Query) -> FloatArray:
+        """Okapi BM25 of every training text for the query's text, shape (N,)."""
+        found: Bm25 = self._once("bm25", lambda: Bm25(self.parts.texts()))
         return found.to(query.text)
 
     def layer_scores(self, query: Query, layer: str, settings: MethodSettings) -> FloatArray:

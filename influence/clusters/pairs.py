@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.attribution import REST, TOP, WordIndex, tracin_term, word_gradients, word_products
+from influence.attribution import REST, TOP, WordIndex
 from influence.clusters.settings import WE, WE_TOPK
 from influence.errors import SettingsError
+from influence.formulas import tracin_term, word_gradients, word_products
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 
 SLICE_BYTES = 64 << 20  # of gradients in memory at a time

@@ -30,4 +30,9 @@ from .report import Spread as Spread, as_json as as_json, data_report as data_re
 from .rewrite import NewCells as NewCells, rewritten as rewritten, written as written
 from .settings import DEFAULT_SHARE as DEFAULT_SHARE, MOST_TEST as MOST_TEST, Preparation as Preparation
 from .tables import Table as Table, read_table as read_table
-from .words import SPECIAL_SIDE as SPECIAL_SIDE, Span as Span, whole_words as whole_words
+from .words import (
+    COUNTED_WORD as COUNTED_WORD,
+    SPECIAL_SIDE as SPECIAL_SIDE,
+    Span as Span,
+    whole_words as whole_words,
+)

@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterable
 
 SPECIAL_SIDE = -1
+# What texts are counted in where no model is asked: a character of a script that puts no spaces between words is a word.
+COUNTED_WORD = r"(?u)[\u2e80-\u9fff\uac00-\ud7af]|\b\w\w+\b"
 
 Span = tuple[int, int, int]  # side (0 the text, 1 the second text, -1 a start or end token at 0, 0), start, end
 

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from influence.attribution import extremes
+from influence.attribution import METHODS
 from influence.errors import SettingsError
 from influence.experiments.deletion import DIRECTIONS, areas, balanced, curves, deletion, least_similar
 from influence.experiments.settings import EvaluationSettings
 from influence.explanations import scores_of, training_set
 from influence.files import load_array
+from influence.formulas import extremes
 from influence.retraining import Change, Run, check_change, check_trained_here, open_store, retrain, seeds_of
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader
@@ -37,8 +38,8 @@ class Evaluation:
     "margin", in nats), mean, low, high (95 % bootstrap interval over test examples).
     `areas`: AUC-DEL: method, direction, measure, mean, low, high, and over_random, over_random_low, over_random_high: the
     same less that of random removal, paired by test example.
-    `points`: method, direction, k, test_id, label, removed (how many examples were), control (mean probability of the
-    true label with nothing removed), probability and margin (mean differences over the retrainings).
+    `points`: method, direction, k, test_id, label, removed (how many examples were, of random draws the mean), control (mean
+    probability of the true label with nothing removed), probability and margin (mean differences over the retrainings).
     """
 
     name: str
@@ -51,13 +52,13 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class _Removal:
-    """Removing the k strongest of a method for one test example."""
+    """Removing the k strongest of a method for one test example; a random method's are drawn anew for every seed."""
 
     method: str
     direction: str
     k: int
     test: int
-    change: Change
+    changes: tuple[Change, ...]  # by seed
 
 
 def evaluate(
@@ -77,9 +78,9 @@ def evaluate(
         settings.check_ks(_candidates(workspace), "training examples with little word overlap that are considered")
     else:
         settings.check_ks(workspace.info.n_train)
-    removals = list(_removals(workspace, settings, tests, progress))
-    _check_classes(workspace, removals)
     seeds = seeds_of(workspace, settings.retrains)
+    removals = list(_removals(workspace, settings, tests, seeds, progress))
+    _check_classes(workspace, removals)
     found: dict[tuple[Run, int], FloatArray] = {}  # label probabilities of a test example, by run
     for stage, wanted in _stages(removals, seeds, tests.tolist()):
         # Of the controls the whole split is kept: others compare with them too.
@@ -102,9 +103,10 @@ def _stages(removals: list[_Removal], seeds: list[int], tests: list[int]) -> Ite
     """What to retrain, and the test examples that each run is wanted for; equal sets of examples are one run."""
     yield StageKind.CONTROLS, {Run(seed): tests for seed in seeds}
     wanted: dict[Run, list[int]] = {}
-    for seed in seeds:
+    for at, seed in enumerate(seeds):
         for removal in removals:
-            if removal.change and removal.test not in (own := wanted.setdefault(Run(seed, removal.change), [])):
+            change = removal.changes[at]
+            if change and removal.test not in (own := wanted.setdefault(Run(seed, change), [])):
                 own.append(removal.test)
     yield StageKind.RETRAIN, wanted
 
@@ -131,7 +133,8 @@ def _check_classes(workspace: WorkspaceReader, removals: list[_Removal]) -> None
     labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
     for removal in removals:
         try:
-            check_change(workspace, removal.change, labels_N)
+            for change in set(removal.changes):
+                check_change(workspace, change, labels_N)
         except SettingsError as error:
             raise SettingsError(f"--k {removal.k}: {error} ({removal.method}); give smaller numbers") from error
 
@@ -141,20 +144,23 @@ def _candidates(workspace: WorkspaceReader) -> int:
 
 
 def _removals(
-    workspace: WorkspaceReader, settings: EvaluationSettings, tests: IntArray, progress: Progress
+    workspace: WorkspaceReader, settings: EvaluationSettings, tests: IntArray, seeds: list[int], progress: Progress
 ) -> Iterator[_Removal]:
     """Every set of examples to remove; it is smaller than k where fewer scores are above (or below) 0."""
     considered = _considered(workspace, tests) if settings.no_overlap else None
     for method in settings.methods:
-        scores_MN = scores_of(workspace, method, tests.tolist(), with_bias=settings.with_bias, progress=progress)
+        draws = seeds if METHODS[method].drawn else [0]
+        scores_SMN = [
+            scores_of(workspace, method, tests.tolist(), with_bias=settings.with_bias, draw=draw, progress=progress)
+            for draw in draws
+        ]
         for row, test in enumerate(tests.tolist()):
-            scores_N = scores_MN[row]
-            if considered is not None:
-                scores_N = np.where(considered[row], scores_N, 0.0)
-            strongest = extremes(scores_N, workspace.tie_ranks_N, settings.ks[-1])
-            for direction, examples in zip(DIRECTIONS, strongest, strict=True):
+            own_SN = [scores_MN[row] if considered is None else scores_MN[row] * considered[row] for scores_MN in scores_SMN]
+            strongest = [extremes(scores_N, workspace.tie_ranks_N, settings.ks[-1]) for scores_N in own_SN]
+            for number, direction in enumerate(DIRECTIONS):
                 for k in settings.ks:
-                    yield _Removal(method, direction, k, test, Change(removed=tuple(examples[:k].tolist())))
+                    changes = [Change(removed=tuple(found[number][:k].tolist())) for found in strongest]
+                    yield _Removal(method, direction, k, test, tuple(changes * (len(seeds) // len(draws))))
 
 
 def _considered(workspace: WorkspaceReader, tests: IntArray) -> Any:
@@ -177,9 +183,11 @@ def _points(
         example = examples[removal.test]
         label = lookup[example.label]
         controls_RY, removed_RY = (
-            np.stack([found[Run(seed, change), removal.test] for seed in seeds]) for change in (Change(), removal.change)
+            np.stack([found[Run(seed, change), removal.test] for seed, change in zip(seeds, changes, strict=True)])
+            for changes in ([Change()] * len(seeds), removal.changes)
         )
-        about = (removal.method, removal.direction, removal.k, example.id, example.label, len(removal.change.removed))
+        removed = round(float(np.mean([len(change.removed) for change in removal.changes])))
+        about = (removal.method, removal.direction, removal.k, example.id, example.label, removed)
         before = float(controls_RY[:, label].mean(dtype=np.float64))
         rows.append((*about, before, *deletion(removed_RY, controls_RY, label)))
     names = ["method", "direction", "k", "test_id", "label", "removed", "control", "probability", "margin"]

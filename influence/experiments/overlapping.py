@@ -24,12 +24,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from influence.attribution import extremes, tracin_term
 from influence.experiments.deletion import bootstrap_weights, interval
 from influence.experiments.settings import OverlapSettings
 from influence.experiments.whatif_tables import opened
 from influence.explanations import scores_of, training_set
 from influence.files import load_array
+from influence.formulas import extremes, tracin_term
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import WorkspaceReader
 

@@ -79,7 +79,12 @@ class FixingSettings(RetrainingSettings):
     ways: tuple[str, ...] = (REMOVE, MASK)
 
     def __post_init__(self) -> None:
+        from influence.attribution import METHODS  # read when something is tried; help needs the names only
+
         super().__post_init__()
+        for method in self.methods:
+            if not METHODS[method].signed:
+                raise SettingsError(f"--methods {method}: it knows the texts only and names no opponents, so it blames nothing")
         if not self.ways or set(self.ways) - {REMOVE, MASK}:
             raise SettingsError(f"--ways {','.join(self.ways)}: one or both of {REMOVE},{MASK}")
 

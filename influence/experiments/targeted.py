@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from influence.attribution import METHODS, extremes
+from influence.attribution import METHODS
 from influence.data import Edit
 from influence.errors import SettingsError
 from influence.experiments.deletion import bootstrap_weights, interval
@@ -26,6 +26,7 @@ from influence.experiments.settings import MASK, RANDOM, REMOVE, FixingSettings
 from influence.experiments.whatif_tables import opened
 from influence.explanations import explain, scores_of, sentences
 from influence.files import load_array
+from influence.formulas import extremes
 from influence.retraining import Change, Run, check_change, check_trained_here, retrain, seeds_of
 from influence.review import Corpus
 from influence.types import IntArray, Progress, silent
@@ -56,6 +57,7 @@ class _Try:
     k: int
     test: int
     change: Change
+    seed: int | None = None  # of the one retraining that it is tried with; None: with each
 
 
 def mistakes(workspace: WorkspaceReader) -> IntArray:
@@ -82,7 +84,7 @@ def fix_mistakes(
     tests = _chosen(workspace, settings)
     settings.check_ks(workspace.info.n_train)
     seeds = seeds_of(workspace, settings.retrains)
-    tries = list(_tries(workspace, settings, tests, progress))
+    tries = list(_tries(workspace, settings, tests, seeds, progress))
     labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
     for change in {one.change for one in tries}:
         check_change(workspace, change, labels_N)
@@ -100,38 +102,51 @@ def _chosen(workspace: WorkspaceReader, settings: FixingSettings) -> IntArray:
     return np.sort(np.random.default_rng([settings.seed, len(found)]).permutation(found)[: settings.test_points])
 
 
-def _tries(workspace: WorkspaceReader, settings: FixingSettings, tests: IntArray, progress: Progress) -> Iterator[_Try]:
+def _tries(
+    workspace: WorkspaceReader, settings: FixingSettings, tests: IntArray, seeds: list[int], progress: Progress
+) -> Iterator[_Try]:
+    for method in settings.methods:
+        draws: list[int | None] = [*seeds] if METHODS[method].drawn else [None]  # random ones anew for every retraining
+        if REMOVE in settings.ways:
+            for seed in draws:
+                scores_MN = scores_of(workspace, method, tests.tolist(), draw=seed or 0, progress=progress)
+                for test, scores_N in zip(tests.tolist(), scores_MN, strict=True):
+                    _, opponents = extremes(scores_N, workspace.tie_ranks_N, settings.ks[-1])
+                    for k in settings.ks:
+                        yield _Try(method, REMOVE, k, test, Change(removed=tuple(opponents[:k].tolist())), seed)
+        if MASK in settings.ways and (METHODS[method].words or method == RANDOM):
+            for seed in draws:
+                for test, masked in _masked(workspace, settings, tests, method, seed):
+                    for k in settings.ks:
+                        change = Change(masked=tuple(one for one in masked[:k] if one is not None))
+                        yield _Try(method, MASK, k, test, change, seed)
+
+
+_Masked = list[tuple[int, tuple[str, ...]] | None]
+
+
+def _masked(
+    workspace: WorkspaceReader, settings: FixingSettings, tests: IntArray, method: str, seed: int | None
+) -> Iterator[tuple[int, _Masked]]:
+    """Each test example with the words to mask, the strongest opponent's first; None where there is none."""
     corpus = Corpus(workspace)
     rows = {id: row for row, id in enumerate(corpus.examples)}
     ids = {row: example.id for row, example in workspace.store.examples("test", tests.tolist()).items()}
-    for method in settings.methods:
-        if REMOVE in settings.ways:
-            scores_MN = scores_of(workspace, method, tests.tolist(), progress=progress)
-            for test, scores_N in zip(tests.tolist(), scores_MN, strict=True):
-                _, opponents = extremes(scores_N, workspace.tie_ranks_N, settings.ks[-1])
-                for k in settings.ks:
-                    yield _Try(method, REMOVE, k, test, Change(removed=tuple(opponents[:k].tolist())))
-        if MASK not in settings.ways or not (METHODS[method].words or method == RANDOM):
-            continue
-        for test in tests.tolist():
-            if method == RANDOM:
-                masked = _random_words(workspace, corpus, settings, test)
-            else:
-                found = explain(workspace, test_id=ids[test], method=method, top=settings.ks[-1]).opponents
-                edits = [(rows[str(one.train.id)], masking(corpus, one)) for one in found]
-                masked = [None if edit is None else (row, edit.words) for row, edit in edits]
-            for k in settings.ks:
-                yield _Try(method, MASK, k, test, Change(masked=tuple(one for one in masked[:k] if one is not None)))
+    for test in tests.tolist():
+        if seed is not None:
+            yield test, _random_words(workspace, corpus, settings, test, seed)
+        else:
+            found = explain(workspace, test_id=ids[test], method=method, top=settings.ks[-1]).opponents
+            edits = [(rows[str(one.train.id)], masking(corpus, one)) for one in found]
+            yield test, [None if edit is None else (row, edit.words) for row, edit in edits]
 
 
-def _random_words(
-    workspace: WorkspaceReader, corpus: Corpus, settings: FixingSettings, test: int
-) -> list[tuple[int, tuple[str, ...]] | None]:
+def _random_words(workspace: WorkspaceReader, corpus: Corpus, settings: FixingSettings, test: int, seed: int) -> _Masked:
     """A random word of each of k random training examples; None where it cannot be masked."""
-    generator = np.random.default_rng([settings.seed, test])
+    generator = np.random.default_rng([settings.seed, test, seed])
     chosen = generator.permutation(workspace.info.n_train)[: settings.ks[-1]].tolist()
     found = sentences(workspace, "train", chosen)
-    masked: list[tuple[int, tuple[str, ...]] | None] = []
+    masked: _Masked = []
     for row in chosen:
         words = [" ".join(word.text.split()) for word in found[row].words if word.side >= 0]
         word = words[int(generator.integers(len(words)))] if words else ""
@@ -145,15 +160,16 @@ def _outcomes(
 ) -> list[dict[str, Any]]:
     labels_M = np.asarray(load_array(workspace.build / "index" / "test" / "labels.npy"))
     ids = {row: example.id for row, example in workspace.store.examples("test", {one.test for one in tries}).items()}
-    runs = list(dict.fromkeys(Run(seed, one.change) for seed in seeds for one in tries))
-    of_change: dict[Change, list[_Try]] = {}
-    for one in tries:
-        of_change.setdefault(one.change, []).append(one)
+    of_run: dict[Run, list[_Try]] = {}
+    for seed in seeds:
+        for one in tries:
+            if one.seed in (None, seed):
+                of_run.setdefault(Run(seed, one.change), []).append(one)
     rows = []
-    for result in retrain(workspace, runs, device=device, progress=progress):
+    for result in retrain(workspace, list(of_run), device=device, progress=progress):
         predicted_M = result.probabilities_MY.argmax(axis=1)
         accuracy = float((predicted_M == labels_M).mean())
-        for one in of_change[result.run.change]:
+        for one in of_run[result.run]:
             label = int(labels_M[one.test])
             tried = {"method": one.method, "way": one.way, "k": one.k, "test_id": ids[one.test], "seed": result.run.seed}
             fixed, probability = bool(predicted_M[one.test] == label), float(result.probabilities_MY[one.test, label])

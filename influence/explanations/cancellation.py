@@ -70,8 +70,8 @@ def write_cancellation(path: str | Path, *, progress: Progress = silent) -> None
 
 def _rows(workspace: WorkspaceReader, number: int, progress: Progress) -> Iterator[dict[str, Any]]:
     """What one checkpoint adds: a row for each layer and part."""
-    from influence.attribution import TracedModel, layers_of
     from influence.explanations.layer_norms import EMBEDDING, changes, groups_of, mean_cosines, sizes, squared_norms
+    from influence.gradients import TracedModel, layers_of
 
     model, after = workspace.live.model(number), workspace.live.model(number + 1)
     layers = layers_of(model)

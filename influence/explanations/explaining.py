@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from influence.attribution import DEFAULT_METHOD, Method, MethodSettings, Query, SpecialTokens, TrainingSet, extremes, get_method
+from influence.attribution import DEFAULT_METHOD, Method, MethodSettings, Query, SpecialTokens, TrainingSet, get_method
 from influence.data import SPECIAL_SIDE
 from influence.errors import QueryError
 from influence.explanations.explanation import (
@@ -23,6 +23,7 @@ from influence.explanations.explanation import (
     sentences,
 )
 from influence.explanations.scores import training_set
+from influence.formulas import extremes
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import STORED_TOP, StoredExample, WorkspaceReader
 

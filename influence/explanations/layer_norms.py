@@ -15,7 +15,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from influence.attribution import Layer, Trace, TracedModel, bias_gradients, bias_of, weight_gradients, weight_of
+from influence.formulas import bias_gradients, weight_gradients
+from influence.gradients import Layer, Trace, TracedModel, bias_of, weight_of
 from influence.models import Encoding
 from influence.types import FloatArray, IntArray, Progress, silent
 

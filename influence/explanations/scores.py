@@ -39,17 +39,18 @@ def scores_of(
     with_bias: bool = False,
     damping: float = MethodSettings.damping,
     l2: float = MethodSettings.l2,
+    draw: int = MethodSettings.draw,
     progress: Progress = silent,
 ) -> FloatArray:
     """The score of every training example for each of some test examples, float64 of shape (M, N).
 
     `test_rows` are positions in the test split, in any order; each is explained on its own label. `with_bias` puts the
     biases in where a method is about a layer that has them, and means nothing to the others; `damping` is that of
-    `influence-last`, `l2` that of `representer` (see `MethodSettings`). Raises `QueryError` for an unknown method or
-    row, and for a method that the model cannot serve.
+    `influence-last`, `l2` that of `representer`, `draw` that of the random controls (see `MethodSettings`). Raises
+    `QueryError` for an unknown method or row, and for a method that the model cannot serve.
     """
     method = get_method(method_id)
-    settings = MethodSettings(with_bias=with_bias and method.has_biases, damping=damping, l2=l2)
+    settings = MethodSettings(with_bias=with_bias and method.has_biases, damping=damping, l2=l2, draw=draw)
     method = method.with_settings(settings)
     rows = [int(row) for row in test_rows]
     for row in rows:

@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from influence.data import COUNTED_WORD
 from influence.opinions.opinion import Taught, shares
 from influence.types import FloatArray, IntArray
 
-# A character of a script that puts no spaces between words counts as a word.
-WORD = r"(?u)[\u2e80-\u9fff\uac00-\ud7af]|\b\w\w+\b"
 SMOOTHING = 0.1  # added to every word's count
 BETWEEN = " \x1f "  # the texts of a pair; no word
 
@@ -32,7 +31,7 @@ def tfidf(texts: Sequence[str]) -> tuple[Any, Any] | None:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     for least in (2, 1):
-        vectorizer = TfidfVectorizer(token_pattern=WORD, sublinear_tf=True, min_df=least, dtype=np.float32)
+        vectorizer = TfidfVectorizer(token_pattern=COUNTED_WORD, sublinear_tf=True, min_df=least, dtype=np.float32)
         try:
             return vectorizer, vectorizer.fit_transform(texts).tocsr()
         except ValueError:  # an empty vocabulary

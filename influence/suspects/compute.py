@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from influence.attribution import tracin_term
 from influence.files import load_array, save_array, write_whole
+from influence.formulas import tracin_term
 from influence.opinions import Gathered, Material, OpinionSettings, baseline_accuracy, gather, read_settings
 from influence.suspects.choices import read_choices
 from influence.suspects.decided import decided_labels

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from influence.attribution import check_precision
 from influence.data import check_labels, label_names, read_dataset
 from influence.errors import SettingsError, WordtraceError, WorkspaceError
 from influence.files import file_sizes, is_disk_full, sync, write_json
+from influence.gradients import check_precision
 from influence.models import resolve_device
 from influence.types import Progress, silent
 from influence.workspace.build_request import BuildRequest, identity

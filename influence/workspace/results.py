@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from influence.attribution import DEFAULT_METHOD, METHODS, Matches, WordIndex, extremes, queries_at_once, tracin_term
+from influence.attribution import DEFAULT_METHOD, METHODS, Matches, WordIndex, queries_at_once
 from influence.data import SPECIAL_SIDE, Dataset
 from influence.files import load_array, write_json
+from influence.formulas import extremes, tracin_term
 from influence.models import Encoding
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace.builds import CheckpointInfo

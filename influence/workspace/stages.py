@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
-from influence.attribution import GradientSettings, IndexSettings, WordGradients, estimated_bytes, write_split
+from influence.attribution import IndexSettings, estimated_bytes, write_split
 from influence.data import Dataset
 from influence.errors import ModelError, WorkspaceError
 from influence.files import DONE, write_json
+from influence.gradients import GradientSettings, WordGradients
 from influence.models import (
     CNN,
     CheckpointTrainer,

@@ -14,20 +14,14 @@ from oracles import relative_error, word_contributions
 from tiny import Bench, bench, cnn, labelled, word_pieces
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from influence.attribution.formulas import (
-    extremes,
-    layer_products,
-    random_same_label_scores,
-    random_scores,
-    top_k_positions,
-    word_gradients,
-    word_scores,
-)
-from influence.attribution.gradients import BatchGradients, GradientSettings, WordGradients
 from influence.attribution.index import WordIndex
 from influence.attribution.index_writer import IndexSettings, self_influence, write_split
 from influence.attribution.methods import METHODS
-from influence.attribution.query import Query, QueryCheckpoint, WordSelection
+from influence.attribution.query import MethodSettings, Query, QueryCheckpoint, WordSelection
+from influence.formulas.layers import layer_products
+from influence.formulas.ranking import extremes, random_same_label_scores, random_scores
+from influence.formulas.words import top_k_positions, word_gradients, word_scores
+from influence.gradients.positions import BatchGradients, GradientSettings, WordGradients
 from influence.models.cnn import CnnForSequenceClassification
 from influence.models.encoding import Batch, Encoding, encode, length_buckets, pad
 
@@ -209,10 +203,12 @@ def test_many_queries_at_once_give_the_scores_of_one_at_a_time(engine: Bench, me
 
 
 @pytest.mark.parametrize("method", ["random", "random-same-label"])
-def test_the_controls_depend_on_the_query_and_nothing_else(engine: Bench, method: str) -> None:
+def test_the_random_controls_depend_on_the_query_and_the_draw_and_nothing_else(engine: Bench, method: str) -> None:
     scores = engine.scores(method)
     np.testing.assert_array_equal(scores, engine.scores(method))
-    assert len(np.unique(scores.round(12), axis=0)) == len(scores)
+    again = METHODS[method].with_settings(MethodSettings(draw=7))
+    np.testing.assert_array_equal(engine.scores(again), engine.scores(again))
+    assert len(np.unique(np.concatenate([scores, engine.scores(again)]).round(12), axis=0)) == 2 * len(scores)
     if method == "random-same-label":
         same = engine.labels["test"][:, None] == engine.labels["train"][None, :]
         np.testing.assert_array_equal(scores > 0, same)

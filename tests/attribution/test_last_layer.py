@@ -12,17 +12,12 @@ from oracles import relative_error
 from tiny import Bench, bench, cnn, labelled, word_pieces
 from torch.autograd.functional import hessian, jacobian
 
-from influence.attribution import formulas
-from influence.attribution.formulas import (
-    hessian_solver,
-    influence_scores,
-    last_layer_hessian,
-    representer_scores,
-    with_bias_input,
-)
 from influence.attribution.methods import METHODS, Method
 from influence.attribution.query import MethodSettings
 from influence.errors import QueryError, SettingsError
+from influence.formulas import curvature
+from influence.formulas.curvature import hessian_solver, influence_scores, last_layer_hessian
+from influence.formulas.layers import representer_scores, with_bias_input
 from influence.models.encoding import encode
 
 DAMPING, LABELS = 0.05, 3
@@ -175,7 +170,7 @@ def test_a_layer_too_large_for_a_matrix_is_solved_to_the_same_answer(monkeypatch
     probabilities_NY = generator.dirichlet(np.ones(4), size=50)
     gradient_YH = generator.normal(size=(4, 6))
     explicit = hessian_solver(features_NH, probabilities_NY, damping=0.01)(gradient_YH)
-    monkeypatch.setattr(formulas, "EXPLICIT_WEIGHTS", 0)
+    monkeypatch.setattr(curvature, "EXPLICIT_WEIGHTS", 0)
     iterative = hessian_solver(features_NH, probabilities_NY, damping=0.01)(gradient_YH)
     assert relative_error(iterative, explicit) < 1e-6
 

@@ -15,10 +15,10 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from influence.attribution import layer_scores
-from influence.attribution.layers import chosen_layers, layers_of
 from influence.attribution.methods import METHODS, Method
 from influence.attribution.query import MethodSettings
 from influence.errors import ModelError, QueryError
+from influence.gradients.layers import chosen_layers, layers_of
 from influence.models.encoding import encode, pad
 
 TOLERANCE = 1e-5  # of the largest score

@@ -30,13 +30,14 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from influence.attribution.formulas import extremes, top_k_positions
-from influence.attribution.layers import TracedModel, layers_of
 from influence.attribution.methods import METHODS, get_method
 from influence.attribution.query import MethodSettings, WordSelection
 from influence.attribution.training_set import TrainingSet
 from influence.clusters.dendrogram import influence_distances
 from influence.explanations.layer_norms import Group, mean_cosines, squared_norms
+from influence.formulas.ranking import extremes
+from influence.formulas.words import top_k_positions
+from influence.gradients.layers import TracedModel, layers_of
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.encoding import encode
 from influence.models.model import train_word_pieces
@@ -383,6 +384,8 @@ def test_every_method_names_its_place_in_the_paper() -> None:
         "tracin-second": "section 3.3, table 1",
         "tracin-third": "section 3.3, table 1",
         "tracin-all": "section 3.3, table 1",
+        "bm25": "control",
+        "tfidf": "control",
         "random": "control",
         "random-same-label": "control",
     }

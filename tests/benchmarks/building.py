@@ -13,9 +13,9 @@ from captum.influence import TracInCP, TracInCPFast
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel
 
-from influence.attribution.gradients import GradientSettings, WordGradients
 from influence.attribution.index_writer import IndexSettings, write_split
 from influence.files import sync
+from influence.gradients.positions import GradientSettings, WordGradients
 from influence.models.encoding import length_buckets, pad
 from influence.models.inputs import BATCH_TOKENS, model_inputs
 from tests.benchmarks.peers import Captum

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from influence.attribution.formulas import extremes
-from influence.attribution.gradients import GradientSettings, WordGradients
 from influence.attribution.index import REST, TOP, Postings, WordIndex, queries_at_once
 from influence.attribution.methods import METHODS, Method
 from influence.attribution.query import Query
+from influence.formulas.ranking import extremes
+from influence.gradients.positions import GradientSettings, WordGradients
 from influence.models.encoding import common_tokens
 from influence.types import FloatArray
 from influence.workspace.workspace import open_index, open_queries

@@ -153,20 +153,25 @@ def test_an_evaluation_is_what_removing_and_retraining_by_hand_gives(evaluated: 
     points = found.points
     assert len(points) == 3 * 2 * 2 * 4
     ids = {id: row for row, id in enumerate(evaluated.store.rows("select id from examples where split='test' order by position"))}
-    for point in points[points.method != "random"].to_dict("records"):
+    draws = set()
+    for point in points.to_dict("records"):
         test = ids[(point["test_id"],)]
         sign = 1 if point["direction"] == "+" else -1
-        scores = sign * scores_of(evaluated, point["method"], [test])[0]
-        ranked = sorted(range(len(scores)), key=lambda n: (-scores[n], evaluated.tie_ranks_N[n]))
-        removed = [n for n in ranked[: point["k"]] if scores[n] > 0]
-        assert point["removed"] == len(removed)
         label = evaluated.info.labels.index(point["label"])
-        runs = [Run(seed, change) for seed in (1, 2) for change in (Change(), Change(removed=tuple(removed)))]
+        runs = []
+        for seed in (1, 2):  # a random method's examples are drawn anew with every seed
+            scores = sign * scores_of(evaluated, point["method"], [test], draw=seed if "random" in point["method"] else 0)[0]
+            ranked = sorted(range(len(scores)), key=lambda n: (-scores[n], evaluated.tie_ranks_N[n]))
+            removed = tuple(n for n in ranked[: point["k"]] if scores[n] > 0)
+            assert point["removed"] == len(removed)
+            runs += [Run(seed, Change()), Run(seed, Change(removed=removed))]
+            draws.add((point["method"], test, sign, point["k"], removed))
         results = {r.run: r for r in retrain(evaluated, runs, tests=[test])}
         assert all(r.reused for r in results.values())  # the same runs, so they are kept
         values = [results[run].probabilities_MY[0, label] for run in runs]
         assert point["probability"] == pytest.approx((values[1] - values[0] + values[3] - values[2]) / 2, abs=1e-6)
         assert point["control"] == pytest.approx((values[0] + values[2]) / 2, abs=1e-6)
+    assert len(draws) == (1 + 2 + 2) * 4 * 2 * 2
 
 
 def test_proponents_lower_and_opponents_raise_the_probability(evaluated: WorkspaceReader) -> None:

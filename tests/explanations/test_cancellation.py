@@ -134,8 +134,8 @@ def test_one_checkpoint_is_not_enough(data: dict[str, str], tmp_path: Path, caps
 
 def test_a_transformer_s_layers(data: dict[str, str], tmp_path: Path, copied: Callable[[], Path]) -> None:
     """Blocks of several modules, against autograd at one checkpoint."""
-    from influence.attribution.layers import TracedModel, layers_of
     from influence.explanations.layer_norms import groups_of, squared_norms
+    from influence.gradients.layers import TracedModel, layers_of
 
     opened = open_workspace(copied())
     encoding, labels = opened.queries.encoding, np.asarray(opened.queries.labels_M)

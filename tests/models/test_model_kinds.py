@@ -11,8 +11,8 @@ from model_kinds import KINDS, ONE_FEATURE_VECTOR, make
 from oracles import last_weight_gradient, relative_error, rows_of, tracin
 from tiny import Bench, labelled, word_pieces
 
-from influence.attribution.gradients import GradientSettings, WordGradients
 from influence.errors import ModelError
+from influence.gradients.positions import GradientSettings, WordGradients
 from influence.models.encoding import encode
 from influence.models.inputs import last_linear
 from influence.models.model import longest_input

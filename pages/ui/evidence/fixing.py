@@ -32,6 +32,7 @@ def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
         models=lambda methods, ks, points, retrains: retrains * (1 + (2 * methods + 2) * ks * points),
         most_points=there,
         points_name="Mistakes",
+        opponents_only=True,
     )
     waiting.draw(workspace, COMMAND)
     if not found:

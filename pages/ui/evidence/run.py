@@ -29,6 +29,7 @@ class Form:
     models: Callable[[int, int, int, int], int]  # from how many methods, values of k, test sentences, retrainings
     most_points: int
     points_name: str
+    opponents_only: bool = False  # so that methods without opponents are no choice
     ks: tuple[int, ...] = (10, 50)
     points: int = 6
 
@@ -45,9 +46,10 @@ def draw(workspace: influence.Workspace, form: Form, *, expanded: bool) -> None:
             st.session_state.setdefault(form.key(name), value)
         most = max(form.most_points, 1)
         st.session_state[form.key("points")] = min(st.session_state[form.key("points")], most)  # another workspace had more
+        methods = [id for id, one in METHODS.items() if not one.drawn and (one.signed or not form.opponents_only)]
         st.multiselect(
-            "Methods", [id for id in METHODS if not id.startswith("random")], format_func=lambda id: METHODS[id].title,
-            key=form.key("methods"), help="Random choices are always tried beside them",
+            "Methods", methods, format_func=lambda id: METHODS[id].title, key=form.key("methods"),
+            help="Random choices are always tried beside them, drawn anew for every seed",
         )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.multiselect("Examples changed (k)", KS, key=form.key("k"), accept_new_options=False, width=260)

@@ -22,6 +22,8 @@ OTHER_MEANINGS = {  # of the methods whose scores are not about a training step
         "left out, and the last layer fitted again, the loss on “{label}” here would rise by about so many nats.",
         "left out, and the last layer fitted again, the loss on “{label}” here would fall by about so many nats.",
     ),
+    "bm25": ("a control that knows only the texts: it has words of this sentence, and rare words count more.", ""),
+    "tfidf": ("a control that knows only the texts: it has words of this sentence, and rare words count more.", ""),
     "representer": ("it raises the logit of “{label}” here.", "it lowers the logit of “{label}” here."),
 }
 
@@ -121,9 +123,11 @@ def sides(sentence: Sentence, lit: Collection[int]) -> list[list[Piece]]:
 
 def _meanings(found: Explanation) -> tuple[str, str]:
     """What a score above 0 means, and one below."""
-    if METHODS[found.method].source == "control":
+    if METHODS[found.method].drawn:
         control = "0. A control: drawn at random, it says nothing about this sentence."
         return f"Above {control}", f"Below {control}"
+    if not METHODS[found.method].signed:
+        return (f"Above 0: {OTHER_MEANINGS[found.method][0]}", "A likeness of texts names no opponents.")
     above, below = (meaning.format(label=found.label) for meaning in OTHER_MEANINGS.get(found.method, MEANINGS))
     if found.method not in OTHER_MEANINGS and found.label == found.query.label != found.query.predicted:
         below += f" What taught the model “{found.query.predicted}” stands here."

@@ -29,8 +29,8 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from influence.attribution.gradients import GradientSettings, HookedModel
 from influence.errors import ModelError, QueryError
+from influence.gradients.positions import GradientSettings, HookedModel
 from influence.models import Batch, Encoding, last_linear
 from influence.types import IntArray
 

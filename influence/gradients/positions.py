@@ -15,8 +15,8 @@ from torch import nn
 from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedModel
 
-from influence.attribution.formulas import logit_gradients
 from influence.errors import ModelError, SettingsError
+from influence.formulas import logit_gradients
 from influence.models import BATCH_TOKENS, Batch, Encoding, check_tokens, last_linear, length_buckets, model_inputs, pad
 from influence.types import FloatArray, IntArray
 

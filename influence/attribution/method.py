@@ -1,0 +1,77 @@
+"""What a method is: how it scores, what it needs, and what may be chosen about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
+
+from influence.attribution.query import MethodSettings, Query, WordSelection
+from influence.errors import QueryError
+from influence.types import FloatArray
+
+if TYPE_CHECKING:  # the table is read where nothing is asked, too
+    from influence.attribution.training_set import TrainingSet
+
+Needs = Literal["index", "synonyms", "last layer", "texts", "pass", "nothing"]
+COSTS: dict[Needs, str] = {
+    "index": "Read from the index: milliseconds.",
+    "synonyms": "Read from the index, with the checkpoints' word embeddings: a second or so, a few more the first time.",
+    "last layer": "From the stored inputs of the last layer: well under a second, some seconds the first time for many labels.",
+    "texts": "From the training texts: well under a second, some seconds the first time.",
+    "pass": "Not stored: every training example goes through every checkpoint, seconds to minutes.",
+    "nothing": "No computation.",
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to score every training example for a query."""
+
+    id: str
+    title: str
+    about: str
+    source: str
+    needs: Needs
+    formula: Callable[["TrainingSet", Query, "Method"], FloatArray] = field(repr=False)
+    selection: WordSelection | None = None
+    settings: MethodSettings = field(default_factory=MethodSettings)
+    layer: str | None = None  # of the methods on a layer: first, second, third, last or all
+    signed: bool = True  # False: no score is below 0, so it names no opponents
+
+    def score(self, training: "TrainingSet", query: Query) -> FloatArray:
+        """Scores of shape (C, N); summed over C they are the method's score of each training example."""
+        return self.formula(training, query, self)
+
+    @property
+    def words(self) -> bool:
+        """Whether a score splits exactly into word contributions."""
+        return self.selection is not None
+
+    @property
+    def drawn(self) -> bool:
+        """Whether its scores are drawn at random, anew for each `MethodSettings.draw`."""
+        return self.needs == "nothing"
+
+    @property
+    def slow(self) -> bool:
+        """Whether an answer may take minutes, because every training example goes through every checkpoint."""
+        return self.needs == "pass"
+
+    @property
+    def cost(self) -> str:
+        """What an answer needs and about how long it takes, in a sentence."""
+        return COSTS[self.needs]
+
+    @property
+    def has_biases(self) -> bool:
+        """Whether biases can be put in with `MethodSettings.with_bias`."""
+        return self.needs in ("last layer", "pass")
+
+    def with_selection(self, selection: WordSelection) -> "Method":
+        """The same method over other positions."""
+        return replace(self, selection=selection)
+
+    def with_settings(self, settings: MethodSettings) -> "Method":
+        """The same method with other settings. Raises `QueryError` for biases where it has none."""
+        if settings.with_bias and not self.has_biases:
+            raise QueryError(f"--with-bias: method {self.id!r} works on no layer with a bias")
+        return replace(self, settings=settings)

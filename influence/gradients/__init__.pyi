@@ -1,0 +1,16 @@
+from .layers import (
+    Layer as Layer,
+    Trace as Trace,
+    TracedModel as TracedModel,
+    bias_of as bias_of,
+    chosen_layers as chosen_layers,
+    layers_of as layers_of,
+    weight_of as weight_of,
+)
+from .positions import (
+    BatchGradients as BatchGradients,
+    GradientSettings as GradientSettings,
+    HookedModel as HookedModel,
+    WordGradients as WordGradients,
+    check_precision as check_precision,
+)
