@@ -20,6 +20,7 @@ from influence.models import CNN, ENCODER_LAYERS, SMALL_DATA
 if TYPE_CHECKING:
     from influence.types import Progress
 
+TRAINING = ("epochs", "learning_rate", "optimizer", "batch_size", "seed", "freeze_embedding")  # its settings, as options
 PROGRESS_EVERY = 2.0  # seconds, in a log
 SERVER = Path(__file__).parents[2] / "pages" / "ui" / "frame" / "server.py"
 
@@ -77,6 +78,8 @@ def _add_model(model: Any) -> None:
     model.add_argument("--batch-size", type=int, metavar="N", help="default: 32")
     model.add_argument("--max-length", type=int, default=128, metavar="N", help="tokens a text is cut at (default 128)")
     model.add_argument("--seed", type=int, metavar="N", help="default 0")
+    about = "leave the word embedding as it began, here and in every retraining (the paper's no-word-overlap experiment)"
+    model.add_argument("--freeze-embedding", action="store_true", default=None, help=about)
 
 
 def _add_index(index: Any) -> None:
@@ -94,7 +97,7 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
-    given = {name: getattr(options, name) for name in ("epochs", "learning_rate", "optimizer", "batch_size", "seed")}
+    given = {name: getattr(options, name) for name in TRAINING}
     if options.checkpoints is not None and (extra := [name for name, value in given.items() if value is not None]):
         raise SettingsError(f"--{extra[0].replace('_', '-')} is a setting of training; it does not go with --checkpoints")
     if options.encoder is not None:

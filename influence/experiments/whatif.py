@@ -21,7 +21,7 @@ from influence.experiments.statistics import Paired
 from influence.experiments.whatif_tables import WhatIfStore, opened
 from influence.explanations import positions_of
 from influence.files import load_array
-from influence.retraining import Change, Run, RunKey, open_store, retrain, seeds_of
+from influence.retraining import Change, Run, RunKey, embedding_frozen, open_store, retrain, seeds_of
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import WorkspaceReader
 
@@ -196,7 +196,8 @@ def _outcomes(store: WhatIfStore, build: str) -> list[Outcome]:
 
 def to_train(workspace: WorkspaceReader, change: Change, seeds: int) -> int:
     """How many models a what-if has to train: those that no retraining has left behind."""
-    runs = {RunKey(seed, which.key, False) for seed in seeds_for(workspace, seeds) for which in (Change(), change)}
+    frozen = embedding_frozen(workspace)
+    runs = {RunKey(seed, which.key, frozen) for seed in seeds_for(workspace, seeds) for which in (Change(), change)}
     return len(runs) - len(open_store(workspace).find(dict.fromkeys(runs), len(workspace.info.labels)))
 
 

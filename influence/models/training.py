@@ -35,6 +35,7 @@ class TrainingSettings:
     momentum: float = 0.9  # of SGD, as in the paper
     weight_decay: float = 0.0
     schedule: Literal["constant"] = "constant"
+    freeze_embedding: bool = False  # the word embedding stays as it began (section 5, no word overlap)
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size"):
@@ -96,6 +97,8 @@ def train_epoch(
     batches = [chosen_E[batch] for batch in shuffled_batches(encoding.lengths_N[chosen_E], settings, epoch=epoch)]
     total = torch.zeros((), dtype=torch.float64, device=device)
     model.requires_grad_(True).train()
+    if settings.freeze_embedding:  # without a gradient the optimizer leaves it alone, weight decay and all
+        model.get_input_embeddings().requires_grad_(False)
     # Dropout draws from the global generator: fork it, so the caller's random state is left as it was.
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(epoch_seed(settings.seed, epoch))

@@ -2,6 +2,7 @@ from .change import Change as Change, Run as Run
 from .runner import (
     check_change as check_change,
     check_trained_here as check_trained_here,
+    embedding_frozen as embedding_frozen,
     retrain as retrain,
     seeds_of as seeds_of,
 )

@@ -46,6 +46,7 @@ def retrain(
 ) -> Iterator[RunResult]:
     """Train the runs that are not kept yet, and yield every distinct run once: first the kept ones, then as they finish.
 
+    `freeze_embedding` leaves the word embedding as it began, as a workspace that was built so always does.
     `tests` are the positions of the test examples whose probabilities are wanted, the same for every run or each its own
     (None: the whole split). `together` is how many runs of a seed are one batched model at most, `processes` how many
     processes train on a CPU (None: whatever is fastest on the device). Progress counts optimizer steps of the runs that are
@@ -55,6 +56,7 @@ def retrain(
     """
     wanted = {run: _positions(tests, run) for run in runs}
     check_trained_here(workspace)
+    freeze_embedding = freeze_embedding or embedding_frozen(workspace)
     labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
     for change in {run.change for run in wanted}:
         check_change(workspace, change, labels_N)
@@ -182,6 +184,11 @@ def check_trained_here(workspace: WorkspaceReader) -> None:
             f"the checkpoints of workspace {workspace.name!r} were imported, so how they were trained is not known and "
             "nothing can be retrained; build a workspace that trains its own model"
         )
+
+
+def embedding_frozen(workspace: WorkspaceReader) -> bool:
+    """Whether the workspace's own training left the word embedding as it began; False for imported checkpoints."""
+    return bool((workspace.info.settings["training"] or {}).get("freeze_embedding"))
 
 
 def seeds_of(workspace: WorkspaceReader, count: int) -> list[int]:

@@ -4,6 +4,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from influence.gradients.positions import GradientSettings, WordGradients
 from influence.models.checkpoints import Checkpoint, CheckpointTrainer, read_checkpoints
 from influence.models.encoding import Encoding, encode
 from influence.models.first_token import quicken
-from influence.models.model import load_classifier, read_trainer_folder
+from influence.models.model import load_classifier, new_classifier, read_trainer_folder
 from influence.models.training import TrainingSettings, default_settings, make_optimizer, shuffled_batches, train_epoch
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
@@ -55,14 +56,16 @@ def trainer(
         model = str(tmp_path_factory.mktemp("bert"))
         bert(len(tokenizer), 2, seed=0).save_pretrained(model)
 
-    def make(folder: Path, *, seed: int = 0) -> CheckpointTrainer:
+    def make(folder: Path, *, seed: int = 0, **settings: Any) -> CheckpointTrainer:
         return CheckpointTrainer(
             folder=folder,
             model=model,
             num_hidden_layers=None,
             labels=LABELS,
             tokenizer=tokenizer,
-            settings=TrainingSettings(epochs=EPOCHS, learning_rate=0.01, optimizer=optimizer, batch_size=8, seed=seed),
+            settings=TrainingSettings(
+                epochs=EPOCHS, learning_rate=0.01, optimizer=optimizer, batch_size=8, seed=seed, **settings
+            ),
             epochs=EPOCHS,
             device=torch.device("cpu"),
         )
@@ -124,6 +127,33 @@ def test_training_that_was_interrupted_ends_with_the_same_weights(
     (tmp_path / "a" / "1" / "optimizer.pt").write_bytes(b"left by a kill between marking and tidying up")
     trainer(tmp_path / "a").run(*examples, stop)  # nothing to train, so nothing to stop
     assert not list(tmp_path.rglob("optimizer.pt"))
+
+
+def test_a_frozen_embedding_stays_and_all_else_learns(
+    trainer: Callable[..., CheckpointTrainer], examples: tuple[Encoding, np.ndarray], tmp_path: Path
+) -> None:
+    """Against the whole training with the embedding put back after every step, which is another way to the same weights."""
+    made = trainer(tmp_path / "a", freeze_embedding=True, weight_decay=0.1)
+    made.run(*examples, ignore)
+    model = new_classifier(made.model, LABELS, seed=0, vocabulary=len(made.tokenizer), num_hidden_layers=None)
+    model.config.pad_token_id = made.tokenizer.pad_token_id
+    quicken(model, examples[0], made.tokenizer.pad_token_id)
+    began = {name: weight.clone() for name, weight in model.state_dict().items()}
+    words = model.get_input_embeddings().weight
+    settings = replace(made.settings, freeze_embedding=False)
+    optimizer = make_optimizer(model, settings)
+    optimizer.register_step_post_hook(lambda *_: words.data.copy_(began[name_of(model, words)]))
+    for epoch, found in enumerate(weights(tmp_path / "a"), start=1):
+        train_epoch(model, optimizer, *examples, settings, epoch=epoch, pad_token=made.tokenizer.pad_token_id)
+        for name, weight in model.state_dict().items():
+            torch.testing.assert_close(found[name], weight, rtol=0, atol=1e-6)
+        moved = {name for name in found if not torch.equal(found[name], began[name])}
+        assert name_of(model, words) not in moved
+        assert len(moved) > len(found) / 2
+
+
+def name_of(model: torch.nn.Module, weight: torch.Tensor) -> str:
+    return next(name for name, one in model.named_parameters() if one is weight)
 
 
 def test_training_leaves_the_global_generators_alone(tokenizer: PreTrainedTokenizerFast, examples: Any) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from tiny import bert, request, word_pieces
 import influence.retraining.schedule as plan
 from influence.data.masking import mask
 from influence.errors import DataError, ModelError, SettingsError, WorkspaceBusy, WorkspaceNewer
+from influence.experiments.whatif import to_train
 from influence.files import load_array
 from influence.models.encoding import Encoding, encode
-from influence.models.model import load_tokenizer, new_classifier
+from influence.models.model import load_classifier, load_tokenizer, new_classifier
 from influence.models.training import TrainingSettings, epoch_seed, make_optimizer, shuffled_batches
 from influence.retraining import retrain
 from influence.retraining.change import Change, Run
@@ -126,6 +128,24 @@ def test_frozen_means_the_embedding_stays(opened: WorkspaceReader) -> None:
     assert np.abs(free - frozen).max() > 0.01
     assert next(retrain(opened, [Run(1)])).reused
     assert next(retrain(opened, [Run(1)], freeze_embedding=True)).reused
+
+
+def test_a_workspace_built_with_a_frozen_embedding_is_retrained_so(data: dict[str, str], tmp_path: Path) -> None:
+    frozen = training_settings("cnn", epochs=3, learning_rate=0.1, batch_size=16, freeze_embedding=True)
+    build_workspace(tmp_path / "frozen", request(data, training=frozen))
+    with closing(read_workspace(tmp_path / "frozen")) as opened:
+        tables = [
+            load_classifier(str(opened.build / "checkpoints" / str(number))).get_input_embeddings().weight for number in range(3)
+        ]
+        began = new_classifier("cnn", opened.info.labels, seed=0, vocabulary=len(tables[0])).get_input_embeddings().weight
+        assert all(torch.equal(table, began) for table in tables)
+        own = load_array(opened.build / "index" / "test" / "2" / "probabilities.npy")
+        (result,) = retrain(opened, [Run(0)])
+        np.testing.assert_allclose(result.probabilities_MY, own, atol=CLOSE)
+        assert next(retrain(opened, [Run(0)], freeze_embedding=True)).reused  # there is no other way to train it
+        assert to_train(opened, Change(), 1) == 1
+        next(retrain(opened, [Run(1)]))
+        assert to_train(opened, Change(), 1) == 0
 
 
 def first_word(workspace: WorkspaceReader, row: int) -> str:

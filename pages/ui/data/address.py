@@ -41,6 +41,7 @@ class DataAddress(Address):
     epochs: int = 0  # 0: as many as suit
     length: int = 128
     seed: int = 0
+    freeze: int = 0  # the word embedding stays as it began
     name: str = ""
     one: str = ""  # the workspaces compared
     two: str = ""
@@ -88,6 +89,7 @@ def read_address(parameters: dict[str, str], workspace: str, names: list[str]) -
     allowed: dict[str, Any] = {"part": PARTS, "source": (FILE, HUB), "model": MODELS, "one": names, "two": names}
     ranges = {
         "mend": (0, 1), "share": (5, 50), "layers": (0, 99), "epochs": (0, 99), "length": (3, 8192), "seed": (0, 10**6),
+        "freeze": (0, 1),
     }  # fmt: skip
     address, ignored = DataAddress.read(parameters, workspace=workspace, allowed=allowed, ranges=ranges)
     if address.source == FILE:

@@ -92,6 +92,8 @@ def complaint(job: Job) -> str:
 def command(address: DataAddress, folder: Path) -> list[str]:
     """The options of the build that an address describes. Raises a `WordtraceError` for what cannot be had."""
     options = ["--workspace", str(folder), *address.data_options(), *address.model_options(), "--seed", str(address.seed)]
+    if address.freeze:
+        options.append("--freeze-embedding")
     if address.mend:
         options += ["--drop-unusable", "--merge-labels"]
     return options if address.test else [*options, "--test-share", f"{address.share / 100:g}"]

@@ -65,8 +65,10 @@ def _model(address: DataAddress, usual: str) -> bool:
     elif address.model == "folder":
         binding = bind(address, "weights", "data_folder", empty=None)
         st.selectbox("Folder", files.model_folders(), placeholder="choose one", width=420, **binding)
-    with st.expander("Settings"), st.container(horizontal=True, vertical_alignment="bottom"):
-        _settings(address)
+    with st.expander("Settings"):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            _settings(address)
+        _freezing(address)
     return address.model in ("cnn", "demo") or bool(address.weights)
 
 
@@ -82,6 +84,18 @@ def _settings(address: DataAddress) -> None:
         st.number_input(label, low, high, width=150, help=about, **bind(address, field, f"data_{field}"))
     lengths = sorted({*LENGTHS, address.length})
     st.selectbox("Cut texts at, tokens", lengths, width=170, **bind(address, "length", "data_length"))
+
+
+def _freezing(address: DataAddress) -> None:
+    st.session_state["data_freeze"] = bool(address.freeze)
+    st.checkbox(
+        "Leave the word embedding as it began", key="data_freeze", on_change=_freeze, args=(address,),
+        help="In the paper's experiment without word overlap: what one word is taught then reaches others that mean the same",
+    )  # fmt: skip
+
+
+def _freeze(address: DataAddress) -> None:
+    go(address.at(freeze=int(st.session_state["data_freeze"])))
 
 
 def _spell(address: DataAddress, field: str, key: str) -> None:
