@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -18,6 +19,7 @@ from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
 
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DISK_FULL_SIGNS = (*map(os.strerror, DISK_FULL), "requested and", "PytorchStreamWriter failed writing", "unexpected pos")
+JSON_BYTES = 64 << 20  # of a description of a workspace: a line for each of its files
 DONE = "done.json"  # written last into a folder, so its presence says that the folder is whole
 
 
@@ -107,6 +109,59 @@ def model_sha256(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def check_contained(folder: Path) -> None:
+    """See to it that a folder that may come from anybody keeps to itself. Raises `WorkspaceError` where it does not.
+
+    No link in it leads out, or reading, writing and deleting in it would reach what it points at; and all else is a file or
+    a folder, for opening a pipe waits forever.
+    """
+    home = folder.resolve()
+    waiting = [home]
+    while waiting:
+        try:
+            entries = list(os.scandir(waiting.pop()))
+        except FileNotFoundError:
+            continue  # it has just gone
+        except OSError as error:
+            raise WorkspaceError(f"{str(folder)!r} cannot be read: {error.filename!r}: {error.strerror or error}") from error
+        for entry in entries:
+            name = os.path.relpath(entry.path, home)
+            if entry.is_symlink():
+                if not _leads_inside(Path(entry.path), home):
+                    raise WorkspaceError(
+                        f"{str(folder)!r} has a link that leads out of it, {name!r}: nothing in a workspace may reach what "
+                        "lies outside; put the file or folder itself in its place"
+                    )
+            elif entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
+            elif not entry.is_file(follow_symlinks=False) and os.path.lexists(entry.path):
+                raise WorkspaceError(f"{str(folder)!r} holds something that is neither file nor folder, {name!r}; remove it")
+
+
+def _leads_inside(link: Path, home: Path) -> bool:
+    try:
+        target = link.resolve()
+    except (OSError, RuntimeError):  # a loop
+        return False
+    return target.is_relative_to(home) and target.exists()
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file that may come from anybody: a plain file of no more than `JSON_BYTES`.
+
+    Raises `OSError` or `ValueError`, also where it is nested deeper than anything of ours.
+    """
+    stat = path.stat()
+    if not S_ISREG(stat.st_mode):
+        raise ValueError("not a file")
+    if stat.st_size > JSON_BYTES:
+        raise ValueError(f"{stat.st_size:,} bytes; the most is {JSON_BYTES:,}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
 def sync_folder(folder: Path) -> None:
     """Return when the names in a folder are on disk."""
     descriptor = os.open(folder, os.O_RDONLY)
@@ -123,10 +178,11 @@ def locked(path: Path, *, wait: float, busy: str = "") -> Iterator[None]:
     Raises `WorkspaceBusy` (saying `busy`) after `wait` seconds, and `WorkspaceError` where the file cannot be made.
     """
     try:
-        file = path.open("a")
+        # Neither through a link to somewhere else, nor waiting for somebody at the other end of a pipe.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     except OSError as error:
         raise WorkspaceError(f"{str(path)!r} cannot be written: {error.strerror or error}") from error
-    with file:
+    with os.fdopen(descriptor) as file:
         if not take(file.fileno(), wait=wait):
             raise WorkspaceBusy(busy or f"{str(path)!r} has been locked by another process for {wait:.0f} s; try again")
         yield

@@ -12,6 +12,7 @@ import pytest
 # Before the libraries are imported: no request to the Hub, no cache outside the test's own folder.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="wordtrace-hf-")
+os.environ["WORDTRACE_STATE"] = tempfile.mkdtemp(prefix="wordtrace-state-")  # no queue of the user's
 os.environ["OMP_NUM_THREADS"] = "1"  # the models are so small that a second thread only gets in the way
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

@@ -6,3 +6,4 @@ from .progress import (
     duration as duration,
     read_line as read_line,
 )
+from .serve import add_serve_arguments as add_serve_arguments

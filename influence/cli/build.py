@@ -1,9 +1,8 @@
-"""The commands that make or serve a workspace: demo, build and serve."""
+"""The commands that make a workspace: demo and build."""
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 TRAINING = ("epochs", "learning_rate", "optimizer", "batch_size", "seed", "freeze_embedding")  # its settings, as options
 PROGRESS_EVERY = 2.0  # seconds, in a log
-SERVER = Path(__file__).parents[2] / "pages" / "ui" / "frame" / "server.py"
 
 
 def add(commands: Any) -> None:
@@ -37,13 +35,6 @@ def add(commands: Any) -> None:
     add_device(build)
     add_encoder(build)
     build.add_argument("--resume", action="store_true", help="continue an interrupted build of the same request")
-
-    serve = command(commands, "serve", _serve, "serve the app behind a content-security policy", workspace=False)
-    about = "folder of workspaces (default: workspaces)"
-    serve.add_argument("--workspace-root", default="workspaces", metavar="DIR", help=about)
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
-    serve.add_argument("--port", type=int, default=8501, metavar="N")
-    serve.add_argument("--open", action="store_true", help="open a browser")
 
 
 def _add_data(group: Any) -> None:
@@ -180,11 +171,3 @@ def _print_built(path: str, info: workspace.WorkspaceInfo) -> None:
         f"{len(info.checkpoints)} checkpoints, test accuracy {info.accuracy:.1%}, "
         f"built in {info.seconds:.0f} s, {info.bytes / 1e6:,.0f} MB"
     )
-
-
-def _serve(options: argparse.Namespace) -> None:
-    command = [sys.executable, str(SERVER), "--workspace-root", options.workspace_root]
-    command += ["--host", options.host, "--port", str(options.port), *(["--open"] if options.open else [])]
-    # The engine knows nothing of the app, so the server takes this process's place: whoever stops the one stops the other.
-    sys.stdout.flush()
-    os.execv(sys.executable, command)

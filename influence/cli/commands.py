@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from influence import __version__
-from influence.cli import build, check, clusters, experiments, explain, manage, review, suspects, words
+from influence.cli import build, check, clusters, experiments, explain, manage, review, serve, suspects, words
 from influence.cli.progress import remark
 from influence.errors import WordtraceError
 
-COMMANDS = (build, check, explain, suspects, clusters, words, review, experiments, manage)
+COMMANDS = (build, serve, check, explain, suspects, clusters, words, review, experiments, manage)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -1,10 +1,13 @@
 from .build import build_workspace as build_workspace
 from .build_request import BuildRequest as BuildRequest, training_settings as training_settings
 from .builds import (
+    BACKUPS as BACKUPS,
+    DATA_FOLDER as DATA_FOLDER,
     CheckpointInfo as CheckpointInfo,
     WorkspaceInfo as WorkspaceInfo,
     build_lock as build_lock,
     disk_full_explained as disk_full_explained,
+    half_built as half_built,
     list_workspaces as list_workspaces,
     published_build as published_build,
 )
@@ -13,7 +16,6 @@ from .database import (
     DamagedFile as DamagedFile,
     Database as Database,
     DerivedStore as DerivedStore,
-    Migration as Migration,
     first_line as first_line,
     insert_arrow as insert_arrow,
     open_published as open_published,
@@ -24,8 +26,6 @@ from .database import (
 from .demo import build_demo as build_demo, turned_labels as turned_labels
 from .estimates import estimate_build as estimate_build
 from .manage import (
-    BACKUPS as BACKUPS,
-    DATA_FOLDER as DATA_FOLDER,
     back_up as back_up,
     check_name as check_name,
     delete_workspace as delete_workspace,
@@ -34,6 +34,7 @@ from .manage import (
 )
 from .result_tables import ResultStore as ResultStore, StoredExample as StoredExample
 from .results import STORED_TOP as STORED_TOP
+from .shape_tables import Migration as Migration
 from .workspace import (
     TestFilter as TestFilter,
     WorkspaceReader as WorkspaceReader,

@@ -8,19 +8,23 @@ A build writes only into its own folder. Replacing `workspace.json` publishes it
 new one and never a mixture; a reader that has the old one open keeps it.
 """
 
-import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from influence.errors import WorkspaceError, WorkspaceMissing, WorkspaceNewer
-from influence.files import is_disk_full, locked, write_json
+from influence.files import check_contained, is_disk_full, locked, read_json, write_json
 
 SCHEMA_VERSION = 1
 POINTER, LOCK, BUILDS = "workspace.json", "build.lock", "builds"
+DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are not workspaces
+OWN = (DATA_FOLDER, BACKUPS)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,21 +70,60 @@ class WorkspaceInfo:
         return self.checkpoints[-1].test_accuracy
 
 
+def described(kind: type[T], content: Any) -> T:
+    """A description read from a file that may come from anybody, every value of the type that it should have.
+
+    Raises `ValueError` or `TypeError`, saying which is not.
+    """
+    hints = get_type_hints(kind)
+    values = dict(content)
+    for name, value in values.items():
+        if name in hints:
+            values[name] = _of_type(hints[name], value, name)
+    return kind(**values)
+
+
+def _of_type(hint: Any, value: Any, name: str) -> Any:
+    origin, inner = get_origin(hint), get_args(hint)
+    if is_dataclass(hint):
+        return described(cast(type[Any], hint), value)
+    if origin is list and isinstance(value, list):
+        return [_of_type(inner[0], one, name) for one in value]
+    if origin is dict and isinstance(value, dict):
+        return {str(key): _of_type(inner[1], one, name) for key, one in value.items()}
+    if origin is UnionType:
+        return None if value is None else _of_type(inner[0], value, name)
+    wanted = {float: (int, float)}.get(hint, hint)
+    if hint is Any or (origin is None and isinstance(value, wanted) and isinstance(value, bool) == (hint is bool)):
+        return value
+    raise ValueError(f"{name} is {str(value)[:40]!r}, not {getattr(hint, '__name__', hint)}")
+
+
+def is_inside(name: str) -> bool:
+    """Whether a file's name, read from a file that may come from anybody, stays in the folder that it is of."""
+    parts = Path(name).parts
+    return bool(parts) and not Path(name).is_absolute() and ".." not in parts and "\0" not in name
+
+
 def published_build(path: Path) -> tuple[Path, Path, WorkspaceInfo]:
     """What a `WorkspaceReader` is made of: its folder, that of its published build, and what is known of it.
 
     Raises as `read_workspace` does.
     """
+    if path.is_dir():
+        check_contained(path)
     pointer = read_pointer(path)
     build = path / BUILDS / pointer["build"]
     try:
-        info = WorkspaceInfo(**{**pointer["info"], "checkpoints": [CheckpointInfo(**c) for c in pointer["info"]["checkpoints"]]})
-    except (TypeError, KeyError) as error:
+        info = described(WorkspaceInfo, pointer["info"])
+        if not info.checkpoints or not info.labels:
+            raise ValueError("no checkpoints or no labels")
+    except (TypeError, ValueError, KeyError) as error:
         raise WorkspaceError(f"{str(path / POINTER)!r} is damaged ({error}); build the workspace again") from error
     for name, size in info.files.items():
         file = build / name
-        if not file.is_file() or file.stat().st_size != size:
-            found = f"{file.stat().st_size} bytes" if file.is_file() else "missing"
+        if not is_inside(name) or not file.is_file() or file.stat().st_size != size:
+            found = f"{file.stat().st_size} bytes" if is_inside(name) and file.is_file() else "missing"
             raise WorkspaceError(
                 f"workspace {str(path)!r} is damaged: {name!r} is {found}, not {size} bytes; build the workspace again"
             )
@@ -91,18 +134,18 @@ def read_pointer(path: Path) -> dict[str, Any]:
     """The content of `workspace.json`, its version checked."""
     file = path / POINTER
     try:
-        pointer = json.loads(file.read_text(encoding="utf-8"))
+        pointer = read_json(file)
         version, build = int(pointer["schema_version"]), str(pointer["build"])
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _missing(path) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise WorkspaceError(f"{str(file)!r} cannot be read ({error}); build the workspace again") from error
     if version > SCHEMA_VERSION:
         raise WorkspaceNewer(
             f"workspace {str(path)!r} has schema version {version}, this Wordtrace knows {SCHEMA_VERSION}; "
             "install a newer Wordtrace"
         )
-    if Path(build).name != build:
+    if Path(build).name != build or not is_inside(build):
         raise WorkspaceError(f"{str(file)!r} names a build outside the workspace ({build!r}); build the workspace again")
     return dict(pointer)
 
@@ -116,9 +159,37 @@ def _missing(path: Path) -> WorkspaceMissing:
 
 
 def list_workspaces(root: str | Path) -> list[str]:
-    """Names of the folders directly under `root` that hold a published workspace, sorted."""
-    root = Path(root)
-    return sorted(child.parent.name for child in root.glob(f"*/{POINTER}") if child.is_file())
+    """Names of the folders directly under `root` that hold a published workspace, sorted; whether it opens is not asked.
+
+    One that may not be looked into counts as well, or nobody would hear why it is not there.
+    """
+    folders = {name: Path(root, name) for name in _folders(Path(root))}
+    return sorted(name for name, folder in folders.items() if os.path.lexists(folder / POINTER) or not os.access(folder, os.X_OK))
+
+
+def half_built(root: Path) -> list[str]:
+    """Names of the folders directly under `root` whose first build has not been published, sorted."""
+    names = (name for name in _folders(root) if not os.path.lexists(root / name / POINTER))
+    return sorted(name for name in names if os.path.lexists(root / name / BUILDS))
+
+
+def _folders(root: Path) -> Iterator[str]:
+    """Names of what may be workspaces: folders that are neither hidden nor the server's own."""
+    try:
+        with os.scandir(root) as entries:
+            yield from (entry.name for entry in entries if _may_be_workspace(entry))
+    except OSError:
+        return
+
+
+def _may_be_workspace(entry: os.DirEntry[str]) -> bool:
+    if entry.name.startswith(".") or entry.name.casefold() in OWN:
+        return False
+    try:
+        entry.name.encode()  # a name that no page could show
+        return entry.is_dir()
+    except (OSError, UnicodeEncodeError):  # a loop of links
+        return False
 
 
 def other_builds(path: Path) -> list[Path]:
@@ -135,7 +206,7 @@ def unfinished_builds(path: Path) -> list[Path]:
 def _published_name(path: Path) -> str:
     """Name of the published build's folder, "" where there is none."""
     try:
-        return str(json.loads((path / POINTER).read_text(encoding="utf-8"))["build"])
+        return str(read_json(path / POINTER)["build"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

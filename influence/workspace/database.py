@@ -23,12 +23,20 @@ import pyarrow as pa
 
 from influence.errors import WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.files import locked, write_json
+from influence.workspace.shape_tables import Migration, complaint, restore_views
 
 # What DuckDB raises when a block of the file is not what was written, as opposed to a question that makes no sense.
 DAMAGE = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
-Migration = Callable[[duckdb.DuckDBPyConnection], None]
 NO_LOCK = "Could not set lock"  # of another program's file, in DuckDB's words; "lock" alone is in "block", too
 KEPT_OPEN = 16  # files, by a process that reads them
+# A file may come from anybody: it reads no other, loads nothing, and changes none of this.
+LOCKED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "autoinstall_known_extensions": "false",
+    "lock_configuration": "true",
+}
+_looked_through: set[tuple[int, ...]] = set()  # files that hold what they should, by what changes with their content
 
 
 class DamagedFile(WorkspaceError):
@@ -52,8 +60,9 @@ class Database:
     def __init__(self, path: Path, *, read_only: bool = True) -> None:
         self._path, self._read_only, self._lock = path, read_only, threading.Lock()
         try:
-            self._connection = duckdb.connect(str(path), read_only=read_only, config={"enable_external_access": "false"})
+            self._connection = duckdb.connect(str(path), read_only=read_only, config=LOCKED)
             try:
+                self._look_through()
                 self._migrate()
             except BaseException:
                 self.close()
@@ -80,6 +89,19 @@ class Database:
         [(version,)] = self.rows("select coalesce(max(version), 0) from schema_versions")
         return int(version)
 
+    def _look_through(self) -> None:
+        """Raises `DamagedFile` where the file holds anything that would answer in the place of what we write."""
+        if not self._path.is_file():
+            return  # in memory
+        stat = self._path.stat()
+        identity = (stat.st_dev, stat.st_ino, stat.st_ctime_ns, stat.st_size)
+        if self._read_only and identity in _looked_through:
+            return
+        if found := complaint(self._connection, self.migrations, self._path):
+            raise DamagedFile(f"{str(self._path)!r} is not a {self.kind} ({found}); {self.remedy}", found)
+        if self._read_only:
+            _looked_through.add(identity)
+
     def _migrate(self) -> None:
         if not self._read_only:
             self._connection.execute("create table if not exists schema_versions (version integer)")
@@ -93,6 +115,7 @@ class Database:
                 for number, migration in enumerate(self.migrations[version:], start=version + 1):
                     migration(cursor)
                     cursor.execute("insert into schema_versions values (?)", [number])
+                restore_views(cursor, self.migrations)
                 self._after_migrations(cursor, version)
 
     def _after_migrations(self, cursor: duckdb.DuckDBPyConnection, version: int) -> None:

@@ -8,15 +8,15 @@ import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from influence.errors import SettingsError, WorkspaceError
-from influence.files import is_disk_full, sync_folder
+from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
+from influence.files import check_contained, is_disk_full, sync_folder
 from influence.types import Progress, StageKind, silent
-from influence.workspace.builds import BUILDS, POINTER, build_lock, list_workspaces, read_pointer
+from influence.workspace.builds import BUILDS, OWN, build_lock, list_workspaces, read_pointer
 
-DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are not workspaces
+DELETED = ".deleted-"  # what a workspace is called on its way out
 _NAME = re.compile(r"\w[\w .-]{0,63}")
 _NOT_BACKED_UP = re.compile(r"reviews\.duckdb.*|.*\.lock|.*\.tmp")
 _holders: list[Callable[[Path], None]] = []  # what closes the files that this process has open
@@ -36,7 +36,7 @@ def check_name(root: Path, name: str) -> str:
             f"{name[:80]!r} cannot be a workspace's name: use up to 64 letters, digits, spaces, dots, hyphens and underscores, "
             "a letter or a digit first"
         )
-    if name.casefold() in (DATA_FOLDER, BACKUPS):
+    if name.casefold() in OWN:
         raise SettingsError(f"{name!r} is the name of a folder of the server's own; choose another")
     taken = {child.name.casefold() for child in root.iterdir()} if root.is_dir() else set()
     if name.casefold() in taken:
@@ -57,16 +57,34 @@ def rename_workspace(root: Path, old: str, new: str) -> str:
 
 
 def delete_workspace(root: Path, name: str) -> None:
-    """Delete a workspace with its decisions. Raises `WorkspaceBusy` while a build runs in it."""
-    gone = root / f".deleted-{os.urandom(6).hex()}"
-    _move(_listed(root, name), gone, "deleted")  # from here on it is no workspace, however far the deleting comes
-    shutil.rmtree(gone, ignore_errors=True)
+    """Delete a workspace with its decisions, whether or not it opens. Raises `WorkspaceBusy` while a build runs in it.
+
+    A link to a workspace elsewhere is deleted itself: what it points at stays.
+    """
+    gone = root / f"{DELETED}{os.urandom(6).hex()}"
+    _move(_listed(root, name), gone, "deleted", broken_too=True)  # from here on it is no workspace, however far this comes
+    remove_tree(gone)
     sync_folder(root)
 
 
-def _move(path: Path, target: Path, done: str) -> None:
+def remove_tree(path: Path) -> None:
+    """Delete a folder as far as that goes, what is in folders that may not be written too, or a link; never through a link."""
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+        return
+    with suppress(OSError):
+        path.chmod(0o700)
+    for folder, inner, _ in os.walk(path):
+        for child in (Path(folder, name) for name in inner):
+            if not child.is_symlink():
+                with suppress(OSError):
+                    child.chmod(0o700)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _move(path: Path, target: Path, done: str, *, broken_too: bool = False) -> None:
     """Give a workspace's folder another name while no build runs in it, what this process has open there closed first."""
-    with build_lock(path):
+    with _no_build(path, broken_too=broken_too):
         for holder in _holders:
             holder(path)
         try:
@@ -75,12 +93,27 @@ def _move(path: Path, target: Path, done: str) -> None:
             raise WorkspaceError(f"workspace {path.name!r} cannot be {done}: {error.strerror or error}") from error
 
 
+@contextmanager
+def _no_build(path: Path, *, broken_too: bool) -> Iterator[None]:
+    """While no build runs in a workspace. One in which no lock can be held may pass: nobody can build there."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(build_lock(path))
+        except WorkspaceBusy:
+            raise
+        except (WorkspaceError, OSError):
+            if not broken_too:
+                raise
+        yield
+
+
 def back_up(path: Path, target: Path, *, progress: Progress = silent) -> int:
     """Write a workspace into a zip file, whole or not at all; returns its size in bytes.
 
     The published build, the data prepared for it and the decisions, these as their journal, from which the database is made
     again. Unzip it into a folder of workspaces to have it back. Raises `WorkspaceError` where it cannot be written.
     """
+    check_contained(path)
     build = str(read_pointer(path)["build"])
     files = sorted(_backed_up(path, build))
     total = sum(file.stat().st_size for file in files)
@@ -119,6 +152,4 @@ def _listed(root: Path, name: str) -> Path:
     """The folder of a workspace that is there. A name that is not in the listing never becomes a path."""
     if name not in list_workspaces(root):
         raise SettingsError(f"there is no workspace named {name[:80]!r} in {str(root)!r}")
-    if not (root / name / POINTER).is_file():
-        raise WorkspaceError(f"workspace {name!r} has gone")
     return root / name

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import duckdb
 import pandas as pd
 
-from influence.workspace.database import Database, Migration
+from influence.workspace.database import Database
+from influence.workspace.shape_tables import Migration
 
 
 def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:

@@ -16,6 +16,7 @@ from influence.experiments.whatif import outcomes
 from influence.explanations import cancellation_table
 from influence.types import Stage
 from pages.ui.evidence import cancellation
+from pages.ui.frame import state
 from pages.ui.jobs import background, processes, wording
 
 CHANGE = "opponents:test-3:5"
@@ -44,8 +45,13 @@ def start(workspace, seeds, *, change=CHANGE):
     background.enqueue(workspace, "retrain", *options, title=f"{seeds} seeds", key=json.dumps(options))
 
 
+def jobs_folder(workspace):
+    path = workspace.path.resolve()
+    return state.made_for(path, among=path.parent) / background.JOBS
+
+
 def folders(workspace):
-    return list((workspace.path / background.JOBS).glob("*"))
+    return list(jobs_folder(workspace).glob("*"))
 
 
 def running(workspace):
@@ -94,7 +100,7 @@ def test_cancelled_while_it_waits_or_runs_nothing_stays(workspace):
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     left = {path.name for path in workspace.path.iterdir()} - before
-    assert left <= {"jobs", "jobs.lock", "retraining.duckdb", "retraining.lock"}  # models that were finished are kept
+    assert left <= {"retraining.duckdb", "retraining.lock"}  # models that were finished are kept
     assert outcomes(workspace) == []
 
 
@@ -123,7 +129,7 @@ def test_a_job_that_another_server_started_is_seen_through(workspace, tmp_path):
     import subprocess
     import sys
 
-    folder = workspace.path / background.JOBS / "1"
+    folder = jobs_folder(workspace) / "1"
     folder.mkdir(parents=True)
     (folder / processes.SAID).write_text(f"{EVENT.as_json()}\n")
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
@@ -145,7 +151,7 @@ def test_a_job_that_another_server_started_is_seen_through(workspace, tmp_path):
 
 
 def test_a_number_that_the_system_gave_to_another_process_is_not_ours(workspace):
-    folder = workspace.path / background.JOBS / "1"
+    folder = jobs_folder(workspace) / "1"
     folder.mkdir(parents=True)
     (folder / processes.PROCESS).write_text(json.dumps({"pid": os.getpid(), "born": 1.0, "at": 0.0}))
     assert not processes.is_alive(folder)

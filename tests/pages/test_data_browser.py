@@ -14,6 +14,9 @@ from conftest import ROOT, serve, stop
 from test_browser import assert_clean, eventually, watch
 
 import influence
+from pages.ui.data import builds
+from pages.ui.frame import state
+from pages.ui.jobs import background
 
 sys.path.insert(0, str(ROOT / "tests"))
 from tiny import rows
@@ -61,6 +64,11 @@ def page(browser: Any) -> Iterator[Any]:
     opened.context.close()
 
 
+def jobs_folder(root: Path) -> Path:
+    """Where the server queues its builds."""
+    return state.made_for(root, among=root) / builds.RUNS / background.JOBS
+
+
 def within(check: Callable[[], object], seconds: float = 90.0) -> None:
     """Waits until a check holds: a build takes its time on a busy machine."""
     until = time.monotonic() + seconds
@@ -99,13 +107,13 @@ def test_from_a_csv_to_a_workspace(page, served, root, tmp_path):
     assert all(id.startswith("1") and len(id) == 4 for id in workspace.train_ids())
     texts = workspace.store.train_frame()["text"]
     assert any(text.endswith('\nand a "second line", quoted') for text in texts)
-    assert not list((root / ".wordtrace" / "runs" / "jobs").iterdir())
+    assert not list(jobs_folder(root).iterdir())
 
 
 def test_a_restarted_server_shows_the_build_and_picks_up_its_result(page, served, root):
     process, address = served
     start_build(page, address, epochs=12)
-    within(lambda: list(root.glob(".wordtrace/runs/jobs/*/process.json")))
+    within(lambda: list(jobs_folder(root).glob("*/process.json")))
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     page.goto("about:blank")
@@ -117,7 +125,7 @@ def test_a_restarted_server_shows_the_build_and_picks_up_its_result(page, served
     finally:
         stop(again)
     assert influence.open_workspace(root / "here").info.n_test > 0
-    assert not list((root / ".wordtrace" / "runs" / "jobs").iterdir())
+    assert not list(jobs_folder(root).iterdir())
 
 
 def test_one_at_a_time_and_a_cancelled_build_leaves_nothing(page, served, root):
@@ -131,7 +139,7 @@ def test_one_at_a_time_and_a_cancelled_build_leaves_nothing(page, served, root):
     within(lambda: not (root / "here").exists())
     page.get_by_text("second is ready.").wait_for(timeout=120_000)
     assert influence.list_workspaces(root) == ["second"]
-    assert sorted(child.name for child in root.iterdir()) == [".wordtrace", "data", "second"]
+    assert sorted(child.name for child in root.iterdir()) == ["data", "second"]
 
 
 def test_bad_input_is_one_line_each(page, served, root, tmp_path):
@@ -157,4 +165,4 @@ def test_bad_input_is_one_line_each(page, served, root, tmp_path):
     page.goto(f"{address}/data_and_runs?source=hub&train=nobody/nothing")
     page.get_by_text("cannot be loaded as a Hugging Face data set").wait_for(timeout=90_000)
     assert influence.list_workspaces(root) == []
-    assert not [child for child in root.iterdir() if child.name not in (".wordtrace", "data")]
+    assert not [child for child in root.iterdir() if child.name != "data"]

@@ -17,6 +17,7 @@ import influence
 from influence.review.log import close_log
 from pages.ui.data import address, builds, files
 from pages.ui.data.address import DataAddress
+from pages.ui.frame import state
 from pages.ui.jobs import background, processes
 
 PAGE = "data_and_runs"
@@ -68,7 +69,7 @@ def test_no_path_from_an_address_is_opened(open_page, root, name):
     app = open_page(PAGE, root=root, train=name)
     assert not app.exception
     assert "Ignored in the address" in page_text(app)
-    assert not (root / ".wordtrace").exists()
+    assert not state.place_of(root, among=root).exists()
     with pytest.raises(influence.WordtraceError):
         DataAddress(train=name, text="a", label="b").data_options()
 
@@ -80,7 +81,7 @@ def test_no_path_passes_for_a_hub_id(open_page, root, name):
     assert not address.is_hub_id(name)
     app = open_page(PAGE, root=root, source="hub", train=name)
     assert not app.exception
-    assert not (root / ".wordtrace").exists()
+    assert not state.place_of(root, among=root).exists()
 
 
 @pytest.mark.parametrize("weights", ["../x", "/etc", "a/b/c", "..", "sub", "", "--model"])

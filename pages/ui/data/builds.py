@@ -1,8 +1,8 @@
-"""Builds of new workspaces, and looks at data before one: two queues beside the workspaces, one job at a time in each.
+"""Builds of new workspaces, and looks at data before one: two queues in the server's own folder, one job at a time in each.
 
-ROOT/.wordtrace/runs/jobs/…        builds; see `background`
-ROOT/.wordtrace/checks/jobs/…      reports and estimates, which need not wait for a build
-ROOT/.wordtrace/checks/KEY.json    what they found
+STATE/ROOT/runs/jobs/…        builds; see `background` and `frame.state`
+STATE/ROOT/checks/jobs/…      reports and estimates, which need not wait for a build
+STATE/ROOT/checks/KEY.json    what they found
 """
 
 import json
@@ -15,10 +15,10 @@ from influence.cli import ProgressEvent
 from influence.types import StageKind
 from influence.workspace import check_name
 from pages.ui.data.address import DataAddress
-from pages.ui.frame import workspaces
+from pages.ui.frame import state, workspaces
 from pages.ui.jobs import Job, background, processes
 
-RUNS, CHECKS = ".wordtrace/runs", ".wordtrace/checks"
+RUNS, CHECKS = "runs", "checks"
 KEPT = 60  # reports and estimates
 # A build's stages in order, with the share of the whole that each usually takes; several of a kind divide it.
 WEIGHTS: dict[str, int] = {
@@ -34,14 +34,17 @@ WEIGHTS: dict[str, int] = {
 }
 
 
-def runs_queue() -> Path:
-    """The folder of the builds' queue."""
-    return workspaces.root().resolve() / RUNS
+def _queue(name: str) -> Path | None:
+    """The folder of a queue; None where there is no place to be trusted with one."""
+    root = workspaces.root()
+    place = state.place_of(root, among=root)
+    return None if place is None else place / name
 
 
-def checks_queue() -> Path:
-    """The folder of the reports' and estimates' queue."""
-    return workspaces.root().resolve() / CHECKS
+def _made_queue(name: str) -> Path:
+    """The same, its place made. Raises `WorkspaceError` where it cannot be."""
+    root = workspaces.root()
+    return state.made_for(root, among=root) / name
 
 
 # Reports and estimates --------------------------------------------------------------------------------------------------
@@ -55,26 +58,25 @@ def ask(key: str, options: list[str], title: str) -> None:
     found = answer(key)
     if (found is not None and (found["report"] or found["estimate"])) or asked(key) is not None:
         return
-    for old in sorted(checks_queue().glob("*.json"), key=lambda file: file.stat().st_mtime)[:-KEPT]:
+    queue = _made_queue(CHECKS)
+    for old in sorted(queue.glob("*.json"), key=lambda file: file.stat().st_mtime)[:-KEPT]:
         old.unlink(missing_ok=True)
-    background.enqueue_in(checks_queue(), "check", *options, "--output", str(_answer_file(key)), title=title, key=key)
+    background.enqueue_in(queue, "check", *options, "--output", str(queue / f"{key}.json"), title=title, key=key)
 
 
 def answer(key: str) -> dict[str, Any] | None:
     """What is known by now; None before the first rows are."""
+    if (queue := _queue(CHECKS)) is None:
+        return None
     try:
-        return dict(json.loads(_answer_file(key).read_text(encoding="utf-8")))
+        return dict(json.loads((queue / f"{key}.json").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
 
 
 def asked(key: str) -> Job | None:
     """The job that makes it, or has failed to."""
-    return next((job for job in background.jobs_in(checks_queue()) if job.key == key), None)
-
-
-def _answer_file(key: str) -> Path:
-    return checks_queue() / f"{key}.json"
+    return next((job for job in background.jobs_in(_queue(CHECKS)) if job.key == key), None)
 
 
 def complaint(job: Job) -> str:
@@ -109,20 +111,20 @@ def start(address: DataAddress, columns: dict[str, str | None], epochs: int | No
     address = address.at(text=chosen["text"], pair=chosen["text_pair"], label=chosen["label"], id=chosen["id"])
     about = {"name": name, "address": address.parameters(), "epochs": address.epochs or epochs}
     options = command(address, root / name)
-    background.enqueue_in(runs_queue(), "build", *options, title=name, key=name, makes=root / name, about=about)
+    background.enqueue_in(_made_queue(RUNS), "build", *options, title=name, key=name, makes=root / name, about=about)
     return name
 
 
 def runs() -> list[Job]:
     """The builds that run, wait, or have failed, in this order."""
-    return background.jobs_in(runs_queue())
+    return background.jobs_in(_queue(RUNS))
 
 
 def resume(job: Job) -> None:
     """Go on with a build that was interrupted."""
     options = [option for option in job.options if option != "--resume"]
     background.enqueue_in(
-        runs_queue(), job.command, *options, "--resume", title=job.title, key=job.key, makes=job.makes, about=job.about
+        _made_queue(RUNS), job.command, *options, "--resume", title=job.title, key=job.key, makes=job.makes, about=job.about
     )
 
 

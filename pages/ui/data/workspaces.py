@@ -100,7 +100,7 @@ def _check_free(name: str) -> None:
     """Raises `WorkspaceBusy` where something is going on in a workspace."""
     if any(job.about.get("name") == name and not job.failed for job in builds.runs()):
         raise influence.WorkspaceBusy(f"a build of {name} waits or runs; cancel it first")
-    for job in background.jobs_in(workspaces.root().resolve() / name):
+    for job in background.jobs_of(workspaces.root() / name):
         if not job.failed:
             raise influence.WorkspaceBusy(f"{job.title} waits or runs in {name}; cancel it first")
 
@@ -111,6 +111,7 @@ def _take_name(address: DataAddress, old: str, key: str) -> None:
     with messages.or_say("Not renamed"):
         _check_free(old)
         new = rename_workspace(workspaces.root(), old, new)
+        background.forget(workspaces.root() / old)
         messages.say(f"{old} is now called {new}.")
         if address.workspace == old:
             go(address.at(workspace=new))
@@ -144,6 +145,7 @@ def _delete(address: DataAddress, name: str) -> None:
     with messages.or_say("Not deleted"):
         _check_free(name)
         delete_workspace(workspaces.root(), name)
+        background.forget(workspaces.root() / name)
         messages.say(f"{name} has been deleted.")
         if address.workspace == name:
             go(address.at(workspace=""))

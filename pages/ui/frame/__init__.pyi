@@ -5,6 +5,7 @@ from . import (
     render as render,
     reviewer as reviewer,
     shell as shell,
+    state as state,
     workspaces as workspaces,
 )
 from .address import (

@@ -76,6 +76,8 @@ def security_headers() -> dict[str, str]:
 
 def main() -> None:
     """Check the options, then serve until stopped."""
+    # This file's folder is on the path because it was run as a script; its modules are not top-level ones.
+    sys.path[:] = [str(ROOT), *(entry for entry in sys.path if entry != str(Path(__file__).parent))]
     options = _options()
     root = Path(options.workspace_root)
     if not root.is_dir():
@@ -85,8 +87,9 @@ def main() -> None:
         _refuse(f"--port {options.port}: must be between 1 and 65535")
     _check_free(options.host, options.port)
     os.environ["WORDTRACE_WORKSPACES"] = str(root.resolve())
-    # This file's folder is on the path because it was run as a script; its modules are not top-level ones.
-    sys.path[:] = [str(ROOT), *(entry for entry in sys.path if entry != str(Path(__file__).parent))]
+    if options.state:
+        os.environ["WORDTRACE_STATE"] = str(Path(options.state).absolute())
+    _check_state(root)
     # Streamlit looks for its configuration beside the script that was started.
     sys.argv = [str(ROOT / "app.py")]
 
@@ -100,12 +103,21 @@ def main() -> None:
 
 
 def _options() -> argparse.Namespace:
+    from influence.cli import add_serve_arguments
+
     parser = argparse.ArgumentParser(prog="influence serve", description="serve the app behind a content-security policy")
-    parser.add_argument("--workspace-root", default="workspaces", metavar="DIR")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8501, metavar="N")
-    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    add_serve_arguments(parser)
     return parser.parse_args()
+
+
+def _check_state(root: Path) -> None:
+    from influence import WorkspaceError
+    from pages.ui.frame import state
+
+    try:
+        state.made_for(root, among=root)
+    except WorkspaceError as error:
+        _refuse(str(error))
 
 
 def _configuration(options: argparse.Namespace) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def _frame(key: str) -> tuple[str, list[str]]:
     render.style()
     names = workspaces.names()
     asked = st.query_params.get(PARAMETER, "")
-    chosen = asked or (names[0] if names else "")
+    chosen = asked or workspaces.first()
     _sidebar(key, names, chosen if chosen in names else "")
     return chosen, names
 

@@ -1,11 +1,13 @@
 """Finding workspaces under the server's root and keeping them open. No name from a browser ever becomes a path."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
 
 import influence
+from influence import workspace
 
 ROOT_VARIABLE = "WORDTRACE_WORKSPACES"
 DEFAULT_ROOT = "workspaces"
@@ -23,8 +25,7 @@ def names() -> list[str]:
 
 def half_built() -> list[str]:
     """Folders whose first build has not been published."""
-    published = set(names())
-    return sorted({folder.parent.name for folder in root().glob("*/builds") if folder.is_dir()} - published)
+    return workspace.half_built(root())
 
 
 def open_named(name: str) -> influence.Workspace:
@@ -33,6 +34,25 @@ def open_named(name: str) -> influence.Workspace:
     Raises a `WorkspaceError` when it is damaged, of a newer version, or has gone.
     """
     path = root() / name
+    try:
+        return _opened(path)
+    except influence.WorkspaceError:
+        raise
+    except Exception as error:  # it may hold anything, and must not keep the others from being shown
+        raise influence.WorkspaceError(f"workspace {name!r} cannot be opened ({type(error).__name__}: {error})") from error
+
+
+def first() -> str:
+    """The workspace to show where none is asked for: the first that opens, else the first there is, "" for none."""
+    found = names()
+    for name in found:
+        with suppress(influence.WorkspaceError):
+            open_named(name)
+            return name
+    return found[0] if found else ""
+
+
+def _opened(path: Path) -> influence.Workspace:
     try:
         pointer = (path / "workspace.json").stat()
     except OSError:

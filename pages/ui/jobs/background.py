@@ -5,12 +5,14 @@
     QUEUE/jobs/ID/ended       its exit code, written as it ends, whether or not a server is there
     QUEUE/jobs/ID/code        the same, where it has failed
 
-A workspace is the queue of the commands on it; see `builds` for two others. What a command finds out it keeps elsewhere,
-so its folder goes when it has ended well or was cancelled. All of this is on disk, so that a job outlives the page that
-started it, and the server too.
+A workspace has a queue for the commands on it, in the server's own folder (`frame.state`); see `builds` for two others.
+What lies in a workspace is never run: a folder that somebody else made, or that an older version queued in, may hold
+anything. What a command finds out it keeps elsewhere, so its folder goes when it has ended well or was cancelled. All of
+this is on disk, so that a job outlives the page that started it, and the server too.
 """
 
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -26,6 +28,8 @@ from typing import Any
 import influence
 from influence.cli import ProgressEvent, Remark
 from influence.files import take, write_json
+from influence.workspace import build_lock
+from pages.ui.frame import state
 from pages.ui.jobs import processes
 from pages.ui.jobs.processes import KILLED, PROCESS, SAID
 
@@ -119,10 +123,11 @@ _pumping: set[Path] = set()  # queues whose jobs this process is starting
 def enqueue(workspace: influence.Workspace, command: str, *options: str, title: str, key: str) -> None:
     """Start a command on a workspace when those before it have ended; nothing if the same is waiting or running.
 
-    Raises `WorkspaceError` where the workspace cannot be written.
+    Raises `WorkspaceError` where the server's own folder cannot be written.
     """
-    queue = workspace.path.resolve()
-    enqueue_in(queue, command, "--workspace", str(queue), *options, title=title, key=key)
+    path = workspace.path.resolve()
+    queue = state.made_for(path, among=path.parent)
+    enqueue_in(queue, command, "--workspace", str(path), *options, title=title, key=key)
 
 
 def enqueue_in(
@@ -154,11 +159,25 @@ def enqueue_in(
 
 def jobs(workspace: influence.Workspace) -> list[Job]:
     """The workspace's jobs, those that run first, then those that wait, then those that have failed."""
-    return jobs_in(workspace.path.resolve())
+    return jobs_of(workspace.path)
 
 
-def jobs_in(queue: Path) -> list[Job]:
-    """The same of any queue's folder."""
+def jobs_of(path: Path) -> list[Job]:
+    """The same of the workspace at a path, which need not be one that opens."""
+    path = path.resolve()
+    return jobs_in(state.place_of(path, among=path.parent))
+
+
+def forget(path: Path) -> None:
+    """Forget the jobs that have failed on a workspace that has been deleted or renamed."""
+    for job in jobs_of(path):
+        job.dismiss()
+
+
+def jobs_in(queue: Path | None) -> list[Job]:
+    """The same of any queue's folder; none where there is no folder to be trusted."""
+    if queue is None:
+        return []
     found = [job for path in sorted((queue / JOBS).glob(f"*/{JOB}")) if (job := _read(path.parent)) is not None]
     if any(not job.failed for job in found):
         _pump(queue)  # another server may have left them
@@ -172,8 +191,8 @@ def _read(folder: Path) -> Job | None:
         makes = Path(content["makes"]) if content.get("makes") else None
         known = {name: content[name] for name in ("command", "title", "key", "made_at", "options", "about")}
         return Job(folder=folder, started_at=started["at"] if started else None, makes=makes, **known)
-    except (OSError, ValueError, KeyError):
-        return None  # it has just gone
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # it has just gone, or is not one of ours
 
 
 def _pump(queue: Path) -> None:
@@ -247,7 +266,9 @@ def _note_failure(folder: Path, code: int) -> None:
 def _remove_half(folder: Path) -> None:
     """Remove what a build that came to nothing has left of the workspace it was to make."""
     job = _read(folder)
-    if job is not None and job.makes is not None and not (job.makes / "workspace.json").exists():
+    if job is None or job.makes is None or not job.makes.is_dir() or os.path.lexists(job.makes / "workspace.json"):
+        return
+    with suppress(influence.WorkspaceError), build_lock(job.makes):  # somebody may be building there on the command line
         shutil.rmtree(job.makes, ignore_errors=True)
 
 

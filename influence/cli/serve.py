@@ -1,0 +1,41 @@
+"""The command that serves the app."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from influence.cli.options import command
+
+SERVER = Path(__file__).parents[2] / "pages" / "ui" / "frame" / "server.py"
+
+
+def add(commands: Any) -> None:
+    """Register the command."""
+    about = "serve the app behind a content-security policy"
+    add_serve_arguments(command(commands, "serve", _serve, about, workspace=False))
+
+
+def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
+    """What may be chosen about a server; its own process reads the same arguments again."""
+    about = "folder of workspaces (default: workspaces)"
+    parser.add_argument("--workspace-root", default="workspaces", metavar="DIR", help=about)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
+    parser.add_argument("--port", type=int, default=8501, metavar="N")
+    about = "the server's own folder, for its queues and tokens; nobody else may write to it (default: ~/.local/state/wordtrace)"
+    parser.add_argument("--state", metavar="DIR", help=about)
+    parser.add_argument("--open", action="store_true", help="open a browser")
+
+
+def _serve(options: argparse.Namespace) -> None:
+    arguments = []
+    for name, value in vars(options).items():
+        option = f"--{name.replace('_', '-')}"
+        if name != "run" and value is not None and value is not False and value != []:
+            arguments += [option] if value is True else [f"{option}={one}" for one in ([value], value)[isinstance(value, list)]]
+    # The engine knows nothing of the app, so the server takes this process's place: whoever stops the one stops the other.
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, str(SERVER), *arguments])
