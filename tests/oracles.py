@@ -18,7 +18,7 @@ class Row(NamedTuple):
     """One example, unpadded."""
 
     tokens: list[int]
-    types: list[int]
+    types: list[int]  # -1: the tokenizer makes none
     label: int
 
 
@@ -51,7 +51,7 @@ def loss(model: PreTrainedModel, row: Row, tokens: Sequence[int] | None = None) 
         "input_ids": torch.tensor([row.tokens if tokens is None else tokens]),
         "attention_mask": torch.ones(1, len(row.tokens), dtype=torch.long),
     }
-    if model.config.model_type == "bert":
+    if model.config.model_type == "bert" and -1 not in row.types:
         inputs["token_type_ids"] = torch.tensor([row.types])
     return F.cross_entropy(model(**inputs).logits, torch.tensor([row.label]))
 

@@ -122,7 +122,7 @@ class Bench:
         self.labels = {"train": np.array(train[1]), "test": np.array(test[1])}
         self.folder = folder
         vocabulary = models[0].get_input_embeddings().weight.shape[0]
-        settings = GradientSettings(device=torch.device("cpu"), pad_token=tokenizer.pad_token_id, batch_tokens=batch_tokens)
+        settings = GradientSettings(device=torch.device("cpu"), batch_tokens=batch_tokens)
         for number, model in enumerate(models):
             with WordGradients(model, settings) as gradients:
                 for split, encoding in self.encodings.items():
@@ -163,7 +163,7 @@ class Bench:
     @property
     def sources(self) -> TrainingSet:
         """The index with the models behind it; it knows no texts."""
-        settings = GradientSettings(device=torch.device("cpu"), pad_token=self.tokenizer.pad_token_id)
+        settings = GradientSettings(device=torch.device("cpu"))
         return TrainingSet(self.index, Parts(lambda: [], lambda number: self.models[number], lambda: settings))
 
 
@@ -182,6 +182,8 @@ def bench(
     """A `Bench` of one kind of model, one random model a learning rate; `bert-pairs` halves every text into a pair."""
     tokenizer = word_pieces()
     kind, _, pairs = kind.partition("-")
+    if pairs:
+        tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
     models = [MODELS[kind](len(tokenizer), labels, seed=seed) for seed in seeds or range(len(learning_rates))]
 
     def split(examples: Sequence[tuple[str, int]]) -> tuple[Encoding, list[int]]:

@@ -19,7 +19,7 @@ from influence.attribution.index import WordIndex
 from influence.attribution.query import Query
 from influence.formulas import bias_gradients, gradient_products, layer_products, tracin_term, weight_gradients
 from influence.gradients import GradientSettings, Trace, TracedModel, bias_of, chosen_layers
-from influence.models import Batch
+from influence.models import NO_TYPES, Batch
 from influence.types import FloatArray, Progress, silent
 
 HELD_BYTES = 512 << 20  # gradients of the queries
@@ -67,7 +67,7 @@ class _Held:
     """
 
     def __init__(self, traced: TracedModel, queries: Sequence[Query], *, with_bias: bool) -> None:
-        found = [traces for query in queries for _, traces in traced.of_batch(batch_of(query), np.array([query.label]))]
+        found = [traced.of_batch(batch_of(query), np.array([query.label])) for query in queries]
         self.modules = [module for layer in traced.layers for module in layer.modules if any(module in one for one in found)]
         self.count, self.with_bias = len(queries), with_bias
         self.traces = {module: [one.get(module) for one in found] for module in self.modules}
@@ -121,5 +121,5 @@ def _stacked(traces: Sequence[Trace | None]) -> torch.Tensor:
 def batch_of(query: Query) -> Batch:
     """A query as a batch of one."""
     tokens_1L = query.tokens_L[None].astype(np.int64)
-    types_1L = np.zeros_like(tokens_1L) if query.types_L is None else query.types_L[None].astype(np.int64)
+    types_1L = None if query.types_L is None or NO_TYPES in query.types_L else query.types_L[None].astype(np.int64)
     return Batch(np.array([0]), tokens_1L, np.ones(tokens_1L.shape, dtype=np.bool_), types_1L)

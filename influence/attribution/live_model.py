@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from influence.attribution.query import Query, QueryCheckpoint
 from influence.formulas import position_norms, top_k_positions
 from influence.gradients import GradientSettings, WordGradients
-from influence.models import Encoding, encode, load_classifier, load_tokenizer, pad, resolve_device
+from influence.models import Encoding, encode, load_classifier, load_tokenizer, of_one_length, resolve_device
 from influence.types import FloatArray
 
 
@@ -42,7 +42,7 @@ class LiveModel:
         longest = min(self._max_length, self.tokenizer.model_max_length)
         encoding = encode(self.tokenizer, [text], pairs, max_length=longest)
         with self._lock:
-            batch = pad(encoding, np.array([0]), self.tokenizer.pad_token_id)
+            batch = of_one_length(encoding, np.array([0]))
             # The label does not matter to the probabilities.
             probabilities_BY = self._models[-1].of_batch(batch, np.array([0])).probabilities_BY
         special = self.tokenizer.convert_ids_to_tokens(encoding.tokens_R[encoding.special_R].tolist())
@@ -50,7 +50,7 @@ class LiveModel:
 
     def query(self, encoding: Encoding, label: int, key: str) -> Query:
         """A query for the loss of one encoded example on one label, at every checkpoint."""
-        batch = pad(encoding, np.array([0]), self.tokenizer.pad_token_id)
+        batch = of_one_length(encoding, np.array([0]))
         checkpoints = []
         with self._lock:
             for model in self._models:
@@ -64,7 +64,7 @@ class LiveModel:
     @property
     def settings(self) -> GradientSettings:
         """How gradients are computed here."""
-        return GradientSettings(device=self._device, pad_token=self.tokenizer.pad_token_id)
+        return GradientSettings(device=self._device)
 
     def model(self, checkpoint: int) -> PreTrainedModel:
         """One checkpoint, read anew: for passes that put hooks of their own on it, beside the questions answered here."""

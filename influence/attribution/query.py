@@ -39,7 +39,7 @@ class Query:
     words_L: IntArray
     special_L: BoolArray
     checkpoints: list[QueryCheckpoint]
-    types_L: IntArray | None = None  # token types; None: all 0
+    types_L: IntArray | None = None  # token types, as in an encoding; None: none
     text: str = ""  # both texts of a pair, one a line; only the methods that compare texts read it
 
 

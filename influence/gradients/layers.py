@@ -23,6 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -31,7 +32,7 @@ from transformers.pytorch_utils import Conv1D
 
 from influence.errors import ModelError, QueryError
 from influence.gradients.positions import GradientSettings, HookedModel
-from influence.models import Batch, Encoding, last_linear
+from influence.models import Batch, Encoding, last_linear, of_one_length
 from influence.types import IntArray
 
 WEIGHTED = (nn.Linear, nn.Conv1d, Conv1D)
@@ -76,7 +77,22 @@ def chosen_layers(model: PreTrainedModel, which: str) -> list[Layer]:
             f"method 'tracin-{which}': {type(model).__name__} has no {which} layer; it has {have} "
             f"block{'' if have == 1 else 's'} between its word embedding and its last layer"
         )
+    if (bare := _bare_weights(model, None if which == "all" else chosen[0].name)) is not None:
+        raise QueryError(
+            f"method 'tracin-{which}': {type(model).__name__} has weights outside linear layers and convolutions ({bare}), "
+            "whose gradients are not made here"
+        )
     return chosen
+
+
+def _bare_weights(model: PreTrainedModel, layer: str | None) -> str | None:
+    """The name of a matrix in that layer (None: anywhere) that belongs to no module of `WEIGHTED` and no table; None: none."""
+    for name, module in model.named_modules():
+        if not isinstance(module, (*WEIGHTED, nn.Embedding)) and (layer is None or f"{name}.".startswith(f"{layer}.")):
+            for own, parameter in module.named_parameters(recurse=False):
+                if parameter.ndim > 1:
+                    return f"{name}.{own}"
+    return None
 
 
 def _blocks(model: PreTrainedModel) -> list[tuple[str, nn.Module]]:
@@ -105,10 +121,6 @@ class Trace(NamedTuple):
     deltas_BLO: torch.Tensor
 
 
-class SharedInputError(Exception):
-    """A layer is given something that the examples of a batch share, so their gradients must be made one by one."""
-
-
 class TracedModel(HookedModel):
     """A classifier whose layers' inputs and output gradients are kept, batch by batch."""
 
@@ -126,25 +138,29 @@ class TracedModel(HookedModel):
 
     def batches(self, encoding: Encoding, labels_N: IntArray) -> Iterator[tuple[IntArray, dict[nn.Module, Trace]]]:
         """Example numbers and traces for every example's loss on its label, in no particular order."""
-        for batch in self.padded(encoding):
-            yield from self.of_batch(batch, labels_N[batch.examples_B])
+        apart = self._keeps_examples_apart(encoding)
+        for batch in self.in_batches(encoding):
+            examples_B = batch.examples_B
+            for part_B in [examples_B] if apart else np.split(examples_B, len(examples_B)):
+                yield part_B, self.of_batch(of_one_length(encoding, part_B), labels_N[part_B])
 
-    def of_batch(self, batch: Batch, labels_B: IntArray) -> Iterator[tuple[IntArray, dict[nn.Module, Trace]]]:
-        """The traces of one padded batch, or of its examples one by one where a layer does not keep them apart."""
-        try:
-            yield batch.examples_B, self._trace(batch, labels_B)
-        except SharedInputError:
-            for at in range(len(labels_B)):
-                one, real = slice(at, at + 1), slice(int(batch.real_BL[at].sum()))
-                rows = batch.tokens_BL[one, real], batch.real_BL[one, real], batch.types_BL[one, real]
-                yield batch.examples_B[one], self._trace(Batch(batch.examples_B[one], *rows), labels_B[one])
+    def _keeps_examples_apart(self, encoding: Encoding) -> bool:
+        """Whether a layer's inputs and outputs are a row an example: some are shared, or have the batch along another axis.
 
-    def _trace(self, batch: Batch, labels_B: IntArray) -> dict[nn.Module, Trace]:
+        Else the gradients must be made one example at a time. Tried on two: no other axis of a text of three or more is 2.
+        """
+        longest = int(encoding.lengths_N.argmax())
+        if encoding.lengths_N[longest] < 3:
+            return False
+        self._calls.clear()
+        self.forward(of_one_length(encoding, np.array([longest, longest])), np.array([0, 0]))
+        return all(inputs.shape[0] == output.shape[0] == 2 for made in self._calls.values() for inputs, output in made)
+
+    def of_batch(self, batch: Batch, labels_B: IntArray) -> dict[nn.Module, Trace]:
+        """The traces of examples of one length; of one example where the model does not keep them apart."""
         self._calls.clear()
         _, losses_B = self.forward(batch, labels_B)
         calls = [(module, *call) for module, made in self._calls.items() for call in made]
-        if not all(inputs.shape[0] == len(labels_B) for _, inputs, _ in calls) and len(labels_B) > 1:
-            raise SharedInputError
         deltas = torch.autograd.grad(losses_B.sum(), [output for _, _, output in calls], allow_unused=True)
         traces: dict[nn.Module, list[Trace]] = {}
         for (module, inputs, _), delta in zip(calls, deltas, strict=True):

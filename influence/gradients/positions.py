@@ -1,12 +1,13 @@
-"""Gradients of each example's own loss at the output of the word embedding, one forward and backward a batch.
+"""Gradients of each example's own loss by the rows of the word embedding that it reads, one forward and backward a batch.
 
-The loss is summed over the batch and every parameter is frozen, so the gradient that reaches the embedding's output
-holds each example's position gradients g_i whole (no example touches another's), and no parameter gradient is made.
+The loss is summed over the batch and every parameter is frozen, so the gradient that reaches the rows looked up holds each
+example's position gradients g_i whole (no example touches another's), and no parameter gradient is made. A batch is of
+examples of one length, so nothing is padded: many a model's output hangs on its padding, whatever the mask says.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -17,15 +18,28 @@ from transformers import PreTrainedModel
 
 from influence.errors import ModelError, SettingsError
 from influence.formulas import logit_gradients
-from influence.models import BATCH_TOKENS, Batch, Encoding, check_tokens, last_linear, length_buckets, model_inputs, pad
+from influence.gradients.lookups import WordLookups
+from influence.models import (
+    BATCH_TOKENS,
+    Batch,
+    Encoding,
+    check_tokens,
+    last_linear,
+    length_buckets,
+    model_inputs,
+    of_one_length,
+)
 from influence.types import FloatArray, IntArray
+
+SAME_LOGITS = {False: 1e-3, True: 0.05}  # of the largest one, in float32 and under bf16
+NO_TOKEN = -1  # no token is padding, since no batch has any
 
 
 class BatchGradients(NamedTuple):
     """What one batch yields; B examples, L positions, D embedding width, Y labels, H width of the last layer's input."""
 
     batch: Batch
-    gradients_BLD: torch.Tensor  # d loss / d embedding output; zero at padding
+    gradients_BLD: torch.Tensor  # d loss / d the embedding's row, as looked up at each position; zero at padding
     probabilities_BY: FloatArray
     losses_B: FloatArray  # cross-entropy in nats
     features_BH: FloatArray | None  # input of the last linear layer; None where a model has none per example
@@ -37,7 +51,6 @@ class GradientSettings:
     """How gradients are computed; none of it changes what they estimate."""
 
     device: torch.device
-    pad_token: int
     batch_tokens: int | None = None
     bf16: bool = False
 
@@ -50,6 +63,8 @@ class HookedModel:
 
     def __init__(self, model: PreTrainedModel, settings: GradientSettings) -> None:
         self.model = model.eval().requires_grad_(False).to(settings.device)
+        if getattr(model.config, "pad_token_id", None) is None:  # decoders then take one example at a time only
+            model.config.pad_token_id = NO_TOKEN
         self.settings = settings
         self._handles: list[RemovableHandle] = []
 
@@ -60,15 +75,15 @@ class HookedModel:
         for handle in self._handles:
             handle.remove()
 
-    def padded(self, encoding: Encoding) -> Iterator[Batch]:
-        """Every example once, in batches of similar length, in no particular order."""
+    def in_batches(self, encoding: Encoding) -> Iterator[Batch]:
+        """Every example once, in batches of one length, in no particular order."""
         tokens = self.settings.batch_tokens or BATCH_TOKENS[self.settings.device.type]
         for examples_B in length_buckets(encoding.lengths_N, batch_tokens=tokens):
-            yield pad(encoding, examples_B, self.settings.pad_token)
+            yield of_one_length(encoding, examples_B)
 
     def forward(self, batch: Batch, labels_B: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
         """Logits and losses of a batch, shapes (B, Y) and (B,). Raises `ModelError` for a token the model does not know."""
-        check_tokens(self.model, batch.tokens_BL)
+        check_tokens(self.model, batch.tokens_BL, batch.types_BL)
         device = self.settings.device
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.settings.bf16):
             logits_BY = self.model(**model_inputs(self.model, batch, device)).logits
@@ -82,55 +97,59 @@ class WordGradients(HookedModel):
 
     def __init__(self, model: PreTrainedModel, settings: GradientSettings) -> None:
         super().__init__(model, settings)
-        self._leaves: list[torch.Tensor] = []
-        self._features: list[torch.Tensor] = []
-        self._handles.append(model.get_input_embeddings().register_forward_hook(self._replace_output))
-        last = last_linear(model)
-        if last is not None:
-            self._handles.append(last.register_forward_pre_hook(self._keep_input))
+        self._lookups = WordLookups(model)
+        self._handles += self._lookups.handles
+        self._last, self._calls = last_linear(model), list[tuple[torch.Tensor, torch.Tensor]]()
+        if self._last is not None:
+            self._handles.append(self._last.register_forward_hook(self._keep_call))
 
-    def _replace_output(self, _module: nn.Module, _inputs: Any, output: torch.Tensor) -> torch.Tensor:
-        leaf = output.detach().requires_grad_(True)
-        self._leaves.append(leaf)
-        return leaf
-
-    def _keep_input(self, _module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        self._features.append(inputs[0].detach())
+    def _keep_call(self, _module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        self._calls.append((inputs[0].detach(), output))
 
     def batches(self, encoding: Encoding, labels_N: IntArray) -> Iterator[BatchGradients]:
         """Gradients of every example's loss on its label in `labels_N`, in no particular order."""
-        for batch in self.padded(encoding):
+        for batch in self.in_batches(encoding):
             yield self.of_batch(batch, labels_N[batch.examples_B])
 
     def of_batch(self, batch: Batch, labels_B: IntArray) -> BatchGradients:
         """Gradients of one padded batch. Raises `ModelError` for a token the model does not know, or a loss that is no number."""
-        self._leaves.clear()
-        self._features.clear()
+        self._lookups.clear()
+        self._calls.clear()
         logits_BY, losses_B = self.forward(batch, labels_B)
-        if len(self._leaves) != 1:
-            raise ModelError(
-                f"{type(self.model).__name__} looks up its word embedding {len(self._leaves)} times a sentence; "
-                "Wordtrace needs a classifier that does so once (an encoder)"
-            )
         if not bool(losses_B.isfinite().all()):
             raise ModelError("the loss of this checkpoint is not a number: its training diverged; use a smaller --learning-rate")
-        (gradients_BLD,) = torch.autograd.grad(losses_B.sum(), self._leaves)
+        rows = self._lookups.rows
+        features_BH = self._last_features(logits_BY)
+        gradients = torch.autograd.grad(losses_B.sum(), rows, allow_unused=True)
+        tokens_BL, real_BL = (torch.from_numpy(part).to(rows[0].device) for part in (batch.tokens_BL, batch.real_BL))
+        gradients_BLD = self._lookups.at_positions(gradients, tokens_BL)
         probabilities_BY = _numpy(logits_BY.detach().softmax(dim=1))
-        real_BL1 = torch.from_numpy(batch.real_BL).to(gradients_BLD.device).unsqueeze(2)
         return BatchGradients(
             batch,
-            gradients_BLD.float() * real_BL1,
+            gradients_BLD.float() * real_BL.unsqueeze(2),
             probabilities_BY,
             _numpy(losses_B.detach()),
-            self._last_features(len(labels_B)),
+            None if features_BH is None else _numpy(features_BH),
             logit_gradients(probabilities_BY, labels_B),
         )
 
-    def _last_features(self, size: int) -> FloatArray | None:
-        # A model that applies its head at every position has no single last-layer input per example.
-        if len(self._features) != 1 or self._features[0].ndim != 2 or len(self._features[0]) != size:
+    def _last_features(self, logits_BY: torch.Tensor) -> torch.Tensor | None:
+        """What the last linear layer made the logits of, shape (B, H); None where they are not its output.
+
+        A decoder's layer stands at every position and the logits are its output at one of them: their gradient by it is 1
+        there and 0 elsewhere, so it picks the input there.
+        """
+        if self._last is None or len(self._calls) != 1:
             return None
-        return _numpy(self._features[0])
+        inputs, output = self._calls[0]
+        if output.ndim == 3 and len(output) == len(logits_BY):
+            (picked_BLY,) = torch.autograd.grad(logits_BY[:, 0].sum(), [output], retain_graph=True)
+            inputs = (picked_BLY[:, :, :1].to(inputs.dtype) * inputs).sum(dim=1)
+        if inputs.ndim != 2 or len(inputs) != len(logits_BY):
+            return None
+        made_BY, found_BY = F.linear(inputs.float(), self._last.weight, self._last.bias), logits_BY.detach()
+        error = (made_BY - found_BY).abs().max() / found_BY.abs().max().clamp(min=1)
+        return inputs if bool(error < SAME_LOGITS[self.settings.bf16]) else None
 
 
 def check_precision(device: torch.device, *, bf16: bool) -> None:

@@ -8,25 +8,31 @@ from .checkpoints import (
 )
 from .cnn import CnnForSequenceClassification as CnnForSequenceClassification
 from .encoding import (
+    NO_TYPES as NO_TYPES,
     Batch as Batch,
     Encoding as Encoding,
     common_tokens as common_tokens,
     encode as encode,
+    few_examples as few_examples,
     is_common as is_common,
     length_buckets as length_buckets,
+    of_one_length as of_one_length,
     pad as pad,
 )
 from .first_token import (
-    few_examples as few_examples,
     first_token_is_enough as first_token_is_enough,
     quicken as quicken,
     read_first_token_only as read_first_token_only,
 )
 from .inputs import (
     BATCH_TOKENS as BATCH_TOKENS,
+    Padding as Padding,
     check_tokens as check_tokens,
     last_linear as last_linear,
     model_inputs as model_inputs,
+    named_inputs as named_inputs,
+    padding_of as padding_of,
+    padding_token as padding_token,
 )
 from .model import (
     load_body as load_body,

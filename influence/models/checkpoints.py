@@ -16,6 +16,7 @@ from influence.errors import ModelError
 from influence.files import DONE, write_json
 from influence.models.encoding import Encoding
 from influence.models.first_token import quicken
+from influence.models.inputs import padding_of
 from influence.models.model import load_classifier, new_classifier, read_trainer_folder
 from influence.models.training import TrainingSettings, make_optimizer, train_epoch
 from influence.types import IntArray, Progress, StageKind
@@ -67,7 +68,8 @@ class CheckpointTrainer:
 
     def _train(self, first: int, encoding: Encoding, labels_N: IntArray, progress: Progress) -> None:
         model, optimizer = self._resume_point(first)
-        quicken(model, encoding, self.tokenizer.pad_token_id)
+        padding = padding_of(model, self.tokenizer, encoding)
+        quicken(model, encoding, padding.token)
         for epoch in range(first, self.epochs + 1):
             loss = train_epoch(
                 model,
@@ -76,7 +78,8 @@ class CheckpointTrainer:
                 labels_N,
                 self.settings,
                 epoch=epoch,
-                pad_token=self.tokenizer.pad_token_id,
+                pad_token=padding.token,
+                pad_left=padding.left,
                 progress=progress,
             )
             self._save(model, optimizer, epoch, loss)
@@ -96,7 +99,6 @@ class CheckpointTrainer:
             vocabulary=len(self.tokenizer),
             num_hidden_layers=self.num_hidden_layers,
         )
-        model.config.pad_token_id = self.tokenizer.pad_token_id
         return model.to(self.device), make_optimizer(model, self.settings)
 
     def _save(self, model: PreTrainedModel, optimizer: torch.optim.Optimizer, epoch: int, loss: float) -> None:

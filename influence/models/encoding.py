@@ -3,6 +3,7 @@
 Axes: N examples, R token rows of all examples one after the other, W words likewise, B and L a padded batch.
 """
 
+import itertools
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -15,12 +16,15 @@ import numpy.typing as npt
 from influence.data import Span, whole_words
 from influence.errors import DataError
 from influence.files import load_array
+from influence.models.spelling import Spelling
 from influence.types import BoolArray, IntArray, Progress, StageKind, silent
 
 if TYPE_CHECKING:  # readers of an encoding need no tokenizer, so they should not wait for one to be imported
     from transformers import PreTrainedTokenizerFast
 
 TOKENIZE_BATCH = 2_000
+NO_TYPES = -1
+FEW = 8
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Encoding:
 
     offsets_N1: IntArray  # example n owns token rows offsets[n] to offsets[n + 1]
     tokens_R: IntArray
-    types_R: IntArray  # token_type_ids: 1 in the second text of a pair
+    types_R: IntArray  # token_type_ids: 1 in the second text of a pair; NO_TYPES everywhere where the tokenizer makes none
     special_R: BoolArray  # start and end tokens that the tokenizer added
     words_R: IntArray  # index of the row's word within its example
     word_offsets_N1: IntArray
@@ -73,20 +77,21 @@ def encode(
 ) -> Encoding:
     """Tokenize texts (or pairs), cut at `max_length` tokens, keeping for each token the whole word it came from.
 
+    What is spelt like a special token, such as `[SEP]`, is text and read as such.
+
     Raises `DataError` for a text of which the tokenizer leaves nothing, not even a start or end token.
     """
-    examples = []
+    examples, typed, spelling = [], "token_type_ids" in tokenizer.model_input_names, Spelling(tokenizer)
     for start in range(0, len(texts), TOKENIZE_BATCH):
         stop = min(start + TOKENIZE_BATCH, len(texts))
         second = None if pairs is None else list(pairs[start:stop])
-        batch = tokenizer(list(texts[start:stop]), second, truncation=True, max_length=max_length)
-        for position, encoded in enumerate(batch.encodings):
+        for position, encoded in enumerate(spelling.encodings(list(texts[start:stop]), second, max_length)):
             sides = (texts[start + position], pairs[start + position] if pairs is not None else "")
             if not encoded.ids:
                 raise DataError(
                     f"the tokenizer leaves nothing of the text {sides[0]!r} (row from 0: {start + position}); delete it"
                 )
-            examples.append(_encode_example(encoded, sides))
+            examples.append(_encode_example(encoded, sides, typed=typed))
         progress(stage, stop, len(texts))
     return _concatenate(examples)
 
@@ -100,11 +105,12 @@ class _Example(NamedTuple):
     truncated: bool
 
 
-def _encode_example(encoded: Any, texts: tuple[str, str]) -> _Example:
+def _encode_example(encoded: Any, texts: tuple[str, str], *, typed: bool) -> _Example:
     special = encoded.special_tokens_mask
     sides = (None if added else side for side, added in zip(encoded.sequence_ids, special, strict=True))
     words, spans = whole_words(sides, encoded.word_ids, encoded.offsets, texts)
-    return _Example(encoded.ids, encoded.type_ids, special, words, spans, bool(encoded.overflowing))
+    types = encoded.type_ids if typed else [NO_TYPES] * len(encoded.ids)
+    return _Example(encoded.ids, types, special, words, spans, bool(encoded.overflowing))
 
 
 def _concatenate(examples: list[_Example]) -> Encoding:
@@ -153,38 +159,49 @@ def _says_something(character: str) -> bool:
 
 
 class Batch(NamedTuple):
-    """Examples padded on the right to a common length."""
+    """Examples padded to a common length."""
 
     examples_B: IntArray
     tokens_BL: IntArray
     real_BL: BoolArray
-    types_BL: IntArray
+    types_BL: IntArray | None  # None: the tokenizer makes none, so the model is given none
 
 
-def pad(encoding: Encoding, examples_B: IntArray, pad_token: int) -> Batch:
-    """The padded token ids, mask and types of some examples."""
+def pad(encoding: Encoding, examples_B: IntArray, pad_token: int, *, left: bool = False) -> Batch:
+    """The token ids, mask and types of some examples, padded on the right, or on the left."""
     starts_B = encoding.offsets_N1[examples_B]
     lengths_B = encoding.offsets_N1[examples_B + 1] - starts_B
-    columns_L = np.arange(int(lengths_B.max()))
-    real_BL = columns_L < lengths_B[:, None]
-    rows_BL = np.where(real_BL, starts_B[:, None] + columns_L, 0)
+    longest = int(lengths_B.max())
+    columns_BL = np.arange(longest) - (longest - lengths_B)[:, None] * left
+    real_BL = (columns_BL >= 0) & (columns_BL < lengths_B[:, None])
+    rows_BL = np.where(real_BL, starts_B[:, None] + columns_BL, 0)
+    types_BL = np.where(real_BL, encoding.types_R[rows_BL], 0).astype(np.int64)
     return Batch(
         examples_B,
         np.where(real_BL, encoding.tokens_R[rows_BL], pad_token).astype(np.int64),
         real_BL,
-        np.where(real_BL, encoding.types_R[rows_BL], 0).astype(np.int64),
+        None if (types_BL == NO_TYPES).any() else types_BL,
     )
 
 
+def few_examples(lengths_N: IntArray) -> IntArray:
+    """A few examples from the shortest to the longest, for trying a model out."""
+    return np.argsort(lengths_N, kind="stable")[:: max(1, len(lengths_N) // FEW)][:FEW]
+
+
+def of_one_length(encoding: Encoding, examples_B: IntArray) -> Batch:
+    """Examples that need no padding."""
+    batch = pad(encoding, examples_B, 0)
+    assert batch.real_BL.all()
+    return batch
+
+
 def length_buckets(lengths_N: IntArray, *, batch_tokens: int) -> list[IntArray]:
-    """Examples of similar length together, each batch at most `batch_tokens` tokens with its padding (or one example)."""
+    """Examples of one length together, each batch at most `batch_tokens` tokens (or one example)."""
     order_N = np.argsort(lengths_N, kind="stable")
+    edges = np.flatnonzero(np.diff(lengths_N[order_N], prepend=-1, append=-1)).tolist()
     batches: list[IntArray] = []
-    start = 0
-    while start < len(order_N):
-        stop = start + 1
-        while stop < len(order_N) and (stop + 1 - start) * int(lengths_N[order_N[stop]]) <= batch_tokens:
-            stop += 1
-        batches.append(order_N[start:stop])
-        start = stop
+    for start, stop in itertools.pairwise(edges):
+        size = max(1, batch_tokens // int(lengths_N[order_N[start]]))
+        batches += [order_N[at : min(at + size, stop)] for at in range(start, stop, size)]
     return batches

@@ -14,15 +14,11 @@ import copy
 from types import MethodType
 from typing import Any
 
-import numpy as np
 import torch
 from transformers import BertForSequenceClassification, PreTrainedModel
 
-from influence.models.encoding import Encoding, pad
+from influence.models.encoding import Encoding, few_examples, pad
 from influence.models.inputs import model_inputs
-from influence.types import IntArray
-
-FEW = 8  # examples of all lengths that a changed model must give the same logits for
 
 
 def quicken(model: PreTrainedModel, encoding: Encoding, pad_token: int) -> None:
@@ -43,11 +39,6 @@ def first_token_is_enough(model: PreTrainedModel, named: dict[str, torch.Tensor]
         return False
     whole, changed = copy.deepcopy(model), copy.deepcopy(model)
     return read_first_token_only(changed) and same_logits(whole, changed, named)
-
-
-def few_examples(lengths_N: IntArray) -> IntArray:
-    """A few examples from the shortest to the longest."""
-    return np.argsort(lengths_N, kind="stable")[:: max(1, len(lengths_N) // FEW)][:FEW]
 
 
 def read_first_token_only(model: PreTrainedModel) -> bool:

@@ -84,6 +84,7 @@ def train_epoch(
     *,
     epoch: int,
     pad_token: int,
+    pad_left: bool = False,
     examples_E: IntArray | None = None,
     progress: Progress = silent,
 ) -> float:
@@ -91,7 +92,7 @@ def train_epoch(
 
     Raises `ModelError` when the loss stops being a number, or for a token that the model does not know.
     """
-    check_tokens(model, encoding.tokens_R)
+    check_tokens(model, encoding.tokens_R, encoding.types_R)
     device = next(model.parameters()).device
     chosen_E = np.arange(len(encoding)) if examples_E is None else examples_E
     batches = [chosen_E[batch] for batch in shuffled_batches(encoding.lengths_N[chosen_E], settings, epoch=epoch)]
@@ -103,7 +104,7 @@ def train_epoch(
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(epoch_seed(settings.seed, epoch))
         for number, examples_B in enumerate(batches, start=1):
-            batch = pad(encoding, examples_B, pad_token)
+            batch = pad(encoding, examples_B, pad_token, left=pad_left)
             labels_B = torch.from_numpy(labels_N[examples_B].astype(np.int64)).to(device)
             logits_BY = model(**model_inputs(model, batch, device)).logits
             loss = F.cross_entropy(logits_BY, labels_B)

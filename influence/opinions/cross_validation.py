@@ -14,13 +14,15 @@ from influence.files import DONE, load_array, write_json
 from influence.models import (
     BATCH_TOKENS,
     Encoding,
+    Padding,
     TrainingSettings,
     length_buckets,
     load_tokenizer,
     make_optimizer,
     model_inputs,
     new_classifier,
-    pad,
+    of_one_length,
+    padding_of,
     resolve_device,
     train_epoch,
 )
@@ -62,13 +64,23 @@ def train_held_out(
                 f"--folds {settings.folds}: without one fold the training data has a single label; it is too small to be split"
             )
         training = replace(recipe, epochs=epochs, seed=_seed(settings.seed, number))
-        model, pad_token = _new_model(workspace, training.seed, device)
+        model, padding = _new_model(workspace, train, training.seed, device)
         optimizer = make_optimizer(model, training)
         probabilities, expected = [], []
         for epoch in range(1, epochs + 1):
-            train_epoch(model, optimizer, train, labels_N, training, epoch=epoch, pad_token=pad_token, examples_E=seen_E)
-            probabilities.append(predict(model, train, pad_token))
-            expected.append(predict(model, test, pad_token).sum(axis=0, dtype=np.float64))
+            train_epoch(
+                model,
+                optimizer,
+                train,
+                labels_N,
+                training,
+                epoch=epoch,
+                pad_token=padding.token,
+                pad_left=padding.left,
+                examples_E=seen_E,
+            )
+            probabilities.append(predict(model, train))
+            expected.append(predict(model, test).sum(axis=0, dtype=np.float64))
             progress(StageKind.HELD_OUT, number * epochs + epoch, settings.models * epochs)
         folder = model_folder(build, settings, number)
         folder.mkdir(parents=True, exist_ok=True)
@@ -77,23 +89,21 @@ def train_held_out(
         write_json(folder / DONE, {"examples": len(train)})
 
 
-def _new_model(workspace: WorkspaceReader, seed: int, device: torch.device) -> tuple[PreTrainedModel, int]:
+def _new_model(workspace: WorkspaceReader, train: Encoding, seed: int, device: torch.device) -> tuple[PreTrainedModel, Padding]:
     tokenizer, info = load_tokenizer(str(workspace.build / "checkpoints" / "tokenizer")), workspace.info
     layers = info.settings["num_hidden_layers"]
     model = new_classifier(info.model, info.labels, seed=seed, vocabulary=len(tokenizer), num_hidden_layers=layers)
-    model.config.pad_token_id = tokenizer.pad_token_id
-    return model.to(device), tokenizer.pad_token_id
+    return model.to(device), padding_of(model, tokenizer, train)
 
 
 @torch.no_grad()
-def predict(model: PreTrainedModel, encoding: Encoding, pad_token: int) -> FloatArray:
-    """Label probabilities of every example in eval mode, shape (N, Y), length-bucketed."""
+def predict(model: PreTrainedModel, encoding: Encoding) -> FloatArray:
+    """Label probabilities of every example in eval mode, shape (N, Y), in batches of one length."""
     device = next(model.parameters()).device
     model.eval()
     probabilities_NY = np.zeros((len(encoding), model.config.num_labels), dtype=np.float32)
     for examples_B in length_buckets(encoding.lengths_N, batch_tokens=4 * BATCH_TOKENS[device.type]):
-        batch = pad(encoding, examples_B, pad_token)
-        logits_BY = model(**model_inputs(model, batch, device)).logits
+        logits_BY = model(**model_inputs(model, of_one_length(encoding, examples_B), device)).logits
         probabilities_NY[examples_B] = logits_BY.float().softmax(dim=1).cpu().numpy()
     return probabilities_NY
 

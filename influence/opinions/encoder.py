@@ -12,7 +12,16 @@ import torch
 import torch.nn.functional as F
 
 from influence.errors import ModelError
-from influence.models import BATCH_TOKENS, encode, length_buckets, load_body, load_tokenizer, model_inputs, pad, resolve_device
+from influence.models import (
+    BATCH_TOKENS,
+    encode,
+    length_buckets,
+    load_body,
+    load_tokenizer,
+    model_inputs,
+    of_one_length,
+    resolve_device,
+)
 from influence.opinions.settings import AUTO, LONGEST, NO_ENCODER
 from influence.types import FloatArray, Progress, StageKind, silent
 
@@ -41,10 +50,8 @@ def embed(name: str, texts: Sequence[str], device: str, progress: Progress = sil
     embeddings_ND = np.zeros((len(texts), model.config.hidden_size), dtype=np.float32)
     done = 0
     for number, examples_B in enumerate(batches, start=1):
-        batch = pad(encoding, examples_B, tokenizer.pad_token_id)
-        states_BLD = model(**model_inputs(model, batch, processor)).last_hidden_state
-        real_BL1 = torch.from_numpy(batch.real_BL).to(processor).unsqueeze(-1)
-        pooled_BD = states_BLD[:, 0] if first else (states_BLD * real_BL1).sum(dim=1) / real_BL1.sum(dim=1)
+        states_BLD = model(**model_inputs(model, of_one_length(encoding, examples_B), processor)).last_hidden_state
+        pooled_BD = states_BLD[:, 0] if first else states_BLD.mean(dim=1)
         embeddings_ND[examples_B] = F.normalize(pooled_BD.float(), dim=1).cpu().numpy()
         done += len(examples_B)
         if number % EVERY == 0 or number == len(batches):

@@ -20,14 +20,11 @@ class TokenRows(NamedTuple):
     types: IntArray
     real: BoolArray
 
-    def padded_to(self, length: int, pad_token: int) -> "TokenRows":
-        """The same, padded at the end to a length; unchanged where it is longer."""
+    def padded_to(self, length: int, pad_token: int, *, left: bool) -> "TokenRows":
+        """The same, padded at the end (or the start) to a length; unchanged where it is longer."""
         missing = max(0, length - len(self.tokens))
-        return TokenRows(
-            np.concatenate([self.tokens, np.full(missing, pad_token, dtype=self.tokens.dtype)]),
-            np.concatenate([self.types, np.zeros(missing, dtype=self.types.dtype)]),
-            np.concatenate([self.real, np.zeros(missing, dtype=np.bool_)]),
-        )
+        ends = (missing, 0) if left else (0, missing)
+        return TokenRows(np.pad(self.tokens, ends, constant_values=pad_token), np.pad(self.types, ends), np.pad(self.real, ends))
 
 
 def masked_rows(workspace: WorkspaceReader, masked: Iterable[Masked]) -> dict[Masked, TokenRows]:

@@ -18,13 +18,17 @@ from transformers import PreTrainedModel
 from influence.files import load_array
 from influence.models import (
     CNN,
+    NO_TYPES,
     Encoding,
     TrainingSettings,
     check_tokens,
     few_examples,
     first_token_is_enough,
     load_tokenizer,
+    named_inputs,
     new_classifier,
+    padding_of,
+    padding_token,
     read_first_token_only,
 )
 from influence.retraining.change import Change
@@ -50,6 +54,7 @@ class Tokens:
     types_R: IntArray
     real_R: BoolArray
     pad_token: int
+    pad_left: bool = False
 
     @property
     def lengths_N(self) -> IntArray:
@@ -57,12 +62,13 @@ class Tokens:
         return np.diff(self.offsets_N1)
 
     def inputs(self, examples_B: IntArray, device: torch.device) -> Inputs:
-        """Some examples, padded on the right to the longest."""
+        """Some examples, padded to the longest."""
         starts_B = self.offsets_N1[examples_B]
         lengths_B = self.offsets_N1[examples_B + 1] - starts_B
-        columns_L = np.arange(int(lengths_B.max()))
-        inside_BL = columns_L < lengths_B[:, None]
-        rows_BL = np.where(inside_BL, starts_B[:, None] + columns_L, 0)
+        longest = int(lengths_B.max())
+        columns_BL = np.arange(longest) - (longest - lengths_B)[:, None] * self.pad_left
+        inside_BL = (columns_BL >= 0) & (columns_BL < lengths_B[:, None])
+        rows_BL = np.where(inside_BL, starts_B[:, None] + columns_BL, 0)
         arrays = (
             np.where(inside_BL, self.tokens_R[rows_BL], self.pad_token).astype(np.int64),
             (inside_BL & self.real_R[rows_BL]).astype(np.int64),
@@ -79,13 +85,14 @@ class Tokens:
         wholes = (self.tokens_R, self.types_R, self.real_R)
         at = 0
         for row in sorted(changed):
-            new = changed[row].padded_to(bounds[row + 1] - bounds[row], self.pad_token)
+            new = changed[row].padded_to(bounds[row + 1] - bounds[row], self.pad_token, left=self.pad_left)
             for part, whole, put_in in zip(parts, wholes, new, strict=True):
                 part += [whole[at : bounds[row]], put_in]
             at, lengths_N[row] = bounds[row + 1], len(new.tokens)
         flat = [np.concatenate([*part, whole[at:]]) for part, whole in zip(parts, wholes, strict=True)]
         tokens_R, types_R, real_R = flat
-        return Tokens(np.concatenate([[0], np.cumsum(lengths_N)]), tokens_R, types_R, real_R, self.pad_token)
+        offsets_N1 = np.concatenate([[0], np.cumsum(lengths_N)])
+        return replace(self, offsets_N1=offsets_N1, tokens_R=tokens_R, types_R=types_R, real_R=real_R)
 
 
 class Recipe:
@@ -95,14 +102,15 @@ class Recipe:
         self.training = TrainingSettings(**workspace.info.settings["training"])
         self.device, self.names = device, workspace.info.labels
         self._model, self._layers = workspace.info.model, workspace.info.settings["num_hidden_layers"]
-        tokenizer = load_tokenizer(str(workspace.build / "checkpoints" / "tokenizer"))
-        self.vocabulary, self.pad_token = len(tokenizer), int(tokenizer.pad_token_id)
+        self.tokenizer = load_tokenizer(str(workspace.build / "checkpoints" / "tokenizer"))
         self._changed = masked_rows(workspace, [one for change in changes for one in change.masked])
         train, test = (Encoding.load(workspace.build / "index" / split / "encoding") for split in ("train", "test"))
         self.labels_N = np.array(load_array(workspace.build / "index" / "train" / "labels.npy"), dtype=np.int64)
         changed = [rows.tokens for rows in self._changed.values()]
+        self.typed = NO_TYPES not in train.types_R[:1]
         model = self._new_model(0)
-        check_tokens(model, train.tokens_R)
+        check_tokens(model, train.tokens_R, train.types_R)
+        self.pad_token, self.pad_left, _ = padding_of(model, self.tokenizer, train)
         self.used_V = _used_tokens([train.tokens_R, test.tokens_R, *changed], self.pad_token, model)
         self._small_V = np.zeros(int(self.used_V.max()) + 1, dtype=np.int64)
         self._small_V[self.used_V] = np.arange(len(self.used_V))
@@ -119,7 +127,8 @@ class Recipe:
     def _tokens(self, encoding: Encoding) -> Tokens:
         tokens_R = self._small_V[np.asarray(encoding.tokens_R)]
         real_R = np.ones(len(tokens_R), dtype=np.bool_)
-        return Tokens(np.asarray(encoding.offsets_N1), tokens_R, np.asarray(encoding.types_R), real_R, self.pad_token)
+        rows = tokens_R, np.asarray(encoding.types_R), real_R
+        return Tokens(np.asarray(encoding.offsets_N1), *rows, self.pad_token, self.pad_left)
 
     def train_tokens(self, change: Change) -> Tokens:
         """The training examples with a change's words masked."""
@@ -161,8 +170,9 @@ class Recipe:
         return replace(self.training, seed=seed)
 
     def _new_model(self, seed: int) -> PreTrainedModel:
-        model = new_classifier(self._model, self.names, seed=seed, vocabulary=self.vocabulary, num_hidden_layers=self._layers)
-        model.config.pad_token_id = self.pad_token
+        size = len(self.tokenizer)
+        model = new_classifier(self._model, self.names, seed=seed, vocabulary=size, num_hidden_layers=self._layers)
+        padding_token(model, self.tokenizer)
         return model
 
     def _with_small_table(self, model: PreTrainedModel) -> PreTrainedModel:
@@ -172,6 +182,10 @@ class Recipe:
             model.set_input_embeddings(nn.Embedding.from_pretrained(rows_VD, freeze=False, padding_idx=whole.padding_idx))  # type: ignore[no-untyped-call]
         return model
 
+    def named(self, model: PreTrainedModel, inputs: Inputs) -> dict[str, torch.Tensor]:
+        """The keyword arguments of a classifier's forward pass."""
+        return named_inputs(model, inputs.tokens_BL, inputs.real_BL, inputs.types_BL if self.typed else None)
+
     def _few_inputs(self) -> Inputs:
         return self.train.inputs(few_examples(self.train.lengths_N), torch.device("cpu"))
 
@@ -180,22 +194,21 @@ class Recipe:
         """Whether the model gives the same logits for a few texts with the small table."""
         inputs = self._few_inputs()
         whole = inputs._replace(tokens_BL=torch.from_numpy(self.used_V)[inputs.tokens_BL])
-        expected = model.eval()(**named_inputs(model, whole)).logits
-        found = self._with_small_table(copy.deepcopy(model)).eval()(**named_inputs(model, inputs)).logits
+        expected = model.eval()(**self.named(model, whole)).logits
+        found = self._with_small_table(copy.deepcopy(model)).eval()(**self.named(model, inputs)).logits
         return torch.allclose(expected, found, rtol=1e-5, atol=1e-5)
 
     def _first_token_is_enough(self, model: PreTrainedModel) -> bool:
         """Whether the model is a BERT that reads the first token only, and gives the same logits with nothing else computed."""
         whole = self._with_small_table(copy.deepcopy(model))
-        return first_token_is_enough(whole, named_inputs(model, self._few_inputs()))
+        return first_token_is_enough(whole, self.named(model, self._few_inputs()))
 
 
-def named_inputs(model: PreTrainedModel, inputs: Inputs) -> dict[str, torch.Tensor]:
-    """The keyword arguments of a classifier's forward pass."""
-    named = {"input_ids": inputs.tokens_BL, "attention_mask": inputs.real_BL}
-    if getattr(model.config, "type_vocab_size", 0) > 1:  # as `gradients.model_inputs`
-        named["token_type_ids"] = inputs.types_BL
-    return named
+def is_plain_table(model: PreTrainedModel) -> bool:
+    """Whether the word embedding looks rows up and does nothing else, in one place of the model."""
+    table = model.get_input_embeddings()
+    places = sum(parameter is table.weight for module in model.modules() for parameter in module.parameters(recurse=False))
+    return type(table) is nn.Embedding and places == 1
 
 
 def _used_tokens(arrays: list[IntArray], pad_token: int, model: PreTrainedModel) -> IntArray:
@@ -203,7 +216,6 @@ def _used_tokens(arrays: list[IntArray], pad_token: int, model: PreTrainedModel)
     table = model.get_input_embeddings()
     used = np.unique(np.concatenate([np.unique(array) for array in arrays]))
     used = used[used != pad_token]
-    plain = type(table) is nn.Embedding and table.padding_idx in (None, pad_token)
-    if not plain or pad_token > len(used):
+    if not is_plain_table(model) or table.padding_idx not in (None, pad_token) or pad_token > len(used):
         return np.arange(len(table.weight))
     return np.insert(used, pad_token, pad_token).astype(np.int64)

@@ -22,7 +22,7 @@ from influence.models import BATCH_TOKENS, CnnForSequenceClassification, epoch_s
 from influence.retraining.change import Change
 from influence.retraining.fast_cnn import cnn_logits
 from influence.retraining.lazy_embedding import LazyRows, RowLookup
-from influence.retraining.recipe import Inputs, Recipe, Tokens, named_inputs
+from influence.retraining.recipe import Inputs, Recipe, Tokens, is_plain_table
 from influence.types import FloatArray
 
 Weights = dict[str, torch.Tensor]
@@ -36,11 +36,13 @@ class Trainees:
         self.settings = recipe.settings(seed)
         self.model = recipe.new_model(seed).train()
         table = self.model.get_input_embeddings()
-        self._lookup = RowLookup(table.padding_idx, table.weight.data)
-        self.model.set_input_embeddings(self._lookup)
-        self._words = next(name for name, p in self.model.named_parameters() if p is self._lookup.weight)
+        plain = is_plain_table(self.model)  # else the model's own embedding does more than look up
+        if plain:
+            self._lookup = table = RowLookup(table.padding_idx, table.weight.data)
+            self.model.set_input_embeddings(table)
+        self._words = next(name for name, p in self.model.named_parameters() if p is table.weight)
         self.weights: Weights = {name: self._copies(p.data) for name, p in self.model.named_parameters()}
-        lazy = self.settings.optimizer == "sgd" and not frozen
+        lazy = plain and self.settings.optimizer == "sgd" and not frozen
         self._rows = LazyRows(self.weights.pop(self._words), self.settings, recipe.steps + 1) if lazy else None
         trained = [name for name in self.weights if not (frozen and name == self._words)]
         self._trained = [self.weights[name].requires_grad_(runs is None) for name in trained]
@@ -95,7 +97,7 @@ class Trainees:
         if isinstance(self.model, CnnForSequenceClassification):
             places_BL = self._lookup.places_V[inputs.tokens_BL]
             return cnn_logits(weights, places_BL, inputs.real_BL, len(self.model.convolutions))
-        output = functional_call(self.model, weights, (), named_inputs(self.model, inputs))
+        output = functional_call(self.model, weights, (), self.recipe.named(self.model, inputs))
         logits: torch.Tensor = output.logits
         return logits
 
@@ -162,11 +164,11 @@ def _of_runs(arrays: Sequence[Any], together: bool, device: torch.device) -> tor
 def _stacked(tokens: Sequence[Tokens], examples_B: Any, device: torch.device) -> Inputs:
     """The batch of every run, for texts that differ between them, padded alike: shape (T, B, L)."""
     inputs = [one.inputs(examples_B, device) for one in tokens]
-    longest = max(one.tokens_BL.shape[1] for one in inputs)
+    longest, left = max(one.tokens_BL.shape[1] for one in inputs), tokens[0].pad_left
     pads = (tokens[0].pad_token, 0, 0)
     return Inputs(
         *(
-            torch.stack([F.pad(part, (0, longest - part.shape[1]), value=pad) for part in parts])
+            torch.stack([F.pad(part, (0, longest - part.shape[1])[:: -1 if left else 1], value=pad) for part in parts])
             for parts, pad in zip(zip(*inputs, strict=True), pads, strict=True)
         )
     )

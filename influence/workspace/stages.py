@@ -146,7 +146,7 @@ class BuildStages:
         self, tokenizer: PreTrainedTokenizerFast, encodings: dict[str, Encoding], labels: dict[str, IntArray]
     ) -> None:
         settings = IndexSettings(top_k=self.request.top_k, store_rest=self.request.store_rest)
-        options = GradientSettings(device=self.device, pad_token=tokenizer.pad_token_id, bf16=self.request.bf16)
+        options = GradientSettings(device=self.device, bf16=self.request.bf16)
         count = len(read_checkpoints(self.checkpoints))
         for number in range(count):
             if all((self.index / split / str(number) / DONE).is_file() for split in self.data):

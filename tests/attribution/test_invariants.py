@@ -105,7 +105,7 @@ def test_padding_never_counts_even_where_the_model_looks_at_it() -> None:
     tokenizer = word_pieces()
     model = Careless(cnn(len(tokenizer), 2, seed=0).config)
     batch = pad(encode(tokenizer, ["good", "a very dull film"], None, max_length=9), np.array([0, 1]), 0)
-    with WordGradients(model, GradientSettings(device=torch.device("cpu"), pad_token=0)) as gradients:
+    with WordGradients(model, GradientSettings(device=torch.device("cpu"))) as gradients:
         found = gradients.of_batch(batch, np.array([0, 1])).gradients_BLD
     assert (found[~torch.from_numpy(batch.real_BL)] == 0).all()
     assert (found[torch.from_numpy(batch.real_BL)].norm(dim=1) > 0).all()
@@ -428,11 +428,14 @@ def test_extremes_are_a_plain_sort_by_score_then_rank(scores: np.ndarray, top: i
 
 
 @given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=40), batch_tokens=st.integers(1, 200))
-def test_length_buckets_hold_every_example_once_and_fit(lengths: list[int], batch_tokens: int) -> None:
+def test_length_buckets_hold_every_example_once_beside_others_of_its_length_and_fit(
+    lengths: list[int], batch_tokens: int
+) -> None:
     buckets = length_buckets(np.array(lengths), batch_tokens=batch_tokens)
     assert sorted(np.concatenate(buckets).tolist()) == list(range(len(lengths)))
     for bucket in buckets:
-        assert len(bucket) == 1 or len(bucket) * max(lengths[n] for n in bucket) <= batch_tokens
+        assert len({lengths[n] for n in bucket}) == 1
+        assert len(bucket) == 1 or len(bucket) * lengths[bucket[0]] <= batch_tokens
 
 
 @given(labels=hnp.arrays(np.int64, 50, elements=st.integers(0, 3)), seed=st.integers(0, 1_000))

@@ -148,7 +148,8 @@ def test_layer_methods_with_bias_equal_captum(engine: Bench, method: str) -> Non
     for split in ("train", "test"):
         encoding = engine.encodings[split]
         batch = pad(encoding, np.arange(len(encoding)), 0)
-        arrays = (batch.tokens_BL, batch.real_BL.astype(np.int64), batch.types_BL, engine.labels[split].astype(np.int64))
+        types_BL = np.zeros_like(batch.tokens_BL) if batch.types_BL is None else batch.types_BL
+        arrays = (batch.tokens_BL, batch.real_BL.astype(np.int64), types_BL, engine.labels[split].astype(np.int64))
         sides.append(tuple(map(torch.from_numpy, arrays)))
     checkpoints = [(doubled(model).state_dict(), rate) for model, rate in zip(engine.models, engine.learning_rates, strict=True)]
 

@@ -82,7 +82,7 @@ def captum_setting(engine: Bench) -> dict[str, Any]:
         return (
             torch.from_numpy(batch.tokens_BL),
             torch.from_numpy(batch.real_BL.astype(np.int64)),
-            torch.from_numpy(batch.types_BL),
+            torch.from_numpy(np.zeros_like(batch.tokens_BL) if batch.types_BL is None else batch.types_BL),
             torch.from_numpy(engine.labels[split]),
         )
 

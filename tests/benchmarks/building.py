@@ -76,7 +76,7 @@ def write(gradients: WordGradients, split: Split, folder: Path, workload: Worklo
 
 
 def _ours(model: PreTrainedModel, split: Split, workload: Workload, folder: Path, *, durable: bool) -> None:
-    settings = GradientSettings(device=torch.device("cpu"), pad_token=workload.pad_token)
+    settings = GradientSettings(device=torch.device("cpu"))
     with WordGradients(model, settings) as gradients:
         write(gradients, split, folder, workload, by_token=True)
     if durable:

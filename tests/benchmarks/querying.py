@@ -62,7 +62,7 @@ def build(models: list[PreTrainedModel], workload: Workload, folder: Path) -> fl
         special_V[np.unique(split.encoding.tokens_R[split.encoding.special_R])] = True
     np.save(folder / "special_tokens.npy", special_V)
     np.save(folder / "common_tokens.npy", common_tokens(workload.tokenizer, vocabulary) | special_V)
-    settings = GradientSettings(device=torch.device("cpu"), pad_token=workload.pad_token)
+    settings = GradientSettings(device=torch.device("cpu"))
     start = time.perf_counter()
     for number, model in enumerate(models):
         with WordGradients(model, settings) as gradients:

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from influence.data.words import SPECIAL_SIDE, whole_words
 from influence.errors import DataError
-from influence.models.encoding import Encoding, common_tokens, encode, pad
+from influence.models.encoding import NO_TYPES, Encoding, common_tokens, encode, pad
 from influence.models.model import supports_pairs, train_word_pieces
 
 CORPUS = [
@@ -135,6 +135,34 @@ def test_a_typed_special_token_is_a_word_of_the_text(tokenizer: PreTrainedTokeni
     assert "".join(words(encoding, 0, (f"hello {end} world", ""))[1:-1]) == f"hello{end}world"
 
 
+def test_no_text_spells_a_special_token(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Not even where the token is a piece like others (Unigram); full-width letters are made `<s>` by NFKC."""
+    names = [*tokenizer.all_special_tokens, "\uff1cs\uff1e"]
+    for template in ("good {}", "{}", "a{}b {} {}"):
+        for name in names:
+            text = template.replace("{}", name)
+            encoding = encode(tokenizer, [text, text], ["hello", text], max_length=64)
+            known = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+            assert not known & set(encoding.tokens_R[~encoding.special_R].tolist()), text
+            clean = encode(tokenizer, ["hello"] * 2, ["hello"] * 2, max_length=64)
+            assert encoding.tokens_R[encoding.special_R].tolist() == clean.tokens_R[clean.special_R].tolist()
+            assert "".join(words(encoding, 0, (text, "hello"))).replace("*", "") == text.replace(" ", "") + "hello"
+
+
+def test_special_tokens_in_a_text_are_cut_like_other_text(tokenizer: PreTrainedTokenizerFast) -> None:
+    end = tokenizer.sep_token or tokenizer.eos_token
+    encoding = encode(tokenizer, [f"hello {end} " * 40, "hello"], None, max_length=9)
+    assert encoding.lengths_N.tolist()[0] == 9
+    assert encoding.truncated_N.tolist() == [True, False]
+
+
+def test_a_word_list_has_no_other_spelling_so_the_word_is_unknown() -> None:
+    made = Tokenizer(models.WordLevel({"[PAD]": 0, "[UNK]": 1, "[SEP]": 2, "good": 3}, unk_token="[UNK]"))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, unk_token="[UNK]", pad_token="[PAD]", sep_token="[SEP]")
+    assert encode(tokenizer, ["good [SEP] [PAD] good"], None, max_length=9).tokens_R.tolist() == [3, 1, 1, 3]
+
+
 def test_pairs_keep_to_their_sides(name: str, tokenizer: PreTrainedTokenizerFast) -> None:
     first, second = "the hello world", "hello unbelievable"
     assert supports_pairs(tokenizer)
@@ -146,8 +174,12 @@ def test_pairs_keep_to_their_sides(name: str, tokenizer: PreTrainedTokenizerFast
     assert sides == [-1, 0, 0, 0, *[-1] * len(between), 1, 1, -1]
 
 
-def test_types_tell_the_two_texts_apart() -> None:
-    encoding = encode(word_pieces(), ["good"], ["bad"], max_length=64)
+def test_types_tell_the_two_texts_apart_where_the_tokenizer_makes_them() -> None:
+    tokenizer = word_pieces()
+    assert set(encode(tokenizer, ["good"], ["bad"], max_length=64).types_R.tolist()) == {NO_TYPES}
+    assert pad(encode(tokenizer, ["good"], ["bad"], max_length=64), np.array([0]), 0).types_BL is None
+    tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
+    encoding = encode(tokenizer, ["good"], ["bad"], max_length=64)
     kinds = dict(zip(encoding.words_R.tolist(), encoding.types_R.tolist(), strict=True))
     assert kinds == {0: 0, 1: 0, 2: 0, 3: 1, 4: 1}
 
@@ -214,6 +246,15 @@ def test_padding_is_on_the_right_and_masked(tokenizer: PreTrainedTokenizerFast) 
     assert batch.real_BL[1].tolist() == [True] * short + [False] * (long - short)
     assert batch.tokens_BL[0].tolist() == encoding.tokens_R[short:].tolist()
     assert batch.examples_B.tolist() == [1, 0]
+
+
+def test_padding_on_the_left_is_masked_too(tokenizer: PreTrainedTokenizerFast) -> None:
+    encoding = encode(tokenizer, ["hello", "the café is naïve"], None, max_length=64)
+    batch = pad(encoding, np.array([1, 0]), 77, left=True)
+    long, short = encoding.lengths_N[1], encoding.lengths_N[0]
+    assert batch.tokens_BL[1].tolist() == [*[77] * (long - short), *encoding.tokens_R[:short].tolist()]
+    assert batch.real_BL[1].tolist() == [False] * (long - short) + [True] * short
+    assert batch.tokens_BL[0].tolist() == encoding.tokens_R[short:].tolist()
 
 
 COMMON: dict[str, tuple[list[str], list[str]]] = {

@@ -177,7 +177,7 @@ def test_a_quickened_model_learns_what_the_whole_one_does(tokenizer: PreTrainedT
         optimizer = make_optimizer(model, settings)
         for epoch in (1, 2):
             train_epoch(model, optimizer, *examples, settings, epoch=epoch, pad_token=0)
-        with WordGradients(model, GradientSettings(device=torch.device("cpu"), pad_token=0)) as found:
+        with WordGradients(model, GradientSettings(device=torch.device("cpu"))) as found:
             gradients.append(torch.cat([one.gradients_BLD.flatten() for one in found.batches(*examples)]))
     for name, weights in whole.state_dict().items():
         torch.testing.assert_close(quick.state_dict()[name], weights, rtol=1e-3, atol=1e-5)

@@ -95,7 +95,7 @@ def test_predictions_are_those_of_one_example_at_a_time() -> None:
     encoding = encoded([text for _, text, _ in rows(30, seed=12)])
     model = new_classifier("cnn", ["a", "b", "c"], seed=1, vocabulary=200)
     model.train()
-    found_NY = predict(model, encoding, pad_token=0)
+    found_NY = predict(model, encoding)
     for number in range(30):
         tokens = encoding.tokens_R[encoding.offsets_N1[number] : encoding.offsets_N1[number + 1]]
         with torch.no_grad():
@@ -120,8 +120,8 @@ def test_held_out_models_give_what_training_them_by_hand_gives(opened: Workspace
     assert stored_ENY.shape == (4, N, 2)
     for epoch in range(1, 5):
         train_epoch(model, optimizer, encoding, labels_N, settings, epoch=epoch, pad_token=0, examples_E=seen)
-        np.testing.assert_allclose(stored_ENY[epoch - 1], predict(model, encoding, 0), rtol=1e-4, atol=1e-6)
-        np.testing.assert_allclose(expected_EY[epoch - 1], predict(model, test, 0).sum(axis=0), rtol=1e-4)
+        np.testing.assert_allclose(stored_ENY[epoch - 1], predict(model, encoding), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(expected_EY[epoch - 1], predict(model, test).sum(axis=0), rtol=1e-4)
 
 
 @pytest.mark.parametrize(

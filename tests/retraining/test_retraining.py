@@ -218,7 +218,7 @@ def test_a_transformers_dropout_is_that_of_its_own_training(
     own = load_array(opened_bert.build / "index" / "test" / "1" / "probabilities.npy")
     recipe = Recipe(opened_bert, [], torch.device("cpu"))
     assert recipe.first_token_only
-    assert len(recipe.used_V) < recipe.vocabulary
+    assert len(recipe.used_V) < len(recipe.tokenizer)
     np.testing.assert_allclose(next(retrain(opened_bert, [Run(0)])).probabilities_MY, own, atol=1e-4)
     monkeypatch.setattr(Recipe, "_first_token_is_enough", lambda *_: False)
     (opened_bert.path / FILE).unlink()
@@ -475,9 +475,9 @@ def test_no_memory_for_a_single_run_is_one_line(opened: WorkspaceReader, monkeyp
 
 def test_only_the_words_in_use_have_a_row(opened: WorkspaceReader) -> None:
     recipe = Recipe(opened, [], torch.device("cpu"))
-    model = new_classifier("cnn", opened.info.labels, seed=5, vocabulary=recipe.vocabulary)
+    model = new_classifier("cnn", opened.info.labels, seed=5, vocabulary=len(recipe.tokenizer))
     small = recipe.new_model(5)
-    assert len(recipe.used_V) < recipe.vocabulary
+    assert len(recipe.used_V) < len(recipe.tokenizer)
     assert recipe.used_V[recipe.pad_token] == recipe.pad_token
     table = model.get_input_embeddings().weight[torch.from_numpy(recipe.used_V)]
     torch.testing.assert_close(small.get_input_embeddings().weight, table)
