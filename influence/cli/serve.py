@@ -27,6 +27,13 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8501, metavar="N")
     about = "the server's own folder, for its queues and tokens; nobody else may write to it (default: ~/.local/state/wordtrace)"
     parser.add_argument("--state", metavar="DIR", help=about)
+    about = "a name that the server is reached under, once each; needed where it listens beyond this machine"
+    parser.add_argument("--allowed-host", action="append", default=[], metavar="NAME", help=about)
+    about = "let in whoever knows the address; else, without a login, a token is asked for beyond this machine"
+    parser.add_argument("--no-token", action="store_true", help=about)
+    parser.add_argument("--new-tokens", action="store_true", help="forget the tokens of before, and with them who had them")
+    about = "e-mail address or subject of a login that may delete, rename and stop what others started; once each"
+    parser.add_argument("--admin", action="append", default=[], metavar="NAME", help=about)
     parser.add_argument("--open", action="store_true", help="open a browser")
 
 

@@ -175,14 +175,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def serve(root: Path, *options: str, environment: dict[str, str] | None = None) -> tuple[subprocess.Popen[bytes], str]:
-    """Start `python -m influence serve` on a root; returns the process and its address."""
+def serve(
+    root: Path, *options: str, environment: dict[str, str] | None = None, output: Path | None = None
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Start `python -m influence serve` on a root; returns the process and its address. `output`: what it says goes there."""
     port = free_port()
     command = [sys.executable, "-m", "influence", "serve", "--workspace-root", str(root), "--port", str(port), *options]
     env = {**os.environ, **(environment or {})}
     # In a session of its own, so that stopping it stops the server it starts, too.
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=quiet, stderr=quiet, start_new_session=True)
+    said = (output or Path(os.devnull)).open("wb")
+    with said:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=said, stderr=said, start_new_session=True)
     for _ in range(300):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

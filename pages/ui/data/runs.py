@@ -6,8 +6,8 @@ import streamlit as st
 
 from pages.ui.data import builds
 from pages.ui.data.address import DataAddress, read_address
-from pages.ui.frame import go, messages, numbers, render, shell, workspaces
-from pages.ui.jobs import BAD_INPUT, Job, wording
+from pages.ui.frame import access, go, messages, numbers, render, shell, workspaces
+from pages.ui.jobs import BAD_INPUT, Job, waiting, wording
 
 EVERY = 1.0  # seconds between looks
 WATCHED = "wt_watched_builds"
@@ -66,7 +66,7 @@ def _unfinished(job: Job, before: int) -> None:
         render.steps(lines or [("reading the data, loading the model", "", False)])
         with st.expander("Log"):
             render.command("\n".join(job.tail(200)) or "nothing yet")
-    st.button("Cancel", key=f"run_cancel_{job.folder.name}", disabled=job.stopping, on_click=job.cancel)
+    waiting.cancel_button(job, "Cancel", f"run_cancel_{job.folder.name}")
 
 
 def _time(job: Job, share: float) -> str:
@@ -90,7 +90,8 @@ def _failed(address: DataAddress, job: Job) -> None:
             )
         again, _ = read_address(job.about.get("address", {}), address.workspace, workspaces.names())
         st.button("Change the settings", key=f"run_again_{name}", on_click=go, args=(again.at(part="new"),))
-        st.button("Discard", key=f"run_discard_{name}", on_click=job.discard)
+        discard = access.checked(lambda: job.mine, job.discard)
+        st.button("Discard", key=f"run_discard_{name}", disabled=not job.mine, on_click=discard)
 
 
 def _resume(job: Job) -> None:

@@ -11,6 +11,7 @@ from influence.workspace import DATA_FOLDER
 from pages.ui.data import builds, files, report
 from pages.ui.data.address import LENGTHS, MODELS, DataAddress, read_address
 from pages.ui.frame import OnChange, bind, go, latest, md, messages, numbers, render, workspaces
+from pages.ui.jobs import waiting
 
 EVERY = 0.7  # seconds between looks at an estimate that is being made
 ABOUT = {
@@ -152,7 +153,7 @@ def _measuring(key: str) -> None:
     assert job is not None
     progress = job.progress()
     render.progress("Building from a small part of your data…", [], progress.share if progress else 0.0, "")
-    st.button("Stop", key="data_measure_stop", on_click=job.cancel)
+    waiting.cancel_button(job, "Stop", "data_measure_stop")
 
 
 def _estimate(found: dict[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """The workspaces of this server: open one, rename it, back it up, delete it."""
 
 from datetime import UTC, datetime
+from typing import TypedDict
 
 import streamlit as st
 
@@ -9,8 +10,15 @@ from influence.review import JOURNAL
 from influence.workspace import BACKUPS, delete_workspace, rename_workspace
 from pages.ui.data import builds
 from pages.ui.data.address import DataAddress
-from pages.ui.frame import go, md, messages, numbers, render, shell, workspaces
+from pages.ui.frame import access, go, md, messages, numbers, render, shell, workspaces
 from pages.ui.jobs import background, waiting
+
+
+class OwnerOnly(TypedDict):
+    """Options of a button that not everybody may press."""
+
+    disabled: bool
+    help: str | None
 
 
 def draw(address: DataAddress) -> None:
@@ -56,7 +64,9 @@ def _workspace(address: DataAddress, name: str) -> None:
     waiting.draw(workspace, "backup")
     with st.container(horizontal=True, vertical_alignment="center"):
         shell.link("home", "Open", workspace=name, icon=":material/arrow_forward:")
-        st.button("Rename", key=f"ws_rename_{name}", icon=":material/edit:", on_click=_ask, args=("rename", name))
+        st.button(
+            "Rename", key=f"ws_rename_{name}", icon=":material/edit:", on_click=_ask, args=("rename", name), **_owner_only()
+        )
         st.button("Back up", key=f"ws_backup_{name}", icon=":material/archive:", on_click=_back_up, args=(workspace,))
         _delete_button(address, name)
     _backups(name)
@@ -109,6 +119,7 @@ def _take_name(address: DataAddress, old: str, key: str) -> None:
     new = st.session_state[key]
     _forget()
     with messages.or_say("Not renamed"):
+        access.require_owner()
         _check_free(old)
         new = rename_workspace(workspaces.root(), old, new)
         background.forget(workspaces.root() / old)
@@ -124,8 +135,14 @@ def _back_up(workspace: influence.Workspace) -> None:
         messages.say(f"{workspace.name} is being written to {target}.")
 
 
+def _owner_only() -> OwnerOnly:
+    """How a button looks that takes away what belongs to others."""
+    owner = access.is_owner()
+    return {"disabled": not owner, "help": None if owner else access.ONLY_OWNER}
+
+
 def _delete_button(address: DataAddress, name: str) -> None:
-    if st.button("Delete", key=f"ws_delete_{name}", icon=":material/delete:"):
+    if st.button("Delete", key=f"ws_delete_{name}", icon=":material/delete:", **_owner_only()):
         _confirm(address, name)
 
 
@@ -143,6 +160,7 @@ def _confirm(address: DataAddress, name: str) -> None:
 
 def _delete(address: DataAddress, name: str) -> None:
     with messages.or_say("Not deleted"):
+        access.require_owner()
         _check_free(name)
         delete_workspace(workspaces.root(), name)
         background.forget(workspaces.root() / name)

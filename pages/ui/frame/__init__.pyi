@@ -1,4 +1,5 @@
 from . import (
+    access as access,
     answers as answers,
     messages as messages,
     numbers as numbers,

@@ -37,7 +37,7 @@ def known() -> Reviewer | None:
 def ask() -> None:
     """Draw the question who is there; the answer is known at the next drawing."""
     if "is_logged_in" in st.user.to_dict():
-        _ask_for_login()
+        ask_for_login("Log in to review", "This server knows its reviewers by their login.")
     else:
         _ask_for_name()
 
@@ -91,7 +91,8 @@ def _take_name() -> None:
         st.session_state[COMPLAINT] = str(error)
 
 
-def _ask_for_login() -> None:
+def ask_for_login(title: str, why: str) -> None:
+    """Draw the button that leads to the login, where one is set up."""
     with st.container(key="wt-gate"):
-        render.state_text("Log in to review", "This server knows its reviewers by their login.")
+        render.state_text(title, why)
         st.button("Log in", type="primary", on_click=st.login)

@@ -7,8 +7,10 @@ import argparse
 import base64
 import hashlib
 import ipaddress
+import json
 import os
 import re
+import secrets
 import socket
 import sys
 import threading
@@ -19,6 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[3]
+TOKENS, TOKEN_LENGTH = "tokens.json", 24
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -85,21 +88,35 @@ def main() -> None:
         _refuse(f"--workspace-root {options.workspace_root!r}: there is no such folder; make one with: {make}")
     if not 1 <= options.port <= 65535:
         _refuse(f"--port {options.port}: must be between 1 and 65535")
+    names = frozenset(_host_name(name) for name in options.allowed_host)
+    beyond = bool(names) or not _is_local(options.host)
+    if beyond and not names:
+        _refuse(f"--host {options.host}: others reach it there; say under which names, with --allowed-host NAME for each")
     _check_free(options.host, options.port)
     os.environ["WORDTRACE_WORKSPACES"] = str(root.resolve())
     if options.state:
         os.environ["WORDTRACE_STATE"] = str(Path(options.state).absolute())
-    _check_state(root)
+    place = _state(root)
     # Streamlit looks for its configuration beside the script that was started.
     sys.argv = [str(ROOT / "app.py")]
 
     import streamlit as st
     from starlette.middleware import Middleware
 
+    from pages.ui.frame import access
+    from pages.ui.frame.door import Door, Rules
+
+    st.App(ROOT / "app.py")  # from here on its secrets are looked for beside the script, too
+    login = _login_is_set_up(options)
+    tokens = _tokens(place, renew=options.new_tokens) if beyond and not login else {}
+    rules = Rules(options.port, names, beyond, login, tokens, token_needed=bool(tokens) and not options.no_token)
+    access.set_policy(access.Policy(beyond, login, frozenset(name.casefold() for name in options.admin)))
+    _say_who_may(options, rules)
     if options.open:
-        threading.Thread(target=_open_when_it_answers, args=(options.host, options.port), daemon=True).start()
-    app = st.App(ROOT / "app.py", middleware=[Middleware(SecurityHeaders, headers=security_headers())])
-    app.run(config=_configuration(options))
+        address = f"?token={tokens[access.OWNER]}" if tokens else ""
+        threading.Thread(target=_open_when_it_answers, args=(options.host, options.port, address), daemon=True).start()
+    middleware = [Middleware(SecurityHeaders, headers=security_headers()), Middleware(Door, rules=rules)]
+    st.App(ROOT / "app.py", middleware=middleware).run(config=_configuration(options, names))
 
 
 def _options() -> argparse.Namespace:
@@ -110,32 +127,97 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _check_state(root: Path) -> None:
+def _host_name(name: str) -> str:
+    """A name to be reached under, as browsers send it."""
+    plain = name.strip().strip("[]").rstrip(".").lower()
+    try:
+        return str(ipaddress.ip_address(plain))
+    except ValueError:
+        if not re.fullmatch(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", plain) or len(plain) > 253:
+            _refuse(f"--allowed-host {name!r}: a host name as it stands in the address, without scheme, port or star")
+        return plain
+
+
+def _state(root: Path) -> Path:
     from influence import WorkspaceError
     from pages.ui.frame import state
 
     try:
-        state.made_for(root, among=root)
+        return state.made_for(root, among=root)
     except WorkspaceError as error:
         _refuse(str(error))
 
 
-def _configuration(options: argparse.Namespace) -> dict[str, Any]:
-    configuration: dict[str, Any] = {
+def _login_is_set_up(options: argparse.Namespace) -> bool:
+    """Whether Streamlit's secrets set up a login; with what is missing for it to work, nothing is served."""
+    from streamlit.auth_util import is_authlib_installed
+    from streamlit.runtime.secrets import secrets_singleton
+
+    found = bool(secrets_singleton.load_if_toml_exists() and secrets_singleton.get("auth"))
+    if found and not is_authlib_installed():
+        _refuse("the secrets set up a login, which needs the package authlib: pip install authlib")
+    if options.admin and not found:
+        _refuse(f"--admin {options.admin[0]}: the name of a login, and none is set up (see docs/teams-and-gpus.md)")
+    return found
+
+
+def _tokens(place: Path, *, renew: bool) -> dict[str, str]:
+    """The server's tokens by role, the same from start to start, so that an address that was passed on stays good."""
+    from influence.files import write_json
+    from pages.ui.frame.access import OWNER, VISITOR
+
+    file = place / TOKENS
+    try:
+        known = {} if renew else json.loads(file.read_text(encoding="utf-8"))
+        tokens = {role: str(known[role]) for role in (OWNER, VISITOR) if len(str(known[role])) >= TOKEN_LENGTH}
+    except (OSError, ValueError, KeyError, TypeError):
+        tokens = {}
+    if len(tokens) < 2:
+        tokens = {role: secrets.token_urlsafe(TOKEN_LENGTH) for role in (OWNER, VISITOR)}
+        try:
+            write_json(file, tokens)
+        except OSError as error:
+            _refuse(f"{str(file)!r} cannot be written: {error.strerror or error}")
+    return tokens
+
+
+def _say_who_may(options: argparse.Namespace, rules: Any) -> None:
+    from pages.ui.frame.access import OWNER, VISITOR
+
+    if not rules.beyond:
+        return
+    name = next(iter(sorted(rules.names)))
+    address = f"http://{f'[{name}]' if ':' in name else name}:{options.port}/"
+    if rules.login:
+        admins = ", ".join(options.admin) or "nobody (see --admin)"
+        sys.stdout.write(f"wordtrace: {address} asks for a login; may delete, rename and stop what others started: {admins}\n")
+    else:
+        for_all = f"{address}?token={rules.tokens[VISITOR]}" if rules.token_needed else address
+        sys.stdout.write(
+            f"wordtrace: for everybody: {for_all}\n"
+            f"wordtrace: for its owner, who may delete, rename and stop what others started: "
+            f"{address}?token={rules.tokens[OWNER]}\n"
+        )
+        if not rules.token_needed:
+            sys.stderr.write(
+                f"wordtrace: WARNING: --no-token: whoever reaches port {options.port} sees the data, decides and builds\n"
+            )
+    sys.stdout.flush()
+
+
+def _configuration(options: argparse.Namespace, names: frozenset[str]) -> dict[str, Any]:
+    from pages.ui.frame.door import LOCAL_NAMES
+
+    return {
         "server.port": options.port,
         "server.address": options.host,
         # Otherwise Streamlit opens the browser, and then shows its own advertisements on every page, too.
         "server.headless": True,
+        "server.allowedHosts": sorted(LOCAL_NAMES | names),
     }
-    if not _is_local(options.host):
-        # A wildcard address is reached under names we cannot know; any other is the one name to expect.
-        wildcard = options.host in ("0.0.0.0", "::")
-        configuration["server.allowedHosts"] = ["*"] if wildcard else [options.host, "localhost", "127.0.0.1"]
-        sys.stderr.write(f"wordtrace: listening on {options.host}: whoever reaches this port sees the data\n")
-    return configuration
 
 
-def _open_when_it_answers(host: str, port: int) -> None:
+def _open_when_it_answers(host: str, port: int, query: str) -> None:
     """Open the home page as soon as the server listens; give up after a minute."""
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     for _ in range(600):
@@ -144,7 +226,7 @@ def _open_when_it_answers(host: str, port: int) -> None:
         except OSError:
             time.sleep(0.1)
         else:
-            webbrowser.open(f"http://[{name}]:{port}/" if ":" in name else f"http://{name}:{port}/")
+            webbrowser.open(f"http://{f'[{name}]' if ':' in name else name}:{port}/{query}")
             return
 
 

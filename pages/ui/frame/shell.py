@@ -12,7 +12,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import influence
-from pages.ui.frame import render, workspaces
+from pages.ui.frame import access, render, reviewer, workspaces
 from pages.ui.frame.address import Binding
 
 PARAMETER = "workspace"
@@ -87,6 +87,9 @@ def _frame(key: str) -> tuple[str, list[str]]:
         initial_sidebar_state=220,
     )
     render.style()
+    if access.login_missing():
+        reviewer.ask_for_login("Log in", "This server shows its data to those who log in.")
+        st.stop()
     names = workspaces.names()
     asked = st.query_params.get(PARAMETER, "")
     chosen = asked or workspaces.first()

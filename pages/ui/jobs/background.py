@@ -29,7 +29,7 @@ import influence
 from influence.cli import ProgressEvent, Remark
 from influence.files import take, write_json
 from influence.workspace import build_lock
-from pages.ui.frame import state
+from pages.ui.frame import access, state
 from pages.ui.jobs import processes
 from pages.ui.jobs.processes import KILLED, PROCESS, SAID
 
@@ -52,6 +52,7 @@ class Job:
     started_at: float | None
     options: list[str] = field(default_factory=list)
     makes: Path | None = None  # the workspace that a build is of
+    owner: str = ""  # who has started it, as `frame.access` tells browsers apart
     about: dict[str, Any] = field(default_factory=dict)  # whatever its page wants to know of it
 
     @property
@@ -71,6 +72,11 @@ class Job:
     def stopping(self) -> bool:
         """Whether it was cancelled and is about to go."""
         return (self.folder / CANCELLED).is_file()
+
+    @property
+    def mine(self) -> bool:
+        """Whether whoever is at this browser may stop it: they have started it, or own the server."""
+        return access.may_stop(self.owner)
 
     @property
     def seconds(self) -> float:
@@ -145,7 +151,7 @@ def enqueue_in(
                 job.dismiss()
         folder = queue / JOBS / f"{time.time_ns():020}-{secrets.token_hex(4)}"
         content = {"command": command, "options": list(options), "title": title, "key": key, "made_at": time.time()}
-        content |= {"makes": None if makes is None else str(makes), "about": about or {}}
+        content |= {"makes": None if makes is None else str(makes), "about": about or {}, "owner": access.who()}
         try:
             folder.mkdir(parents=True)
             write_json(folder / JOB, content)
@@ -190,7 +196,8 @@ def _read(folder: Path) -> Job | None:
         started = processes.process(folder)
         makes = Path(content["makes"]) if content.get("makes") else None
         known = {name: content[name] for name in ("command", "title", "key", "made_at", "options", "about")}
-        return Job(folder=folder, started_at=started["at"] if started else None, makes=makes, **known)
+        owner = str(content.get("owner", ""))
+        return Job(folder=folder, started_at=started["at"] if started else None, makes=makes, owner=owner, **known)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # it has just gone, or is not one of ours
 

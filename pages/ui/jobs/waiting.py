@@ -6,11 +6,12 @@ import streamlit as st
 
 import influence
 from influence.experiments import seconds_a_model
-from pages.ui.frame import numbers, render
+from pages.ui.frame import access, numbers, render
 from pages.ui.jobs import background, wording
 from pages.ui.jobs.background import Job
 
 EVERY = 1.0  # seconds between looks
+OTHERS = "Somebody else has started it: they can stop it, or this server's owner"
 
 
 def draw(workspace: influence.Workspace, *commands: str, lines: bool = False) -> None:
@@ -37,6 +38,14 @@ def _watch(workspace: influence.Workspace, commands: Collection[str], lines: boo
     _show(found, commands, lines)
 
 
+def cancel_button(job: Job, label: str, key: str) -> None:
+    """The button that stops a job, for whoever may."""
+    about = None if job.mine else OTHERS
+    st.button(
+        label, key=key, disabled=job.stopping or not job.mine, help=about, on_click=access.checked(lambda: job.mine, job.cancel)
+    )  # fmt: skip
+
+
 def time_for(workspace: influence.Workspace, models: int) -> str:
     """About how long it takes to train that many models."""
     seconds, measured = seconds_a_model(workspace)
@@ -55,7 +64,8 @@ def _failed(job: Job) -> None:
     with st.container(border=True, key=f"wt-job-{job.folder.name}"):
         render.heading(job.title, "ended without a result")
         render.command("\n".join(job.tail()) or f"exit code {job.code}")
-        st.button("Dismiss", key=f"job_dismiss_{job.folder.name}", on_click=job.dismiss)
+        dismiss = access.checked(lambda: job.mine, job.dismiss)
+        st.button("Dismiss", key=f"job_dismiss_{job.folder.name}", disabled=not job.mine, on_click=dismiss)
 
 
 def _unfinished(job: Job, before: int, *, lines: bool) -> None:
@@ -72,4 +82,4 @@ def _unfinished(job: Job, before: int, *, lines: bool) -> None:
             render.progress(job.title, [], progress.share, f"{wording.in_words(progress.stage)}, {progress.share:.0%} · {left}")
         if lines and (tail := job.tail()):
             render.command("\n".join(tail))
-        st.button("Cancel", key=f"job_cancel_{job.folder.name}", disabled=job.stopping, on_click=job.cancel)
+        cancel_button(job, "Cancel", f"job_cancel_{job.folder.name}")
