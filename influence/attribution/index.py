@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from influence.attribution.alike import Alike
 from influence.attribution.query import Query, TokenKind, WordSelection
 from influence.errors import QueryError, WorkspaceError
 from influence.files import load_array
@@ -104,7 +105,7 @@ class WordIndex:
         common_V: BoolArray,
     ) -> None:
         self.encoding = encoding
-        self.labels_N = labels_N
+        self.labels_N, self.alike = labels_N, Alike(encoding, labels_N)
         self.learning_rates_C = learning_rates_C
         self._kinds: dict[TokenKind, BoolArray] = {
             "all": np.ones_like(special_V),
@@ -155,7 +156,7 @@ class WordIndex:
                 for block in [part.block(token)]
             )
             scores_CN[number] = word_scores(blocks, len(self.encoding), rate)
-        return scores_CN
+        return self.alike.tie(scores_CN)
 
     def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
         """`word_scores` of many queries at once, summed over checkpoints, shape (Q, N): one matrix product a token."""
@@ -169,7 +170,7 @@ class WordIndex:
                 for block in [part.block(token)]
             )
             add_word_scores(scores_QN, blocks, rate)
-        return scores_QN
+        return self.alike.tie(scores_QN)
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""

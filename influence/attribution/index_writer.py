@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
+from influence.attribution.alike import first_alike, rows_alike
 from influence.attribution.index import REST, TOP
 from influence.files import DONE, load_array, open_rows, write_json
 from influence.formulas import position_norms, top_k_positions, word_products
@@ -46,25 +47,27 @@ def write_split(
     """Write one checkpoint's gradients, predictions and self-influence of one split into `folder`.
 
     By token: `top/` and `rest/` postings (the training split). Otherwise rows stay in example order (the test split).
-    Does nothing where a finished `folder` is found.
+    Examples alike go through the model once. Does nothing where a finished `folder` is found.
     """
     if (folder / DONE).is_file():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    done = 0
-    with closing(_Writer(folder, encoding, settings)) as writer:
-        for batch in gradients.batches(encoding, labels_N):
+    first_N, done = first_alike(encoding, labels_N), 0
+    distinct_E = np.unique(first_N)
+    with closing(_Writer(folder, encoding, distinct_E, settings)) as writer:
+        for batch in gradients.batches(encoding, labels_N, distinct_E):
             writer.add(batch)
             done += len(batch.losses_B)
-            progress(stage, done, len(encoding))
-        writer.finish(by_token=by_token, vocabulary=vocabulary)
+            progress(stage, done, len(distinct_E))
+        writer.finish(first_N, by_token=by_token, vocabulary=vocabulary)
     write_json(folder / DONE, {"examples": len(encoding)})
 
 
 class _Writer:
     """Spools gradient rows to disk in the order in which batches come, and per-example numbers into small arrays."""
 
-    def __init__(self, folder: Path, encoding: Encoding, settings: IndexSettings) -> None:
+    def __init__(self, folder: Path, encoding: Encoding, distinct_E: IntArray, settings: IndexSettings) -> None:
+        self.rows = int(encoding.lengths_N[distinct_E].sum())  # of the spool
         self.folder, self.encoding, self.settings = folder, encoding, settings
         self.kept_R = np.zeros(len(encoding.tokens_R), dtype=np.bool_)
         self.small: dict[str, FloatArray] = {}  # one row an example, by the name of their file
@@ -78,7 +81,7 @@ class _Writer:
         starts_B = self.encoding.offsets_N1[examples_B]
         rows_R = (starts_B[:, None] + np.arange(real_BL.shape[1]))[real_BL]
         if self.spool is None:
-            self.spool = open_rows(self.folder / SPOOL, (len(self.encoding.tokens_R), gradients_BLD.shape[2]))
+            self.spool = open_rows(self.folder / SPOOL, (self.rows, gradients_BLD.shape[2]))
         self.spool.write((gradients_BLD if real_BL.all() else gradients_BLD[real_BL]).data)
         self.spooled.append(rows_R)
         self.kept_R[rows_R] = kept_BL[real_BL]
@@ -93,21 +96,24 @@ class _Writer:
         if self.spool is not None:
             self.spool.close()
 
-    def finish(self, *, by_token: bool, vocabulary: int) -> None:
+    def finish(self, first_N: IntArray, *, by_token: bool, vocabulary: int) -> None:
+        """Write all; what `first_N` says of an example alike is copied from there."""
         self.close()
         for name, values in self.small.items():
-            np.save(self.folder / f"{name}.npy", values)
+            np.save(self.folder / f"{name}.npy", values[first_N])
+        rows_R = rows_alike(self.encoding, first_N)
         spool_RD = load_array(self.folder / SPOOL)
-        places_R = np.empty(len(spool_RD), dtype=np.int64)  # of the encoding's rows in the spool
+        places_R = np.empty(len(self.encoding.tokens_R), dtype=np.int64)  # of the encoding's rows in the spool
         places_R[np.concatenate(self.spooled)] = np.arange(len(spool_RD))
+        places_R, kept_R = places_R[rows_R], self.kept_R[rows_R]
         if by_token:
             order_R = np.argsort(self.encoding.tokens_R, kind="stable")
-            kept = self.kept_R[order_R]
+            kept = kept_R[order_R]
             self._write_part(TOP, order_R[kept], vocabulary, spool_RD, places_R)
             if self.settings.store_rest:
                 self._write_part(REST, order_R[~kept], vocabulary, spool_RD, places_R)
         else:
-            np.save(self.folder / "kept.npy", self.kept_R)
+            np.save(self.folder / "kept.npy", kept_R)
             _copy_rows(spool_RD, places_R, self.folder / "gradients.npy")
         (self.folder / SPOOL).unlink()
 

@@ -41,22 +41,23 @@ def layer_scores(
     `layer` is second, third, last or all; `model` loads a checkpoint. Raises `QueryError` where the model has no such layer.
     """
     stage = f"tracin-{layer}: the training set through every checkpoint"
-    n, rates = len(index.encoding), index.learning_rates_C.tolist()
+    distinct_E, rates = index.alike.distinct_E, index.learning_rates_C.tolist()
+    n = len(distinct_E)
     for number, rate in enumerate(rates):
         loaded = model(number)
         layers = chosen_layers(loaded, layer)
         size = max(1, HELD_BYTES // (4 * sum(one.weights for one in layers)))
         blocks = [queries[start : start + size] for start in range(0, len(queries), size)]
-        scores_MN = np.zeros((len(queries), n))
+        scores_MN = np.zeros((len(queries), len(index.encoding)))
         with TracedModel(loaded, layers, settings) as traced:
             for at, block in enumerate(blocks):
                 done, rows = (number * len(blocks) + at) * n, slice(at * size, at * size + len(block))
                 held = _Held(traced, block, with_bias=with_bias)
-                for examples_B, traces in traced.batches(index.encoding, index.labels_N):
+                for examples_B, traces in traced.batches(index.encoding, index.labels_N, distinct_E):
                     scores_MN[rows, examples_B] = tracin_term(rate, held.products(traces).cpu().numpy().T)
                     done += len(examples_B)
                     progress(stage, done, len(rates) * len(blocks) * n)
-        yield scores_MN
+        yield index.alike.tie(scores_MN)
 
 
 class _Held:

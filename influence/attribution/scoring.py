@@ -39,7 +39,7 @@ def last_layer(training: "TrainingSet", query: Query, method: Method) -> FloatAr
         features_NH, deltas_NY, features_H = _of_last_layer(training, query, number, method)
         products_N = layer_products(features_NH, deltas_NY, features_H, query.checkpoints[number].deltas_Y)
         scores.append(tracin_term(rate, products_N))
-    return np.stack(scores)
+    return training.alike.tie(np.stack(scores))
 
 
 def influence_last(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
@@ -116,4 +116,4 @@ def _over_checkpoints(training: "TrainingSet", scores_N: FloatArray) -> FloatArr
 def _at_last(training: "TrainingSet", scores_N: FloatArray) -> FloatArray:
     scores_CN = np.zeros((len(training.learning_rates_C), len(scores_N)))
     scores_CN[-1] = scores_N
-    return scores_CN
+    return training.alike.tie(scores_CN)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from influence.attribution.alike import Alike
 from influence.attribution.index import REST, TOP, Postings, WordIndex
 from influence.attribution.query import Query, QueryCheckpoint
 from influence.files import load_array
@@ -22,6 +23,7 @@ class _Queries(ABC):
 
     def __init__(self, split: str, encoding: Encoding, labels_M: IntArray) -> None:
         self.encoding, self.labels_M, self._split = encoding, labels_M, split
+        self.alike = Alike(encoding, labels_M)
 
     def __len__(self) -> int:
         return len(self.encoding)

@@ -56,7 +56,7 @@ class SynonymIndex:
             chosen = one_to_one(pairs)
             sums_N = np.bincount(pairs.examples_X[chosen], pairs.products_X[chosen], minlength=len(index.encoding))
             scores_CN[number] = tracin_term(rate, sums_N.astype(np.float64, copy=False))
-        return scores_CN
+        return index.alike.tie(scores_CN)
 
     def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
         """`word_scores` of many queries, summed over checkpoints, shape (Q, N)."""

@@ -39,7 +39,7 @@ class TrainingSet:
 
     def __init__(self, index: WordIndex, parts: Parts) -> None:
         self.index, self.parts = index, parts
-        self.learning_rates_C, self.labels_N = index.learning_rates_C, index.labels_N
+        self.learning_rates_C, self.labels_N, self.alike = index.learning_rates_C, index.labels_N, index.alike
         self.progress: Progress = silent
         self._kept: dict[Any, Any] = {}
 

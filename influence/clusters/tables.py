@@ -6,10 +6,11 @@ from typing import ClassVar
 import duckdb
 import pandas as pd
 
-from influence.workspace import DerivedStore, Migration, ResultStore
+from influence.workspace import DerivedStore, Migration, ResultStore, in_id_order
 
 MEMBERS = """select j.cluster, e.* exclude place
     from joins j join examples e on e.place between j.first and j.first + j.size - 1"""
+IDS = in_id_order("e.train_id", "examples")
 IN_CUT = "height <= $threshold and parent_height > $threshold and size >= $min_size"
 
 
@@ -44,18 +45,18 @@ class ClusterStore(DerivedStore):
     def members(self, threshold: float, min_size: int) -> pd.DataFrame:
         """The members of all clusters at a threshold, the most suspicious first: cluster, and the columns of examples."""
         return self.frame(
-            f"{MEMBERS} where {IN_CUT} order by e.suspicion desc, e.position",
+            f"{MEMBERS} where {IN_CUT} order by e.suspicion desc, {IDS}",
             {"threshold": threshold, "min_size": min_size},
         )
 
     def one(self, join: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         """One join and its members, the same columns as `cut` and `members`; no rows for an unknown one."""
-        members = self.frame(f"{MEMBERS} where j.cluster = ? order by e.suspicion desc, e.position", [join])
+        members = self.frame(f"{MEMBERS} where j.cluster = ? order by e.suspicion desc, {IDS}", [join])
         return self.frame("select * from joins where cluster = ?", [join]), members
 
     def places(self) -> pd.DataFrame:
         """Every difficult example with its place on the map."""
-        return self.frame("select * exclude (place, position) from examples order by suspicion desc, position")
+        return self.frame(f"select e.* exclude (place, position) from examples e order by suspicion desc, {IDS}")
 
 
 def training_texts(results: ResultStore, most: int) -> pd.DataFrame:

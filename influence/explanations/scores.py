@@ -58,26 +58,35 @@ def scores_of(
             raise QueryError(f"test row {row}: workspace {workspace.name!r} has rows 0 to {workspace.info.n_test - 1}")
     scores_MN = np.zeros((len(rows), workspace.info.n_train))
     in_blocks = method.selection is not None or method.needs == "pass"
+    # In blocks the last bits depend on the others of the block, so test examples alike are computed once.
+    keys = workspace.queries.alike.first_N[rows].tolist() if in_blocks else list(range(len(rows)))
+    first: dict[int, int] = {}
+    sources = [first.setdefault(key, place) for place, key in enumerate(keys)]
+    places = sorted(first.values())
     size = queries_at_once(workspace.info.n_train) if in_blocks else 1
-    for start in range(0, len(rows), size):
-        queries = [workspace.queries[row] for row in rows[start : start + size]]
+    for start in range(0, len(places), size):
+        block = places[start : start + size]
+        queries = [workspace.queries[rows[place]] for place in block]
         if method.needs == "texts":
-            texts = (workspace.store.joined_texts("test", row)[0] for row in rows[start : start + size])
+            texts = (workspace.store.joined_texts("test", rows[place])[0] for place in block)
             queries = [replace(query, text=text) for query, text in zip(queries, texts, strict=True)]
-        _add(training_set(workspace, progress), method, queries, scores_MN[start : start + size])
-        progress(f"scores by {method.id}", min(start + size, len(rows)), len(rows))
+        scores_MN[block] = _scores(training_set(workspace, progress), method, queries)
+        progress(f"scores by {method.id}", min(start + size, len(places)), len(places))
+    for place, source in enumerate(sources):
+        if place != source:
+            scores_MN[place] = scores_MN[source]
     return scores_MN
 
 
-def _add(training: TrainingSet, method: Method, queries: list[Query], scores_MN: FloatArray) -> None:
-    """Add the scores of some queries, in place."""
+def _scores(training: TrainingSet, method: Method, queries: list[Query]) -> FloatArray:
+    """The scores of some queries, float64 of shape (M, N)."""
     if method.selection is not None:
-        scores_MN += training.word_scores_many(queries, method.selection)
-    elif method.layer is not None and method.needs == "pass":
+        return training.word_scores_many(queries, method.selection).astype(np.float64)
+    if method.layer is not None and method.needs == "pass":
+        scores_MN = np.zeros((len(queries), len(training.labels_N)))
         for part_MN in training.layer_scores_many(queries, method.layer, method.settings):
             scores_MN += part_MN
         if method.layer == "all":
             scores_MN += training.word_scores_many(queries, WordSelection())
-    else:
-        for scores_N, query in zip(scores_MN, queries, strict=True):
-            scores_N += method.score(training, query).sum(axis=0)
+        return scores_MN
+    return np.stack([method.score(training, query).sum(axis=0) for query in queries])

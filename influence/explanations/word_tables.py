@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import duckdb
 import pandas as pd
 
-from influence.workspace import DerivedStore, Migration, ResultStore
+from influence.workspace import DerivedStore, Migration, ResultStore, in_id_order
 
 MISTAKES = """
     select e.position as test, e.id as test_id, e.label, p.predicted
@@ -59,7 +59,7 @@ class WordStore(DerivedStore):
             f"""select any_value(e.train) as position, any_value(e.train_id) as train_id, any_value(e.label) as label, {SUMS}
             from pairs p join mistakes m using (test) join words w using (word) join examples e using (train)
             where w.folded = $word and w.kind <> 'token' and {ASKED}
-            group by p.train having against < 0 order by against, 1""",
+            group by p.train having against < 0 order by against, {in_id_order("any_value(e.train_id)", "examples")}""",
             {"word": folded, **asked},
         )
 
@@ -69,7 +69,7 @@ class WordStore(DerivedStore):
             f"""select p.train, m.test_id, m.label, m.predicted, p.score
             from pairs p join mistakes m using (test) join words w using (word)
             where w.folded = $word and w.kind <> 'token' and p.score < 0 and list_contains($trains, p.train) and {ASKED}
-            order by p.train, p.score, m.test""",
+            order by p.train, p.score, {in_id_order("m.test_id", "mistakes")}""",
             {"word": folded, "trains": [int(train) for train in trains], **asked},
         )
 

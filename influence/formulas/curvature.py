@@ -72,7 +72,8 @@ def influence_scores(features_NH: FloatArray, deltas_NY: FloatArray, direction_Y
     """(1/n) ∇ℓ(x)ᵀ H⁻¹ ∇ℓ(x′), shape (N,), for a direction H⁻¹ ∇ℓ(x′) of `hessian_solver` (section 2; Koh and Liang).
 
     Estimates by how many nats the query's loss rises if the example is left out and the last layer is fitted again:
-    above 0 for a proponent. The paper's `Inf` is minus this, times n.
+    above 0 for a proponent. H is the mean over the examples; the paper's is the sum, n times as large, so that without damping
+    its `Inf` is exactly minus this.
     """
     scores_N: FloatArray = np.vecdot(deltas_NY @ direction_YH, features_NH) / len(features_NH)
     return scores_N

@@ -19,7 +19,8 @@ Array = TypeVar("Array", FloatArray, "Tensor")
 
 def text_scores(similarities_N: FloatArray, deltas_NY: FloatArray, deltas_Y: FloatArray, rate: float) -> FloatArray:
     """η cos(x, x') δ·δ′, shape (N,): likeness of the texts times the product of the loss gradients at the logits (eq. 7)."""
-    return tracin_term(rate, similarities_N) * (deltas_NY @ deltas_Y)
+    products_N: FloatArray = np.vecdot(deltas_NY, deltas_Y)  # row by row, so that equal rows stay equal
+    return tracin_term(rate, similarities_N) * products_N
 
 
 def layer_products(inputs_XI: Array, deltas_XO: Array, other_inputs_TI: Array, other_deltas_TO: Array) -> Array:

@@ -16,9 +16,14 @@ def tracin_term(rate: float | np.floating[Any], products_X: FloatArray) -> Float
 
 
 def logit_gradients(probabilities_BY: FloatArray, labels_B: IntArray) -> FloatArray:
-    """∂ℓ/∂f = p − y, the loss gradient at the logits: probabilities less the one-hot label, shape (B, Y)."""
-    deltas_BY = probabilities_BY.copy()
-    deltas_BY[np.arange(len(labels_B)), labels_B] -= 1
+    """∂ℓ/∂f = p − y, the loss gradient at the logits: probabilities less the one-hot label, shape (B, Y).
+
+    At the label it is made as −Σ of the other probabilities: where the model is sure, p − 1 has no digits left (float32 of a
+    probability that is 1e-8 short of 1 is 1). So each row sums to 0.
+    """
+    deltas_BY, rows_B = probabilities_BY.copy(), np.arange(len(labels_B))
+    deltas_BY[rows_B, labels_B] = 0
+    deltas_BY[rows_B, labels_B] = -deltas_BY.sum(axis=1)
     return deltas_BY
 
 

@@ -136,10 +136,12 @@ class TracedModel(HookedModel):
         self._calls.setdefault(module, []).append((inputs[0].detach(), output))
         return output
 
-    def batches(self, encoding: Encoding, labels_N: IntArray) -> Iterator[tuple[IntArray, dict[nn.Module, Trace]]]:
-        """Example numbers and traces for every example's loss on its label, in no particular order."""
+    def batches(
+        self, encoding: Encoding, labels_N: IntArray, examples_E: IntArray | None = None
+    ) -> Iterator[tuple[IntArray, dict[nn.Module, Trace]]]:
+        """Example numbers and traces for the loss of every example, or of those given, on its label, in no particular order."""
         apart = self._keeps_examples_apart(encoding)
-        for batch in self.in_batches(encoding):
+        for batch in self.in_batches(encoding, examples_E):
             examples_B = batch.examples_B
             for part_B in [examples_B] if apart else np.split(examples_B, len(examples_B)):
                 yield part_B, self.of_batch(of_one_length(encoding, part_B), labels_N[part_B])
@@ -159,9 +161,9 @@ class TracedModel(HookedModel):
     def of_batch(self, batch: Batch, labels_B: IntArray) -> dict[nn.Module, Trace]:
         """The traces of examples of one length; of one example where the model does not keep them apart."""
         self._calls.clear()
-        _, losses_B = self.forward(batch, labels_B)
+        outputs = self.forward(batch, labels_B)
         calls = [(module, *call) for module, made in self._calls.items() for call in made]
-        deltas = torch.autograd.grad(losses_B.sum(), [output for _, _, output in calls], allow_unused=True)
+        deltas = outputs.backward([output for _, _, output in calls])
         traces: dict[nn.Module, list[Trace]] = {}
         for (module, inputs, _), delta in zip(calls, deltas, strict=True):
             if delta is not None:

@@ -1,11 +1,12 @@
 """Gradients of each example's own loss by the rows of the word embedding that it reads, one forward and backward a batch.
 
-The loss is summed over the batch and every parameter is frozen, so the gradient that reaches the rows looked up holds each
-example's position gradients g_i whole (no example touches another's), and no parameter gradient is made. A batch is of
-examples of one length, so nothing is padded: many a model's output hangs on its padding, whatever the mask says.
+Every parameter is frozen and the loss gradients at the logits of a whole batch go backward at once, so what reaches the rows
+looked up holds each example's position gradients g_i whole (no example touches another's), and no parameter gradient is made.
+The loss itself is never differentiated: p − 1 would lose its digits where the model is sure. A batch is of examples of one
+length, so nothing is padded: many a model's output hangs on its padding, whatever the mask says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -46,6 +47,20 @@ class BatchGradients(NamedTuple):
     deltas_BY: FloatArray  # d loss / d logits = probabilities - one-hot label
 
 
+class Outputs(NamedTuple):
+    """What a forward pass ends in, and what its backward pass begins with."""
+
+    logits_BY: torch.Tensor  # from which gradients flow back
+    probabilities_BY: FloatArray
+    losses_B: FloatArray
+    deltas_BY: FloatArray
+
+    def backward(self, wanted: Sequence[torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
+        """d loss / d tensor of each example's own loss, summed over the batch; None of a tensor that is not on the way."""
+        given = torch.from_numpy(self.deltas_BY).to(self.logits_BY.device)
+        return torch.autograd.grad(self.logits_BY, wanted, given, allow_unused=True)
+
+
 @dataclass(frozen=True, kw_only=True)
 class GradientSettings:
     """How gradients are computed; none of it changes what they estimate."""
@@ -75,21 +90,24 @@ class HookedModel:
         for handle in self._handles:
             handle.remove()
 
-    def in_batches(self, encoding: Encoding) -> Iterator[Batch]:
-        """Every example once, in batches of one length, in no particular order."""
+    def in_batches(self, encoding: Encoding, examples_E: IntArray | None = None) -> Iterator[Batch]:
+        """Every example once, or each of those given, in batches of one length, in no particular order."""
         tokens = self.settings.batch_tokens or BATCH_TOKENS[self.settings.device.type]
-        for examples_B in length_buckets(encoding.lengths_N, batch_tokens=tokens):
-            yield of_one_length(encoding, examples_B)
+        chosen_E = np.arange(len(encoding)) if examples_E is None else examples_E
+        for places_B in length_buckets(encoding.lengths_N[chosen_E], batch_tokens=tokens):
+            yield of_one_length(encoding, chosen_E[places_B])
 
-    def forward(self, batch: Batch, labels_B: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits and losses of a batch, shapes (B, Y) and (B,). Raises `ModelError` for a token the model does not know."""
+    def forward(self, batch: Batch, labels_B: IntArray) -> Outputs:
+        """Logits of a batch and all that follows from them. Raises `ModelError` for a token the model does not know."""
         check_tokens(self.model, batch.tokens_BL, batch.types_BL)
         device = self.settings.device
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.settings.bf16):
             logits_BY = self.model(**model_inputs(self.model, batch, device)).logits
         logits_BY = logits_BY.float()
-        labels = torch.from_numpy(np.asarray(labels_B, dtype=np.int64)).to(device)
-        return logits_BY, F.cross_entropy(logits_BY, labels, reduction="none")
+        labels_B = np.asarray(labels_B, dtype=np.int64)
+        probabilities_BY = _numpy(logits_BY.detach().softmax(dim=1))
+        losses_B = _numpy(F.cross_entropy(logits_BY.detach(), torch.from_numpy(labels_B).to(device), reduction="none"))
+        return Outputs(logits_BY, probabilities_BY, losses_B, logit_gradients(probabilities_BY, labels_B))
 
 
 class WordGradients(HookedModel):
@@ -106,31 +124,30 @@ class WordGradients(HookedModel):
     def _keep_call(self, _module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         self._calls.append((inputs[0].detach(), output))
 
-    def batches(self, encoding: Encoding, labels_N: IntArray) -> Iterator[BatchGradients]:
-        """Gradients of every example's loss on its label in `labels_N`, in no particular order."""
-        for batch in self.in_batches(encoding):
+    def batches(self, encoding: Encoding, labels_N: IntArray, examples_E: IntArray | None = None) -> Iterator[BatchGradients]:
+        """Gradients of the loss of every example, or of those given, on its label in `labels_N`, in no particular order."""
+        for batch in self.in_batches(encoding, examples_E):
             yield self.of_batch(batch, labels_N[batch.examples_B])
 
     def of_batch(self, batch: Batch, labels_B: IntArray) -> BatchGradients:
         """Gradients of one padded batch. Raises `ModelError` for a token the model does not know, or a loss that is no number."""
         self._lookups.clear()
         self._calls.clear()
-        logits_BY, losses_B = self.forward(batch, labels_B)
-        if not bool(losses_B.isfinite().all()):
+        outputs = self.forward(batch, labels_B)
+        if not np.isfinite(outputs.losses_B).all():
             raise ModelError("the loss of this checkpoint is not a number: its training diverged; use a smaller --learning-rate")
         rows = self._lookups.rows
-        features_BH = self._last_features(logits_BY)
-        gradients = torch.autograd.grad(losses_B.sum(), rows, allow_unused=True)
+        features_BH = self._last_features(outputs.logits_BY)
+        gradients = outputs.backward(rows)
         tokens_BL, real_BL = (torch.from_numpy(part).to(rows[0].device) for part in (batch.tokens_BL, batch.real_BL))
         gradients_BLD = self._lookups.at_positions(gradients, tokens_BL)
-        probabilities_BY = _numpy(logits_BY.detach().softmax(dim=1))
         return BatchGradients(
             batch,
             gradients_BLD.float() * real_BL.unsqueeze(2),
-            probabilities_BY,
-            _numpy(losses_B.detach()),
+            outputs.probabilities_BY,
+            outputs.losses_B,
             None if features_BH is None else _numpy(features_BH),
-            logit_gradients(probabilities_BY, labels_B),
+            outputs.deltas_BY,
         )
 
     def _last_features(self, logits_BY: torch.Tensor) -> torch.Tensor | None:

@@ -17,6 +17,7 @@ from .database import (
     Database as Database,
     DerivedStore as DerivedStore,
     first_line as first_line,
+    in_id_order as in_id_order,
     insert_arrow as insert_arrow,
     open_published as open_published,
     opened_alone as opened_alone,

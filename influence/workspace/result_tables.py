@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import duckdb
 import pandas as pd
 
-from influence.workspace.database import Database
+from influence.workspace.database import Database, in_id_order
 from influence.workspace.shape_tables import Migration
+
+TEST_IDS = in_id_order("e.id", "examples where split = 'test'")
 
 
 def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -89,7 +91,7 @@ class ResultStore(Database):
         total = self.rows(f"select count(*) {matching}", dict(conditions))[0][0]
         page = self.frame(
             f"""select e.id, e.text, e.text_pair, e.label, p.predicted, p.confidence, e.label <> p.predicted as wrong
-            {matching} order by wrong desc, p.confidence desc, position limit $limit offset $offset""",
+            {matching} order by wrong desc, p.confidence desc, {TEST_IDS} limit $limit offset $offset""",
             {**conditions, "limit": limit, "offset": offset},
         )
         return total, page
@@ -170,9 +172,10 @@ class ResultStore(Database):
         Only tests among whose strongest it is have it stored.
         """
         return self.rows(
-            """select test, score, special_score, checkpoint_scores from influences where train = ? and method = ?
-            qualify row_number() over (partition by score > 0 order by abs(score) desc, test) <= ?
-            order by score > 0 desc, abs(score) desc, test""",
+            f"""select test, score, special_score, checkpoint_scores
+            from influences join examples e on e.split = 'test' and e.position = test where train = ? and method = ?
+            qualify row_number() over (partition by score > 0 order by abs(score) desc, {TEST_IDS}) <= ?
+            order by score > 0 desc, abs(score) desc, {TEST_IDS}""",
             [train, method, top],
         )
 

@@ -255,7 +255,8 @@ class GivenGradients:
     def __init__(self, gradients_RD: np.ndarray, batch_tokens: int) -> None:
         self.gradients_RD, self.batch_tokens = gradients_RD, batch_tokens
 
-    def batches(self, encoding: Encoding, labels_N: np.ndarray) -> Iterator[BatchGradients]:
+    def batches(self, encoding: Encoding, labels_N: np.ndarray, examples_E: np.ndarray) -> Iterator[BatchGradients]:
+        assert examples_E.tolist() == list(range(len(encoding)))  # no two are alike, for the labels differ
         for examples_B in length_buckets(encoding.lengths_N, batch_tokens=self.batch_tokens):
             batch: Batch = pad(encoding, examples_B, 0)
             gradients_BLD = np.zeros((*batch.tokens_BL.shape, self.gradients_RD.shape[1]), dtype=np.float32)
@@ -301,7 +302,7 @@ def test_the_index_equals_dense_arithmetic_on_whole_numbers(
         write_split(
             GivenGradients(train["gradients"][number], batch_tokens),  # type: ignore[arg-type]
             encoding,
-            np.zeros(len(encoding), dtype=np.int64),
+            np.arange(len(encoding)),
             folder / str(number),
             settings=IndexSettings(top_k=k),
             vocabulary=vocabulary,
@@ -312,7 +313,7 @@ def test_the_index_equals_dense_arithmetic_on_whole_numbers(
     index = WordIndex(
         folder,
         encoding,
-        labels_N=np.zeros(len(encoding), dtype=np.int64),
+        labels_N=np.arange(len(encoding)),
         learning_rates_C=np.array(rates),
         special_V=special_V,
         common_V=common_V,

@@ -48,7 +48,7 @@ def test_biases_mean_nothing_to_a_method_without_them(opened: Workspace) -> None
 def test_the_penalties_are_settings(opened: Workspace) -> None:
     """λ only scales the representer values; a large damping makes influence functions TracIn on the last layer, scaled."""
     np.testing.assert_allclose(
-        scores_of(opened, "representer", ROWS, l2=0.3) * 100, scores_of(opened, "representer", ROWS, l2=0.003)
+        scores_of(opened, "representer", ROWS, l2=0.3) * 100, scores_of(opened, "representer", ROWS, l2=0.003), rtol=1e-6
     )
     heavy = scores_of(opened, "influence-last", ROWS, damping=1e9) * 1e9 * 80
     last = opened.index.at_checkpoint(2)
