@@ -31,6 +31,7 @@ FLOORS = [
     ["attribution"],
     ["workspace"],
     ["explanations", "review", "retraining", "opinions"],
+    ["rules"],
     ["suspects", "fixes"],
     ["clusters"],
     ["experiments"],

@@ -18,7 +18,8 @@ from influence.errors import DataError, SettingsError
 from influence.explanations import Influence, explain
 from influence.fixes import Fix, FixList, fix_list, read_fixes
 from influence.retraining import Change
-from influence.review import Corpus, Reviews, Rule, changed_by, read_reviews
+from influence.review import Corpus, Reviews, read_reviews
+from influence.rules import Rule, changed_by
 from influence.workspace import WorkspaceReader
 
 DECIDED = "decided"

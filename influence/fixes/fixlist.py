@@ -9,7 +9,6 @@ from influence.data import Edit, listed_kinds
 from influence.review import (
     NAMES_JOIN,
     Action,
-    AppliedRule,
     Corpus,
     Decision,
     Evidence,
@@ -18,12 +17,11 @@ from influence.review import (
     Reviewer,
     Reviews,
     TrainExample,
-    applied_rules,
     checked_event,
     iso,
     resolve,
-    rule_of,
 )
+from influence.rules import AppliedRule, applied_rules, rule_of
 
 
 class Fix(NamedTuple):

@@ -29,14 +29,3 @@ from .queues import (
     Queues as Queues,
 )
 from .reviews import Reviews as Reviews, open_reviews as open_reviews, read_reviews as read_reviews
-from .rules import (
-    BY as BY,
-    AppliedRule as AppliedRule,
-    Preview as Preview,
-    Rule as Rule,
-    applied_rules as applied_rules,
-    apply_rule as apply_rule,
-    changed_by as changed_by,
-    preview as preview,
-    rule_of as rule_of,
-)

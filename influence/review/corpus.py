@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -34,6 +35,11 @@ class Corpus:
     def __init__(self, workspace: WorkspaceReader) -> None:
         self._workspace = workspace
         self.build, self.labels = workspace.build.name, workspace.info.labels
+
+    @property
+    def results(self) -> Path:
+        """The file that the examples are read from."""
+        return self._workspace.build / "results.duckdb"
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -8,7 +8,6 @@ Everything that is written is on disk when a call returns. Nothing is ever overw
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,6 @@ from influence.review.events import (
 )
 from influence.review.log import ReviewLog, open_log, open_log_for_reading
 from influence.review.queue_tables import shown_labels, take_lease
-from influence.review.rule_tables import RuleStore
 from influence.workspace import WorkspaceReader
 
 NO_EVIDENCE = Evidence()
@@ -48,11 +46,6 @@ class Reviews:
     def __init__(self, workspace: WorkspaceReader, log: ReviewLog) -> None:
         self.workspace, self.log, self.corpus = workspace, log, Corpus(workspace)
         self.controls_by_queue: dict[str, dict[str, str]] = {}  # as far as they were asked for
-
-    @cached_property
-    def rule_store(self) -> RuleStore:
-        """A copy of the training examples for rules to be matched against."""
-        return RuleStore(self.corpus.examples.values())
 
     @property
     def warnings(self) -> list[str]:
@@ -250,6 +243,10 @@ class Reviews:
         if not found:
             raise QueryError(f"unknown action {action_id}")
         return found[0]
+
+    def made_by_rules(self) -> list[Action]:
+        """Every action that a rule has made, the latest first, undone ones too."""
+        return state.actions(self.log.store, rules=True)
 
     def decided_count(self) -> int:
         """How many examples anybody has decided; quick enough to be asked after every decision."""

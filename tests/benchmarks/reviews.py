@@ -18,7 +18,7 @@ from influence.review.agreements import agreement
 from influence.review.events import Evidence, Reviewer
 from influence.review.queues import Queues
 from influence.review.reviews import Reviews, open_reviews
-from influence.review.rules import Rule, preview
+from influence.rules.rule import Rule, preview
 from tests.reviewing import decide_many, make_workspace
 
 LABELS = ("Business", "Sci/Tech", "Sport", "World")

@@ -32,7 +32,7 @@ from influence.review.corpus import Corpus
 from influence.review.events import Reviewer
 from influence.review.log import ReviewLog
 from influence.review.reviews import Reviews
-from influence.review.rules import Rule
+from influence.rules.rule import Rule
 
 ROOT = Path(__file__).parents[2]
 ANN = Reviewer(name="Ann")

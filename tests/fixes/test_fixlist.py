@@ -22,7 +22,7 @@ from influence.fixes.files import COLUMNS, RISKY, encode_fixes, neutralised, rea
 from influence.fixes.fixlist import Fix, fix_list, import_fixes
 from influence.review.events import Evidence, Reviewer
 from influence.review.reviews import Reviews
-from influence.review.rules import Rule, apply_rule
+from influence.rules.rule import Rule, apply_rule
 
 ANN, BOB, CAT, DAN = (Reviewer(name=name) for name in ("ann", "bob", "cat", "dan"))
 FORMS = (".csv", ".jsonl", ".parquet")

@@ -17,7 +17,7 @@ from influence.fixes.files import read_fixes
 from influence.fixes.fixlist import fix_list
 from influence.review.log import open_log
 from influence.review.queues import Queues
-from influence.review.rules import Rule, applied_rules, preview
+from influence.rules.rule import Rule, applied_rules, preview
 from influence.workspace.result_tables import ResultStore
 from pages.ui.fix_list import downloads, rules
 from pages.ui.parts import decision_charts

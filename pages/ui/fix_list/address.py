@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import influence
 from influence.data import Edit
-from influence.review import BY, POLICIES, Rule
+from influence.review import POLICIES
+from influence.rules import BY, Rule
 from pages.ui.frame import Address
 from pages.ui.parts import verdicts
 

@@ -7,7 +7,8 @@ import streamlit as st
 import influence
 from influence.data import Edit, find
 from influence.experiments import spec_of_rule
-from influence.review import Action, AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
+from influence.review import Action
+from influence.rules import AppliedRule, Preview, Rule, applied_rules, apply_rule, preview
 from pages.ui.fix_list.address import BY_NAMES, FixListAddress, read_address
 from pages.ui.frame import OnChange, Session, go, latest, md, messages, numbers, render, reviewer, shell
 from pages.ui.parts import SHOWN, STILL, Piece, Row, decision_charts, learning, rows, verdicts
@@ -83,7 +84,9 @@ def _look(session: Session, address: FixListAddress) -> None:
         return
     try:
         rule = address.rule()
-        found = preview(session.reviews, who, rule, samples=SAMPLES)
+        with st.spinner("Looking for what it matches…", show_time=True):
+            # Whoever goes on to something else stops the script where it draws, and the matching with it.
+            found = preview(session.reviews, who, rule, samples=SAMPLES, tick=st.empty().empty)
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return

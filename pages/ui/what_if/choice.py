@@ -5,7 +5,7 @@ import streamlit as st
 import influence
 from influence.clusters import Cluster, clusters, has_clusters
 from influence.experiments import DEFAULT_STRONGEST, spec_of_rule
-from influence.review import Rule, applied_rules
+from influence.rules import Rule, applied_rules
 from pages.ui.frame import OnChange, Session, bind, go, md, numbers, render, shell
 from pages.ui.what_if.address import KINDS, OPPONENT_KINDS, STRONGEST, WhatIfAddress
 

@@ -1,5 +1,8 @@
 """Rules: what they match, by three roads that must agree; what they refuse; and that one command takes one back."""
 
+import resource
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -14,8 +17,8 @@ from influence.errors import QueryError, SettingsError
 from influence.review.corpus import TrainExample
 from influence.review.events import Reviewer
 from influence.review.reviews import Reviews
-from influence.review.rule_tables import RuleStore
-from influence.review.rules import Preview, Rule, applied_rules, apply_rule, preview, rule_of
+from influence.rules.matching import AT_ONCE, JUDGE, Judge
+from influence.rules.rule import Preview, Rule, applied_rules, apply_rule, preview, rule_of
 
 ANN, BOB = Reviewer(name="ann"), Reviewer(name="bob")
 SERIES = Rule(by="words", pattern="championship series", action="relabel", new_label="Sport", only_label="World")
@@ -198,21 +201,94 @@ def test_a_condition_reaches_nothing_but_the_examples(reviews: Reviews, conditio
         preview(reviews, ANN, Rule(by="sql", pattern=condition, action="remove"))
 
 
-def test_a_condition_that_takes_for_ever_is_stopped(reviews: Reviews) -> None:
-    store = RuleStore(reviews.corpus.examples.values(), timeout=0.5)
-    endless = "(select count(*) from range(1000000000000) r where r.range % 7 = length(id)) > 0"
+COSTLY = {
+    "for ever": ("(select count(*) from range(1000000000000) r where r.range % 7 = length(id)) > 0", "took longer than"),
+    "one call": ("levenshtein(repeat('ab', 200000), repeat('ba', 200000)) = 0", "took longer than"),
+    "a great text": ("length(repeat('x', 3000000000)) > 7", ""),
+    "a text of texts": ("length(repeat(repeat(text, 20000), 20000)) > 7", ""),
+    "a great list": ("len(range(4000000000)) > 7", ""),
+    "a great cross": ("(select count(distinct a.range * b.range) from range(99999) a, range(99999) b) > 0", ""),
+    "a list of lists": ("len(list_transform(range(30000), lambda x: range(30000))) > 0", ""),
+    "a long complaint": ("error(repeat('x', 100000000)) is null", ""),
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_what_costs_too_much_is_ended_in_one_line(reviews: Reviews, name: str) -> None:
+    """The processor seconds and the memory are those of the processes that were waited for, the system's own account."""
+    condition, said = COSTLY[name]
+    judge = Judge(reviews.corpus.results, 8, timeout=2, memory=512 << 20)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with pytest.raises(SettingsError, match=r"took longer than 2 s|of memory|cannot be evaluated|does not compile") as found:
+        judge.matching_sql(condition)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert said in str(found.value)
+    assert "\n" not in str(found.value)
+    assert len(str(found.value)) < 1_000
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 5
+    assert after.ru_maxrss < max(1 << 20, before.ru_maxrss + 1)  # KiB: no process of these tests had more than a gigabyte
+    assert Judge(reviews.corpus.results, 8).matching_sql("label = 'Sport'") == [3, 4]
+    assert children() == []
+
+
+def children() -> list[str]:
+    """The commands of the processes that this one has started and not seen the end of."""
+    tasks = Path("/proc/self/task").glob("*/children")
+    pids = [pid for task in tasks for pid in task.read_text().split()]
+    return [line for pid in pids if "judge" in (line := Path(f"/proc/{pid}/cmdline").read_text())]
+
+
+class Left(BaseException):
+    """What Streamlit raises where the reader has gone on."""
+
+
+def test_a_page_that_is_left_ends_the_matching(reviews: Reviews) -> None:
+    seen = []
+
+    def leave() -> None:
+        seen.append(children())
+        raise Left
+
     started = time.monotonic()
-    with pytest.raises(SettingsError, match=r"took longer than 0\.5 s; make it simpler"):
-        store.matching_sql(endless)
+    with pytest.raises(Left):
+        preview(reviews, ANN, Rule(by="sql", pattern=COSTLY["for ever"][0], action="remove"), tick=leave)
+    assert [len(commands) for commands in seen] == [1]
+    assert children() == []
     assert time.monotonic() - started < 30
-    assert store.matching_sql("label = 'Sport'") == ["e3", "e4"]
-    assert threading.active_count() < 20  # no clock is left running
 
 
-def test_no_expression_backtracks() -> None:
+def test_many_at_once_wait_for_their_turn(reviews: Reviews) -> None:
+    """Two are matched side by side, and none is lost."""
+    most, found = [0], []
+
+    def ask(number: int) -> None:
+        def look() -> None:
+            most[0] = max(most[0], len(children()))
+
+        found.append(Judge(reviews.corpus.results, 8).matching_sql(f"length(id) = 2 and {number} > -1", tick=look))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [list(range(8))] * 6
+    assert most[0] <= AT_ONCE
+
+
+def test_matching_starts_no_pytorch_and_reads_nothing_of_ours() -> None:
+    code = f"import sys; sys.argv = ['x']; sys.path.insert(0, {str(JUDGE.parent)!r}); import judge_tables; " + (
+        "print(sorted({'torch', 'transformers', 'streamlit', 'pandas', 'influence'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_no_expression_backtracks(tmp_path: Path) -> None:
     """A pattern that takes Python's own engine 2^40 steps on this text."""
-    store = RuleStore([TrainExample("e0", "a" * 40 + "!", None, "x", "", "x", 0.5)], timeout=5)
-    assert store.matching_regex("^(a+)+$", ignore_case=False) == []
+    workspace = make_workspace(tmp_path / "ws", [("e0", "a" * 40 + "!", "World"), ("e1", "b", "Sport")])
+    judge = Judge(workspace.build / "results.duckdb", 2, timeout=5)
+    assert judge.matching_regex("^(a+)+$", ignore_case=False) == []
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,17 @@ from typing import Any
 
 from influence.data import EDIT_KINDS, Edit, find, texts_of
 from influence.errors import QueryError, SettingsError
-from influence.review import state
-from influence.review.bulk import decide_bulk, preview_bulk
-from influence.review.corpus import Corpus, TrainExample
-from influence.review.events import Action, Evidence, Reviewer
-from influence.review.reviews import Reviews
-from influence.review.rule_tables import RuleStore
+from influence.review import (
+    Action,
+    Corpus,
+    Evidence,
+    Reviewer,
+    Reviews,
+    TrainExample,
+    decide_bulk,
+    preview_bulk,
+)
+from influence.rules.matching import Judge
 
 BY: tuple[str, ...] = ("words", "regex", "sql")
 SEPARATOR = ","  # between phrases that must all occur
@@ -90,13 +95,13 @@ class AppliedRule:
     action: Action
 
 
-def preview(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, samples: int = 20) -> Preview:
-    """What a rule matches and would change.
+def preview(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, samples: int = 20, tick: Callable[[], object] = int) -> Preview:
+    """What a rule matches and would change. `tick` is called while that takes; where it raises, the matching ends.
 
     Raises `SettingsError` for one that does not compile, takes too long, matches nothing or everything, or changes
     nothing, and `QueryError` for a label that does not exist.
     """
-    matches, fitting = _fitting(reviews.corpus, rule, lambda: reviews.rule_store)
+    matches, fitting = _fitting(reviews.corpus, rule, tick)
     found = preview_bulk(reviews, reviewer, {example.id: rule.edit for example in fitting})
     return Preview(
         rule=rule,
@@ -112,7 +117,7 @@ def preview(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, samples: int = 
 
 def changed_by(corpus: Corpus, rule: Rule) -> list[TrainExample]:
     """The examples that a rule would change, whoever has decided what about them. Raises as `preview` does."""
-    return _fitting(corpus, rule, lambda: RuleStore(corpus.examples.values()))[1]
+    return _fitting(corpus, rule)[1]
 
 
 def apply_rule(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, note: str = "") -> Action:
@@ -120,7 +125,7 @@ def apply_rule(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, note: str = 
 
     Raises as `preview` does, and `SettingsError` when nothing is left to decide.
     """
-    _, fitting = _fitting(reviews.corpus, rule, lambda: reviews.rule_store)
+    _, fitting = _fitting(reviews.corpus, rule)
     edits = {example.id: rule.edit for example in fitting}
     evidence, origin = Evidence(method=f"rule: {rule.by}"), {"rule": asdict(rule)}
     action = decide_bulk(reviews, reviewer, edits, evidence=evidence, origin=origin, note=note)
@@ -131,7 +136,7 @@ def apply_rule(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, note: str = 
 
 def applied_rules(reviews: Reviews) -> list[AppliedRule]:
     """Every rule ever applied, the latest first, revoked ones too; `Reviews.revoke` takes one back."""
-    return [AppliedRule(rule_of(action.origin), action) for action in state.actions(reviews.log.store, rules=True)]
+    return [AppliedRule(rule_of(action.origin), action) for action in reviews.made_by_rules()]
 
 
 def rule_of(origin: dict[str, Any]) -> Rule:
@@ -141,11 +146,11 @@ def rule_of(origin: dict[str, Any]) -> Rule:
     return Rule(**origin["rule"])
 
 
-def _fitting(corpus: Corpus, rule: Rule, store: Callable[[], RuleStore]) -> tuple[list[TrainExample], list[TrainExample]]:
+def _fitting(corpus: Corpus, rule: Rule, tick: Callable[[], object] = int) -> tuple[list[TrainExample], list[TrainExample]]:
     """A rule's matches, and those of them that it changes."""
     for label in filter(None, (rule.new_label, rule.only_label)):
         corpus.checked_label(label)
-    matches = _matches(corpus, rule, store)
+    matches = _matches(corpus, rule, tick)
     fitting = [example for example in matches if rule.edit.fits(example)]
     if not fitting:
         why = "hold nothing else" if rule.new_label is None else f"are labelled {rule.new_label!r} already"
@@ -153,16 +158,19 @@ def _fitting(corpus: Corpus, rule: Rule, store: Callable[[], RuleStore]) -> tupl
     return matches, fitting
 
 
-def _matches(corpus: Corpus, rule: Rule, store: Callable[[], RuleStore]) -> list[TrainExample]:
-    examples = corpus.examples
+def _matches(corpus: Corpus, rule: Rule, tick: Callable[[], object]) -> list[TrainExample]:
+    examples = list(corpus.examples.values())
     if rule.by == "words":
-        found = [id for id, example in examples.items() if _contains(example, rule.phrases)]
-    elif rule.by == "regex":
-        found = store().matching_regex(rule.pattern, ignore_case=rule.ignore_case)
+        found = [example for example in examples if _contains(example, rule.phrases)]
     else:
-        found = store().matching_sql(rule.pattern)
-    scope = [e for e in examples.values() if rule.only_label in (None, e.label)]
-    matches = [examples[id] for id in found if rule.only_label in (None, examples[id].label)]
+        judge = Judge(corpus.results, len(examples))
+        if rule.by == "regex":
+            places = judge.matching_regex(rule.pattern, ignore_case=rule.ignore_case, tick=tick)
+        else:
+            places = judge.matching_sql(rule.pattern, tick=tick)
+        found = [examples[place] for place in places]
+    scope = [example for example in examples if rule.only_label in (None, example.label)]
+    matches = [example for example in found if rule.only_label in (None, example.label)]
     among = f"the {len(scope):,} examples" + (f" labelled {rule.only_label!r}" if rule.only_label is not None else "")
     if not matches:
         raise SettingsError(f"the rule matches nothing among {among}")
