@@ -5,9 +5,10 @@ import hashlib
 import io
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, BinaryIO
@@ -17,8 +18,15 @@ import numpy.typing as npt
 
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
 
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file keeps its folder from being moved
+    fcntl = None
+
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DISK_FULL_SIGNS = (*map(os.strerror, DISK_FULL), "requested and", "PytorchStreamWriter failed writing", "unexpected pos")
+TEMPORARY = re.compile(r"\.(wordtrace-[0-9a-f]{16}|.+\.zip\.[0-9a-f]{8})\.tmp")  # the latter: a backup's, formerly
 JSON_BYTES = 64 << 20  # of a description of a workspace: a line for each of its files
 DONE = "done.json"  # written last into a folder, so its presence says that the folder is whole
 
@@ -72,16 +80,89 @@ def write_json(path: Path, content: object) -> None:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is either whole or as it was before, and on disk when this returns."""
-    temporary = path.with_name(f".wordtrace-{os.urandom(8).hex()}.tmp")  # no file of the user's has this name
+    with written_beside(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def written_beside(path: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of the one at `path` when the block ends well, on disk; else nothing of it stays.
+
+    Where the process is killed it stays under a name of its own, for `sweep`: nobody else has it locked then.
+    """
+    file, temporary = _temporary(path.parent)
     try:
-        with temporary.open("xb") as file:
-            file.write(content)
+        with file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def _temporary(folder: Path) -> tuple[BinaryIO, Path]:
+    """A new file, locked where the system can do that, under a name that no file of the user's has."""
+    while True:
+        path = folder / f".wordtrace-{os.urandom(8).hex()}.tmp"
+        file = path.open("xb")
+        if fcntl is None or _locked_in_place(file.fileno(), path):
+            return file, path
+        file.close()  # somebody has swept it before it was locked
+
+
+def _locked_in_place(descriptor: int, path: Path) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError:  # a file system without locks, where nobody sweeps either
+        return True
+
+
+def sweep(folder: Path) -> None:
+    """Remove the half-written files that killed processes have left in a folder."""
+    for path in folder.glob(".*.tmp") if fcntl is not None and folder.is_dir() else ():
+        if TEMPORARY.fullmatch(path.name):
+            with suppress(OSError), os.fdopen(os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+
+
+def share(folder: Path) -> int | None:
+    """A descriptor that says, as long as it is open, that this process uses a folder; None where that cannot be said.
+
+    It is a lock on the folder itself: nothing is written, and the system frees it however the process ends.
+    """
+    return None if fcntl is None else _folder_lock(folder, fcntl.LOCK_SH)
+
+
+@contextmanager
+def alone(folder: Path, *, busy: str) -> Iterator[None]:
+    """While no process uses a folder, as `share` says it. Raises `WorkspaceBusy` (saying `busy`) where one does."""
+    descriptor = None if fcntl is None else _folder_lock(folder, fcntl.LOCK_EX, busy=busy)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _folder_lock(folder: Path, kind: int, *, busy: str = "") -> int | None:
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if busy and isinstance(error, BlockingIOError):
+            raise WorkspaceBusy(busy) from error
+        return None
+    return descriptor
 
 
 def save_array(path: Path, array: npt.NDArray[Any]) -> None:
@@ -94,6 +175,7 @@ def save_array(path: Path, array: npt.NDArray[Any]) -> None:
 def write_output(path: Path, content: bytes, *, name: str = "") -> None:
     """`write_whole` for a path that the user gave, as `name` where that says more; `SettingsError` if it cannot be written."""
     try:
+        sweep(path.parent)
         write_whole(path, content)
     except OSError as error:
         raise SettingsError(f"{name or repr(str(path))} cannot be written: {error.strerror or error}") from error

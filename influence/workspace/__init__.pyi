@@ -32,6 +32,7 @@ from .manage import (
     delete_workspace as delete_workspace,
     lets_go as lets_go,
     rename_workspace as rename_workspace,
+    tidy_up as tidy_up,
 )
 from .result_tables import ResultStore as ResultStore, StoredExample as StoredExample
 from .results import STORED_TOP as STORED_TOP

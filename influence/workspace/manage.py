@@ -12,17 +12,18 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
-from influence.files import check_contained, is_disk_full, sync_folder
+from influence.files import alone, check_contained, is_disk_full, sweep, sync_folder, written_beside
 from influence.types import Progress, StageKind, silent
-from influence.workspace.builds import BUILDS, OWN, build_lock, list_workspaces, read_pointer
+from influence.workspace.builds import BACKUPS, BUILDS, DATA_FOLDER, OWN, build_lock, list_workspaces, read_pointer
 
 DELETED = ".deleted-"  # what a workspace is called on its way out
 _NAME = re.compile(r"\w[\w .-]{0,63}")
 _NOT_BACKED_UP = re.compile(r"reviews\.duckdb.*|.*\.lock|.*\.tmp")
-_holders: list[Callable[[Path], None]] = []  # what closes the files that this process has open
+Holder = Callable[[Path], Callable[[], None] | None]  # closes what this process has open of a workspace; returns its undoing
+_holders: list[Holder] = []
 
 
-def lets_go(holder: Callable[[Path], None]) -> Callable[[Path], None]:
+def lets_go(holder: Holder) -> Holder:
     """Register what closes a workspace's files in this process, so that it can be renamed or deleted; a decorator."""
     _holders.append(holder)
     return holder
@@ -84,12 +85,17 @@ def remove_tree(path: Path) -> None:
 
 def _move(path: Path, target: Path, done: str, *, broken_too: bool = False) -> None:
     """Give a workspace's folder another name while no build runs in it, what this process has open there closed first."""
+    busy = f"workspace {path.name!r} is open in another process, a server or a command; close it there, then it can be {done}"
     with _no_build(path, broken_too=broken_too):
-        for holder in _holders:
-            holder(path)
+        undoings = [undo for holder in _holders if (undo := holder(path)) is not None]
         try:
-            path.rename(target)
-        except OSError as error:
+            with alone(path, busy=busy):
+                path.rename(target)
+        except (OSError, WorkspaceError) as error:
+            for undo in undoings:
+                undo()
+            if isinstance(error, WorkspaceError):
+                raise
             raise WorkspaceError(f"workspace {path.name!r} cannot be {done}: {error.strerror or error}") from error
 
 
@@ -107,6 +113,16 @@ def _no_build(path: Path, *, broken_too: bool) -> Iterator[None]:
         yield
 
 
+def tidy_up(root: Path) -> None:
+    """Remove what killed processes have left beside the workspaces: half-deleted ones, half-written backups and uploads."""
+    for gone in root.glob(f"{DELETED}*"):
+        if re.fullmatch(rf"{re.escape(DELETED)}[0-9a-f]{{12}}", gone.name):
+            remove_tree(gone)
+    for folder in (root, root / BACKUPS, root / DATA_FOLDER, root / DATA_FOLDER / "uploads"):
+        if not folder.is_symlink():
+            sweep(folder)
+
+
 def back_up(path: Path, target: Path, *, progress: Progress = silent) -> int:
     """Write a workspace into a zip file, whole or not at all; returns its size in bytes.
 
@@ -117,24 +133,22 @@ def back_up(path: Path, target: Path, *, progress: Progress = silent) -> int:
     build = str(read_pointer(path)["build"])
     files = sorted(_backed_up(path, build))
     total = sum(file.stat().st_size for file in files)
-    temporary = target.with_name(f".{target.name}.{os.urandom(4).hex()}.tmp")
     done = 0
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
+        sweep(target.parent)
         # Gradients hardly shrink, and compressing them takes minutes.
-        with zipfile.ZipFile(temporary, "x", zipfile.ZIP_STORED, strict_timestamps=False) as archive:
+        with (
+            written_beside(target) as whole,
+            zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED, strict_timestamps=False) as archive,
+        ):
             for file in files:
                 archive.write(file, f"{path.resolve().name}/{file.relative_to(path)}")
                 done += file.stat().st_size
                 progress(StageKind.BACKUP, done, total)
-        temporary.replace(target)
-        sync_folder(target.parent)
     except OSError as error:
         reason = "disk full" if is_disk_full(error) else str(error.strerror or error)
         raise WorkspaceError(f"the backup {str(target)!r} cannot be written: {reason}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
     return target.stat().st_size
 
 

@@ -1,5 +1,8 @@
 """A workspace opened for reading: its results, its index, and the queries whose gradients are stored."""
 
+import os
+import weakref
+from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -10,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from influence.attribution import StoredQueries, TrainQueries, WordIndex
-from influence.files import load_array
+from influence.files import load_array, share
 from influence.models import Encoding
 from influence.types import FloatArray, IntArray
 from influence.workspace.builds import WorkspaceInfo, published_build
+from influence.workspace.manage import lets_go
 from influence.workspace.result_tables import ResultStore
 
 if TYPE_CHECKING:  # reading stored results must not wait for PyTorch to be imported
@@ -40,10 +44,29 @@ class WorkspaceReader:
         self.path, self.build, self.info = path, build, info
         self.name = path.name
         self.store = ResultStore(build / "results.duckdb")
+        self._held: weakref.finalize[[int], WorkspaceReader] | None = None
+        self.hold()
+        _open.add(self)
+
+    def hold(self) -> None:
+        """Say to other processes that the workspace is open here, until it is closed or forgotten."""
+        descriptor = share(self.path)
+        self._held = None if descriptor is None else weakref.finalize(self, os.close, descriptor)
+
+    @property
+    def holds(self) -> bool:
+        """Whether it says so."""
+        return self._held is not None and self._held.alive
+
+    def let_go(self) -> None:
+        """Say it no longer: the workspace is about to move or to go."""
+        if self._held is not None:
+            self._held()
 
     def close(self) -> None:
         """Close the results file."""
         self.store.close()
+        self.let_go()
 
     def confusion(self) -> pd.DataFrame:
         """Test counts at the last checkpoint: rows are the given labels, columns the predicted ones."""
@@ -94,6 +117,24 @@ class WorkspaceReader:
     def queries(self) -> StoredQueries:
         """The test split's stored gradients, by position."""
         return open_queries(self.build / "index", len(self.info.checkpoints))
+
+
+_open: "weakref.WeakSet[WorkspaceReader]" = weakref.WeakSet()
+
+
+@lets_go
+def _let_go(path: Path) -> Callable[[], None]:
+    """Let another process, or this one, move the workspace; returns what holds it again."""
+    here = path.resolve()
+    mine = [reader for reader in list(_open) if reader.holds and reader.path.resolve() == here]
+    for reader in mine:
+        reader.let_go()
+
+    def hold_again() -> None:
+        for reader in mine:
+            reader.hold()
+
+    return hold_again
 
 
 def open_index(folder: Path, learning_rates_C: FloatArray) -> WordIndex:

@@ -1,7 +1,12 @@
 """Workspaces as wholes: names, renaming, deleting, backing up, and two of them compared with plain loops."""
 
+import os
 import shutil
+import subprocess
+import sys
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +18,7 @@ from influence.cli import main
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
 from influence.experiments.comparison import TOP, compare
 from influence.explanations import explain
+from influence.files import write_output
 from influence.opinions.settings import OpinionSettings
 from influence.review.events import Reviewer
 from influence.review.log import close_log
@@ -22,10 +28,11 @@ from influence.suspects.ranking import SuspectFilter, suspects
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.builds import build_lock, list_workspaces
-from influence.workspace.manage import back_up, check_name, delete_workspace, rename_workspace
+from influence.workspace.manage import back_up, check_name, delete_workspace, rename_workspace, tidy_up
 from influence.workspace.workspace import read_workspace
 
 ANN = Reviewer(name="Ann")
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -110,6 +117,109 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(root, tmp_path):
     with pytest.raises(WorkspaceError, match="cannot be written"):
         back_up(root / "one", tmp_path / "file" / "one.zip")
     assert sorted(child.name for child in tmp_path.iterdir()) == ["file", "root"]
+
+
+# What other processes have open, and what killed ones leave ----------------------------------------------------------------
+
+OPEN = """
+import sys
+from influence.workspace import read_workspace
+reader = read_workspace(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read(1)
+reader.close()
+print("closed", flush=True)
+sys.stdin.read(1)
+"""
+HALF = """
+import sys
+from pathlib import Path
+from influence.files import written_beside
+with written_beside(Path(sys.argv[1])) as file:
+    file.write(b"half")
+    file.flush()
+    print("half", flush=True)
+    sys.stdin.read(1)
+"""
+
+
+@contextmanager
+def process(code: str, argument: Path, said: str) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has said that it is as far as that; killed at the end."""
+    command = [sys.executable, "-c", code, str(argument)]
+    running = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    try:
+        assert running.stdout.readline() == f"{said}\n"
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def test_nothing_is_moved_under_a_process_that_has_it_open(root):
+    """Until it closes it, or is killed; what this process has open itself is no hindrance."""
+    ours = read_workspace(root / "one")
+    with process(OPEN, root / "one", "open") as other:
+        for change in (lambda: delete_workspace(root, "one"), lambda: rename_workspace(root, "one", "two")):
+            with pytest.raises(WorkspaceBusy, match="is open in another process, a server or a command"):
+                change()
+        assert list_workspaces(root) == ["one"]
+        assert ours.holds  # what was let go for it is held again
+        other.stdin.write("x")
+        other.stdin.flush()
+        assert other.stdout.readline() == "closed\n"
+        rename_workspace(root, "one", "two")
+    with process(OPEN, root / "two", "open") as other:
+        other.kill()
+        other.wait()
+        delete_workspace(root, "two")
+    assert list(root.iterdir()) == []
+    ours.close()
+
+
+def test_what_killed_processes_leave_is_swept_and_no_more(root):
+    backups = root / "backups"
+    backups.mkdir()
+    (backups / ".one.zip.0a1b2c3d.tmp").write_bytes(b"of an earlier version")
+    (backups / ".mine.tmp").write_bytes(b"somebody's own")
+    (backups / ".wordtrace-0123456789abcdef.tmp").symlink_to(root / "one" / "workspace.json")
+    with process(HALF, backups / "killed.zip", "half") as killed:
+        killed.kill()
+        killed.wait()
+        with process(HALF, backups / "going.zip", "half") as going:
+            assert len(list(backups.glob(".wordtrace-*.tmp"))) == 3
+            size = back_up(root / "one", backups / "one.zip")
+            assert size == (backups / "one.zip").stat().st_size
+            assert len([path for path in backups.glob(".wordtrace-*.tmp") if not path.is_symlink()]) == 1
+            going.stdin.write("x")
+            going.stdin.flush()
+            going.wait()
+    assert (backups / "going.zip").read_bytes() == b"half"
+    assert {path.name for path in backups.iterdir() if not path.is_symlink()} == {".mine.tmp", "going.zip", "one.zip"}
+    assert zipfile.ZipFile(backups / "one.zip").testzip() is None
+    (root / ".deleted-0123456789ab" / "builds").mkdir(parents=True)
+    (root / ".deleted-mine").mkdir()
+    tidy_up(root)
+    assert {path.name for path in root.iterdir()} == {".deleted-mine", "backups", "one"}
+
+
+def test_a_killed_apply_is_swept_by_the_next(tmp_path):
+    with process(HALF, tmp_path / "corrected.csv", "half") as killed:
+        killed.kill()
+        killed.wait()
+    assert len(list(tmp_path.iterdir())) == 1
+    write_output(tmp_path / "corrected.csv", b"whole")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"corrected.csv": b"whole"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
+def test_a_workspace_that_may_not_be_looked_into_is_listed_and_deleted(root):
+    (root / "one").chmod(0)
+    assert list_workspaces(root) == ["one"]
+    with pytest.raises(WorkspaceError):
+        read_workspace(root / "one")
+    delete_workspace(root, "one")
+    assert list(root.iterdir()) == []
 
 
 def test_a_comparison_agrees_with_plain_loops(root, data, capsys):

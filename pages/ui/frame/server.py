@@ -97,6 +97,7 @@ def main() -> None:
     if options.state:
         os.environ["WORDTRACE_STATE"] = str(Path(options.state).absolute())
     place = _state(root)
+    _tidy_up(root)
     # Streamlit looks for its configuration beside the script that was started.
     sys.argv = [str(ROOT / "app.py")]
 
@@ -146,6 +147,12 @@ def _state(root: Path) -> Path:
         return state.made_for(root, among=root)
     except WorkspaceError as error:
         _refuse(str(error))
+
+
+def _tidy_up(root: Path) -> None:
+    from influence.workspace import tidy_up
+
+    tidy_up(root)
 
 
 def _login_is_set_up(options: argparse.Namespace) -> bool:
