@@ -161,8 +161,8 @@ class WordIndex:
     def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
         """`word_scores` of many queries at once, summed over checkpoints, shape (Q, N): one matrix product a token."""
         scores_QN = np.zeros((len(queries), len(self.encoding)), dtype=np.float32)
-        for number, rate in enumerate(self.learning_rates_C):
-            parts = self._selected_parts(number, selection)
+        for number in np.flatnonzero(self.learning_rates_C).tolist():
+            parts, rate = self._selected_parts(number, selection), self.learning_rates_C[number]
             blocks = (
                 (queries_K, gradients_KD, part.gradients_PD[block], part.examples_P[block])
                 for token, queries_K, gradients_KD in self._by_token(queries, number, selection)
@@ -175,7 +175,7 @@ class WordIndex:
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""
         found = []
-        for number in range(len(self.learning_rates_C)):
+        for number in np.flatnonzero(self.learning_rates_C).tolist():  # a final model with learning rate 0 has no part in the sum
             positions_K = self.selected(query, number, selection)
             for part in self._selected_parts(number, selection):
                 entries_X, chosen_X = part.by_example.entries(examples_E)

@@ -65,7 +65,8 @@ class SynonymIndex:
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Contributions of the matched words of the query and each of the chosen examples; they sum to the scores."""
         index, found = self.index, []
-        for number, part in enumerate(index.parts(TOP)):
+        for number in np.flatnonzero(index.learning_rates_C).tolist():
+            part = index.parts(TOP)[number]
             tokens_U, gradients_UD = self._query_words(query, number, selection)
             positions_K = index.selected(query, number, selection)
             entries_R, chosen_R = part.by_example.entries(examples_E)

@@ -35,12 +35,12 @@ from .inputs import (
     padding_token as padding_token,
 )
 from .model import (
+    head_notes as head_notes,
     load_body as load_body,
     load_classifier as load_classifier,
     load_tokenizer as load_tokenizer,
     longest_input as longest_input,
     new_classifier as new_classifier,
-    read_trainer_folder as read_trainer_folder,
     resolve_device as resolve_device,
     supports_pairs as supports_pairs,
     train_word_pieces as train_word_pieces,
@@ -55,6 +55,7 @@ from .packaged import (
     package_folder as package_folder,
     usual_model as usual_model,
 )
+from .trainer import Run as Run, read_run as read_run
 from .training import (
     TrainingSettings as TrainingSettings,
     default_settings as default_settings,

@@ -4,20 +4,19 @@ A folder counts once its marker file is there, so an interrupted run goes on aft
 """
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from influence.errors import ModelError
 from influence.files import DONE, write_json
 from influence.models.encoding import Encoding
 from influence.models.first_token import quicken
 from influence.models.inputs import padding_of
-from influence.models.model import load_classifier, new_classifier, read_trainer_folder
+from influence.models.model import load_classifier, new_classifier
+from influence.models.trainer import Run
 from influence.models.training import TrainingSettings, make_optimizer, train_epoch
 from influence.types import IntArray, Progress, StageKind
 
@@ -111,45 +110,18 @@ class CheckpointTrainer:
             (checkpoint_folder(self.folder, epoch - 2) / OPTIMIZER).unlink(missing_ok=True)
 
 
-def import_checkpoints(folder: Path, source: Path, names: list[str], progress: Progress) -> tuple[list[str], list[str]]:
-    """Copy the checkpoints of a Trainer output folder that have a learning rate above 0.
+def import_checkpoints(folder: Path, run: Run, progress: Progress) -> None:
+    """Save the models of a Trainer run that are not there yet as a build keeps its own: whole, in float32, safetensors.
 
-    Returns the label names in the order of the model's outputs, and a warning for each checkpoint left out. Raises
-    `ModelError` where none is left or the model's labels are not the data's.
+    Their outputs have the names of the run's labels. Raises `ModelError` for one that cannot be loaded.
     """
-    found = read_trainer_folder(source)
-    useful = [checkpoint for checkpoint in found if checkpoint.learning_rate > 0]
-    warnings = [
-        f"{checkpoint.folder.name} was saved at learning rate 0, so it would add nothing to any score; left out"
-        for checkpoint in found
-        if checkpoint.learning_rate == 0
-    ]
-    if not useful:
-        raise ModelError(
-            f"--checkpoints {str(source)!r}: every checkpoint has learning rate 0, so every score would be 0; "
-            "train with save_strategy='epoch' and a schedule that does not end at 0"
-        )
-    labels = _model_labels(load_classifier(str(useful[0].folder)).config, names, source)
-    for number, checkpoint in enumerate(useful):
+    names = dict(enumerate(run.labels))
+    for number, checkpoint in enumerate(run.checkpoints):
         target = checkpoint_folder(folder, number)
         if (target / DONE).is_file():
             continue
-        target.mkdir(parents=True, exist_ok=True)
-        for file in (checkpoint.folder / "config.json", *checkpoint.folder.glob("*.safetensors*")):
-            shutil.copyfile(file, target / file.name)
-        write_json(target / DONE, Checkpoint(checkpoint.folder.name, checkpoint.learning_rate, None)._asdict())
-        progress(StageKind.IMPORT, number + 1, len(useful))
-    return labels, warnings
-
-
-def _model_labels(config: Any, names: list[str], source: Path) -> list[str]:
-    """The data's label names in the order of the imported model's outputs."""
-    own = [str(config.id2label[index]) for index in range(config.num_labels)]
-    if set(names) <= set(own):
-        return own
-    if all(name.isdecimal() and int(name) < config.num_labels for name in names):
-        return [str(index) for index in range(config.num_labels)]
-    raise ModelError(
-        f"--checkpoints {str(source)!r}: the model's labels are {', '.join(own)}, the data's are {', '.join(names)}; "
-        "set id2label in the model's config.json to the data's labels, or use the label numbers in the data"
-    )
+        model = load_classifier(str(checkpoint.folder))
+        model.config.id2label, model.config.label2id = names, {name: place for place, name in names.items()}
+        model.save_pretrained(target)
+        write_json(target / DONE, Checkpoint(checkpoint.name, checkpoint.learning_rate, None)._asdict())
+        progress(StageKind.IMPORT, number + 1, len(run.checkpoints))

@@ -1,14 +1,15 @@
-"""Classifiers and their tokenizers: made new, loaded from a folder or the Hub, or imported from a Trainer run.
+"""Classifiers and their tokenizers: made new, or loaded from a folder or the Hub.
 
-Weights are read from safetensors only and no code from a model repository is ever run.
+Weights are read from safetensors only and no code from a model repository is ever run. A classifier's outputs are known by
+the names that its configuration gives them, never by their place.
 """
 
-import json
+import copy
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from tokenizers import Tokenizer
@@ -18,10 +19,8 @@ from tokenizers.pre_tokenizers import BertPreTokenizer
 from tokenizers.processors import TemplateProcessing
 from tokenizers.trainers import WordPieceTrainer
 from transformers import (
-    AutoConfig,
-    AutoModel,
-    AutoModelForSequenceClassification,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerFast,
 )
@@ -29,7 +28,9 @@ from transformers.utils import logging as transformers_logging
 
 from influence.errors import ModelError, SettingsError
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
+from influence.models.folders import guarded, model_folder, read_config
 from influence.models.packaged import CNN
+from influence.models.weights import OpenedModel, listed, loaded, of_a_pooler, open_body, open_classifier, skeleton, targets
 
 CNN_VOCABULARY = 25_000
 COUNT_FROM_PADDING = {
@@ -99,7 +100,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     """The fast tokenizer of a model folder or Hub id. Raises `ModelError` where there is none."""
     if not Path(name).is_dir() and (name.count("/") > 1 or name.startswith((".", "/", "~"))):
         raise ModelError(f"{name!r}: there is no such model folder")
-    tokenizer = _load(f"tokenizer of {name!r}", lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False))
+    tokenizer = guarded(f"tokenizer of {name!r}", lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False))
     if not tokenizer.is_fast:
         raise ModelError(f"{name!r} has only a slow tokenizer; Wordtrace needs a fast one (a tokenizer.json)")
     if tokenizer.vocab_size <= len(set(tokenizer.all_special_ids)):  # made up by the library, which finds no files
@@ -113,8 +114,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
 
 def longest_input(name: str) -> int | None:
     """How many tokens the model of that folder or Hub id has positions for; None where it does not say."""
-    _require_safetensors(Path(name))
-    config = _load(f"configuration of {name!r}", lambda: AutoConfig.from_pretrained(name, trust_remote_code=False))
+    config = read_config(model_folder(name))
     positions = getattr(config, "max_position_embeddings", None)
     if not isinstance(positions, int) or positions < 1:
         return None
@@ -123,17 +123,21 @@ def longest_input(name: str) -> int | None:
 
 
 def load_classifier(name: str) -> PreTrainedModel:
-    """A saved sequence classifier, in eval mode. Raises `ModelError` where it cannot be loaded as safetensors."""
-    return _from_pretrained(name).eval()
+    """A saved sequence classifier, in eval mode. Raises `ModelError` where it cannot be loaded whole from safetensors."""
+    opened = open_classifier(name)
+    opened.demand_whole()
+    return loaded(opened)
 
 
 def load_body(name: str) -> PreTrainedModel:
-    """A pretrained model without a head, in eval mode. Raises `ModelError` where it cannot be loaded as safetensors."""
-    _require_safetensors(Path(name))
-    return _load(
-        f"encoder {name!r}",
-        lambda: AutoModel.from_pretrained(name, trust_remote_code=False, use_safetensors=True, dtype=torch.float32),
-    ).eval()
+    """A pretrained model without a head, in eval mode. Raises `ModelError` where it cannot be loaded from safetensors.
+
+    What it reads a text into, its last hidden states, hangs on no pooler, which may be missing.
+    """
+    opened = open_body(name)
+    poolers = frozenset(key for key in opened.fit.missing if of_a_pooler(key))
+    opened.fit.demand(name, missing=poolers, unexpected=opened.others)
+    return loaded(opened._replace(tensors=opened.only_known()), fresh=poolers)
 
 
 def new_classifier(
@@ -146,121 +150,120 @@ def new_classifier(
 ) -> PreTrainedModel:
     """A classifier to fine-tune: the CNN, or a pretrained body (its first layers) under a head for these labels.
 
-    A head already trained for as many labels is kept. Initial weights depend on `seed` alone.
+    A head that knows these labels by their names is kept, its rows in their order; see `head_notes`. Weights that are drawn
+    depend on `seed` alone.
     """
-    names: dict[str, Any] = {
-        "id2label": dict(enumerate(labels)),
-        "label2id": {label: index for index, label in enumerate(labels)},
-    }
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if name == CNN:
             if num_hidden_layers is not None:
                 raise SettingsError("--num-hidden-layers cuts a transformer; the CNN always has three convolutions")
-            return CnnForSequenceClassification(CnnConfig(vocab_size=vocabulary or CNN_VOCABULARY, **names))
+            return CnnForSequenceClassification(CnnConfig(vocab_size=vocabulary or CNN_VOCABULARY, **_names(labels)))
+        opened = open_classifier(name)
         if num_hidden_layers is not None:
-            names["num_hidden_layers"] = _checked_depth(name, num_hidden_layers)
-        return _from_pretrained(name, ignore_mismatched_sizes=True, **names)
+            _check_depth(opened, num_hidden_layers)
+        head = head_for(opened, labels)
+        config = copy.deepcopy(opened.config)
+        for key, value in _names(labels).items():
+            setattr(config, key, value)
+        tensors = head.tensors
+        if num_hidden_layers is not None:
+            config.num_hidden_layers = num_hidden_layers
+            tensors = _only_those_of(config, tensors, opened)
+        return loaded(opened._replace(config=config, tensors=tensors), fresh=head.fresh)
 
 
-def _checked_depth(name: str, num_hidden_layers: int) -> int:
-    config = _load(f"configuration of {name!r}", lambda: AutoConfig.from_pretrained(name, trust_remote_code=False))
-    depth = getattr(config, "num_hidden_layers", None)
-    if not isinstance(depth, int):
-        raise SettingsError(f"--num-hidden-layers {num_hidden_layers}: {name!r} does not say how many layers it has")
-    if not 1 <= num_hidden_layers <= depth:
-        raise SettingsError(f"--num-hidden-layers {num_hidden_layers}: {name!r} has {depth} layers; choose 1 to {depth}")
-    return num_hidden_layers
+class Head(NamedTuple):
+    """What becomes of a pretrained model's head when it is to tell certain labels apart."""
+
+    tensors: Mapping[str, torch.Tensor]  # of the whole model, the rows of a head that is kept in the order of the labels
+    fresh: frozenset[str]  # weights that are drawn
+    notes: list[str]
 
 
-def _from_pretrained(name: str, **options: Any) -> PreTrainedModel:
-    _require_safetensors(Path(name))
-    return _load(
-        f"model {name!r}",
-        lambda: AutoModelForSequenceClassification.from_pretrained(
-            name, trust_remote_code=False, use_safetensors=True, dtype=torch.float32, **options
-        ),
+def head_notes(name: str, labels: Sequence[str], *, num_hidden_layers: int | None = None) -> list[str]:
+    """What a user should know of how `new_classifier` heads that model for these labels. Raises the same errors."""
+    if name == CNN:
+        return []
+    opened = open_classifier(name)
+    if num_hidden_layers is not None:
+        _check_depth(opened, num_hidden_layers)
+    return head_for(opened, labels).notes
+
+
+def head_for(opened: OpenedModel, labels: Sequence[str]) -> Head:
+    """The head of a model for these labels: its own, by their names; else a fresh one.
+
+    Raises `ModelError` for weights that are missing or left over, but for the head of a model that never had one.
+    """
+    outside = opened.outside
+    if outside <= opened.fit.missing and not opened.is_classifier:
+        drawn = outside | {key for key in opened.fit.missing if of_a_pooler(key)}
+        opened.fit.demand(opened.name, missing=drawn, unexpected=opened.others)
+        note = f"{opened.name!r} has no head for labels, so it gets a fresh one: {listed(drawn)}, drawn and then trained"
+        return Head(opened.only_known(), frozenset(drawn), [note])
+    opened.demand_whole()
+    output = opened.output
+    places = match_labels(opened.labels, labels) if output else None
+    if places is None:
+        drawn = output or outside
+        return Head(opened.without(drawn), frozenset(drawn), [_why_fresh(opened, labels)])
+    rows = {
+        key: opened.tensors[key][places] for target, key in targets(opened.tensors, opened.skeleton).items() if target in output
+    }
+    left = [label for place, label in enumerate(opened.labels) if place not in places]
+    notes = (
+        [f"{opened.name!r} keeps its head without the outputs that the data has no label for: {', '.join(left)}"] if left else []
+    )
+    return Head({**opened.tensors, **rows}, frozenset(), notes)
+
+
+def _why_fresh(opened: OpenedModel, labels: Sequence[str]) -> str:
+    remedy = 'name its outputs as the data does, in order, in "id2label" of its config.json'
+    if opened.unnamed:
+        return f"the outputs of {opened.name!r} have no names, so its head is replaced by a fresh one; to keep it, {remedy}"
+    own, wanted = (", ".join(names[:5]) for names in (opened.labels, labels))
+    return (
+        f"the head of {opened.name!r} tells other labels apart ({own}; the data: {wanted}), so it is replaced by a fresh one; to "
+        f"keep it, {remedy}"
     )
 
 
-def _require_safetensors(folder: Path) -> None:
-    if not folder.is_dir():  # a Hub id
-        return
-    if not (folder / "config.json").is_file():
-        raise ModelError(f"{str(folder)!r} is not a model folder: it has no config.json")
-    if not any(folder.glob("*.safetensors")):
-        found = sorted(path.name for pattern in ("*.bin", "*.pt", "*.h5") for path in folder.glob(pattern))
-        raise ModelError(
-            f"{str(folder)!r} holds no safetensors weights (found: {', '.join(found) or 'no weights at all'}); "
-            "save the model again with save_pretrained, which writes model.safetensors"
-        )
+def match_labels(own: Sequence[str], labels: Sequence[str]) -> list[int] | None:
+    """Which of a model's outputs each label has, by its name, capitals and spaces around it aside where that is plain.
+
+    None where one has none. The numbers 0, 1, 2 are names like others: they are no places among the outputs.
+    """
+    for spelling in (str, _plain):
+        names, wanted = [spelling(name) for name in own], [spelling(label) for label in labels]
+        if len(set(names)) == len(names) and len(set(wanted)) == len(wanted) and set(wanted) <= set(names):
+            return [names.index(label) for label in wanted]
+    return None
 
 
-def _load(what: str, loader: Callable[[], Any]) -> Any:
-    """One place where the library's many exceptions become one line of ours."""
-    try:
-        return loader()
-    except Exception as error:
-        usual = isinstance(error, OSError | ValueError | KeyError | ImportError | RuntimeError | TypeError)
-        # safetensors and tokenizers raise bare Exception subclasses of their own.
-        if not usual and not type(error).__module__.startswith(("safetensors", "tokenizers", "huggingface_hub", "builtins")):
-            raise
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"the {what} cannot be loaded: {first_line}") from error
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).strip().casefold()
+
+
+def _names(labels: Sequence[str]) -> dict[str, Any]:
+    return {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
+
+
+def _check_depth(opened: OpenedModel, num_hidden_layers: int) -> None:
+    depth = getattr(opened.config, "num_hidden_layers", None)
+    if not isinstance(depth, int):
+        raise SettingsError(f"--num-hidden-layers {num_hidden_layers}: {opened.name!r} does not say how many layers it has")
+    if not 1 <= num_hidden_layers <= depth:
+        raise SettingsError(f"--num-hidden-layers {num_hidden_layers}: {opened.name!r} has {depth} layers; choose 1 to {depth}")
+
+
+def _only_those_of(config: PreTrainedConfig, tensors: Mapping[str, torch.Tensor], opened: OpenedModel) -> dict[str, torch.Tensor]:
+    """The weights that a model of fewer layers needs."""
+    shorter = skeleton(type(opened.skeleton), config, tensors, opened.name).state_dict()
+    return {key: tensors[key] for target, key in targets(tensors, opened.skeleton).items() if target in shorter}
 
 
 def supports_pairs(tokenizer: PreTrainedTokenizerFast) -> bool:
     """Whether the tokenizer joins two texts with a boundary between them, as a model for pairs is trained to see."""
     sides = tokenizer("a", "b").sequence_ids(0)
     return 1 in sides and None in sides[sides.index(0) : sides.index(1)]
-
-
-@dataclass(frozen=True)
-class TrainerCheckpoint:
-    """One `checkpoint-*` folder of a Hugging Face Trainer run and the learning rate in force when it was saved."""
-
-    folder: Path
-    step: int
-    learning_rate: float
-
-
-def read_trainer_folder(folder: Path) -> list[TrainerCheckpoint]:
-    """The checkpoints of a Trainer output folder, by step. Raises `ModelError` for one that cannot be used."""
-    if not folder.is_dir():
-        raise ModelError(f"--checkpoints {str(folder)!r}: there is no such folder")
-    found = sorted(
-        (int(path.name.removeprefix("checkpoint-")), path)
-        for path in folder.glob("checkpoint-*")
-        if path.is_dir() and path.name.removeprefix("checkpoint-").isdigit()
-    )
-    if not found:
-        raise ModelError(
-            f"--checkpoints {str(folder)!r} holds no checkpoint-* folders; "
-            "give the Trainer's output_dir and train with save_strategy='epoch'"
-        )
-    checkpoints = []
-    for step, path in found:
-        _require_safetensors(path)
-        checkpoints.append(TrainerCheckpoint(path, step, _logged_learning_rate(path, step)))
-    return checkpoints
-
-
-def _logged_learning_rate(checkpoint: Path, step: int) -> float:
-    """The last learning rate that the Trainer logged up to the checkpoint's step."""
-    state_file = checkpoint / "trainer_state.json"
-    try:
-        history = json.loads(state_file.read_text(encoding="utf-8"))["log_history"]
-        logged = [(int(entry["step"]), float(entry["learning_rate"])) for entry in history if "learning_rate" in entry]
-    except FileNotFoundError as error:
-        raise ModelError(f"{str(checkpoint)!r} has no trainer_state.json, so its learning rate is not known") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{str(state_file)!r} is not a Trainer's state: {error}") from error
-    logged = [(at, rate) for at, rate in logged if at <= step]
-    if not logged:
-        raise ModelError(
-            f"{str(state_file)!r} logs no learning rate up to step {step}; train with logging_steps smaller than an epoch"
-        )
-    rate = max(logged)[1]
-    if not 0 <= rate < float("inf"):
-        raise ModelError(f"{str(state_file)!r} logs the learning rate {rate} at step {step}; it must be 0 or more")
-    return rate

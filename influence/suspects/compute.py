@@ -126,8 +126,9 @@ def _word_signals(workspace: WorkspaceReader, progress: Progress) -> tuple[Oppos
     opposed = _kept(
         folder / "opposition.npy", lambda: np.stack(opposition(workspace.index, workspace.queries, right_M, progress))
     )
-    # Where the test loss is lowest, wrong labels are not yet fitted (appendix A stops there too).
-    best = int(np.argmin([checkpoint.test_loss for checkpoint in workspace.info.checkpoints]))
+    # Where the test loss is lowest, wrong labels are not yet fitted (appendix A stops there too); of those that count at all.
+    losses_C = np.array([checkpoint.test_loss for checkpoint in workspace.info.checkpoints])
+    best = int(np.where(workspace.learning_rates_C > 0, losses_C, np.inf).argmin())
     own_N = self_influence_at(workspace, best)
     near = _kept(folder / "neighbours.npy", lambda: np.stack(neighbours(workspace.index.at_checkpoint(best), own_N, progress)))
     return Opposition(*opposed), Neighbours(near[0], near[1].astype(np.int64), near[2].astype(np.int64))

@@ -30,7 +30,7 @@ from influence.workspace.builds import (
     remove_superseded,
     unfinished_builds,
 )
-from influence.workspace.stages import BuildStages
+from influence.workspace.stages import BuildStages, look_through
 from influence.workspace.workspace import opened
 
 STATE = "build.json"
@@ -53,13 +53,14 @@ def build_workspace(
     check_labels(data["test"], names)
     processor = resolve_device(device)
     check_precision(processor, bf16=request.bf16)
+    pretrained = look_through(request, names)
     wanted = identity(request, data["train"], data["test"])
     with _disk_full(path), build_lock(path):
         if resume and (published := _published(path, wanted)) is not None:
             remove_superseded(path)  # where a kill came between publishing and tidying up
             return published
         folder = _build_folder(path, wanted, resume=resume)
-        info = BuildStages(folder, request, data, names, processor, progress).run()
+        info = BuildStages(folder, request, data, names, pretrained, processor, progress).run()
         files = file_sizes(folder)
         seconds = round(time.monotonic() - started, 1)
         info = replace(info, files=files, bytes=sum(files.values()), seconds=seconds)

@@ -24,7 +24,7 @@ from influence.files import file_sizes
 from influence.models import OPTIMIZER, Encoding, resolve_device
 from influence.types import Progress, Stage, StageKind, silent
 from influence.workspace.build_request import BuildRequest
-from influence.workspace.stages import BuildStages
+from influence.workspace.stages import BuildStages, look_through
 
 SAMPLE_TRAIN, SAMPLE_TEST = 256, 64
 LOW, HIGH = 0.8, 1.5  # a small build's first batches wait for caches, and its few rows may be shorter or longer than most
@@ -65,12 +65,12 @@ def estimate_build(
     small = replace(request, training=replace(request.training, epochs=1))
     generator = np.random.default_rng(seed)
     parts = {"train": _part(train, SAMPLE_TRAIN, generator), "test": _part(test, SAMPLE_TEST, generator)}
-    processor = resolve_device(device)
+    pretrained, processor = look_through(request, names), resolve_device(device)
     clock = _Clock(progress)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wordtrace-estimate-") as name:
         folder = Path(name)
-        BuildStages(folder, small, parts, names, processor, clock).run()
+        BuildStages(folder, small, parts, names, pretrained, processor, clock).run()
         clock.stop()
         files = file_sizes(folder)
         encoding = Encoding.load(folder / "index" / "train" / "encoding")

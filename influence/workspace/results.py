@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from influence.models import Checkpoint
 
+FAR_BELOW, MUCH_BETTER = 0.75, 0.2  # share of the majority's accuracy; how much more another reading must get right
 STORED_TOP = 100  # proponents and opponents kept for each test example
 
 
@@ -140,6 +141,33 @@ def _accuracy_and_losses(index: Path, number: int) -> tuple[float, float, float]
 
     test_loss = float(load_array(index / "test" / str(number) / "losses.npy").mean(dtype=np.float64))
     return accuracy("train"), test_loss, accuracy("test")
+
+
+def swapped_labels(index: Path, names: Sequence[str], number: int) -> list[str]:
+    """A warning where the model of a checkpoint seems to mean other labels by its outputs than the training file does.
+
+    That is where it is right on far fewer training examples than one that always says the most frequent label, or where
+    renaming its outputs, one to one, would make it right on far more.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    predicted_N = load_array(index / "train" / str(number) / "probabilities.npy").argmax(axis=1)
+    labels_N = load_array(index / "train" / "labels.npy")
+    counts_YY = np.zeros((len(names), len(names)), dtype=np.int64)
+    np.add.at(counts_YY, (predicted_N, labels_N), 1)
+    outputs_Y, meant_Y = linear_sum_assignment(counts_YY, maximize=True)
+    n, most = len(labels_N), int(np.bincount(labels_N).argmax())
+    right, majority, renamed = counts_YY.trace() / n, float((labels_N == most).mean()), counts_YY[outputs_Y, meant_Y].sum() / n
+    chance = 3 * np.sqrt(majority * (1 - majority) / n)
+    far_below = right < min(FAR_BELOW * majority, majority - chance)
+    if not far_below and not (renamed > majority and renamed - right > max(MUCH_BETTER, chance)):
+        return []
+    moved = [f"its {names[one]} read as {names[other]}" for one, other in zip(outputs_Y, meant_Y, strict=True) if one != other]
+    mended = f" (with {', '.join(moved[:4])}: on {renamed:.1%})" if renamed > max(right, majority) else ""
+    return [
+        f"the labels look swapped: the model is right on {right:.1%} of the training file{mended}, where always saying "
+        f"{names[most]} is on {majority:.1%}; compare id2label in the model's config.json with what the file's labels mean"
+    ]
 
 
 def _insert_influences(store: ResultStore, index: WordIndex, folder: Path, tie_ranks_N: IntArray, progress: Progress) -> None:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,26 +25,43 @@ from influence.models import (
     CNN,
     CheckpointTrainer,
     Encoding,
+    Run,
     checkpoint_folder,
     common_tokens,
     encode,
+    head_notes,
     import_checkpoints,
     load_classifier,
     load_tokenizer,
     longest_input,
     quicken,
     read_checkpoints,
-    read_trainer_folder,
+    read_run,
     supports_pairs,
     train_word_pieces,
 )
 from influence.types import IntArray, Progress, Stage, StageKind
 from influence.workspace.build_request import BuildRequest
 from influence.workspace.builds import WorkspaceInfo
-from influence.workspace.results import write_results
+from influence.workspace.results import swapped_labels, write_results
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "duckdb", "pandas")
 TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer.model")
+
+
+class Pretrained(NamedTuple):
+    """What is known of a request's model before anything is built."""
+
+    run: Run | None  # the checkpoints to import
+    notes: list[str]  # what a user should know
+
+
+def look_through(request: BuildRequest, names: list[str]) -> Pretrained:
+    """Look through the files of a request's model. Raises `ModelError` where they cannot be used for these labels."""
+    if request.checkpoints is not None:
+        run = read_run(Path(request.checkpoints), names)
+        return Pretrained(run, run.notes)
+    return Pretrained(None, head_notes(request.model, names, num_hidden_layers=request.num_hidden_layers))
 
 
 class BuildStages:
@@ -55,21 +73,22 @@ class BuildStages:
         request: BuildRequest,
         data: dict[str, Dataset],
         names: list[str],
+        pretrained: Pretrained,
         device: torch.device,
         progress: Progress,
     ) -> None:
         self.folder, self.request, self.data, self.names = folder, request, data, names
-        self.device, self.progress = device, progress
+        self.imported, self.device, self.progress = pretrained.run, device, progress
         self.index, self.checkpoints = folder / "index", folder / "checkpoints"
-        self.warnings: list[str] = []
+        self.warnings = list(pretrained.notes)
         self.training_seconds: float | None = None
 
     def run(self) -> WorkspaceInfo:
         """Run every stage that is not whole yet."""
         tokenizer = self._tokenizer()
-        if self.request.checkpoints is not None:
-            source = Path(self.request.checkpoints)
-            self.names, self.warnings = import_checkpoints(self.checkpoints, source, self.names, self.progress)
+        if self.imported is not None:
+            import_checkpoints(self.checkpoints, self.imported, self.progress)
+            self.names = self.imported.labels
         encodings = {split: self._encode(split, tokenizer) for split in self.data}
         labels = {split: self._label_indices(split) for split in self.data}
         if self.request.training is not None:
@@ -109,16 +128,16 @@ class BuildStages:
         return tokenizer
 
     def _source_tokenizer(self) -> PreTrainedTokenizerFast:
-        if self.request.checkpoints is not None:
-            return _trainer_tokenizer(Path(self.request.checkpoints), Path(self.request.model))
+        if self.imported is not None:
+            return _trainer_tokenizer(self.imported, Path(self.request.checkpoints or ""), Path(self.request.model))
         if self.request.model == CNN:
             train = self.data["train"]
             return train_word_pieces([*train.texts, *(train.pairs or [])])
         return load_tokenizer(self.request.model)
 
     def _longest_input(self) -> int | None:
-        if self.request.checkpoints is not None:
-            return longest_input(str(read_trainer_folder(Path(self.request.checkpoints))[-1].folder))
+        if self.imported is not None:
+            return longest_input(str(self.imported.checkpoints[-1].folder))
         return None if self.request.model == CNN else longest_input(self.request.model)
 
     def _encode(self, split: str, tokenizer: PreTrainedTokenizerFast) -> Encoding:
@@ -195,6 +214,7 @@ class BuildStages:
         checkpoints = write_results(
             self.folder, self.data, self.names, tokenizer, read_checkpoints(self.checkpoints), progress=self.progress
         )
+        self.warnings += swapped_labels(self.index, self.names, len(checkpoints) - 1)
         return WorkspaceInfo(
             built_at=datetime.now(UTC).isoformat(timespec="seconds"),
             train_source=train.source,
@@ -227,12 +247,12 @@ class BuildStages:
         )
 
 
-def _trainer_tokenizer(source: Path, model: Path) -> PreTrainedTokenizerFast:
+def _trainer_tokenizer(run: Run, source: Path, model: Path) -> PreTrainedTokenizerFast:
     """The tokenizer saved beside a Trainer's checkpoints, or that of the model folder they started from."""
-    last = read_trainer_folder(source)[-1].folder
-    for place in (last, source, model):
+    saved = [checkpoint.folder for checkpoint in reversed(run.checkpoints)]
+    for place in (*saved, source, model):
         if any((place / name).is_file() for name in TOKENIZER_FILES):
             return load_tokenizer(str(place))
     raise ModelError(
-        f"{str(last)!r} holds no tokenizer; pass it to the Trainer as processing_class, or name its folder with --model"
+        f"{str(saved[0])!r} holds no tokenizer; pass it to the Trainer as processing_class, or name its folder with --model"
     )

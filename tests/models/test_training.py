@@ -23,14 +23,21 @@ from influence.gradients.positions import GradientSettings, WordGradients
 from influence.models.checkpoints import Checkpoint, CheckpointTrainer, read_checkpoints
 from influence.models.encoding import Encoding, encode
 from influence.models.first_token import quicken
-from influence.models.model import load_classifier, new_classifier, read_trainer_folder
+from influence.models.model import load_classifier, new_classifier
+from influence.models.trainer import read_trainer_folder
 from influence.models.training import TrainingSettings, default_settings, make_optimizer, shuffled_batches, train_epoch
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
-from influence.workspace.workspace import read_workspace
+from influence.workspace.workspace import opened, read_workspace
 
 LABELS = ["neg", "pos"]
 EPOCHS = 3
+
+
+def named(model: Any) -> Any:
+    """The model with the data's labels as the names of its outputs."""
+    model.config.id2label, model.config.label2id = dict(enumerate(LABELS)), {name: at for at, name in enumerate(LABELS)}
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +61,7 @@ def trainer(
     model = "cnn"
     if kind == "bert":
         model = str(tmp_path_factory.mktemp("bert"))
-        bert(len(tokenizer), 2, seed=0).save_pretrained(model)
+        named(bert(len(tokenizer), 2, seed=0)).save_pretrained(model)
 
     def make(folder: Path, *, seed: int = 0, **settings: Any) -> CheckpointTrainer:
         return CheckpointTrainer(
@@ -263,9 +270,7 @@ class TextData(torch.utils.data.Dataset):  # type: ignore[type-arg]
 def trained(tokenizer: PreTrainedTokenizerFast, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The output folder of a real Trainer: three epochs, linear decay to 0, a checkpoint each, its tokenizer beside them."""
     folder = tmp_path_factory.mktemp("trainer") / "output"
-    model = bert(len(tokenizer), 2, seed=0)
-    # Not in the data's order: the outputs must be told apart by name.
-    model.config.id2label, model.config.label2id = {0: "neg", 1: "pos"}, {"neg": 0, "pos": 1}
+    model = named(bert(len(tokenizer), 2, seed=0))
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=3,
@@ -344,15 +349,42 @@ def set_rate(rate: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
-def test_a_checkpoint_with_rate_0_is_left_out_and_said_so(output: Path, data: dict[str, str], tmp_path: Path) -> None:
-    for name in ("checkpoint-5", "checkpoint-10"):
-        change_state(output / name, set_rate(0.001))
-    change_state(output / "checkpoint-15", set_rate(0.0))
+def end_at_rate_0(state: dict[str, Any]) -> None:
+    """As older versions of the library log the end of a linear decay."""
+    [entry for entry in state["log_history"] if "learning_rate" in entry][-1]["learning_rate"] = 0.0
+
+
+def test_a_final_checkpoint_with_rate_0_is_the_model_and_adds_nothing(output: Path, data: dict[str, str], tmp_path: Path) -> None:
+    """Predictions, representer and influence-last are its own; every TracIn sum is that of the checkpoints before."""
+    change_state(output / "checkpoint-15", end_at_rate_0)
     info = build_workspace(tmp_path / "w", imported(data, output))
-    assert info.warnings == ["checkpoint-15 was saved at learning rate 0, so it would add nothing to any score; left out"]
-    assert [c.name for c in info.checkpoints] == ["checkpoint-5", "checkpoint-10"]
+    assert info.warnings == [
+        "checkpoint-15 has learning rate 0: as the last checkpoint it gives the predictions, influence-last and representer, "
+        "and adds nothing to sums over checkpoints"
+    ]
+    assert [c.name for c in info.checkpoints] == ["checkpoint-5", "checkpoint-10", "checkpoint-15"]
+    assert [c.learning_rate > 0 for c in info.checkpoints] == [True, True, False]
     assert info.model == str(output)
     assert info.settings["training"] is None
+    shutil.rmtree(output / "checkpoint-15")
+    build_workspace(tmp_path / "before", imported(data, output))
+    with opened(tmp_path / "w") as whole, opened(tmp_path / "before") as before:
+        for method in ("tracin-we-topk", "tracin-we", "tracin-last", "tracin-tfidf", "tracin-we-syn", "tracin-all"):
+            scores = [all_scores(one, test_id="te3", method=method)["score"].to_numpy() for one in (whole, before)]
+            assert np.abs(scores[0]).max() > 0
+            np.testing.assert_array_equal(scores[0], scores[1])
+        for method in ("representer", "influence-last"):
+            scores = [all_scores(one, test_id="te3", method=method)["score"].to_numpy() for one in (whole, before)]
+            assert not np.allclose(scores[0], scores[1])
+
+
+def test_a_checkpoint_on_the_way_with_rate_0_is_left_out_and_said_so(output: Path, data: dict[str, str], tmp_path: Path) -> None:
+    """A warm-up or a cosine with restarts passes 0 while it goes on."""
+    for name in ("checkpoint-5", "checkpoint-10", "checkpoint-15"):
+        change_state(output / name, lambda state: state["log_history"][4].update(learning_rate=0.0))
+    info = build_workspace(tmp_path / "w", imported(data, output))
+    assert info.warnings == ["checkpoint-5 was saved at learning rate 0, so it would add nothing to any score; left out"]
+    assert [c.name for c in info.checkpoints] == ["checkpoint-10", "checkpoint-15"]
 
 
 def refused(data: dict[str, str], output: Path, **changes: Any) -> str:
@@ -438,8 +470,8 @@ BROKEN: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "other labels": (
         rename_labels,
-        "--checkpoints '{output}': the model's labels are good, bad, the data's are neg, pos; "
-        "set id2label in the model's config.json to the data's labels, or use the label numbers in the data",
+        "'{output}/checkpoint-15': the model's labels are not the data's (good, bad; the data: neg, pos); write the data's "
+        'labels, in the order of the outputs, into "id2label" of the config.json of every checkpoint: {{"0": …, "1": …}}',
     ),
 }
 
@@ -517,9 +549,9 @@ def test_texts_longer_than_the_model_are_cut_and_said_so(data: dict[str, str], f
     model.save_pretrained(folder)
     assert config["max_position_embeddings"] == 64
     info = build_from(data, folder)
-    assert info.warnings[0].endswith("train texts were cut at 6 tokens (the model takes no more)")
+    assert info.warnings[1].endswith("train texts were cut at 6 tokens (the model takes no more)")
     info = build_from(data, folder, max_length=5)
-    assert info.warnings[0].endswith("train texts were cut at 5 tokens (--max-length)")
+    assert info.warnings[1].endswith("train texts were cut at 5 tokens (--max-length)")
 
 
 def without_pairs(folder: Path) -> None:
@@ -604,7 +636,7 @@ def test_a_models_own_code_is_never_run(data: dict[str, str], folder: Path, tmp_
 def test_a_hub_model_without_a_network_is_one_line(data: dict[str, str]) -> None:
     with pytest.raises(ModelError) as caught:
         build_from(data, "owner/model")
-    assert str(caught.value).startswith("the tokenizer of 'owner/model' cannot be loaded: ")
+    assert str(caught.value).startswith("the model 'owner/model' cannot be loaded: ")
     assert "\n" not in str(caught.value)
 
 
