@@ -30,6 +30,7 @@ FLOORS = [
     ["gradients"],
     ["attribution"],
     ["workspace"],
+    ["standing"],
     ["explanations", "review", "retraining", "opinions"],
     ["rules"],
     ["suspects", "fixes"],

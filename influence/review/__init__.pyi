@@ -21,11 +21,12 @@ from .events import (
     iso as iso,
 )
 from .log import JOURNAL as JOURNAL, has_reviews as has_reviews
-from .queue_tables import Move as Move, QueueProgress as QueueProgress
 from .queues import (
     FLAGGED as FLAGGED,
     SUSPECTS as SUSPECTS,
     Queue as Queue,
+    QueueProgress as QueueProgress,
     Queues as Queues,
 )
 from .reviews import Reviews as Reviews, open_reviews as open_reviews, read_reviews as read_reviews
+from .state import Move as Move

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from influence.data import EDIT_KINDS, Edit
 from influence.errors import SettingsError
@@ -162,6 +162,37 @@ class Note:
     reviewer: str
     at: datetime
     text: str
+
+
+class Row(NamedTuple):
+    """One event of an action: a decision, a flag, a skip or a note, as it stands in the log."""
+
+    seq: int
+    item: int  # its place in the action
+    example_id: str
+    text_sha256: str
+    reviewer: str
+    adjudicates: bool
+    kind: str
+    control_of: str | None  # the queue whose planted control it answers
+    decision: Decision
+
+
+def rows_of(record: "Record") -> list[Row]:
+    """The events of an action's record."""
+    content, found = record.content, []
+    shared = {name: content[name] for name in ("reviewer", "adjudicates", "build")}
+    shared |= {"at": as_datetime(content["at"]), "origin": content.get("origin") or {}, "action": record.seq}
+    control_of = content["queue"] if content.get("control") else None
+    for item, event in enumerate(content["events"]):
+        texts = {
+            name: event.get(name) for name in ("kind", "example_id", "text_sha256", "old_label", "new_label", "method", "score")
+        }
+        more = {"words": tuple(event.get("words", ())), "note": event.get("note", ""), "evidence": event.get("evidence") or {}}
+        decision = Decision(**shared, **texts, **more)
+        who = (decision.reviewer, decision.adjudicates)
+        found.append(Row(record.seq, item, decision.example_id, decision.text_sha256, *who, decision.kind, control_of, decision))
+    return found
 
 
 def checked_event(corpus: "Corpus", example: "TrainExample", edit: Edit, note: str) -> Event:

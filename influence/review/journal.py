@@ -7,12 +7,17 @@ digest of the line before, so a changed, lost or torn line shows. Lines are only
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+
 from influence.errors import WorkspaceError, WorkspaceNewer
 from influence.files import sync_folder, write_whole
+from influence.standing import Positions
+from influence.types import IntArray
 
 VERSION = 2  # of what a line may hold
 # A version that does not know these would take the answer to a planted control for a decision.
@@ -20,6 +25,10 @@ SINCE_2 = ("control", "controls")
 DIGEST_LENGTH = 32
 _START = '{"digest":"'
 _BODY = len(_START) + DIGEST_LENGTH + len('",')
+_SEQ = len('"seq":')
+_PREVIOUS = len(',"previous":"')
+_TAIL = 1 << 16  # bytes
+CHUNK = 20_000  # records that are read, or written to the tables, together
 
 
 class Record(NamedTuple):
@@ -76,6 +85,7 @@ def read_journal(path: Path) -> Reading:
     except OSError as error:
         raise WorkspaceError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
     *lines, tail = data.split(b"\n")
+    del data
     records, damaged = [], []
     for number, line in enumerate(lines, start=1):
         record = parse(line.decode("utf-8", "replace"))
@@ -86,6 +96,94 @@ def read_journal(path: Path) -> Reading:
     if tail and (record := parse(tail.decode("utf-8", "replace"))) is not None:  # whole but for its line break
         records.append(record)
     return Reading(records, damaged, bool(tail))
+
+
+def same_start(path: Path, stored: Iterable[tuple[IntArray, pa.Array]]) -> Positions | None:
+    """Where the lines lie that a database holds, if the journal begins with just these, byte for byte, and none is missing.
+
+    `stored` gives them in order, in parts: their numbers, and the lines with their line breaks. A line was checked when it was
+    written down twice, so that both have it the same says that it is sound; that each follows from the one before is checked
+    again. None: the two are to be compared record by record.
+    """
+    positions, before = Positions(), np.zeros(0, np.uint8)
+    try:
+        file = path.open("rb")
+    except OSError:
+        return positions if next(iter(stored), None) is None else None
+    with file:
+        for seqs, lines in stored:
+            starts, data = _buffers(lines)
+            if file.read(len(data)) != data:
+                return None
+            sizes = np.diff(starts)
+            if not np.array_equal(seqs, np.arange(len(positions) + 1, len(positions) + 1 + len(seqs))) or sizes.min() < 2 * _BODY:
+                return None
+            whole = np.frombuffer(data, np.uint8)
+            column = np.arange(DIGEST_LENGTH)
+            digests = whole[starts[:-1, None] + len(_START) + column]
+            digits = np.searchsorted(10 ** np.arange(1, 12), seqs, side="right") + 1
+            places = starts[:-1] + _BODY + _SEQ + digits + _PREVIOUS
+            previous = whole[np.minimum(places[:, None] + column, len(whole) - 1)]
+            first = 0 if len(before) else 1  # the first of all names none before it
+            expected = np.concatenate([before.reshape(-1, DIGEST_LENGTH), digests[:-1]])
+            if not np.array_equal(previous[first:], expected):
+                return None
+            before = digests[-1]
+            positions.extend(seqs, sizes)
+    return positions
+
+
+def _buffers(lines: pa.Array) -> tuple[IntArray, bytes]:
+    """The lines of an Arrow array as they lie together, and where each begins and the last one ends."""
+    _, offsets, data = lines.cast(pa.large_string()).buffers()
+    starts = np.frombuffer(offsets, np.int64)[lines.offset : lines.offset + len(lines) + 1]
+    return starts - starts[0], memoryview(data)[starts[0] : starts[-1]].tobytes()
+
+
+def read_on(path: Path, positions: Positions, last: Record | None) -> Iterator[list[Record]]:
+    """The records behind those positions, which are added to, in parts; ends at the first line that does not follow.
+
+    Whoever asks finds by `positions.end` whether the whole file was read.
+    """
+    try:
+        file = path.open("rb")
+    except OSError:
+        return
+    part: list[Record] = []
+    with file:
+        file.seek(positions.end)
+        for line in file:
+            record = parse(line[:-1].decode("utf-8", "replace")) if line.endswith(b"\n") else None
+            if record is None or (record.seq, record.previous) != ((1, "") if last is None else (last.seq + 1, last.digest)):
+                break
+            positions.add(record.seq, len(line))
+            part.append(last := record)
+            if len(part) == CHUNK:
+                yield part
+                part = []
+    if part:
+        yield part
+
+
+def mend_end(path: Path) -> None:
+    """Give a last line the break that it lacks, or cut it off where a writer was stopped within it; it confirmed nothing."""
+    if not path.is_file() or not (size := path.stat().st_size):
+        return
+    with path.open("r+b") as file:
+        start, tail = size, b""
+        while start and b"\n" not in tail:
+            start = max(0, start - _TAIL)
+            file.seek(start)
+            tail = file.read()
+        line = tail[tail.rfind(b"\n") + 1 :]
+        if not line or not line.startswith(_START.encode()[: len(line)]):
+            return
+        if parse(line.decode("utf-8", "replace")) is None:
+            file.truncate(size - len(line))
+        else:
+            file.write(b"\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def merge(journal: Sequence[Record], stored: Sequence[Record]) -> list[Record]:
@@ -117,17 +215,29 @@ def breaks(records: Sequence[Record]) -> list[str]:
 
 
 class Journal:
-    """An open journal, for appending."""
+    """An open journal, for appending, and for reading what lies at given positions."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    def __init__(self, path: Path, positions: Positions) -> None:
+        self.path, self._positions = path, positions
+        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         sync_folder(path.parent)
 
-    def append(self, line: str) -> None:
+    def read(self, seqs: Iterable[int]) -> list[Record]:
+        """Some records, by their numbers."""
+        found = []
+        for seq in seqs:
+            start, end = self._positions.of(seq)
+            record = parse(os.pread(self._descriptor, end - start - 1, start).decode("utf-8", "replace"))
+            if record is None:
+                raise WorkspaceError(f"{str(self.path)!r}: record {seq} has been damaged; restart the app, which mends it")
+            found.append(record)
+        return found
+
+    def append(self, record: Record) -> None:
         """Add a line; it is on disk when this returns. Raises `WorkspaceError`, and then the line is not there."""
         size = os.fstat(self._descriptor).st_size
-        data = memoryview(line.encode() + b"\n")
+        whole = record.line.encode() + b"\n"
+        data = memoryview(whole)
         try:
             while data:
                 data = data[os.write(self._descriptor, data) :]
@@ -135,6 +245,7 @@ class Journal:
         except OSError as error:
             os.ftruncate(self._descriptor, size)
             raise WorkspaceError(f"nothing was saved: {str(self.path)!r} cannot be written ({error.strerror})") from error
+        self._positions.add(record.seq, len(whole))
 
     def is_in_place(self) -> bool:
         """Whether the file is still the one at its path, rather than deleted or replaced under us."""
@@ -151,3 +262,11 @@ class Journal:
 def rewrite(path: Path, records: Iterable[Record]) -> None:
     """Write a journal anew, whole or not at all."""
     write_whole(path, b"".join(record.line.encode() + b"\n" for record in records))
+
+
+def positions_of(records: Iterable[Record]) -> Positions:
+    """Where the lines of a journal lie that holds just these records."""
+    positions = Positions()
+    for record in records:
+        positions.add(record.seq, len(record.line.encode()) + 1)
+    return positions

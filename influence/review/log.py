@@ -1,10 +1,11 @@
 """The review log of a workspace: a journal and a database of the same records, either of which mends the other.
 
     WORKSPACE/reviews.jsonl     the journal, on disk before a decision is confirmed
-    WORKSPACE/reviews.duckdb    the same records as tables, for questions
+    WORKSPACE/reviews.duckdb    the same records as tables, for questions: a snapshot that the latest may lack
     WORKSPACE/reviews.lock      held by the one process that may write
 
-A file that was found damaged is moved aside under a name that says so, never deleted.
+To open them, the journal is compared with the snapshot byte for byte, and what comes behind is added to it; only where they
+differ is every record read and merged. A file that was found damaged is moved aside under a name that says so, never deleted.
 """
 
 import os
@@ -18,12 +19,16 @@ from typing import Any
 
 from influence.errors import WorkspaceBusy, WorkspaceError
 from influence.files import take
-from influence.review.journal import Journal, Record, breaks, merge, read_journal, rewrite, seal
+from influence.review import journal
+from influence.review.journal import CHUNK, Journal, Record, breaks, read_journal
+from influence.review.live import Live
 from influence.review.tables import IN_MEMORY, ReviewStore
+from influence.standing import Positions
 from influence.workspace import DamagedFile, lets_go
 
 JOURNAL, DATABASE, LOCK = "reviews.jsonl", "reviews.duckdb", "reviews.lock"
 LOCK_WAIT = 2.0  # seconds: as long as a command may hold the lock to mend the files
+MOST_PENDING = 500  # records that the snapshot may lack
 
 
 def now_ms() -> int:
@@ -46,22 +51,62 @@ class ReviewLog:
             raise
 
     def _open(self) -> None:
-        self.store = self._open_store()
+        self._store = self._open_store()
+        self._pending: list[Record] = []
         try:
             path = self.folder / JOURNAL
-            reading, stored = read_journal(path), self.store.records()
-            records = merge(reading.records, stored)
-            self.warnings += breaks(records)
-            known = {record.seq for record in stored}
-            if missing := [record for record in records if record.seq not in known]:
-                self.store.add(missing)
-            if reading.damaged or reading.torn or len(records) > len(reading.records):
-                self._mend_journal(path, records, damaged=reading.damaged, lost=len(records) - len(reading.records))
-            self._last = records[-1] if records else None
-            self._journal = Journal(path)
+            journal.mend_end(path)
+            positions = self._snapshot_and_tail(path)
+            if positions is None:
+                positions = self._merged(path)
+            self._last = self._store.last()
+            self._journal = Journal(path, positions)
+            self.live = Live(lambda: self.store, self._journal.read, self._store.leases())
         except BaseException:
-            self.store.close()
+            self._store.close()
             raise
+
+    def _snapshot_and_tail(self, path: Path) -> Positions | None:
+        """Add to the database what the journal has behind it; None where they do not go together, or a line is damaged."""
+        positions = journal.same_start(path, self._store.lines())
+        if positions is None:
+            return None
+        for records in journal.read_on(path, positions, self._store.last()):
+            self._store.add(records)
+        size = path.stat().st_size if path.exists() else 0
+        return positions if positions.end == size else None
+
+    def _merged(self, path: Path) -> Positions:
+        """Read every record of both, mend the one from the other, and say what is lost."""
+        reading, stored = read_journal(path), self._store.records()
+        records = journal.merge(reading.records, stored)
+        self.warnings += breaks(records)
+        known = {record.seq for record in stored}
+        self._fill(self._store, [record for record in records if record.seq not in known])
+        if reading.damaged or reading.torn or [one.seq for one in records] != [one.seq for one in reading.records]:
+            self._mend_journal(path, records, damaged=reading.damaged, lost=len(records) - len(reading.records))
+        return journal.positions_of(records)
+
+    @staticmethod
+    def _fill(store: ReviewStore, records: list[Record]) -> None:
+        for start in range(0, len(records), CHUNK):
+            store.add(records[start : start + CHUNK])
+
+    @property
+    def store(self) -> ReviewStore:
+        """The tables, with every record in them."""
+        with self.lock:
+            self._flush()
+            return self._store
+
+    def _flush(self) -> None:
+        """Bring the snapshot up to date; until then the journal alone has the latest records."""
+        if self._pending:
+            try:
+                self._store.add(self._pending)
+            except DamagedFile as error:
+                self._go_on_in_memory(error)
+            self._pending = []
 
     def _open_store(self) -> ReviewStore:
         path = self.folder / DATABASE
@@ -81,7 +126,7 @@ class ReviewLog:
             self.warnings.append(f"{JOURNAL} was damaged (line {lines}) and has been rewritten; it is now {aside!r}")
         elif lost:
             self.warnings.append(f"{lost:,} records that {JOURNAL} lacked were put back from the database")
-        rewrite(path, records)
+        journal.rewrite(path, records)
 
     @property
     def next_seq(self) -> int:
@@ -104,13 +149,15 @@ class ReviewLog:
             if not self._journal.is_in_place():
                 self._journal.close()
                 self._journal = self._journal_anew()
-            record = seal({**content, "at": self.clock()}, self._last)
-            self._journal.append(record.line)
+            record = journal.seal({**content, "at": self.clock()}, self._last)
+            self._journal.append(record)
             self._last = record
-            try:
-                self.store.add([record], release=release)
-            except DamagedFile as error:
-                self._go_on_in_memory(error)
+            self._pending.append(record)
+            self.live.add(record)
+            if release is not None:
+                self.live.leases.release(*release)
+            if len(self._pending) >= MOST_PENDING:
+                self._flush()
             return record
 
     def _journal_anew(self) -> Journal:
@@ -118,14 +165,17 @@ class ReviewLog:
         path = self.folder / JOURNAL
         aside = f"; what was there is now {_move_aside(path)!r}" if path.exists() else ""
         self.warnings.append(f"{JOURNAL} was deleted or replaced while in use and has been written again{aside}")
-        rewrite(path, self.store.records())
-        return Journal(path)
+        records = self.store.records()
+        journal.rewrite(path, records)
+        anew = Journal(path, journal.positions_of(records))
+        self.live.read = anew.read
+        return anew
 
     def _go_on_in_memory(self, error: DamagedFile) -> None:
         """The journal has everything, so a database that fails (a full disk, say) need not stop the reviewers."""
         with suppress(Exception):
-            self.store.close()
-        self.store = _in_memory(self.folder)
+            self._store.close()
+        self._store, _ = _in_memory(self.folder)
         self.warnings.append(f"{DATABASE} cannot be written ({error.line}); decisions are safe in {JOURNAL}; restart the app")
 
     def verify(self) -> list[str]:
@@ -135,7 +185,11 @@ class ReviewLog:
     def close(self) -> None:
         """Close the files and let another process write."""
         with self.lock:
-            self.store.close()
+            store = self.store
+            if self._journal is not None:
+                with suppress(DamagedFile):  # a courtesy, and no decision
+                    store.keep_leases(self.live.leases.all(self.clock()))
+            store.close()
             if self._journal is not None:
                 self._journal.close()
                 os.close(self._lock_file)
@@ -146,10 +200,10 @@ class ReviewLog:
         """The log as its journal has it now, in memory: for reading, also while another process writes."""
         log = cls.__new__(cls)
         log.folder, log.clock, log.lock = folder, now_ms, threading.RLock()
-        log._journal = None
-        log.store = _in_memory(folder)
-        records = log.store.records()
-        log.warnings, log._last = breaks(records), records[-1] if records else None
+        log._journal, log._pending = None, []
+        log._store, log.warnings = _in_memory(folder)
+        log._last = log._store.last()
+        log.live = Live(lambda: log.store, log._store.records, [])
         return log
 
 
@@ -201,11 +255,17 @@ def has_reviews(folder: Path) -> bool:
     return any((folder / name).is_file() for name in (JOURNAL, DATABASE))
 
 
-def _in_memory(folder: Path) -> ReviewStore:
+def _in_memory(folder: Path) -> tuple[ReviewStore, list[str]]:
+    """Tables of what the journal has, and what is lost of it, one line each."""
+    path, positions, warnings = folder / JOURNAL, Positions(), list[str]()
     store = ReviewStore(IN_MEMORY, read_only=False)
-    if records := read_journal(folder / JOURNAL).records:
-        store.add(records)
-    return store
+    for part in journal.read_on(path, positions, None):
+        store.add(part)
+    if positions.end < (path.stat().st_size if path.exists() else 0):  # a line that is damaged, or does not follow
+        records = read_journal(path).records
+        warnings = breaks(records)
+        store.add([record for record in records if record.seq > len(positions)])
+    return store, warnings
 
 
 def _take_lock(folder: Path, wait: float) -> int:

@@ -7,19 +7,19 @@ lock: it expires by itself, and a decision made after that still counts.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from influence.data import EDIT_KINDS
 from influence.errors import QueryError, SettingsError
-from influence.review import queue_tables
+from influence.review import state
 from influence.review.events import Reviewer, as_datetime, plain
-from influence.review.queue_tables import Move, QueueProgress, WorkRequest
+from influence.review.live import fill_board
 from influence.review.reviews import Reviews
-from influence.review.state import flagged, loaded, pace
+from influence.review.state import Move, loaded
+from influence.standing import Board, BoardItem, QueueProgress as QueueProgress, spread, with_rest
 
 SUSPECTS = "suspects"  # the kind of source whose queues follow new rankings
 FLAGGED = "flagged"  # the queue of what the reviewer has flagged, which needs no making
-T = TypeVar("T")
 LONGEST_NAME, MOST_OPINIONS = 200, 20
 
 
@@ -99,8 +99,7 @@ class Queues:
 
     def _unplanted(self, queue: Queue) -> list[tuple[str, str]]:
         """Its items in order, without planted controls."""
-        items = queue_tables.queue_items(self._log.store, queue.id)
-        return [item for item in items if not self._reviews.is_control(item[0], queue.id)]
+        return [item[:2] for item in state.queue_items(self._log.store, queue.id) if not item.is_control]
 
     def _checked_controls(self, controls: Mapping[str, str], items: Sequence[tuple[str, str]]) -> dict[str, str]:
         inside = {id for id, _ in items}
@@ -120,7 +119,9 @@ class Queues:
     def all(self, *, closed: bool = False) -> list[Queue]:
         """The open queues in the order of making, or the closed ones too."""
         found = []
-        for id, name, by, at_ms, *rest in queue_tables.queue_rows(self._log.store):
+        with self._log.lock:
+            rows = self._log.live.queues()
+        for id, name, by, at_ms, *rest in rows:
             overlap, blind, adjudicates, is_closed, source, build, size, controls, ranking, decisions, reranked = rest
             if closed or not is_closed:
                 made = (id, name, by, as_datetime(at_ms), overlap, blind, adjudicates, is_closed, loaded(source), build, size)
@@ -138,16 +139,16 @@ class Queues:
 
     def example_ids(self, queue_id: str, reviewer: Reviewer) -> list[str]:
         """A queue's examples in order; those are left out that the data no longer has with the same text."""
-        return [id for id, hash in self._items(queue_id, reviewer) if self._reviews.is_current(id, hash)]
+        return [item.example_id for item in self._items(queue_id, reviewer) if self._reviews.is_current(*item[:2])]
 
     def unmatched(self, queue_id: str, reviewer: Reviewer) -> list[str]:
         """A queue's examples that the data no longer has with the same text."""
-        return [id for id, hash in self._items(queue_id, reviewer) if not self._reviews.is_current(id, hash)]
+        return [item.example_id for item in self._items(queue_id, reviewer) if not self._reviews.is_current(*item[:2])]
 
-    def _items(self, queue_id: str, reviewer: Reviewer) -> list[tuple[str, str]]:
+    def _items(self, queue_id: str, reviewer: Reviewer) -> list[BoardItem]:
         if self.get(queue_id).id == FLAGGED:
-            return [(id, hash) for id, hash, _ in flagged(self._log.store, reviewer.name)]
-        return queue_tables.queue_items(self._log.store, queue_id)
+            return [BoardItem(id, hash, False) for id, hash, _ in state.flagged(self._log.store, reviewer.name)]
+        return state.queue_items(self._log.store, queue_id)
 
     # A new ranking ---------------------------------------------------------------------------------------------------
 
@@ -160,12 +161,11 @@ class Queues:
         """
         with self._log.lock:
             store, queue = self._log.store, self.get(queue_id)
-            if not queue.learns or (
-                queue.ranking == ranking and not (queue.reranked and not queue_tables.has_order(store, queue_id))
-            ):
+            if not queue.learns or (queue.ranking == ranking and not (queue.reranked and not state.has_order(store, queue_id))):
                 return False
-            items = [id for id, _ in queue_tables.queue_items(store, queue_id)]
-            kept = queue_tables.settled_or_seen(store, queue_id, self._log.clock())
+            items = [item.example_id for item in state.queue_items(store, queue_id)]
+            leases = self._log.live.leases.all(self._log.clock())
+            kept = state.settled(store, queue_id) | {lease.example_id for lease in leases}
             decided = {decision.example_id for decision in self._reviews.decisions()}
             is_open = [id for id in items if id not in kept and not self._reviews.is_control(id, queue_id)]
             inside, wanted = set(items), None if queue.source.get("size", queue.size) == 0 else len(is_open)
@@ -174,12 +174,13 @@ class Queues:
             joined = [id for id in front if id not in inside]
             if queue.ranking != ranking:
                 self._log.append(self._rank_record(queue, reviewer, joined, ranking, decisions))
-            order = _with_rest(front, [id for id in is_open if id not in set(front)], int(queue.source.get("checks") or 0))
+            order = with_rest(front, [id for id in is_open if id not in set(front)], int(queue.source.get("checks") or 0))
             before = {id: place for place, id in enumerate(is_open, start=1)}
             moved: dict[str, tuple[int | None, int | None]] = {id: (n, before.get(id)) for n, id in enumerate(order, start=1)}
             planted = [id for id in items if id not in kept and id not in before]
             whole = [*(id for id in items if id in kept), *spread(order, planted)]
-            queue_tables.write_order(store, queue_id, [(id, *moved.get(id, (None, None))) for id in whole])
+            state.write_order(self._log.store, queue_id, [(id, *moved.get(id, (None, None))) for id in whole])
+            self._log.live.forget_queue(queue_id)
             return True
 
     def _rank_record(self, queue: Queue, reviewer: Reviewer, joined: list[str], ranking: str, decisions: int) -> dict[str, Any]:
@@ -190,7 +191,7 @@ class Queues:
 
     def moves(self, queue_id: str) -> list[Move]:
         """What was open when the queue last followed a new ranking, in the new order; planted controls are left out."""
-        return queue_tables.moves(self._log.store, queue_id)
+        return state.moves(self._log.store, queue_id)
 
     # Work ------------------------------------------------------------------------------------------------------------
 
@@ -200,22 +201,36 @@ class Queues:
         That is what this browser already has, if it is still open; with `after`, the next one behind that example,
         beginning again at the front.
         """
-        queue = self.get(queue_id)
         with self._log.lock:
-            asked = self._asked(queue, reviewer)
-            found = self._next(queue, asked, after)
+            found = self._next(queue_id, reviewer, after)
             if found is not None:
                 self._lease(found, reviewer)
             return found
 
     def peek(self, queue_id: str, reviewer: Reviewer, *, after: str) -> str | None:
         """What `next` would give, without leasing it: to have its evidence ready in time."""
-        queue = self.get(queue_id)
-        return self._next(queue, self._asked(queue, reviewer), after)
+        with self._log.lock:
+            return self._next(queue_id, reviewer, after)
 
-    def _next(self, queue: Queue, asked: WorkRequest, after: str | None) -> str | None:
-        kind = {"flagged": queue.id == FLAGGED, "controls": queue.controls > 0}
-        return queue_tables.next_item(self._log.store, asked, **kind, after=after)
+    def _next(self, queue_id: str, reviewer: Reviewer, after: str | None) -> str | None:
+        leases = self._log.live.leases.all(self._log.clock())
+        return self._board(self.get(queue_id), reviewer).next(reviewer.name, reviewer.session, leases, after=after)
+
+    def _board(self, queue: Queue, reviewer: Reviewer) -> Board:
+        """The queue as it stands; of what the reviewer has flagged one that they have not answered."""
+
+        def make() -> Board:
+            items = [item for item in self._items(queue.id, reviewer) if self._reviews.is_current(*item[:2])]
+            return Board(queue.id, items, overlap=queue.overlap, adjudicates=queue.adjudicates)
+
+        if queue.id != FLAGGED:
+            return self._log.live.board(queue.id, self._reviews.corpus.build, lambda: fill_board(self._log.store, make()))
+        board = make()
+        for place, item in enumerate(board.items):
+            for decision in self._reviews.decisions_in(None, item.example_id):
+                if not decision.adjudicates:
+                    board.decide(place, decision.reviewer)
+        return board
 
     def claim(self, queue_id: str | None, example_id: str, reviewer: Reviewer) -> bool:
         """Lease one example, for a link, an undo or a look back; False when others have it on screen.
@@ -224,8 +239,7 @@ class Queues:
         """
         overlap = 1 if queue_id is None else self.get(queue_id).overlap
         with self._log.lock:
-            now = self._log.clock()
-            if queue_tables.others_holding(self._log.store, example_id, reviewer.name, now) >= overlap:
+            if self._log.live.leases.others_holding(example_id, reviewer.name, self._log.clock()) >= overlap:
                 return False
             self._lease(self._reviews.corpus[example_id].id, reviewer)
             return True
@@ -233,25 +247,26 @@ class Queues:
     def renew(self, reviewer: Reviewer) -> bool:
         """Lengthen the lease of what this browser has on screen; False if it has run out or been taken over."""
         with self._log.lock:
-            held = queue_tables.held(self._log.store, reviewer.name, reviewer.session, self._log.clock())
+            held = self._log.live.leases.held(reviewer.name, reviewer.session, self._log.clock())
             for example_id in held:
                 self._lease(example_id, reviewer)
             return bool(held)
 
     def leave(self, reviewer: Reviewer) -> None:
         """Let go of what this browser has on screen."""
-        queue_tables.drop_leases(self._log.store, reviewer.name, reviewer.session)
+        with self._log.lock:
+            self._log.live.leases.drop(reviewer.name, reviewer.session)
 
     def progress(self, queue_id: str, reviewer: Reviewer) -> QueueProgress:
         """How far the queue is, for this reviewer and for all."""
-        queue = self.get(queue_id)
-        seconds, _ = pace(self._log.store, reviewer.name, queue_id)
-        if queue.id == FLAGGED:
-            count = len(self.example_ids(FLAGGED, reviewer))
-            return QueueProgress(count, 0, count, 0, 0, count, 0, seconds)
-        return QueueProgress(
-            **queue_tables.counts(self._log.store, self._asked(queue, reviewer), controls=queue.controls > 0), seconds=seconds
-        )
+        with self._log.lock:
+            queue = self.get(queue_id)
+            seconds, _ = self._log.live.pace(reviewer.name, queue_id)
+            if queue.id == FLAGGED:
+                count = len(self.example_ids(FLAGGED, reviewer))
+                return QueueProgress(count, 0, count, 0, 0, count, 0, seconds)
+            leases = self._log.live.leases.all(self._log.clock())
+            return self._board(queue, reviewer).progress(reviewer.name, reviewer.session, leases, seconds)
 
     def hides(self, queue_id: str, example_id: str, reviewer: Reviewer) -> bool:
         """Whether others' decisions and the model's suggestion must stay hidden from this reviewer: blind, and undecided."""
@@ -261,27 +276,8 @@ class Queues:
         standing = self._reviews.standing(example_id, reviewer, adjudicates=queue.adjudicates, queue=queue_id)
         return standing is None or standing.kind not in EDIT_KINDS
 
-    def _asked(self, queue: Queue, reviewer: Reviewer) -> WorkRequest:
-        gone = [] if queue.build == self._reviews.corpus.build else self.unmatched(queue.id, reviewer)
-        who = (reviewer.name, reviewer.session)
-        return WorkRequest(queue.id, *who, self._log.clock(), queue.overlap, queue.adjudicates, gone)
-
     def _lease(self, example_id: str, reviewer: Reviewer) -> None:
-        queue_tables.take_lease(self._log.store, example_id, reviewer.name, reviewer.session, self._log.clock())
-
-
-def _with_rest(front: list[str], rest: list[str], every: int) -> list[str]:
-    """The suspected ones and behind them the rest, of which one takes each `every`-th place where the queue has checks."""
-    checks = len(front) // (every - 1) if every > 1 else 0
-    return [*spread(front, rest[:checks]), *rest[checks:]]
-
-
-def spread(items: Sequence[T], planted: Sequence[T]) -> list[T]:
-    """Items with others spread evenly among them: one in the middle of each of as many stretches of equal length."""
-    found = list(items)
-    for number, one in reversed(list(enumerate(planted))):
-        found.insert((2 * number + 1) * len(items) // (2 * len(planted)), one)
-    return found
+        self._log.live.leases.take(example_id, reviewer.name, reviewer.session, self._log.clock())
 
 
 def _settings_of(queue: Queue) -> dict[str, Any]:

@@ -7,6 +7,7 @@ Everything that is written is on disk when a call returns. Nothing is ever overw
 """
 
 import threading
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,6 @@ from influence.review.events import (
     statuses,
 )
 from influence.review.log import ReviewLog, open_log, open_log_for_reading
-from influence.review.queue_tables import shown_labels, take_lease
 from influence.workspace import WorkspaceReader
 
 NO_EVIDENCE = Evidence()
@@ -55,8 +55,6 @@ class Reviews:
     def close(self) -> None:
         """Close the files."""
         self.log.close()
-
-    # Writing ---------------------------------------------------------------------------------------------------------
 
     def decide(
         self,
@@ -96,7 +94,7 @@ class Reviews:
         An example that was decided by itself is leased to the reviewer again.
         """
         with self.log.lock:
-            return self._turn(reviewer, UNDO, state.undo_target(self.log.store, reviewer.name))
+            return self._turn(reviewer, UNDO, next((action.id for action in self.recent(reviewer, 1)), None))
 
     def redo(self, reviewer: Reviewer) -> Action | None:
         """Do again what the reviewer undid last; None when there is nothing, or they have done something new since."""
@@ -141,9 +139,9 @@ class Reviews:
             "adjudicates": adjudicates,
             "events": [event.stored(seen(event.example_id)) for event in events],
         }
-        if len(events) == 1 and self.is_control(events[0].example_id, queue):
+        if (single := len(events) == 1) and self.is_control(events[0].example_id, queue):
             content["control"] = True
-        release = (events[0].example_id, reviewer.name) if len(events) == 1 and events[0].edit.kind != NOTE else None
+        release = (events[0].example_id, reviewer.name) if single and events[0].edit.kind != NOTE else None
         return as_action(self.log.append(content, release=release))
 
     def stamped(self, reviewer: Reviewer, type: str, *, build: bool) -> dict[str, Any]:
@@ -159,10 +157,8 @@ class Reviews:
         self.log.append(self.stamped(reviewer, kind, build=False) | {"target": target})
         action = self.action(target)
         if kind == UNDO and action.reviewer == reviewer.name and len(action.example_ids) == 1 and action.queue:
-            take_lease(self.log.store, action.example_ids[0], reviewer.name, reviewer.session, self.log.clock())
+            self.log.live.leases.take(action.example_ids[0], reviewer.name, reviewer.session, self.log.clock())
         return action
-
-    # What stands -----------------------------------------------------------------------------------------------------
 
     def is_current(self, example_id: str, text_sha256: str) -> bool:
         """Whether this build has the example with the same text."""
@@ -185,7 +181,7 @@ class Reviews:
 
     def _controls(self, queue: str) -> dict[str, str]:
         if queue not in self.controls_by_queue:  # once a queue is made it gets no more
-            self.controls_by_queue[queue] = shown_labels(self.log.store, queue)
+            self.controls_by_queue[queue] = state.shown_labels(self.log.store, queue)
         return self.controls_by_queue[queue]
 
     def decisions(
@@ -198,24 +194,25 @@ class Reviews:
 
     def decisions_in(self, queue: str | None, example_id: str) -> list[Decision]:
         """Everybody's standing decisions on an example as the queue shows it: the answers to a planted control stay there."""
-        if not self.is_control(example_id, queue):
-            return self.decisions([example_id])
-        return state.decisions(self.log.store, EDIT_KINDS, example_ids=[example_id], controls_of=queue)
+        return self._latest(example_id, EDIT_KINDS, queue)
 
     def standing(
         self, example_id: str, reviewer: Reviewer, *, adjudicates: bool = False, queue: str | None = None
     ) -> Decision | None:
         """The reviewer's latest decision, flag or skip on an example with its present text, or on a control of the queue."""
-        control = queue if self.is_control(example_id, queue) else None
-        return self.standings(reviewer, [example_id], adjudicates, controls_of=control).get(example_id)
+        found = self._latest(example_id, statuses(), queue)
+        return next((d for d in found if (d.reviewer, d.adjudicates) == (reviewer.name, adjudicates)), None)
 
-    def standings(
-        self, reviewer: Reviewer, ids: Sequence[str], adjudicates: bool, *, controls_of: str | None = None
-    ) -> dict[str, Decision]:
-        """The same for many examples, or for planted controls of one queue, by id; those without are left out."""
-        found = state.decisions(self.log.store, statuses(), example_ids=ids, reviewer=reviewer.name, controls_of=controls_of)
-        mine = [d for d in found if d.adjudicates == adjudicates and self.is_current(d.example_id, d.text_sha256)]
-        return {standing.example_id: standing for standing in mine}
+    def _latest(self, example_id: str, kinds: Iterable[str], queue: str | None) -> list[Decision]:
+        control_of = queue if self.is_control(example_id, queue) else None
+        with self.log.lock:
+            rows = self.log.live.latest(example_id, kinds, control_of)
+        return [row.decision for row in rows if control_of or self.is_current(example_id, row.text_sha256)]
+
+    def standings(self, reviewer: Reviewer, ids: Sequence[str], adjudicates: bool) -> dict[str, Decision]:
+        """The same for many examples, by id; those without are left out."""
+        found = state.decisions(self.log.store, statuses(), example_ids=ids, reviewer=reviewer.name)
+        return {d.example_id: d for d in found if d.adjudicates == adjudicates and self.is_current(d.example_id, d.text_sha256)}
 
     def flagged(self, reviewer: Reviewer | None = None) -> list[str]:
         """Examples that the reviewer, or anybody, has flagged and not decided since, oldest first."""
@@ -224,33 +221,42 @@ class Reviews:
 
     def notes(self, example_id: str, *, queue: str | None = None) -> list[Note]:
         """Remarks on an example, oldest first; on a planted control those made in its queue."""
-        return state.notes(self.log.store, example_id, controls_of=queue if self.is_control(example_id, queue) else None)
+        control_of = queue if self.is_control(example_id, queue) else None
+        with self.log.lock:
+            rows = [row for row in self.log.live.rows(example_id) if row.control_of == control_of and row.decision.note]
+        return [Note(row.example_id, row.reviewer, row.decision.at, row.decision.note) for row in rows]
 
     def all_notes(self) -> dict[str, list[Note]]:
         """Remarks by example, oldest first."""
-        found: dict[str, list[Note]] = {}
+        found = defaultdict[str, list[Note]](list)
         for note in state.notes(self.log.store):
-            found.setdefault(note.example_id, []).append(note)
-        return found
+            found[note.example_id].append(note)
+        return dict(found)
 
     def recent(self, reviewer: Reviewer, limit: int = 10) -> list[Action]:
         """The reviewer's latest actions that stand, the last one first."""
-        return state.actions(self.log.store, reviewer=reviewer.name, standing=True, limit=limit)
+        with self.log.lock:
+            return self.log.live.recent(reviewer.name, limit)
 
     def action(self, action_id: int) -> Action:
         """One action. Raises `QueryError` for an unknown one."""
-        found = state.actions(self.log.store, seqs=[action_id])
-        if not found:
-            raise QueryError(f"unknown action {action_id}")
-        return found[0]
+        if found := state.actions(self.log.store, seqs=[action_id]):
+            return found[0]
+        raise QueryError(f"unknown action {action_id}")
 
     def made_by_rules(self) -> list[Action]:
         """Every action that a rule has made, the latest first, undone ones too."""
         return state.actions(self.log.store, rules=True)
 
     def decided_count(self) -> int:
-        """How many examples anybody has decided; quick enough to be asked after every decision."""
-        return state.decided_count(self.log.store)
+        """How many examples anybody has decided."""
+        with self.log.lock:
+            return len(self.log.live.decided())
+
+    @property
+    def version(self) -> int:
+        """Another number after every change: what is kept of the decisions, and of what they come to, holds for one of these."""
+        return self.log.next_seq
 
     def reviewers(self) -> list[str]:
         """Everybody who has a standing decision, by name."""
@@ -258,7 +264,8 @@ class Reviews:
 
     def pace(self, reviewer: Reviewer, queue: str | None = None) -> tuple[float | None, int]:
         """Mean seconds the reviewer takes an example, pauses over a minute left out, and over how many that is."""
-        return state.pace(self.log.store, reviewer.name, queue)
+        with self.log.lock:
+            return self.log.live.pace(reviewer.name, queue)
 
     def audit(self) -> pd.DataFrame:
         """Every event ever made, undo and redo too, in order, with a column that says whether it has been undone."""

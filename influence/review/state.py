@@ -1,21 +1,47 @@
-"""What stands in a review log: the questions put to its tables, answered in the vocabulary of `events`."""
+"""What stands in a review log: the questions put to its tables, answered in the vocabulary of `events`.
+
+What is asked at every case is answered by `live`, which begins with these answers.
+"""
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
+import pyarrow as pa
 
 from influence.data import EDIT_KINDS
 from influence.review.events import Action, Decision, Note, as_datetime, statuses
 from influence.review.tables import ReviewStore, latest
+from influence.standing import KEPT, BoardItem
 
+# What is answered to the queue's own planted controls stands beside decisions here, and nowhere else.
+_STANDING = "(from live union all by name from answers_to_controls where queue = $queue)"
+_ORDERED = """select coalesce(o.rank, i.rank) as rank, i.example_id, i.text_sha256, i.shown_label is not null as is_control
+    from queue_items i left join live_order o using (queue, example_id) where queue = $queue"""
 CONTROLS = "(from answers_to_controls where queue = $queue)"
 IDLE_MS = 60_000  # longer on one example than this is a pause, not work
-PACE_ITEMS = 50
 FEW = 10  # examples
 _DECISION = """example_id, reviewer, adjudicates, kind, old_label, new_label, words, note, at_ms, text_sha256, build,
     method, score, evidence, origin, seq"""
+
+
+class Answer(NamedTuple):
+    """What a reviewer has answered on an item of a queue."""
+
+    example_id: str
+    text_sha256: str
+    is_control: bool
+    reviewer: str
+    kind: str
+
+
+class Move(NamedTuple):
+    """An example that was open when its queue last followed a new ranking: its place among those, and the one before."""
+
+    example_id: str
+    place: int  # from 1
+    before: int | None  # None: it has joined the queue
 
 
 def decisions(
@@ -58,17 +84,9 @@ def loaded(text: str | None) -> dict[str, Any]:
     return {} if text is None else dict(json.loads(text))
 
 
-def notes(store: ReviewStore, example_id: str | None = None, *, controls_of: str | None = None) -> list[Note]:
-    """Every remark that has not been undone, oldest first, those made with a decision too: on one example or on all.
-
-    With `controls_of`, a queue, those on its planted controls instead.
-    """
-    among, parameters = ("live", {}) if controls_of is None else (CONTROLS, {"queue": controls_of})
-    rows = store.rows(
-        f"""select example_id, reviewer, at_ms, note from {among}
-        where note <> '' and ($example_id is null or example_id = $example_id) order by seq, item""",
-        {"example_id": example_id, **parameters},
-    )
+def notes(store: ReviewStore) -> list[Note]:
+    """Every remark that has not been undone, oldest first, those made with a decision too; not those on planted controls."""
+    rows = store.rows("select example_id, reviewer, at_ms, note from live where note <> '' order by seq, item")
     return [Note(example_id, reviewer, as_datetime(at_ms), text) for example_id, reviewer, at_ms, text in rows]
 
 
@@ -121,13 +139,6 @@ def _action(row: tuple[Any, ...]) -> Action:
     return Action(*made, note, queue, loaded(origin), adjudicates, undone)
 
 
-def undo_target(store: ReviewStore, reviewer: str) -> int | None:
-    """The reviewer's latest action that has not been undone."""
-    sql = "select max(seq) from events anti join undone using (seq) where target is null and reviewer = ?"
-    target: int | None = store.rows(sql, [reviewer])[0][0]
-    return target
-
-
 def redo_target(store: ReviewStore, reviewer: str) -> int | None:
     """The action that the reviewer undid last, unless they have done something new since."""
     rows = store.rows(
@@ -141,30 +152,28 @@ def redo_target(store: ReviewStore, reviewer: str) -> int | None:
     return target
 
 
-def pace(store: ReviewStore, reviewer: str, queue: str | None) -> tuple[float | None, int]:
-    """Mean seconds an example over the reviewer's last 50 single decisions, flags and skips, and how many those are.
+def times(store: ReviewStore, reviewer: str, queue: str | None) -> list[int]:
+    """Milliseconds that the reviewer's last 50 single decisions, flags and skips took, the latest last.
 
     Time on screen as the app measured it, else the time since the reviewer's action before. Over a minute on one
-    example is a pause and left out. None: nothing to go by.
+    example is a pause and left out.
     """
-    [(seconds, count)] = store.rows(
+    found = store.rows(
         """with steps as (
             select seq, count(*) as examples, any_value(kind) as kind, any_value(origin) as origin, any_value(queue) as queue,
                 coalesce(any_value(ms_on_screen), any_value(at_ms) - lag(any_value(at_ms)) over (order by seq)) as ms
             from events where reviewer = $reviewer group by seq)
-        select avg(ms) / 1000, count(*) from (
-            select ms from steps semi join live using (seq)
-            where ms <= $idle and examples = 1 and kind <> 'note' and origin is null
-            and ($queue is null or queue = $queue) order by seq desc limit $items)""",
-        {"reviewer": reviewer, "queue": queue, "idle": IDLE_MS, "items": PACE_ITEMS},
+        select ms from steps semi join live using (seq)
+        where ms <= $idle and examples = 1 and kind <> 'note' and origin is null
+        and ($queue is null or queue = $queue) order by seq desc limit $items""",
+        {"reviewer": reviewer, "queue": queue, "idle": IDLE_MS, "items": KEPT},
     )
-    return seconds, count
+    return [ms for (ms,) in reversed(found)]
 
 
-def decided_count(store: ReviewStore) -> int:
-    """How many examples have a standing decision."""
-    [(count,)] = store.rows(f"select count(distinct example_id) from {latest(EDIT_KINDS)}")
-    return int(count)
+def decided(store: ReviewStore) -> set[str]:
+    """The examples with a standing decision."""
+    return {id for (id,) in store.rows(f"select distinct example_id from {latest(EDIT_KINDS)}")}
 
 
 def reviewers(store: ReviewStore) -> list[str]:
@@ -192,3 +201,83 @@ def answers_to_controls(store: ReviewStore) -> list[tuple[str, str, str, str, st
             qualify row_number() over (partition by queue, example_id, reviewer order by seq desc) = 1) order by seq""",
     )
     return [(who, queue, example_id, shown, kind, new) for who, queue, example_id, shown, kind, new in rows]
+
+
+# Queues ----------------------------------------------------------------------------------------------------------------
+
+
+def queue_rows(store: ReviewStore) -> list[tuple[Any, ...]]:
+    """Every queue with its latest settings, in the order of making; the last column is its size."""
+    return store.rows("""
+        select queue, arg_max(name, seq), arg_min(created_by, seq), min(at_ms), arg_max(overlap, seq), arg_max(blind, seq),
+            arg_max(adjudicates, seq), arg_max(closed, seq), arg_min(source, seq), arg_min(build, seq),
+            (select count(*) from queue_items i where i.queue = q.queue),
+            (select count(shown_label) from queue_items i where i.queue = q.queue),
+            arg_max(ranking, seq), arg_max(decisions, seq), greatest(count(ranking) - 1, 0)
+        from queues q group by queue order by min(seq)
+    """)
+
+
+def answers_on(store: ReviewStore, queue: str, *, adjudicates: bool, controls: bool) -> tuple[list[Answer], list[Answer]]:
+    """Each reviewer's latest answer on each item of a queue, and their latest decision, which a later flag leaves standing."""
+    among = _STANDING if controls else "live"  # most queues have no controls, and are answered sooner without asking for them
+    answers, decisions = (
+        store.rows(
+            f"""select example_id, text_sha256, coalesce(control, false), reviewer, kind from {latest(kinds, among)}
+            semi join (select example_id from queue_items where queue = $queue) using (example_id)
+            where adjudicates = $adjudicates""",
+            {"queue": queue, "adjudicates": adjudicates},
+        )
+        for kinds in (statuses(), EDIT_KINDS)
+    )
+    return [Answer(*row) for row in answers], [Answer(*row) for row in decisions]
+
+
+def queue_items(store: ReviewStore, queue: str) -> list[BoardItem]:
+    """A queue's items, in the order that holds now."""
+    rows = store.rows(f"select example_id, text_sha256, is_control from ({_ORDERED}) order by rank", {"queue": queue})
+    return [BoardItem(*row) for row in rows]
+
+
+def shown_labels(store: ReviewStore, queue: str) -> dict[str, str]:
+    """The labels that a queue's planted controls are shown under, by example."""
+    rows = store.rows("select example_id, shown_label from queue_items where queue = ? and shown_label is not null", [queue])
+    return dict(rows)
+
+
+def settled(store: ReviewStore, queue: str) -> set[str]:
+    """A queue's items that somebody has decided, flagged or skipped."""
+    rows = store.rows(
+        f"""with items as ({_ORDERED}),
+        standings as (select *, control is not null as is_control from {latest(statuses(), _STANDING)})
+        select example_id from items semi join standings using (example_id, text_sha256, is_control)""",
+        {"queue": queue},
+    )
+    return {example_id for (example_id,) in rows}
+
+
+def has_order(store: ReviewStore, queue: str) -> bool:
+    """Whether a queue has been put in a new order since its database was made."""
+    return bool(store.rows("select exists (from live_order where queue = ?)", [queue])[0][0])
+
+
+def write_order(store: ReviewStore, queue: str, order: Sequence[tuple[str, int | None, int | None]]) -> None:
+    """Put a queue in a new order: (example, place, place before), the places among what is open."""
+    columns = zip(*order, strict=True) if order else ((), (), ())
+    ids, places, before = (list(column) for column in columns)
+    rows = pa.table({
+        "queue": pa.array([queue] * len(ids), pa.string()),
+        "example_id": pa.array(ids, pa.string()),
+        "rank": pa.array(range(len(ids)), pa.int32()),
+        "place": pa.array(places, pa.int32()),
+        "before": pa.array(before, pa.int32()),
+    })  # fmt: skip
+    store.append({"live_order": rows}, deleting={"live_order": ("queue", [queue])})
+
+
+def moves(store: ReviewStore, queue: str) -> list[Move]:
+    """What was open when a queue was last put in a new order, in that order."""
+    rows = store.rows(
+        "select example_id, place, before from live_order where queue = ? and place is not null order by place", [queue]
+    )
+    return [Move(*row) for row in rows]

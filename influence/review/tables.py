@@ -2,10 +2,12 @@
 
 Everything here but leases is made from the journal's records, which are kept whole in `records`, so either file can be
 rebuilt from the other. Rows are only added. What stands is a question put to the log by views, never a stored state.
+The file is a snapshot of the journal: it may lack the latest records, which are added when it is next asked or opened.
 """
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,11 +15,14 @@ import duckdb
 import pyarrow as pa
 
 from influence.errors import WorkspaceBusy, WorkspaceError
-from influence.review.journal import Record, parse
+from influence.review.journal import CHUNK, Record, parse
+from influence.standing import Lease
+from influence.types import IntArray
 from influence.workspace import NO_LOCK, DamagedFile, Database, Migration, first_line, insert_arrow
 
 Cursor = duckdb.DuckDBPyConnection
 IN_MEMORY = Path(":memory:")
+LINES = 50_000  # that are compared with the journal together
 FEW_ROWS = 4  # up to here values are faster than an Arrow table: 4 against 11 ms for one decision
 
 
@@ -98,7 +103,8 @@ class ReviewStore(Database):
             records = self.records()
             for table in tables:
                 cursor.execute(f"delete from {table}")
-            self._insert(cursor, records)
+            for start in range(0, len(records), CHUNK):
+                self._insert(cursor, records[start : start + CHUNK])
         cursor.execute("select bit_xor(hash(e)) from events e").fetchall()  # reads every column once, so damage shows now
 
     def _cannot_open(self, error: duckdb.Error) -> WorkspaceError:
@@ -109,21 +115,59 @@ class ReviewStore(Database):
             return WorkspaceError(f"{str(self._path)!r} cannot be opened: {line}")
         return super()._cannot_open(error)
 
-    def records(self) -> list[Record]:
-        """Every sound record, in order."""
-        lines = [line for (line,) in self.rows("select line from records order by seq")]
+    def records(self, seqs: Iterable[int] | None = None) -> list[Record]:
+        """Every sound record, or some by their numbers, in order."""
+        asked = None if seqs is None else list(seqs)
+        among = "" if asked is None else "where list_contains($seqs, seq)"
+        sql = f"select line from records {among} order by seq"
+        lines = [line for (line,) in self.rows(sql, {} if asked is None else {"seqs": asked})]
         return [record for line in lines if (record := parse(line)) is not None]
 
-    def add(self, records: Sequence[Record], *, release: tuple[str, str] | None = None) -> None:
-        """Add records to the tables, and end the lease of `release` (example, reviewer) in the same transaction.
+    def lines(self) -> Iterator[tuple[IntArray, pa.Array]]:
+        """Every record's number and line, its line break behind it, in order and in parts."""
+        last = self.rows("select coalesce(max(seq), 0) from records")[0][0]
+        for start in range(1, last + 1, LINES):
+            with self._naming_damage():
+                part = self._connection.cursor().execute(
+                    "select seq, line || chr(10) as line from records where seq between ? and ? order by seq",
+                    [start, start + LINES - 1],
+                )
+                table = part.to_arrow_table()
+            if len(table):
+                yield table["seq"].to_numpy(), table["line"].combine_chunks()
 
-        Raises `DamagedFile` when the file cannot be written.
-        """
+    def index(self) -> tuple[pa.ChunkedArray, IntArray, list[int]]:
+        """For each event in order its example and the number of its action; and the actions that have been taken back."""
+        with self._naming_damage():
+            sql = "select example_id, seq from events where target is null order by seq, item"
+            found = self._connection.cursor().execute(sql).to_arrow_table()
+        return found["example_id"], found["seq"].to_numpy(), [seq for (seq,) in self.rows("select seq from undone")]
+
+    def last(self) -> Record | None:
+        """The last record."""
+        lines = self.rows("select line from records where seq = (select max(seq) from records)")
+        return parse(lines[0][0]) if lines else None
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Add records to the tables. Raises `DamagedFile` when the file cannot be written."""
+        with self._naming_what_cannot_be_written(), self.transaction() as cursor:
+            self._insert(cursor, records)
+
+    def leases(self) -> list[Lease]:
+        """Who had what on screen when the app was last stopped."""
+        return [Lease(*row) for row in self.rows("select example_id, reviewer, session, until_ms from leases")]
+
+    def keep_leases(self, leases: Sequence[Lease]) -> None:
+        """Leave who has what on screen for the next start of the app."""
+        with self._naming_what_cannot_be_written(), self.transaction() as cursor:
+            cursor.execute("delete from leases")
+            for lease in leases:
+                cursor.execute("insert into leases (example_id, reviewer, session, until_ms) values (?, ?, ?, ?)", lease)
+
+    @contextmanager
+    def _naming_what_cannot_be_written(self) -> Iterator[None]:
         try:
-            with self.transaction() as cursor:
-                self._insert(cursor, records)
-                if release is not None:
-                    cursor.execute("delete from leases where example_id = ? and reviewer = ?", release)
+            yield
         except duckdb.Error as error:
             line = first_line(error)
             raise DamagedFile(f"{str(self._path)!r} cannot be written: {line}", line) from error

@@ -494,6 +494,7 @@ try:
     print(reviews.decide(ann, "e1", "remove").kind)
 except WorkspaceError as error:
     print(str(error).replace(str(folder), "WS"))
+reviews.decisions()  # of the tables, which are brought up to date first
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 print([line.split(" (")[0] for line in reviews.warnings])
 reviews.decide(ann, "e2", "keep")
