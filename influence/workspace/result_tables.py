@@ -5,6 +5,7 @@ their split everywhere but in `examples`, which holds the user's ids.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
@@ -14,6 +15,7 @@ from influence.workspace.database import Database, in_id_order
 from influence.workspace.shape_tables import Migration
 
 TEST_IDS = in_id_order("e.id", "examples where split = 'test'")
+KEPT_EXAMPLES = 2_000  # in memory
 
 
 def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -68,6 +70,10 @@ class ResultStore(Database):
     kind = "results file"
     remedy = "build the workspace again"
 
+    def __init__(self, path: Path, *, read_only: bool = True) -> None:
+        super().__init__(path, read_only=read_only)
+        self._examples: dict[tuple[str, int], StoredExample] = {}  # those that were asked for last: the same come up again
+
     def confusion(self) -> pd.DataFrame:
         """Test counts by label and prediction at the last checkpoint."""
         return self.frame("""
@@ -110,8 +116,17 @@ class ResultStore(Database):
         return str(self.rows("select max_by(id, position) from examples where split = ?", [split])[0][0])
 
     def examples(self, split: str, positions: Iterable[int]) -> dict[int, StoredExample]:
-        """Examples with their prediction at the last checkpoint and their words, by position."""
-        wanted = [int(position) for position in positions]
+        """Examples with their prediction at the last checkpoint and their words, by position; the file never changes."""
+        wanted = dict.fromkeys(int(position) for position in positions)
+        kept = self._examples
+        if missing := [position for position in wanted if (split, position) not in kept]:
+            if len(kept) + len(missing) > KEPT_EXAMPLES:
+                kept = self._examples = {}
+                missing = list(wanted)
+            kept.update({(split, position): one for position, one in self._read_examples(split, missing).items()})
+        return {position: kept[split, position] for position in wanted if (split, position) in kept}
+
+    def _read_examples(self, split: str, wanted: list[int]) -> dict[int, StoredExample]:
         rows = self.rows(
             """select e.position, id, text, text_pair, label, truncated, predicted, probabilities
             from examples e join predictions p using (split, position)

@@ -1,5 +1,6 @@
 """What decisions say about the ranking, in the words of the screen. Before any decision it is a rank and nothing more."""
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -13,9 +14,9 @@ from pages.ui.frame import Session
 from pages.ui.parts import suspicions
 
 T = TypeVar("T")
-STALE = 5  # decisions after which what is said of a queue is worked out anew
+STALE, REST = 5, 3.0  # decisions, and seconds, after which what is said of a queue is worked out anew
 NOBODY = Reviewer(name="nobody")  # a queue's examples are the same for all
-_latest: dict[tuple[str, str], tuple[str, int, Scale]] = {}  # by workspace and queue: which ranking, how many decided
+_latest: dict[tuple[str, str], tuple[str, int, float, Scale]] = {}  # by workspace and queue: of which ranking and log, and when
 
 
 def whole(workspace: influence.Workspace, reviews: Reviews) -> Scale | None:
@@ -29,16 +30,15 @@ def chances(workspace: influence.Workspace, reviews: Reviews) -> pd.Series | Non
 
 
 def _worked_out(work: Callable[[influence.Workspace, Reviews], T], workspace: influence.Workspace, reviews: Reviews) -> T | None:
-    """Once for every ranking and number of decisions; None where there is no ranking."""
+    """Once for every ranking and every state of the log; None where there is no ranking."""
     if not suspicions.known(workspace):
         return None
-    file, decided = suspicions.published_file(workspace), reviews.decided_count()
-    found: T = _kept(work.__name__, file, decided, lambda: work(workspace, reviews))
+    found: T = _kept(work.__name__, suspicions.published_file(workspace), reviews.version, lambda: work(workspace, reviews))
     return found
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _kept(what: str, file: str, decided: int, _work: Callable[[], Any]) -> Any:
+def _kept(what: str, file: str, version: int, _work: Callable[[], Any]) -> Any:
     return _work()
 
 
@@ -49,7 +49,7 @@ def of_queue(session: Session, queue: Queue) -> Scale | None:
     key = (str(session.workspace.path), queue.id)
     if key not in _latest:
         refresh(session, queue)
-    return _latest[key][2]
+    return _latest[key][3]
 
 
 def refresh(session: Session, queue: Queue) -> None:
@@ -57,12 +57,12 @@ def refresh(session: Session, queue: Queue) -> None:
     if not queue.learns or not suspicions.known(session.workspace):
         return
     key, file = (str(session.workspace.path), queue.id), suspicions.published_file(session.workspace)
-    decided, found = session.reviews.decided_count(), _latest.get(key)
-    if found is not None and found[0] == file and abs(decided - found[1]) < STALE:
+    version, now, found = session.reviews.version, time.monotonic(), _latest.get(key)
+    if found is not None and found[0] == file and (version - found[1] < STALE or now - found[2] < REST):
         return
     ids = Queues(session.reviews).example_ids(queue.id, NOBODY)
     inside = [id for id in ids if not session.reviews.is_control(id, queue.id)]
-    _latest[key] = (file, decided, scale(session.workspace, session.reviews, inside))
+    _latest[key] = (file, version, now, scale(session.workspace, session.reviews, inside))
 
 
 def level(found: Scale, rank: int, total: int) -> str:

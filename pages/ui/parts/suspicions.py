@@ -53,10 +53,13 @@ def known(workspace: influence.Workspace, has: Callable[[influence.Workspace], b
 
 def suspicion(workspace: influence.Workspace, train_id: str) -> Suspicion | None:
     """What is suspected of an example; None where suspects were never computed."""
-    if not known(workspace):
-        return None
-    found = suspect(workspace, train_id)
-    return Suspicion(found.suggested_label, found.rank, found.suspicion, found.reason, found.signals, scales(workspace))
+    return _suspicion(published_file(workspace), train_id, workspace) if known(workspace) else None
+
+
+@st.cache_resource(max_entries=1_024, show_spinner=False)
+def _suspicion(file: str, train_id: str, _workspace: influence.Workspace) -> Suspicion:
+    found = suspect(_workspace, train_id)
+    return Suspicion(found.suggested_label, found.rank, found.suspicion, found.reason, found.signals, scales(_workspace))
 
 
 def published_file(workspace: influence.Workspace) -> str:

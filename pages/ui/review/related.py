@@ -12,6 +12,7 @@ from influence import Explanation
 from influence.attribution import SpecialTokens
 from influence.explanations import Effects, effects
 from pages.ui.frame import answers
+from pages.ui.parts import suspicions
 
 TOP = 6  # on each side
 
@@ -67,3 +68,4 @@ def prepare(workspace: influence.Workspace, train_id: str, label: str | None = N
 def _quietly(workspace: influence.Workspace, train_id: str, label: str | None) -> None:
     with suppress(Exception):  # asked for again when the example is shown, where whoever looks at it is told
         related(workspace, train_id, label)
+        suspicions.suspicion(workspace, train_id)
