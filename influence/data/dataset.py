@@ -41,11 +41,11 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def text_hashes(self) -> list[str]:
-        """`text_sha256` of every example."""
+    def text_hashes(self, chosen: slice = slice(None)) -> list[str]:
+        """`text_sha256` of the chosen examples, of all unless told."""
         if self.pairs is None:
-            return [text_sha256(text) for text in self.texts]
-        return [text_sha256(text, pair) for text, pair in zip(self.texts, self.pairs, strict=True)]
+            return [text_sha256(text) for text in self.texts[chosen]]
+        return [text_sha256(text, pair) for text, pair in zip(self.texts[chosen], self.pairs[chosen], strict=True)]
 
 
 def text_sha256(text: str, pair: str | None = None) -> str:

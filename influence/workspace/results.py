@@ -1,6 +1,6 @@
 """Writing `results.duckdb` from a finished index: predictions, self-influence, and every test example's explanation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from influence.models import Checkpoint
 
 FAR_BELOW, MUCH_BETTER = 0.75, 0.2  # share of the majority's accuracy; how much more another reading must get right
+ROWS_AT_ONCE = 1 << 20  # of a table, on the way into it
 STORED_TOP = 100  # proponents and opponents kept for each test example
 
 
@@ -60,78 +61,101 @@ def write_results(
     return infos
 
 
+def _blocks(words_N: IntArray) -> Iterator[slice]:
+    """Examples in order, as many at a time as have `ROWS_AT_ONCE` words or are so many themselves, but at least one.
+
+    So no column is ever longer: Arrow counts the bytes of a column of strings with 32 bits, and what is held in memory does not
+    grow with the data.
+    """
+    ends_N = np.cumsum(np.maximum(words_N, 1), dtype=np.int64)
+    start = done = 0
+    while start < len(ends_N):
+        stop = max(int(np.searchsorted(ends_N, done + ROWS_AT_ONCE, side="right")), start + 1)
+        yield slice(start, stop)
+        start, done = stop, int(ends_N[stop - 1])
+
+
 def _insert_examples(
     store: ResultStore, split: str, dataset: Dataset, encoding: Encoding, tokenizer: "PreTrainedTokenizerFast"
 ) -> None:
-    n = len(dataset)
-    store.insert(
-        "examples",
-        {
-            "split": pa.repeat(split, n),
-            "position": np.arange(n, dtype=np.int32),
-            "id": dataset.ids,
-            "text": dataset.texts,
-            "text_pair": pa.array(dataset.pairs if dataset.pairs is not None else [None] * n, pa.string()),
-            "label": dataset.labels,
-            "text_sha256": dataset.text_hashes(),
-            "truncated": encoding.truncated_N,
-        },
-    )
-    counts_N, sides_W = np.diff(encoding.word_offsets_N1), encoding.word_sides_W
-    store.insert(
-        "words",
-        {
-            "split": pa.repeat(split, len(sides_W)),
-            "position": np.repeat(np.arange(n, dtype=np.int32), counts_N),
-            "word": np.arange(len(sides_W)) - np.repeat(encoding.word_offsets_N1[:-1], counts_N),
-            "side": sides_W,
-            "start_at": encoding.word_starts_W,
-            "end_at": encoding.word_ends_W,
-            "special": pa.array(_special_words(encoding, tokenizer), pa.string()),
-        },
-    )
+    for block in _blocks(np.diff(encoding.word_offsets_N1)):
+        positions_B = np.arange(block.start, block.stop, dtype=np.int32)
+        store.insert(
+            "examples",
+            {
+                "split": pa.repeat(split, len(positions_B)),
+                "position": positions_B,
+                "id": dataset.ids[block],
+                "text": dataset.texts[block],
+                "text_pair": pa.array([None] * len(positions_B) if dataset.pairs is None else dataset.pairs[block], pa.string()),
+                "label": dataset.labels[block],
+                "text_sha256": dataset.text_hashes(block),
+                "truncated": encoding.truncated_N[block],
+            },
+        )
+        first_B1 = encoding.word_offsets_N1[block.start : block.stop + 1]
+        words, counts_B = slice(int(first_B1[0]), int(first_B1[-1])), np.diff(first_B1)
+        store.insert(
+            "words",
+            {
+                "split": pa.repeat(split, words.stop - words.start),
+                "position": np.repeat(positions_B, counts_B),
+                "word": np.arange(words.start, words.stop) - np.repeat(first_B1[:-1], counts_B),
+                "side": encoding.word_sides_W[words],
+                "start_at": encoding.word_starts_W[words],
+                "end_at": encoding.word_ends_W[words],
+                "special": pa.array(_special_words(encoding, block, words, tokenizer), pa.string()),
+            },
+        )
 
 
-def _special_words(encoding: Encoding, tokenizer: "PreTrainedTokenizerFast") -> Any:
-    """The token of every start or end word, None for words of the text."""
-    special_W = encoding.word_sides_W == SPECIAL_SIDE
+def _special_words(encoding: Encoding, block: slice, words: slice, tokenizer: "PreTrainedTokenizerFast") -> Any:
+    """The token of every start or end word of a block of examples, None for words of the text."""
+    special_W = encoding.word_sides_W[words] == SPECIAL_SIDE
+    rows = slice(int(encoding.offsets_N1[block.start]), int(encoding.offsets_N1[block.stop]))
     strings = np.full(len(special_W), None, dtype=object)
     # A start or end token is a word of one token, in the same order among words as among rows.
-    strings[special_W] = tokenizer.convert_ids_to_tokens(encoding.tokens_R[encoding.special_R].tolist())
+    tokens = encoding.tokens_R[rows][encoding.special_R[rows]]
+    strings[special_W] = tokenizer.convert_ids_to_tokens(tokens.tolist())
     return strings
 
 
 def _insert_predictions(store: ResultStore, split: str, number: int, folder: Path, names: Sequence[str]) -> None:
-    probabilities_NY = load_array(folder / "probabilities.npy")
-    n = len(probabilities_NY)
-    store.insert(
-        "predictions",
-        {
-            "split": pa.repeat(split, n),
-            "position": np.arange(n, dtype=np.int32),
-            "checkpoint": np.full(n, number, dtype=np.int32),
-            "predicted": [names[index] for index in probabilities_NY.argmax(axis=1)],
-            "confidence": probabilities_NY.max(axis=1),
-            "loss": load_array(folder / "losses.npy"),
-            "probabilities": _column(probabilities_NY),
-        },
-    )
+    probabilities_NY, losses_N = load_array(folder / "probabilities.npy"), load_array(folder / "losses.npy")
+    for block in _blocks(np.full(len(losses_N), probabilities_NY.shape[1])):
+        probabilities_BY = probabilities_NY[block]
+        n = len(probabilities_BY)
+        store.insert(
+            "predictions",
+            {
+                "split": pa.repeat(split, n),
+                "position": np.arange(block.start, block.stop, dtype=np.int32),
+                "checkpoint": np.full(n, number, dtype=np.int32),
+                "predicted": [names[index] for index in probabilities_BY.argmax(axis=1)],
+                "confidence": probabilities_BY.max(axis=1),
+                "loss": losses_N[block],
+                "probabilities": _column(probabilities_BY),
+            },
+        )
 
 
 def _insert_self_influence(store: ResultStore, split: str, folder: Path, rates_C: FloatArray) -> None:
     """Σ_c η_c Σ_w ‖g_w‖², over the top-k positions and over all."""
-    totals_N2 = sum(tracin_term(rate, load_array(folder / str(c) / "self_influence.npy")) for c, rate in enumerate(rates_C))
+    totals_N2 = np.asarray(
+        sum(tracin_term(rate, load_array(folder / str(c) / "self_influence.npy")) for c, rate in enumerate(rates_C))
+    )
     for column, method in enumerate(("tracin-we-topk", "tracin-we")):
-        scores_N = np.asarray(totals_N2)[:, column]
-        store.insert(
-            "self_influence",
-            {
-                "split": pa.repeat(split, len(scores_N)),
-                "position": np.arange(len(scores_N), dtype=np.int32),
-                "method": pa.repeat(method, len(scores_N)),
-                "score": scores_N,
-            },
-        )
+        for block in _blocks(np.ones(len(totals_N2), dtype=np.int64)):
+            scores_B = totals_N2[block, column]
+            store.insert(
+                "self_influence",
+                {
+                    "split": pa.repeat(split, len(scores_B)),
+                    "position": np.arange(block.start, block.stop, dtype=np.int32),
+                    "method": pa.repeat(method, len(scores_B)),
+                    "score": scores_B,
+                },
+            )
 
 
 def _accuracy_and_losses(index: Path, number: int) -> tuple[float, float, float]:
