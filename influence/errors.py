@@ -8,7 +8,8 @@ WordtraceError
 └── WorkspaceError      a workspace that cannot be opened or written
     ├── WorkspaceMissing    there is none at that path
     ├── WorkspaceBusy       another process is building it
-    └── WorkspaceNewer      written by a newer Wordtrace
+    ├── WorkspaceNewer      written by a newer Wordtrace
+    └── WorkspaceDamaged    a file of it is not what was written
 """
 
 
@@ -46,3 +47,7 @@ class WorkspaceBusy(WorkspaceError):
 
 class WorkspaceNewer(WorkspaceError):
     """The workspace was written by a newer Wordtrace."""
+
+
+class WorkspaceDamaged(WorkspaceError):
+    """A file of the workspace is not what was written: changed, cut, swapped or gone."""

@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import io
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from influence import seals
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
 
 fcntl: Any
@@ -28,6 +28,8 @@ DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DISK_FULL_SIGNS = (*map(os.strerror, DISK_FULL), "requested and", "PytorchStreamWriter failed writing", "unexpected pos")
 TEMPORARY = re.compile(r"\.(wordtrace-[0-9a-f]{16}|.+\.zip\.[0-9a-f]{8})\.tmp")  # the latter: a backup's, formerly
 JSON_BYTES = 64 << 20  # of a description of a workspace: a line for each of its files
+# What reading a JSON file of ours, and taking it apart, can raise where it is not what was written.
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
 DONE = "done.json"  # written last into a folder, so its presence says that the folder is whole
 
 
@@ -59,7 +61,13 @@ def open_rows(path: Path, shape: tuple[int, int]) -> BinaryIO:
 
 
 def load_array(path: Path) -> npt.NDArray[Any]:
-    """A memory-mapped .npy file as a plain ndarray. Raises `WorkspaceError` where it is not what was written."""
+    """A memory-mapped .npy file, checked whole where it is sealed. Raises `WorkspaceError` where it is not what was written."""
+    seals.verify(path)
+    return mapped(path)
+
+
+def mapped(path: Path) -> npt.NDArray[Any]:
+    """`load_array` of a file that is checked otherwise."""
     try:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except FileNotFoundError as error:
@@ -163,13 +171,6 @@ def _folder_lock(folder: Path, kind: int, *, busy: str = "") -> int | None:
             raise WorkspaceBusy(busy) from error
         return None
     return descriptor
-
-
-def save_array(path: Path, array: npt.NDArray[Any]) -> None:
-    """Write a .npy file so that it is either whole or as it was before."""
-    content = io.BytesIO()
-    np.save(content, array, allow_pickle=False)
-    write_whole(path, content.getvalue())
 
 
 def write_output(path: Path, content: bytes, *, name: str = "") -> None:

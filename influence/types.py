@@ -43,6 +43,7 @@ class StageKind(StrEnum):
     RETRAIN = "retrain"
     CONTROLS = "retrain controls"
     BACKUP = "backup"
+    VERIFY = "checking hashes"
     SAMPLE = "measuring on a sample"
 
 

@@ -1,6 +1,7 @@
 """Everything that a workspace holds, to be compared, and everything that it can be asked."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from influence import TestFilter, all_scores, explain, open_workspace
+from influence.files import file_sizes, write_json
+from influence.seals import HASHES, folder_seals, seal_file, sealed_json
 
 TABLES = ("checkpoints", "contributions", "examples", "influences", "predictions", "self_influence", "words")
 
@@ -16,6 +19,29 @@ TABLES = ("checkpoints", "contributions", "examples", "influences", "predictions
 def build_folder(path: Path) -> Path:
     """The folder of the published build."""
     return path / "builds" / str(json.loads((path / "workspace.json").read_text())["build"])
+
+
+def edit_pointer(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change what `workspace.json` says, and seal it as Wordtrace would."""
+    file = path / "workspace.json"
+    pointer = json.loads(file.read_text(encoding="utf-8"))
+    change(pointer)
+    write_json(file, sealed_json(pointer))
+
+
+def reseal(path: Path) -> None:
+    """Seal the published build as it is now, so that what is wrong with it is no longer told by its hashes."""
+    build = build_folder(path)
+    hashes = folder_seals(build)
+    (build / HASHES).write_text(json.dumps(hashes), encoding="utf-8")
+    edit_pointer(path, lambda pointer: pointer.update(hashes=hashes["digest"]) or pointer["info"].update(files=file_sizes(build)))
+
+
+def reseal_published(build: Path, kind: str, **changes: Any) -> None:
+    """Seal a published file as it is now, and what is said of it with changes."""
+    pointer = build / f"{kind}.json"
+    content = {**json.loads(pointer.read_text(encoding="utf-8")), **changes}
+    write_json(pointer, sealed_json({**content, "seal": seal_file(build / content["file"])._asdict()}))
 
 
 def use(path: Path) -> None:

@@ -20,6 +20,7 @@ from influence.errors import QueryError, WorkspaceError
 from influence.files import load_array
 from influence.formulas import add_word_scores, word_contributions, word_gradients, word_scores
 from influence.models import Encoding
+from influence.sealed import Rows
 from influence.types import BoolArray, FloatArray, IntArray
 
 TOP, REST = "top", "rest"  # the positions kept by top-k, and all others
@@ -30,7 +31,7 @@ QUERY_BLOCK_BYTES = 128 << 20  # of the scores that `WordIndex.word_scores_many`
 class Postings:
     """Gradient rows sorted by token."""
 
-    gradients_PD: FloatArray
+    gradients_PD: Rows
     rows_P: IntArray  # row of the training set's encoding
     examples_P: IntArray
     offsets_V1: IntArray  # token v owns posting rows offsets[v] to offsets[v + 1]
@@ -39,9 +40,8 @@ class Postings:
     @classmethod
     def load(cls, folder: Path, encoding: Encoding) -> "Postings":
         """Open the arrays of one part of the index. Raises `WorkspaceError` where they do not fit the encoding."""
-        gradients_PD, rows_P, examples_P, offsets_V1 = (
-            load_array(folder / f"{name}.npy") for name in ("gradients", "rows", "examples", "offsets")
-        )
+        gradients_PD = Rows(folder / "gradients.npy")
+        rows_P, examples_P, offsets_V1 = (load_array(folder / f"{name}.npy") for name in ("rows", "examples", "offsets"))
         if (
             not (len(gradients_PD) == len(examples_P) == offsets_V1[-1] == len(rows_P))
             or (np.diff(offsets_V1) < 0).any()
@@ -58,8 +58,10 @@ class Postings:
     @cached_property
     def by_example(self) -> "ByExample":
         """The same rows in order of example and position; found once, then kept."""
-        places_R = np.full(int(self.rows_P.max(initial=-1)) + 1, -1, dtype=np.int32)
-        places_R[self.rows_P] = np.arange(len(self.rows_P), dtype=np.int32)
+        count = int(self.rows_P.max(initial=-1)) + 1
+        kind: type[np.integer[Any]] = np.int32 if count < 2**31 else np.int64
+        places_R: IntArray = np.full(count, -1, dtype=kind)
+        places_R[self.rows_P] = np.arange(len(self.rows_P), dtype=kind)
         counts_N = np.bincount(self.examples_P, minlength=self.n_examples)
         rows_P = np.flatnonzero(places_R >= 0)
         return ByExample(rows_P, places_R[rows_P], np.concatenate([[0], np.cumsum(counts_N)]))

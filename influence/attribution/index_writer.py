@@ -14,10 +14,11 @@ import torch
 
 from influence.attribution.alike import first_alike, rows_alike
 from influence.attribution.index import REST, TOP
-from influence.files import DONE, load_array, open_rows, write_json
+from influence.files import load_array, open_rows
 from influence.formulas import position_norms, top_k_positions, word_products
 from influence.gradients import BatchGradients, WordGradients
 from influence.models import Encoding
+from influence.sealed import finish, is_finished
 from influence.types import BoolArray, FloatArray, IntArray, Progress, silent
 
 COPY_BYTES = 4 << 20
@@ -49,7 +50,7 @@ def write_split(
     By token: `top/` and `rest/` postings (the training split). Otherwise rows stay in example order (the test split).
     Examples alike go through the model once. Does nothing where a finished `folder` is found.
     """
-    if (folder / DONE).is_file():
+    if is_finished(folder):
         return
     folder.mkdir(parents=True, exist_ok=True)
     first_N, done = first_alike(encoding, labels_N), 0
@@ -60,7 +61,7 @@ def write_split(
             done += len(batch.losses_B)
             progress(stage, done, len(distinct_E))
         writer.finish(first_N, by_token=by_token, vocabulary=vocabulary)
-    write_json(folder / DONE, {"examples": len(encoding)})
+    finish(folder, {"examples": len(encoding)})
 
 
 class _Writer:

@@ -15,6 +15,7 @@ from influence.attribution.index import REST, TOP, Postings, WordIndex
 from influence.attribution.query import Query, QueryCheckpoint
 from influence.files import load_array
 from influence.models import Encoding
+from influence.sealed import Rows
 from influence.types import FloatArray, IntArray
 
 
@@ -61,14 +62,14 @@ class StoredQueries(_Queries):
     def _checkpoints(self, position: int, rows: slice) -> list[QueryCheckpoint]:
         return [checkpoint.query(position, rows) for checkpoint in self._stored]
 
-    def gradients(self, checkpoint: int) -> FloatArray:
+    def gradients(self, checkpoint: int) -> Rows:
         """Gradients at every position of every example at one checkpoint, shape (R, D), in order of the encoding's rows."""
         return self._stored[checkpoint].gradients_RD
 
 
 class _StoredCheckpoint:
     def __init__(self, folder: Path) -> None:
-        self.gradients_RD: FloatArray = load_array(folder / "gradients.npy")
+        self.gradients_RD = Rows(folder / "gradients.npy")
         self.kept_R = load_array(folder / "kept.npy")
         self.deltas_MY: FloatArray = load_array(folder / "deltas.npy")
         self.features_MH = load_array(folder / "features.npy") if (folder / "features.npy").is_file() else None

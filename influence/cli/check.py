@@ -1,4 +1,4 @@
-"""The command that looks at data before anything is built: check."""
+"""The command that looks at data before anything is built, and at the files of what was: check."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from influence import data, workspace
 from influence.cli.options import add_device, add_json, chosen_model, command
 from influence.cli.progress import ProgressLine, after_note, duration
 from influence.data import DEFAULT_SHARE, Preparation
-from influence.errors import SettingsError
+from influence.errors import SettingsError, WorkspaceDamaged
 from influence.models import usual_model
 
 HEAD_ROWS = 8
@@ -23,9 +23,13 @@ MANY_LABELS = 20
 
 def add(commands: Any) -> None:
     """Register the command."""
-    parser = command(commands, "check", _check, "report on a data file before anything is built from it", workspace=False)
+    about = "report on a data file before anything is built from it, or on the files of a workspace"
+    parser = command(commands, "check", _check, about, workspace=False)
     files = parser.add_argument_group("data (CSV, TSV, JSONL, Parquet, a datasets folder or Hub id)")
-    files.add_argument("--train", required=True, metavar="FILE")
+    what = files.add_mutually_exclusive_group(required=True)
+    what.add_argument("--train", metavar="FILE")
+    about = "instead: read every file of a workspace and compare it with its hashes; exit code 2 where one is damaged"
+    what.add_argument("--workspace", metavar="DIR", help=about)
     files.add_argument("--test", metavar="FILE")
     for role in ("text", "text-pair", "label", "id"):
         files.add_argument(f"--{role}", metavar="COL", help="default: guessed")
@@ -45,6 +49,9 @@ def add(commands: Any) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
+    if options.workspace is not None:
+        _check_workspace(options)
+        return
     train = data.read_table(options.train, split="train")
     test = None if options.test is None else data.read_table(options.test, split="test")
     guess = data.guess_columns(train)
@@ -73,6 +80,27 @@ def _check(options: argparse.Namespace) -> None:
         _write(options.output, answer)
     if options.output is None:
         print(json.dumps(answer, ensure_ascii=False) if options.json else "\n".join(_as_text(answer)))
+
+
+def _check_workspace(options: argparse.Namespace) -> None:
+    with ProgressLine(sys.stderr) as progress:
+        found = workspace.verify_workspace(options.workspace, progress=progress)
+    told = {**asdict(found), "workspace": options.workspace}
+    _write(options.output, told)
+    if options.output is None:
+        print(json.dumps(told, ensure_ascii=False) if options.json else "\n".join(_verified_as_text(options.workspace, found)))
+    if found.damaged:
+        raise WorkspaceDamaged(f"workspace {options.workspace!r} is damaged: {found.line}")
+
+
+def _verified_as_text(name: str, found: workspace.Verified) -> Iterator[str]:
+    yield f"{name}: {found.files:,} files, {found.bytes / 1e6:,.1f} MB read in {duration(found.seconds)}"
+    if not found.sealed:
+        yield "  built before files had hashes: only what came later could be checked; a new build has them"
+    yield from (f"  {one.file} {one.what}" for one in found.damaged)
+    yield from (f"  not a file of the build: {one}" for one in found.extra)
+    if not found.damaged:
+        yield "  every file is what was written" if found.sealed else "  no damage found"
 
 
 def _columns(options: argparse.Namespace, guess: data.Guess) -> data.Columns:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from influence import seals
 from influence.data.dataset import Columns, as_text
 from influence.data.report import label_key, loose
 from influence.data.rewrite import as_file
@@ -66,6 +67,7 @@ def prepare_files(workspace: Path, train: str, test: str | None, columns: Column
         for name, table in parts.items():
             write_whole(folder / f"{name}{suffix}", encode_table(table, suffix))
         write_json(folder / RECORD, record)
+        write_json(folder / seals.HASHES, seals.folder_seals(folder))
     except OSError as error:
         reason = "disk full" if is_disk_full(error) else str(error.strerror or error)
         raise WorkspaceError(f"the prepared data cannot be written into {str(folder)!r}: {reason}") from error

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from influence.formulas import bias_gradients, weight_gradients
 from influence.gradients import Layer, Trace, TracedModel, bias_of, weight_of
 from influence.models import Encoding
+from influence.sealed import Rows
 from influence.types import FloatArray, IntArray, Progress, silent
 
 CHUNK_BYTES = 64 << 20  # gradients made at a time
@@ -84,7 +85,7 @@ def mean_cosines(
     encoding: Encoding,
     labels_N: IntArray,
     embedding_squares_N: FloatArray,
-    embedding_gradients_RD: FloatArray,
+    embedding_gradients_RD: Rows,
     *,
     stage: str,
     progress: Progress = silent,
@@ -143,7 +144,7 @@ def _add_units(
             sums[key] = total if key not in sums else sums[key] + total
 
 
-def _embedding_square(encoding: Encoding, gradients_RD: FloatArray, inverse_N: FloatArray) -> float:
+def _embedding_square(encoding: Encoding, gradients_RD: Rows, inverse_N: FloatArray) -> float:
     """‖Σ unit gradients‖² at the word embedding, from the gradients at every position."""
     tokens_R, examples_R = torch.from_numpy(encoding.tokens_R.astype(np.int64)), encoding.row_examples()
     total_VD = torch.zeros(int(tokens_R.max()) + 1, gradients_RD.shape[1])

@@ -11,13 +11,14 @@ from typing import NamedTuple
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from influence.files import DONE, write_json
+from influence.files import DONE
 from influence.models.encoding import Encoding
 from influence.models.first_token import quicken
 from influence.models.inputs import padding_of
 from influence.models.model import load_classifier, new_classifier
 from influence.models.trainer import Run
 from influence.models.training import TrainingSettings, make_optimizer, train_epoch
+from influence.sealed import finish
 from influence.types import IntArray, Progress, StageKind
 
 OPTIMIZER = "optimizer.pt"
@@ -105,7 +106,7 @@ class CheckpointTrainer:
         model.save_pretrained(folder)
         if epoch < self.epochs:
             torch.save(optimizer.state_dict(), folder / OPTIMIZER)
-        write_json(folder / DONE, Checkpoint(f"epoch {epoch}", self.settings.learning_rate, loss)._asdict())
+        finish(folder, Checkpoint(f"epoch {epoch}", self.settings.learning_rate, loss)._asdict())
         if epoch > 1:
             (checkpoint_folder(self.folder, epoch - 2) / OPTIMIZER).unlink(missing_ok=True)
 
@@ -123,5 +124,5 @@ def import_checkpoints(folder: Path, run: Run, progress: Progress) -> None:
         model = load_classifier(str(checkpoint.folder))
         model.config.id2label, model.config.label2id = names, {name: place for place, name in names.items()}
         model.save_pretrained(target)
-        write_json(target / DONE, Checkpoint(checkpoint.name, checkpoint.learning_rate, None)._asdict())
+        finish(target, Checkpoint(checkpoint.name, checkpoint.learning_rate, None)._asdict())
         progress(StageKind.IMPORT, number + 1, len(run.checkpoints))

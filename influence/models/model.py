@@ -26,6 +26,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from influence import seals
 from influence.errors import ModelError, SettingsError
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.folders import guarded, model_folder, read_config
@@ -100,6 +101,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     """The fast tokenizer of a model folder or Hub id. Raises `ModelError` where there is none."""
     if not Path(name).is_dir() and (name.count("/") > 1 or name.startswith((".", "/", "~"))):
         raise ModelError(f"{name!r}: there is no such model folder")
+    seals.verify_folder(Path(name))
     tokenizer = guarded(f"tokenizer of {name!r}", lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False))
     if not tokenizer.is_fast:
         raise ModelError(f"{name!r} has only a slow tokenizer; Wordtrace needs a fast one (a tokenizer.json)")
@@ -123,7 +125,11 @@ def longest_input(name: str) -> int | None:
 
 
 def load_classifier(name: str) -> PreTrainedModel:
-    """A saved sequence classifier, in eval mode. Raises `ModelError` where it cannot be loaded whole from safetensors."""
+    """A saved sequence classifier, in eval mode. Raises `ModelError` where it cannot be loaded whole from safetensors.
+
+    One of a workspace is checked first: `WorkspaceDamaged` where it is not what was written.
+    """
+    seals.verify_folder(Path(name))
     opened = open_classifier(name)
     opened.demand_whole()
     return loaded(opened)

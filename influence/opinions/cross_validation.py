@@ -10,7 +10,7 @@ import torch
 from transformers import PreTrainedModel
 
 from influence.errors import SettingsError
-from influence.files import DONE, load_array, write_json
+from influence.files import load_array
 from influence.models import (
     BATCH_TOKENS,
     Encoding,
@@ -28,6 +28,7 @@ from influence.models import (
 )
 from influence.opinions.held_out import is_trained, left_out, model_folder
 from influence.opinions.settings import HeldOutSettings
+from influence.sealed import finish
 from influence.types import FloatArray, Progress, StageKind
 from influence.workspace import WorkspaceReader
 
@@ -86,7 +87,7 @@ def train_held_out(
         folder.mkdir(parents=True, exist_ok=True)
         np.save(folder / "probabilities.npy", np.stack(probabilities), allow_pickle=False)
         np.save(folder / "expected.npy", np.stack(expected), allow_pickle=False)
-        write_json(folder / DONE, {"examples": len(train)})
+        finish(folder, {"examples": len(train)})
 
 
 def _new_model(workspace: WorkspaceReader, train: Encoding, seed: int, device: torch.device) -> tuple[PreTrainedModel, Padding]:

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from influence.errors import WorkspaceError
-from influence.files import load_array, model_sha256, save_array
+from influence.files import model_sha256
 from influence.models import demo_model
 from influence.opinions.settings import AUTO, LONGEST, NO_ENCODER
+from influence.sealed import kept_array, save_array
 from influence.types import FloatArray, Progress, silent
 
 FOLDER = "embeddings"
@@ -84,9 +84,8 @@ def embeddings(workspace: Path, encoder: Encoder, texts: Sequence[str], device: 
 
 def _kept(file: Path) -> npt.NDArray[np.void] | None:
     """The rows of a file; None where there is none or it is not what was written: they are made again."""
-    try:
-        rows_U = load_array(file)
-    except WorkspaceError:
+    rows_U = kept_array(file)
+    if rows_U is None:
         return None
     whole = rows_U.dtype.names == (HASH, VECTOR) and rows_U.ndim == 1 and np.isfinite(rows_U[VECTOR]).all()
     return rows_U if whole else None

@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.files import DONE, load_array
+from influence.files import load_array
 from influence.models import Encoding
 from influence.opinions.settings import HeldOutSettings
+from influence.sealed import is_finished
 from influence.types import BoolArray, FloatArray, IntArray
 
 
@@ -58,7 +59,7 @@ def held_out_models(build: Path, labels_N: IntArray, settings: HeldOutSettings) 
 
 def is_trained(build: Path, settings: HeldOutSettings, model: int) -> bool:
     """Whether a model's predictions are whole."""
-    return (model_folder(build, settings, model) / DONE).is_file()
+    return is_finished(model_folder(build, settings, model))
 
 
 def same_text(encoding: Encoding) -> IntArray:

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from influence.errors import WorkspaceError
-from influence.files import load_array, save_array
+from influence.files import load_array
 from influence.models import Encoding
 from influence.opinions.embeddings import chosen_encoder, embeddings, pair_features
 from influence.opinions.held_out import fold_of, same_text
 from influence.opinions.nearest import nearest
 from influence.opinions.settings import OpinionSettings
 from influence.opinions.words import joined, tfidf
+from influence.sealed import kept_array, save_array
 from influence.types import FloatArray, IntArray, Progress
 from influence.workspace import WorkspaceReader
 
@@ -115,9 +115,8 @@ class Material:
 
 
 def _kept(file: Path, count: int) -> IntArray | None:
-    try:
-        found = load_array(file)
-    except WorkspaceError:
+    found = kept_array(file)
+    if found is None:
         return None
     whole = found.ndim == 2 and len(found) == count and found.dtype == np.int32
     return found if whole and found.min(initial=0) >= -1 and found.max(initial=0) < count else None

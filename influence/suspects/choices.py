@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from influence import seals
 from influence.errors import SettingsError, WorkspaceError, WorkspaceNewer
 from influence.files import write_json
 
@@ -45,6 +46,8 @@ def read_choices(path: str | Path) -> Choices:
         content = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
             raise ValueError("it is no JSON object")
+        seals.check_json(content, required=False)
+        content.pop(seals.DIGEST, None)
         version = content.pop("version")
         if isinstance(version, int) and version > VERSION:
             raise WorkspaceNewer(
@@ -64,6 +67,6 @@ def write_choices(path: str | Path, choices: Choices) -> None:
     """Keep choices for the workspace at a path; on disk when this returns. Raises `WorkspaceError` where that fails."""
     file = Path(path) / CHOICES
     try:
-        write_json(file, {"version": VERSION, **asdict(choices)})
+        write_json(file, seals.sealed_json({"version": VERSION, **asdict(choices)}))
     except OSError as error:
         raise WorkspaceError(f"{str(file)!r} cannot be written: {error.strerror or error}") from error

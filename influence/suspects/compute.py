@@ -5,6 +5,7 @@ each held-out model's predictions, and the two signals that come of the word gra
 ranking is made again whenever reviewers have decided some more.
 """
 
+import io
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -15,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from influence.files import load_array, save_array, write_whole
+from influence.files import load_array
 from influence.formulas import tracin_term
 from influence.opinions import Gathered, Material, OpinionSettings, baseline_accuracy, gather, read_settings
+from influence.sealed import kept, kept_array, save_array, save_kept
 from influence.suspects.choices import read_choices
 from influence.suspects.decided import decided_labels
 from influence.suspects.signals import Neighbours, Opposition, neighbours, opposition
@@ -142,11 +144,12 @@ def self_influence_at(workspace: WorkspaceReader, checkpoint: int) -> FloatArray
 
 
 def _kept(file: Path, compute: Callable[[], FloatArray]) -> FloatArray:
-    """An array from its file, computed and written there if it is not yet."""
-    if not file.is_file():
+    """An array from its file, computed and written there if it is not yet, or is no longer what was written."""
+    found = kept_array(file)
+    if found is None:
         file.parent.mkdir(exist_ok=True)
-        save_array(file, compute())
-    return load_array(file)
+        save_array(file, found := compute())
+    return found
 
 
 def _labels(workspace: WorkspaceReader, split: str) -> npt.NDArray[Any]:
@@ -160,9 +163,8 @@ def _probabilities(workspace: WorkspaceReader, split: str) -> list[FloatArray]:
 
 def _kept_frame(file: Path, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     """A table from its file, computed and written there if it is not yet, or is no longer what was written."""
-    try:
-        return pd.read_parquet(file)
-    except (OSError, ValueError):
+    found = kept(file)
+    if found is None:
         file.parent.mkdir(exist_ok=True)
-        write_whole(file, compute().to_parquet())
-    return pd.read_parquet(file)
+        save_kept(file, found := compute().to_parquet())
+    return pd.read_parquet(io.BytesIO(found))

@@ -12,11 +12,9 @@ from .builds import (
     published_build as published_build,
 )
 from .database import (
-    NO_LOCK as NO_LOCK,
     DamagedFile as DamagedFile,
     Database as Database,
     DerivedStore as DerivedStore,
-    first_line as first_line,
     in_id_order as in_id_order,
     insert_arrow as insert_arrow,
     open_published as open_published,
@@ -36,7 +34,8 @@ from .manage import (
 )
 from .result_tables import ResultStore as ResultStore, StoredExample as StoredExample
 from .results import STORED_TOP as STORED_TOP
-from .shape_tables import Migration as Migration
+from .shape_tables import NO_LOCK as NO_LOCK, Migration as Migration, first_line as first_line
+from .verify import Damage as Damage, Verified as Verified, verify_workspace as verify_workspace
 from .workspace import (
     TestFilter as TestFilter,
     WorkspaceReader as WorkspaceReader,

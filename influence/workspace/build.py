@@ -15,7 +15,7 @@ from typing import Any
 
 from influence.data import check_labels, label_names, read_dataset
 from influence.errors import SettingsError, WordtraceError, WorkspaceError
-from influence.files import file_sizes, is_disk_full, sync, write_json
+from influence.files import is_disk_full, sync, write_json
 from influence.gradients import check_precision
 from influence.models import resolve_device
 from influence.types import Progress, silent
@@ -61,12 +61,8 @@ def build_workspace(
             return published
         folder = _build_folder(path, wanted, resume=resume)
         info = BuildStages(folder, request, data, names, pretrained, processor, progress).run()
-        files = file_sizes(folder)
-        seconds = round(time.monotonic() - started, 1)
-        info = replace(info, files=files, bytes=sum(files.values()), seconds=seconds)
         sync(folder)
-        publish(path, folder, info)
-    return info
+        return publish(path, folder, replace(info, seconds=round(time.monotonic() - started, 1)))
 
 
 def _published(path: Path, wanted: dict[str, Any]) -> WorkspaceInfo | None:

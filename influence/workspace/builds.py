@@ -1,7 +1,7 @@
 """Publishing a finished build with one rename, what is published, and the lock that a build holds.
 
     WORKSPACE/workspace.json      which build is published, and where it came from
-    WORKSPACE/builds/ID/          checkpoints/, index/, results.duckdb and build.json of one build
+    WORKSPACE/builds/ID/          checkpoints/, index/, results.duckdb and build.json of one build, their hashes in hashes.json
     WORKSPACE/build.lock          held while a build runs
 
 A build writes only into its own folder. Replacing `workspace.json` publishes it, so a reader sees the old build or the
@@ -12,15 +12,17 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field, is_dataclass, replace
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from influence.errors import WorkspaceError, WorkspaceMissing, WorkspaceNewer
-from influence.files import check_contained, is_disk_full, locked, read_json, write_json
+from influence import seals
+from influence.errors import WorkspaceDamaged, WorkspaceError, WorkspaceMissing, WorkspaceNewer
+from influence.files import UNREADABLE, check_contained, file_sizes, is_disk_full, locked, read_json, write_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+SEALED_SINCE = 2  # from here on workspace.json names the build's hashes.json, and both hold a digest of themselves
 POINTER, LOCK, BUILDS = "workspace.json", "build.lock", "builds"
 DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are not workspaces
 OWN = (DATA_FOLDER, BACKUPS)
@@ -118,7 +120,7 @@ def published_build(path: Path) -> tuple[Path, Path, WorkspaceInfo]:
         info = described(WorkspaceInfo, pointer["info"])
         if not info.checkpoints or not info.labels:
             raise ValueError("no checkpoints or no labels")
-    except (TypeError, ValueError, KeyError) as error:
+    except UNREADABLE as error:
         raise WorkspaceError(f"{str(path / POINTER)!r} is damaged ({error}); build the workspace again") from error
     for name, size in info.files.items():
         file = build / name
@@ -127,7 +129,19 @@ def published_build(path: Path) -> tuple[Path, Path, WorkspaceInfo]:
             raise WorkspaceError(
                 f"workspace {str(path)!r} is damaged: {name!r} is {found}, not {size} bytes; build the workspace again"
             )
+    _check_seals(build, pointer)
     return path, build, info
+
+
+def _check_seals(build: Path, pointer: dict[str, Any]) -> None:
+    """The build must be the one whose hashes `workspace.json` names, and its small files what was written."""
+    if int(pointer["schema_version"]) < SEALED_SINCE:
+        return
+    found = seals.read_seals(build)
+    if found is None or found.digest != pointer["hashes"]:
+        what = "is missing" if found is None else "is of another build"
+        raise WorkspaceDamaged(f"{str(build / seals.HASHES)!r} {what}; {seals.REMEDY}")
+    seals.verify_small(build)
 
 
 def read_pointer(path: Path) -> dict[str, Any]:
@@ -136,9 +150,11 @@ def read_pointer(path: Path) -> dict[str, Any]:
     try:
         pointer = read_json(file)
         version, build = int(pointer["schema_version"]), str(pointer["build"])
+        if version <= SCHEMA_VERSION:
+            seals.check_json(pointer, required=version >= SEALED_SINCE)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _missing(path) from error
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+    except UNREADABLE as error:
         raise WorkspaceError(f"{str(file)!r} cannot be read ({error}); build the workspace again") from error
     if version > SCHEMA_VERSION:
         raise WorkspaceNewer(
@@ -207,7 +223,7 @@ def _published_name(path: Path) -> str:
     """Name of the published build's folder, "" where there is none."""
     try:
         return str(read_json(path / POINTER)["build"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except UNREADABLE:
         return ""
 
 
@@ -218,10 +234,18 @@ def build_lock(path: Path) -> AbstractContextManager[None]:
     return locked(path / LOCK, wait=0.0, busy=busy)
 
 
-def publish(path: Path, build: Path, info: WorkspaceInfo) -> None:
-    """Make a finished build the workspace's own, then remove those before it."""
-    write_json(path / POINTER, {"schema_version": SCHEMA_VERSION, "build": build.name, "info": asdict(info)})
+def publish(path: Path, build: Path, info: WorkspaceInfo) -> WorkspaceInfo:
+    """Seal a finished build and make it the workspace's own, then remove those before it; returns what is known of it now."""
+    hashes = seals.folder_seals(build)
+    for inner in build.rglob(seals.HASHES):  # those that the stages left
+        inner.unlink()
+    write_json(build / seals.HASHES, hashes)
+    files = file_sizes(build)
+    info = replace(info, files=files, bytes=sum(files.values()))
+    content = {"schema_version": SCHEMA_VERSION, "build": build.name, "hashes": hashes[seals.DIGEST], "info": asdict(info)}
+    write_json(path / POINTER, seals.sealed_json(content))
     remove_superseded(path)
+    return info
 
 
 def remove_superseded(path: Path) -> None:

@@ -1,6 +1,6 @@
 """DuckDB files with numbered migrations; those computed from a finished build are kept beside it, published whole.
 
-    BUILD/suspects.json                 which file is published, and the settings it was made with
+    BUILD/suspects.json                 which file is published, its hashes, and the settings it was made with
     BUILD/suspects-TIME.duckdb          the file: written under another name, moved here whole, never changed
 
 A new file gets a new name, for DuckDB hands a process that has a file open its old content again under the same name.
@@ -21,13 +21,14 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from influence.errors import WorkspaceError, WorkspaceMissing, WorkspaceNewer
-from influence.files import locked, write_json
-from influence.workspace.shape_tables import Migration, complaint, restore_views
+from influence import seals
+from influence.errors import WorkspaceDamaged, WorkspaceError, WorkspaceMissing, WorkspaceNewer
+from influence.files import UNREADABLE, locked, write_json
+from influence.workspace.shape_tables import NO_LOCK, Migration, complaint, first_line, restore_views
 
 # What DuckDB raises when a block of the file is not what was written, as opposed to a question that makes no sense.
 DAMAGE = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
-NO_LOCK = "Could not set lock"  # of another program's file, in DuckDB's words; "lock" alone is in "block", too
+AGAIN = "run: python -m influence {}"
 KEPT_OPEN = 16  # files, by a process that reads them
 # A file may come from anybody: it reads no other, loads nothing, and changes none of this.
 LOCKED: dict[str, str | bool | int | float | list[str]] = {
@@ -59,6 +60,8 @@ class Database:
 
     def __init__(self, path: Path, *, read_only: bool = True) -> None:
         self._path, self._read_only, self._lock = path, read_only, threading.Lock()
+        if read_only:
+            seals.verify_ends(path)
         try:
             self._connection = duckdb.connect(str(path), read_only=read_only, config=LOCKED)
             try:
@@ -193,11 +196,6 @@ def insert_arrow(cursor: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) 
     cursor.unregister("incoming")
 
 
-def first_line(error: duckdb.Error) -> str:
-    """What DuckDB says is wrong, without the advice and the traces that follow."""
-    return str(error).splitlines()[0]
-
-
 class DerivedStore(Database):
     """A file computed from a finished build that says what it was made from."""
 
@@ -243,8 +241,7 @@ def published(build: Path, kind: str) -> tuple[Path, dict[str, Any]] | None:
     if found is not None and not found[0].is_file():
         found = _pointed_at(build, kind)  # another process may have published a new file, and deleted this one, just now
     if found is not None and not found[0].is_file():
-        name = f"{kind}.json"
-        raise WorkspaceError(f"{str(found[0])!r} is missing; delete {name!r} beside it and run: python -m influence {kind}")
+        raise WorkspaceError(f"{str(found[0])!r} is missing; delete '{kind}.json' beside it and {AGAIN.format(kind)}")
     return found
 
 
@@ -252,11 +249,18 @@ def _pointed_at(build: Path, kind: str) -> tuple[Path, dict[str, Any]] | None:
     pointer = build / f"{kind}.json"
     try:
         content = json.loads(pointer.read_text(encoding="utf-8"))
-        return build / Path(str(content["file"])).name, dict(content["settings"])
+        seals.check_json(content, required="seal" in content)
+        file, settings = build / Path(str(content["file"])).name, dict(content["settings"])
+        if "seal" in content and file.is_file():  # files made before there were hashes have none
+            seals.verify_ends(file, seals.Seal(**content["seal"]))
+        return file, settings
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WorkspaceError(f"{str(pointer)!r} is damaged ({error}); delete it and run: python -m influence {kind}") from error
+    except WorkspaceDamaged as error:
+        what = str(error).partition(";")[0]
+        raise WorkspaceDamaged(f"{what}; delete {pointer.name!r} beside it and {AGAIN.format(kind)}") from error
+    except UNREADABLE as error:
+        raise WorkspaceError(f"{str(pointer)!r} is damaged ({error}); delete it and {AGAIN.format(kind)}") from error
 
 
 def open_published(workspace: Path, build: Path, kind: str, store: type[Store]) -> Store:
@@ -286,8 +290,9 @@ def publishing(build: Path, kind: str, store: type[Store], settings: Mapping[str
             leftover.unlink()
         with store(unfinished, read_only=False) as opened:
             yield opened
+        content = {"file": name, "seal": seals.seal_file(unfinished)._asdict(), "settings": dict(settings)}
         unfinished.replace(build / name)
-        write_json(build / f"{kind}.json", {"file": name, "settings": dict(settings)})
+        write_json(build / f"{kind}.json", seals.sealed_json(content))
     finally:
         unfinished.unlink(missing_ok=True)
     for old in build.glob(f"{kind}-*.duckdb"):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from influence import seals
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
 from influence.files import alone, check_contained, is_disk_full, sweep, sync_folder, written_beside
 from influence.types import Progress, StageKind, silent
@@ -134,6 +135,8 @@ def back_up(path: Path, target: Path, *, progress: Progress = silent) -> int:
     files = sorted(_backed_up(path, build))
     total = sum(file.stat().st_size for file in files)
     done = 0
+    for file in files:  # a backup of damage would take the place of a good one
+        seals.verify(file)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent)

@@ -14,6 +14,7 @@ import duckdb
 
 Migration = Callable[[duckdb.DuckDBPyConnection], None]
 VERSIONS = "schema_versions"
+NO_LOCK = "Could not set lock"  # of another program's file, in DuckDB's words; "lock" alone is in "block", too
 SMALL = 1 << 20  # rows that any file may have: below that nothing can cost much
 
 
@@ -73,6 +74,31 @@ def complaint(connection: duckdb.DuckDBPyConnection, migrations: Sequence[Migrat
     # A row has a number in it that no compression takes below a byte.
     most = max(SMALL, path.stat().st_size)
     return next((f"{table} claims {rows:,} rows, more than its bytes" for table, rows in found.rows.items() if rows > most), "")
+
+
+def first_line(error: duckdb.Error) -> str:
+    """What DuckDB says is wrong, without the advice and the traces that follow."""
+    return str(error).splitlines()[0]
+
+
+def check_blocks(file: Path) -> str:
+    """What is wrong with a DuckDB file that changes in place, by the checksums of its blocks; empty where nothing is.
+
+    Every value is read. A file that another program has open for writing is left to it.
+    """
+    try:
+        with duckdb.connect(str(file), read_only=True, config={"enable_external_access": "false"}) as connection:
+            if foreign := _foreign(connection.cursor()):
+                return f"brings {foreign} of its own"
+            rows = shape_of(connection).rows
+            if max(rows.values(), default=0) > max(SMALL, file.stat().st_size):
+                return "claims more rows than its bytes"
+            for table in rows:
+                connection.execute(f'select bit_xor(hash(t)) from main."{table}" t').fetchall()
+    except duckdb.Error as error:
+        line = first_line(error)
+        return "" if NO_LOCK in line or "different configuration" in line else f"is damaged ({line})"
+    return ""
 
 
 def _foreign(cursor: duckdb.DuckDBPyConnection) -> str:

@@ -19,7 +19,6 @@ from transformers import PreTrainedTokenizerFast
 from influence.attribution import IndexSettings, estimated_bytes, write_split
 from influence.data import Dataset
 from influence.errors import ModelError, WorkspaceError
-from influence.files import DONE, write_json
 from influence.gradients import GradientSettings, WordGradients
 from influence.models import (
     CNN,
@@ -40,6 +39,7 @@ from influence.models import (
     supports_pairs,
     train_word_pieces,
 )
+from influence.sealed import finish, is_finished
 from influence.types import IntArray, Progress, Stage, StageKind
 from influence.workspace.build_request import BuildRequest
 from influence.workspace.builds import WorkspaceInfo
@@ -111,13 +111,13 @@ class BuildStages:
 
     def _tokenizer(self) -> PreTrainedTokenizerFast:
         folder = self.checkpoints / "tokenizer"
-        if not (folder / DONE).is_file():
+        if not is_finished(folder):
             self.progress(StageKind.TOKENIZER, 0, 1)
             source = self._source_tokenizer()
             if (longest := self._longest_input()) is not None:
                 source.model_max_length = min(source.model_max_length, longest)
             source.save_pretrained(folder)
-            write_json(folder / DONE, {})
+            finish(folder, {})
             self.progress(StageKind.TOKENIZER, 1, 1)
         tokenizer = load_tokenizer(str(folder))
         if self.data["train"].pairs is not None and not supports_pairs(tokenizer):
@@ -144,10 +144,10 @@ class BuildStages:
         folder = self.index / split / "encoding"
         data = self.data[split]
         longest = min(self.request.max_length, tokenizer.model_max_length)
-        if not (folder / DONE).is_file():
+        if not is_finished(folder):
             stage = Stage(StageKind.TOKENIZE, examples=split)
             encode(tokenizer, data.texts, data.pairs, max_length=longest, stage=stage, progress=self.progress).save(folder)
-            write_json(folder / DONE, {})
+            finish(folder, {})
         encoding = Encoding.load(folder)
         cut = int(encoding.truncated_N.sum())
         if cut:
@@ -168,7 +168,7 @@ class BuildStages:
         options = GradientSettings(device=self.device, bf16=self.request.bf16)
         count = len(read_checkpoints(self.checkpoints))
         for number in range(count):
-            if all((self.index / split / str(number) / DONE).is_file() for split in self.data):
+            if all(is_finished(self.index / split / str(number)) for split in self.data):
                 continue
             model = load_classifier(str(checkpoint_folder(self.checkpoints, number)))
             embeddings_VD = model.get_input_embeddings().weight

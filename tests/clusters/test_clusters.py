@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from contents import reseal_published
 from hypothesis import given, strategies as st
 from oracles import position_gradients, rows_of
 from scipy.cluster.hierarchy import fcluster, linkage
@@ -542,6 +543,7 @@ def test_a_newer_schema_is_refused(copied_path: Path) -> None:
     assert found is not None
     with duckdb.connect(str(found[0])) as connection:
         connection.execute("insert into schema_versions values (99)")
+    reseal_published(workspace.build, "clusters")
     with pytest.raises(WorkspaceNewer, match=r"has schema version 99, this Wordtrace knows 2; install a newer Wordtrace$"):
         clusters(workspace)
 
@@ -637,6 +639,7 @@ def test_a_file_of_an_earlier_version_is_read_without_what_it_has_not_got(copied
             connection.execute(f"alter table joins drop column {column}")
         connection.execute("delete from provenance where name = 'method'")
         connection.execute("delete from schema_versions where version = 2")
+    reseal_published(workspace.build, "clusters")
     old = clusters(workspace, threshold=0.9)
     assert [one.size for one in old] == sorted((one.size for one in old), reverse=True)
     assert {(one.doubt, one.mistakes, one.start_end_share) for one in old} == {(None, None, None)}

@@ -10,6 +10,7 @@ import zipfile
 
 import pytest
 from conftest import HOSTILE_ID, IMAGE, SCRIPT, components, joined, parameters_of, shown
+from contents import edit_pointer, reseal
 from reviewing_app import ANN, BOB, button, opener, own_workspace, reviews_of
 
 import influence
@@ -122,10 +123,9 @@ def test_decisions_that_do_not_fit_a_rebuilt_workspace_are_listed(decided, root,
         build = next((again / "tiny").glob("builds/*"))
         with ResultStore(build / "results.duckdb", read_only=False) as store:
             store.rows("update examples set text_sha256 = 'changed' where id = ? and split = 'train'", [IDS[0]])
-        pointer = json.loads((again / "tiny" / "workspace.json").read_text("utf-8"))
-        pointer["info"]["files"]["results.duckdb"] = (build / "results.duckdb").stat().st_size
-        pointer["build"] = build.rename(build.with_name("20300101T000000000000Z")).name
-        (again / "tiny" / "workspace.json").write_text(json.dumps(pointer), encoding="utf-8")
+        build = build.rename(build.with_name("20300101T000000000000Z"))
+        edit_pointer(again / "tiny", lambda pointer: pointer.update(build=build.name))
+        reseal(again / "tiny")
         app = opener(again, monkeypatch)("Ann", "fix_list", workspace="tiny")
         assert not app.exception
         assert f"{IDS[0]}: remove by Ann; its text has changed" in shown(app)

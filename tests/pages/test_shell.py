@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import parameters_of, shown
+from contents import edit_pointer
 
 from pages.ui.frame import shell
 
@@ -86,12 +87,7 @@ def test_links_keep_the_workspace(open_page):
 def test_a_rebuilt_workspace_is_picked_up_without_a_restart(open_page, workspaces, tmp_path):
     shutil.copytree(workspaces / "tiny", tmp_path / "again")
     assert "Built 1 January 2030" not in shown(open_page("home", root=tmp_path))
-    pointer = tmp_path / "again" / "workspace.json"
-    content = json.loads(pointer.read_text("utf-8"))
-    content["info"]["built_at"] = "2030-01-01T00:00:00+00:00"
-    new = tmp_path / "new.json"
-    new.write_text(json.dumps(content), encoding="utf-8")
-    new.replace(pointer)
+    edit_pointer(tmp_path / "again", lambda pointer: pointer["info"].update(built_at="2030-01-01T00:00:00+00:00"))
     assert "Built 1 January 2030" in shown(open_page("home", root=tmp_path))
 
 

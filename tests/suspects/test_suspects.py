@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from contents import edit_pointer, reseal_published
 from hypothesis import given, strategies as st
 from reviewing import reviews_at
 from sklearn.metrics import average_precision_score
@@ -358,9 +359,7 @@ def test_a_reason_worded_anew_shows_at_once(opened: WorkspaceReader, monkeypatch
 def test_a_ranking_by_another_formula_is_told_and_made_again(copied_planted: Path) -> None:
     """Its file stands beside a newer program until somebody ranks again; nothing is read out of it."""
     build = read_workspace(copied_planted).build
-    pointer = json.loads((build / "suspects.json").read_text())
-    pointer["settings"] = {"models": 5, "folds": 5, "seed": 0, "formula": 2}
-    (build / "suspects.json").write_text(json.dumps(pointer))
+    reseal_published(build, "suspects", settings={"models": 5, "folds": 5, "seed": 0, "formula": 2})
     workspace = read_workspace(copied_planted)
     assert not has_suspects(workspace)
     with pytest.raises(WorkspaceMissing, match=r"were ranked by another version; rank them again with: python -m influence sus"):
@@ -488,6 +487,7 @@ def test_a_newer_schema_is_refused(copied_planted: Path) -> None:
     assert found is not None
     with duckdb.connect(str(found[0])) as connection:
         connection.execute("insert into schema_versions values (99)")
+    reseal_published(workspace.build, "suspects")
     with pytest.raises(WorkspaceNewer, match=r"has schema version 99, this Wordtrace knows 3; install a newer Wordtrace$"):
         suspects(workspace)
 
@@ -500,7 +500,10 @@ def test_a_newer_schema_is_refused(copied_planted: Path) -> None:
             "is damaged .*delete it and run: python -m influence sus",
         ),
         (lambda build, file: file.unlink(), "is missing; delete 'suspects.json' beside it and run: python -m influence suspects"),
-        (lambda build, file: file.write_bytes(b"no database"), "cannot be opened as a suspects file .*; delete it and run: "),
+        (
+            lambda build, file: file.write_bytes(b"no database"),
+            "is damaged: it has .* bytes, .*; delete 'suspects.json' beside it and run: ",
+        ),
     ],
 )
 def test_damage_is_told(copied_planted: Path, damage: Callable, message: str) -> None:
@@ -513,10 +516,7 @@ def test_damage_is_told(copied_planted: Path, damage: Callable, message: str) ->
 
 
 def test_models_like_imported_ones_cannot_be_trained(copied_planted: Path) -> None:
-    pointer = copied_planted / "workspace.json"
-    content = json.loads(pointer.read_text())
-    content["info"]["settings"]["training"] = None
-    pointer.write_text(json.dumps(content))
+    edit_pointer(copied_planted, lambda pointer: pointer["info"]["settings"].update(training=None))
     build = read_workspace(copied_planted).build
     shutil.rmtree(build / "heldout")
     (build / "suspects.json").unlink()

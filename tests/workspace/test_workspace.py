@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
-from contents import build_folder, check_same, content, use
+from contents import build_folder, check_same, content, edit_pointer, reseal, use
 from tiny import request, rows, write_csv
 
 from influence import (
@@ -44,7 +44,7 @@ Copy = Callable[[], Path]
 def own_files(build: Path) -> list[Path]:
     """What a build wrote; what is computed from it later, by whichever test was there first, lies beside."""
     folders = [file for name in ("index", "checkpoints") for file in (build / name).rglob("*") if file.is_file()]
-    return [*folders, *(build / name for name in ("build.json", "results.json", "results.duckdb"))]
+    return [*folders, *(build / name for name in ("build.json", "results.json", "results.duckdb", "hashes.json"))]
 
 
 # What a workspace says of itself --------------------------------------------------------------------------------------
@@ -360,18 +360,11 @@ def test_a_first_build_that_never_finished(tmp_path: Path, data: dict[str, str])
     )
 
 
-def edit_pointer(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
-    file = path / "workspace.json"
-    pointer = json.loads(file.read_text())
-    change(pointer)
-    file.write_text(json.dumps(pointer))
-
-
 def test_a_newer_schema_is_refused(copied: Copy) -> None:
     path = copied()
-    edit_pointer(path, lambda pointer: pointer.update(schema_version=2))
+    edit_pointer(path, lambda pointer: pointer.update(schema_version=3))
     assert told(path, WorkspaceNewer) == (
-        f"workspace {str(path)!r} has schema version 2, this Wordtrace knows 1; install a newer Wordtrace"
+        f"workspace {str(path)!r} has schema version 3, this Wordtrace knows 2; install a newer Wordtrace"
     )
 
 
@@ -380,7 +373,7 @@ def test_newer_results_are_refused(copied: Copy) -> None:
     file = build_folder(path) / "results.duckdb"
     with duckdb.connect(str(file)) as connection:
         connection.execute("insert into schema_versions values (9)")
-    edit_pointer(path, lambda pointer: pointer["info"]["files"].update({"results.duckdb": file.stat().st_size}))
+    reseal(path)
     assert told(path, WorkspaceNewer) == f"{str(file)!r} has schema version 9, this Wordtrace knows 1; install a newer Wordtrace"
 
 
@@ -466,6 +459,7 @@ def test_an_index_that_points_nowhere_is_told(copied: Copy, file: str, value: in
     array = np.load(target)
     array[len(array) // 2] = value
     np.save(target, array)
+    reseal(path)
     assert told(path) == f"the index is damaged: {str(target.parent)!r} does not fit its data; build the workspace again"
 
 
@@ -475,6 +469,8 @@ def test_results_with_a_bad_block_are_told(copied: Copy) -> None:
     whole = bytearray(file.read_bytes())
     whole[len(whole) // 3 :] = os.urandom(len(whole) - len(whole) // 3)
     file.write_bytes(whole)
+    assert told(path) == f"{str(file)!r} is damaged: it is not what was written; restore a backup, or build the workspace again"
+    reseal(path)  # DuckDB's own checksums tell, too
     message = told(path)
     assert message.startswith(f"{str(file)!r} ")
     assert message.endswith("; build the workspace again")
