@@ -14,6 +14,8 @@ if TYPE_CHECKING:  # NumPy takes its time, and the command line's help needs non
 else:
     IntArray = BoolArray = FloatArray = Any
 
+LARGEST_SEED = 2**63 - 1  # what PyTorch's generators take, too
+
 Progress = Callable[[str, int, int], None]  # stage, done, total
 
 

@@ -41,7 +41,7 @@ CONFIG_BYTES = 64 << 20
 Loaded = TypeVar("Loaded")
 
 
-def guarded(what: str, load: Callable[[], Loaded]) -> Loaded:
+def guarded(what: str, load: Callable[[], Loaded], *, done: str = "loaded") -> Loaded:
     """One place where all that reading a stranger's files may raise becomes one line of ours.
 
     The Rust libraries panic with a `BaseException` of their own.
@@ -56,7 +56,7 @@ def guarded(what: str, load: Callable[[], Loaded]) -> Loaded:
         said = " ".join((str(error).strip().splitlines() or [""])[0].split())
         usual = isinstance(error, OSError | ValueError | ImportError) or type(error).__module__.startswith("safetensors")
         kind = "" if usual and said else f"{type(error).__name__}: " if said else type(error).__name__
-        raise ModelError(f"the {what} cannot be loaded: {kind}{said}") from error
+        raise ModelError(f"the {what} cannot be {done}: {kind}{said}") from error
 
 
 def read_json(file: Path, *, limit: int = CONFIG_BYTES) -> Any:

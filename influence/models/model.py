@@ -34,6 +34,7 @@ from influence.models.packaged import CNN
 from influence.models.weights import OpenedModel, listed, loaded, of_a_pooler, open_body, open_classifier, skeleton, targets
 
 CNN_VOCABULARY = 25_000
+LARGEST_TOKEN = 100_000_000
 COUNT_FROM_PADDING = {
     "camembert",
     "data2vec-text",
@@ -111,6 +112,11 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
         tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
     if tokenizer.pad_token is None:
         raise ModelError(f"the tokenizer of {name!r} has no padding token; set tokenizer.pad_token and save it again")
+    largest = max(tokenizer.get_vocab().values(), default=0)
+    if largest > LARGEST_TOKEN:
+        raise ModelError(f"the tokenizer of {name!r} numbers a token {largest:,}, and no model has so many word embeddings")
+    for texts in (["a b"], ["c d"]), (["a b"], None):  # some faults of its files show only when it is used
+        guarded(f"tokenizer of {name!r}", lambda texts=texts: tokenizer(*texts), done="used")  # type: ignore[misc]
     return tokenizer
 
 

@@ -26,7 +26,12 @@ class Spelling:
 
     def encodings(self, texts: list[str], pairs: list[str] | None, max_length: int) -> list[Any]:
         """The encoding of every text (or pair), cut at `max_length` tokens."""
-        batch = self._tokenizer(texts, pairs, truncation=True, max_length=max_length, split_special_tokens=True)
+        from influence.models.folders import guarded  # not before a tokenizer is there: it imports transformers
+
+        def read() -> Any:
+            return self._tokenizer(texts, pairs, truncation=True, max_length=max_length, split_special_tokens=True)
+
+        batch = guarded("tokenizer", read, done="used on these texts")
         found = list(batch.encodings)
         for at, encoded in enumerate(found):
             given = (texts[at],) if pairs is None else (texts[at], pairs[at])

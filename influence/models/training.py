@@ -16,10 +16,11 @@ from influence.errors import ModelError, SettingsError
 from influence.models.encoding import Encoding, pad
 from influence.models.inputs import check_tokens, model_inputs
 from influence.models.packaged import CNN
-from influence.types import IntArray, Progress, Stage, StageKind, silent
+from influence.types import LARGEST_SEED, IntArray, Progress, Stage, StageKind, silent
 
 Optimizer = Literal["sgd", "adamw"]
 SGD_STEPS, SGD_EPOCHS = 1_000, (5, 15)  # a CNN trained from scratch by SGD has hardly moved after a few hundred steps
+MOST_EPOCHS = 1_000
 BUCKET_BATCHES = 50  # shuffled batches whose examples are put together by length
 
 
@@ -46,8 +47,12 @@ class TrainingSettings:
             raise SettingsError(f"--learning-rate {self.learning_rate}: must be a number above 0")
         if self.optimizer not in ("sgd", "adamw"):
             raise SettingsError(f"--optimizer {self.optimizer}: choose sgd or adamw")
+        if self.epochs is not None and self.epochs > MOST_EPOCHS:
+            raise SettingsError(f"--epochs {self.epochs}: at most {MOST_EPOCHS:,}; each of them is kept")
         if self.seed < 0:
             raise SettingsError(f"--seed {self.seed}: must be 0 or more")
+        if self.seed > LARGEST_SEED:
+            raise SettingsError(f"--seed {self.seed}: at most {LARGEST_SEED}")
 
     def epochs_for(self, n_train: int) -> int:
         """How many epochs to train on that many examples: as set, else as many as make `SGD_STEPS` steps, within bounds."""

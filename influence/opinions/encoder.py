@@ -64,5 +64,5 @@ def embed(name: str, texts: Sequence[str], device: str, progress: Progress = sil
 def _takes_first_token(name: str) -> bool:
     try:
         return bool(json.loads((Path(name) / POOLING).read_text(encoding="utf-8")).get("pooling_mode_cls_token"))
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return False

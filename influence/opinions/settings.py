@@ -5,8 +5,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from influence.errors import SettingsError
+from influence.types import LARGEST_SEED
 
 DEFAULT_FOLDS = 5
+MOST_MODELS = 1_000  # a model takes as long as the workspace's own
 AUTO, NO_ENCODER = "auto", "none"
 LONGEST = 128  # tokens of a text that a sentence encoder reads
 
@@ -22,6 +24,8 @@ class HeldOutSettings:
     def __post_init__(self) -> None:
         if self.folds < 2:
             raise SettingsError(f"--folds {self.folds}: must be 2 or more")
+        if self.models > MOST_MODELS or self.folds > MOST_MODELS:
+            raise SettingsError(f"--models {self.models} --folds {self.folds}: at most {MOST_MODELS:,} of either")
         if self.models < 0 or self.models % self.folds:
             raise SettingsError(
                 f"--models {self.models}: must be 0 or a multiple of --folds {self.folds}, "
@@ -29,6 +33,8 @@ class HeldOutSettings:
             )
         if self.seed < 0:
             raise SettingsError(f"--seed {self.seed}: must be 0 or more")
+        if self.seed > LARGEST_SEED:
+            raise SettingsError(f"--seed {self.seed}: at most {LARGEST_SEED}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,10 @@ from safetensors.torch import load_file, save_file
 from tiny import bert, request, word_pieces
 from transformers import AutoModelForSequenceClassification, BertForMaskedLM, BertModel, PreTrainedTokenizerFast
 
-from influence.errors import ModelError, WordtraceError
-from influence.models.model import head_notes, load_body, load_classifier, match_labels, new_classifier
+from influence.errors import ModelError, SettingsError, WordtraceError
+from influence.models.model import head_notes, load_body, load_classifier, load_tokenizer, match_labels, new_classifier
+from influence.models.training import TrainingSettings
+from influence.opinions.settings import HeldOutSettings
 from influence.workspace.build import build_workspace
 
 LABELS = ["neg", "pos"]
@@ -479,3 +481,68 @@ def test_a_name_that_is_no_folder_is_one_line(data: dict[str, str], tmp_path: Pa
         build_workspace(tmp_path / "w", request(data, model=name))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "w").exists()
+
+
+# Tokenizers -------------------------------------------------------------------------------------------------------------
+
+
+def to_tokenizer(change: Callable[[dict[str, Any]], Any]) -> Change:
+    def apply(folder: Path) -> None:
+        file = folder / "tokenizer.json"
+        content = json.loads(file.read_text(encoding="utf-8"))
+        change(content)
+        file.write_text(json.dumps(content), encoding="utf-8")
+
+    return apply
+
+
+def no_start(content: dict[str, Any]) -> None:
+    """Adds a token to every text that its table does not have: the library panics when it is used."""
+    content["post_processor"]["special_tokens"] = {}
+
+
+BAD_TOKENIZERS: dict[str, tuple[Change, str]] = {
+    "panics when it is used": (to_tokenizer(no_start), "cannot be used: PanicException: no entry found for key"),
+    "panics when it is read": (
+        to_tokenizer(lambda content: content.update(normalizer={"type": "Precompiled", "precompiled_charsmap": "AAAA"})),
+        "cannot be loaded: PanicException: Precompiled: ",
+    ),
+    "panics on most texts": (
+        to_tokenizer(lambda content: content.update(normalizer={"type": "Precompiled", "precompiled_charsmap": "BAAAAP////8="})),
+        "cannot be used: PanicException: index out of bounds",
+    ),
+    "numbers without end": (
+        to_tokenizer(lambda content: content["model"]["vocab"].update(film=4_294_967_295)),
+        "numbers a token 4,294,967,295, and no model has so many word embeddings",
+    ),
+    "no expression": (
+        to_tokenizer(lambda c: c.update(normalizer={"type": "Replace", "pattern": {"Regex": "(a+)+$("}, "content": "x"})),
+        "cannot be loaded: ",
+    ),
+    "nested": (spoil("tokenizer.json", DEEP), "cannot be loaded: "),
+    "settings nested": (spoil("tokenizer_config.json", DEEP), "cannot be loaded: RecursionError: "),
+    "empty": (spoil("tokenizer.json", b""), "cannot be loaded: "),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TOKENIZERS)
+def test_a_tokenizer_that_cannot_be_used_is_one_line(folder: Path, case: str) -> None:
+    change, message = BAD_TOKENIZERS[case]
+    change(folder)
+    with pytest.raises(ModelError) as caught:
+        load_tokenizer(str(folder))
+    assert str(caught.value).startswith(f"the tokenizer of {str(folder)!r} ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_how_much_may_be_asked_for_has_a_bound() -> None:
+    """Numbers that would run for ever, or that no generator takes."""
+    with pytest.raises(SettingsError, match=r"--models 100000000 --folds 5: at most 1,000 of either"):
+        HeldOutSettings(models=10**8)
+    with pytest.raises(SettingsError, match=r"--epochs 1000000000: at most 1,000; each of them is kept"):
+        TrainingSettings(epochs=10**9, learning_rate=0.1, optimizer="sgd", batch_size=1)
+    for settings in (HeldOutSettings, lambda seed: TrainingSettings(learning_rate=0.1, optimizer="sgd", batch_size=1, seed=seed)):
+        settings(seed=2**63 - 1)
+        with pytest.raises(SettingsError, match=r"--seed 9223372036854775808: at most 9223372036854775807"):
+            settings(seed=2**63)
