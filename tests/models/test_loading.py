@@ -546,3 +546,64 @@ def test_how_much_may_be_asked_for_has_a_bound() -> None:
         settings(seed=2**63 - 1)
         with pytest.raises(SettingsError, match=r"--seed 9223372036854775808: at most 9223372036854775807"):
             settings(seed=2**63)
+
+
+# Every architecture that the tiny models beside the repository come in -----------------------------------------------------
+
+TOOLS = Path(__file__).parents[3] / "shared" / "tools"
+ARCHITECTURES = [
+    "bert",
+    "roberta",
+    "distilbert",
+    "albert",
+    "electra",
+    "deberta",
+    "deberta-v3",
+    "xlm-roberta",
+    "mpnet",
+    "modernbert",
+    "longformer",
+    "gpt2",
+    "llama",
+    "qwen2",
+    "qwen3",
+    "gemma",
+    "gemma2",
+    "t5",
+    "bart",
+    "xlnet",
+    "fnet",
+    "gptneox",
+    "opt",
+    "bloom",
+    "bigbird",
+    "funnel",
+    "convbert",
+    "camembert",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture_is_loaded_whole_and_keeps_its_head_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As plain transformers reads it; with the labels the other way round, the logits are; no weight is drawn unsaid."""
+    if not (TOOLS / "tiny_models.py").is_file():
+        pytest.skip("../shared/tools/tiny_models.py is not there")
+    monkeypatch.syspath_prepend(str(TOOLS))
+    import tiny_models  # type: ignore[import-not-found]
+
+    folder = tmp_path / "model"
+    _, tokenizer = tiny_models.make(name, str(folder))
+    plain = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    found = load_classifier(str(folder)).state_dict()
+    assert {k: v.tolist() for k, v in found.items()} == {k: v.tolist() for k, v in plain.state_dict().items()}
+    swapped = new_classifier(str(folder), ["pos", "neg"], seed=0).eval()
+    ids = tokenizer("the film was slow", return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        torch.testing.assert_close(swapped(input_ids=ids).logits.flip(-1), plain(input_ids=ids).logits)
+    assert head_notes(str(folder), ["neg", "pos"]) == []
+    reweighed(lambda weights: dict(sorted(weights.items())[1:]))(folder)
+    with pytest.raises(ModelError, match=r"the file lacks "):
+        load_classifier(str(folder))
