@@ -4,6 +4,7 @@ The oracle is plain transformers: what `from_pretrained` gives for the same fold
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -607,3 +608,19 @@ def test_every_architecture_is_loaded_whole_and_keeps_its_head_by_name(
     reweighed(lambda weights: dict(sorted(weights.items())[1:]))(folder)
     with pytest.raises(ModelError, match=r"the file lacks "):
         load_classifier(str(folder))
+
+
+@pytest.mark.parametrize("change", [SAME["as saved"], sharded], ids=["one file", "shards"])
+def test_a_model_of_the_hub_is_read_from_this_machines_copy(
+    folder: Path, saved: Path, tokenizer: PreTrainedTokenizerFast, change: Change
+) -> None:
+    """In the layout of the Hub's own cache, without a network."""
+    change(folder)
+    cached = Path(os.environ["HF_HOME"]) / "hub" / "models--owner--cached"
+    shutil.rmtree(cached, ignore_errors=True)
+    (cached / "refs").mkdir(parents=True)
+    (cached / "refs" / "main").write_text("0" * 40)
+    shutil.copytree(folder, cached / "snapshots" / ("0" * 40))
+    assert torch.equal(logits(load_classifier("owner/cached"), tokenizer), plainly(saved, tokenizer))
+    assert load_tokenizer("owner/cached").get_vocab() == tokenizer.get_vocab()
+    assert head_notes("owner/cached", ["pos", "mixed", "neg"]) == []
