@@ -28,7 +28,6 @@ DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 DISK_FULL_SIGNS = (*map(os.strerror, DISK_FULL), "requested and", "PytorchStreamWriter failed writing", "unexpected pos")
 TEMPORARY = re.compile(r"\.(wordtrace-[0-9a-f]{16}|.+\.zip\.[0-9a-f]{8})\.tmp")  # the latter: a backup's, formerly
 JSON_BYTES = 64 << 20  # of a description of a workspace: a line for each of its files
-# What reading a JSON file of ours, and taking it apart, can raise where it is not what was written.
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError)
 DONE = "done.json"  # written last into a folder, so its presence says that the folder is whole
 
@@ -71,10 +70,8 @@ def mapped(path: Path) -> npt.NDArray[Any]:
     try:
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except FileNotFoundError as error:
-        raise WorkspaceError(
-            f"{path.name!r} in {str(path.parent)!r} is gone: the workspace was built anew or is damaged; open it again, "
-            "or build it again"
-        ) from error
+        gone = f"{path.name!r} in {str(path.parent)!r} is gone: the workspace was built anew or is damaged"
+        raise WorkspaceError(f"{gone}; open it again, or build it again") from error
     except Exception as error:  # a garbled header raises whatever the parser of Python literals can
         raise WorkspaceError(
             f"the index is damaged: {path.name!r} in {str(path.parent)!r} cannot be read; build the workspace again"
@@ -176,10 +173,14 @@ def _folder_lock(folder: Path, kind: int, *, busy: str = "") -> int | None:
 def write_output(path: Path, content: bytes, *, name: str = "") -> None:
     """`write_whole` for a path that the user gave, as `name` where that says more; `SettingsError` if it cannot be written."""
     try:
+        if os.path.lexists(path) and not path.is_file():  # /dev/null would be replaced by a file
+            raise OSError(errno.EINVAL, "it is not a plain file")
         sweep(path.parent)
         write_whole(path, content)
-    except OSError as error:
-        raise SettingsError(f"{name or repr(str(path))} cannot be written: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # the latter for a name that no file can have
+        raise SettingsError(
+            f"{name or repr(str(path))} cannot be written: {getattr(error, 'strerror', None) or error}"
+        ) from error
 
 
 def model_sha256(folder: Path) -> str:

@@ -13,6 +13,7 @@ import pytest
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="wordtrace-hf-")
 os.environ["WORDTRACE_STATE"] = tempfile.mkdtemp(prefix="wordtrace-state-")  # no queue of the user's
+os.environ["WORDTRACE_TRACEBACK"] = "1"  # what nobody foresaw is an error of the program's, not of the input
 os.environ["OMP_NUM_THREADS"] = "1"  # the models are so small that a second thread only gets in the way
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

@@ -11,6 +11,7 @@ from influence.cli import build, check, clusters, experiments, explain, manage, 
 from influence.cli.progress import remark
 from influence.errors import WordtraceError
 
+TRACEBACK = "WORDTRACE_TRACEBACK"  # set: an error that nobody foresaw is shown with where it came from
 COMMANDS = (build, serve, check, explain, suspects, clusters, words, review, experiments, manage)
 
 
@@ -36,7 +37,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): not an error, and Python must not complain at exit either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        remark(_unforeseen(error), "error")
+        return 2
     return 0
+
+
+def _unforeseen(error: Exception) -> str:
+    """The line of an error that nobody foresaw: the last net, so that it says less than the messages of our own."""
+    said = " ".join(str(error).split())[:500]
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory{f' ({said})' if said else ''}; give less data at once, or use a larger machine"
+    kind = type(error).__name__
+    return f"this cannot be done ({kind}{f': {said}' if said else ''}); to see where it went wrong, run it with {TRACEBACK}=1"
 
 
 def parser() -> argparse.ArgumentParser:

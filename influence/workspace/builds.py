@@ -166,6 +166,23 @@ def read_pointer(path: Path) -> dict[str, Any]:
     return dict(pointer)
 
 
+def state_of_files(path: Path) -> int:
+    """A number that is another one as soon as a file of the published build is replaced, written to, cut or gone."""
+    try:
+        pointer = read_pointer(path)
+        names = sorted(pointer["info"]["files"])
+    except (*UNREADABLE, WorkspaceError):
+        return 0
+    return hash(tuple(_state(path / BUILDS / pointer["build"] / name) for name in names))
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    try:
+        return seals.identity(file)
+    except (OSError, ValueError):
+        return ()
+
+
 def _missing(path: Path) -> WorkspaceMissing:
     if unfinished_builds(path):
         return WorkspaceMissing(

@@ -349,3 +349,59 @@ def test_what_a_workspace_says_of_itself_must_make_sense(copied: Copy) -> None:
         edit_pointer(path, lambda pointer, change=change: pointer["info"].update(change))
         with pytest.raises(WorkspaceError, match="is damaged"):
             open_workspace(path)
+
+
+def test_an_error_that_nobody_foresaw_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """And is shown whole where that is asked for, as this suite does."""
+
+    def fail(error: BaseException) -> Callable[..., Any]:
+        def raising(*_: object, **__: object) -> None:
+            raise error
+
+        return raising
+
+    for error, said in (
+        (ZeroDivisionError("x\ny"), "this cannot be done (ZeroDivisionError: x y); to see where it went wrong, run it with "),
+        (MemoryError(), "there is not enough memory; give less data at once, or use a larger machine"),
+        (RecursionError("deep"), "this cannot be done (RecursionError: deep); "),
+    ):
+        monkeypatch.setattr("influence.workspace.verify_workspace", fail(error))
+        monkeypatch.setenv("WORDTRACE_TRACEBACK", "1")
+        with pytest.raises(type(error)):
+            main(["check", "--workspace", "w"])
+        monkeypatch.delenv("WORDTRACE_TRACEBACK")
+        assert main(["check", "--workspace", "w"]) == 2
+        lines = capsys.readouterr().err.splitlines()
+        assert len(lines) == 1
+        assert lines[0].startswith(f"wordtrace: {said}")
+
+
+def test_an_output_that_is_no_file_is_left_alone(
+    data: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.mkfifo(tmp_path / "a.json")
+    for name, said in (
+        ("a.json", "cannot be written: it is not a plain file"),
+        ("a\0.json", "cannot be written: embedded null byte"),
+    ):
+        assert main(["check", "--train", data["train"], "--output", str(tmp_path / name)]) == 2
+        assert said in capsys.readouterr().err
+    assert (tmp_path / "a.json").is_fifo()
+
+
+def test_a_file_that_changes_under_a_server_is_told_at_the_next_page(copied: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pages.ui.frame import workspaces
+
+    path = copied()
+    monkeypatch.setenv("WORDTRACE_WORKSPACES", str(path.parent))
+    assert workspaces.open_named(path.name).info.n_train == 80
+    file = build_folder(path) / "index" / "train" / "labels.npy"
+    with flipped(file), pytest.raises(WorkspaceError, match=re.escape(str(file))):
+        workspaces.open_named(path.name)
+    monkeypatch.setattr(seals, "AT_ONCE", 0)  # as if all were large: only a round in the background finds it
+    with flipped(build_folder(path) / "index" / "train" / "0" / "rest" / "gradients.npy"):
+        assert workspaces.open_named(path.name).info.n_train == 80
+        workspaces.look_through(path.parent)
+        with pytest.raises(WorkspaceError, match=r"rest/gradients\.npy' is not what was written, near byte 0"):
+            workspaces.open_named(path.name)
+    assert workspaces.open_named(path.name).info.n_train == 80  # as it was again

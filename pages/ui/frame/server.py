@@ -104,6 +104,10 @@ def main() -> None:
     import streamlit as st
     from starlette.middleware import Middleware
 
+    from pages.ui.frame import workspaces
+
+    workspaces.watch(root)
+
     from pages.ui.frame import access
     from pages.ui.frame.door import Door, Rules
 

@@ -1,6 +1,8 @@
 """Finding workspaces under the server's root and keeping them open. No name from a browser ever becomes a path."""
 
 import os
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import streamlit as st
 import influence
 from influence import workspace
 
+FIRST, EVERY = 60.0, 3600.0  # seconds: after the server has begun, and between rounds in which it reads all workspaces
+_damage: dict[Path, tuple[int, str]] = {}  # by folder: what its files were like, and what is wrong with them
 ROOT_VARIABLE = "WORDTRACE_WORKSPACES"
 DEFAULT_ROOT = "workspaces"
 
@@ -57,10 +61,42 @@ def _opened(path: Path) -> influence.Workspace:
         pointer = (path / "workspace.json").stat()
     except OSError:
         return influence.open_workspace(path)  # says best what is missing
-    # A build is published by replacing this file, so its identity is the build's.
-    return _open(str(path.resolve()), (pointer.st_ino, pointer.st_mtime_ns, pointer.st_size))
+    if line := _known_damage(path):
+        raise influence.WorkspaceError(f"workspace {path.name!r} is damaged: {line}")
+    # A build is published by replacing this file, so its identity is the build's; a file that changes is checked anew.
+    identity = (pointer.st_ino, pointer.st_mtime_ns, pointer.st_size)
+    return _open(str(path.resolve()), (*identity, workspace.state_of_files(path)))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, on_release=influence.Workspace.close)
 def _open(path: str, identity: tuple[int, ...]) -> influence.Workspace:
     return influence.open_workspace(path)
+
+
+def watch(root: Path) -> None:
+    """Begin to read whole workspaces under a root again and again, in a thread that ends with the process."""
+    threading.Thread(target=_rounds, args=(root,), daemon=True).start()
+
+
+def look_through(root: Path) -> None:
+    """One round, half of whose time is waiting: damage is known before somebody comes to it."""
+    for name in influence.list_workspaces(root):
+        path = (root / name).resolve()
+        try:
+            state = workspace.state_of_files(path)
+            _damage[path] = state, workspace.verify_workspace(path, pause=time.sleep).line
+        except influence.WorkspaceError:  # which opening it says as well
+            continue
+
+
+def _rounds(root: Path) -> None:
+    time.sleep(FIRST)
+    while True:
+        look_through(root)
+        time.sleep(EVERY)
+
+
+def _known_damage(path: Path) -> str:
+    """What was found to be wrong with a workspace whose files have not changed since; empty where nothing is known."""
+    state, line = _damage.get(path.resolve(), (0, ""))
+    return line if line and state == workspace.state_of_files(path) else ""
