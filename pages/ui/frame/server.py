@@ -103,6 +103,7 @@ def main() -> None:
 
     import streamlit as st
     from starlette.middleware import Middleware
+    from streamlit.web import bootstrap
 
     from pages.ui.frame import workspaces
 
@@ -111,7 +112,9 @@ def main() -> None:
     from pages.ui.frame import access
     from pages.ui.frame.door import Door, Rules
 
+    configuration = _configuration(options, names)
     st.App(ROOT / "app.py")  # from here on its secrets are looked for beside the script, too
+    bootstrap.load_config_options(configuration)
     login = _login_is_set_up(options)
     tokens = _tokens(place, renew=options.new_tokens) if beyond and not login else {}
     rules = Rules(options.port, names, beyond, login, tokens, token_needed=bool(tokens) and not options.no_token)
@@ -121,7 +124,7 @@ def main() -> None:
         address = f"?token={tokens[access.OWNER]}" if tokens else ""
         threading.Thread(target=_open_when_it_answers, args=(options.host, options.port, address), daemon=True).start()
     middleware = [Middleware(SecurityHeaders, headers=security_headers()), Middleware(Door, rules=rules)]
-    st.App(ROOT / "app.py", middleware=middleware).run(config=_configuration(options, names))
+    st.App(ROOT / "app.py", middleware=middleware).run(config=configuration)
 
 
 def _options() -> argparse.Namespace:
