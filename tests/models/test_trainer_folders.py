@@ -343,9 +343,8 @@ def test_a_run_in_another_dress_is_imported_alike(
     for number, place in enumerate([*places, output][: len(rates)]):
         model = load_classifier(str(checkpoint_folder(tmp_path / "w", number)))
         assert torch.equal(logits(model, tokenizer), plainly(place, tokenizer))
-        assert sorted(file.name for file in checkpoint_folder(tmp_path / "w", number).iterdir()) == [
-            "config.json", "done.json", "model.safetensors",
-        ]  # fmt: skip
+        kept = {file.name for file in checkpoint_folder(tmp_path / "w", number).iterdir()}
+        assert kept - {"done.json", "hashes.json"} == {"config.json", "model.safetensors"}  # no optimizer, no code, no shards
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
