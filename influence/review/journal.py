@@ -129,7 +129,7 @@ def same_start(path: Path, stored: Iterable[tuple[IntArray, pa.Array]]) -> Posit
             if not np.array_equal(previous[first:], expected):
                 return None
             before = digests[-1]
-            positions.extend(seqs, sizes)
+            positions.extend(seqs, sizes, data)
     return positions
 
 
@@ -156,7 +156,7 @@ def read_on(path: Path, positions: Positions, last: Record | None) -> Iterator[l
             record = parse(line[:-1].decode("utf-8", "replace")) if line.endswith(b"\n") else None
             if record is None or (record.seq, record.previous) != ((1, "") if last is None else (last.seq + 1, last.digest)):
                 break
-            positions.add(record.seq, len(line))
+            positions.add(record.seq, line)
             part.append(last := record)
             if len(part) == CHUNK:
                 yield part
@@ -218,7 +218,7 @@ class Journal:
     """An open journal, for appending, and for reading what lies at given positions."""
 
     def __init__(self, path: Path, positions: Positions) -> None:
-        self.path, self._positions = path, positions
+        self.path, self.positions = path, positions
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         sync_folder(path.parent)
 
@@ -226,7 +226,7 @@ class Journal:
         """Some records, by their numbers."""
         found = []
         for seq in seqs:
-            start, end = self._positions.of(seq)
+            start, end = self.positions.of(seq)
             record = parse(os.pread(self._descriptor, end - start - 1, start).decode("utf-8", "replace"))
             if record is None:
                 raise WorkspaceError(f"{str(self.path)!r}: record {seq} has been damaged; restart the app, which mends it")
@@ -245,7 +245,7 @@ class Journal:
         except OSError as error:
             os.ftruncate(self._descriptor, size)
             raise WorkspaceError(f"nothing was saved: {str(self.path)!r} cannot be written ({error.strerror})") from error
-        self._positions.add(record.seq, len(whole))
+        self.positions.add(record.seq, whole)
 
     def is_in_place(self) -> bool:
         """Whether the file is still the one at its path, rather than deleted or replaced under us."""
@@ -268,5 +268,5 @@ def positions_of(records: Iterable[Record]) -> Positions:
     """Where the lines of a journal lie that holds just these records."""
     positions = Positions()
     for record in records:
-        positions.add(record.seq, len(record.line.encode()) + 1)
+        positions.add(record.seq, record.line.encode() + b"\n")
     return positions

@@ -68,11 +68,13 @@ class ReviewLog:
 
     def _snapshot_and_tail(self, path: Path) -> Positions | None:
         """Add to the database what the journal has behind it; None where they do not go together, or a line is damaged."""
-        positions = journal.same_start(path, self._store.lines())
-        if positions is None:
+        mark = self._store.mark()
+        positions = Positions.of_marked(path, mark) if mark is not None and path.exists() else None
+        if positions is None and (positions := journal.same_start(path, self._store.lines())) is None:
             return None
+        self._store.add([], mark=positions.mark())
         for records in journal.read_on(path, positions, self._store.last()):
-            self._store.add(records)
+            self._store.add(records, mark=positions.mark())
         size = path.stat().st_size if path.exists() else 0
         return positions if positions.end == size else None
 
@@ -85,7 +87,9 @@ class ReviewLog:
         self._fill(self._store, [record for record in records if record.seq not in known])
         if reading.damaged or reading.torn or [one.seq for one in records] != [one.seq for one in reading.records]:
             self._mend_journal(path, records, damaged=reading.damaged, lost=len(records) - len(reading.records))
-        return journal.positions_of(records)
+        positions = journal.positions_of(records)
+        self._store.add([], mark=positions.mark())
+        return positions
 
     @staticmethod
     def _fill(store: ReviewStore, records: list[Record]) -> None:
@@ -103,7 +107,7 @@ class ReviewLog:
         """Bring the snapshot up to date; until then the journal alone has the latest records."""
         if self._pending:
             try:
-                self._store.add(self._pending)
+                self._store.add(self._pending, mark=self._journal.positions.mark() if self._journal else None)
             except DamagedFile as error:
                 self._go_on_in_memory(error)
             self._pending = []

@@ -16,13 +16,14 @@ import pyarrow as pa
 
 from influence.errors import WorkspaceBusy, WorkspaceError
 from influence.review.journal import CHUNK, Record, parse
-from influence.standing import Lease
+from influence.standing import Lease, Mark
 from influence.types import IntArray
 from influence.workspace import NO_LOCK, DamagedFile, Database, Migration, first_line, insert_arrow
 
 Cursor = duckdb.DuckDBPyConnection
 IN_MEMORY = Path(":memory:")
 LINES = 50_000  # that are compared with the journal together
+FILLED = 5  # the last migration that made a table, or a column, of what records say
 FEW_ROWS = 4  # up to here values are faster than an Arrow table: 4 against 11 ms for one decision
 
 
@@ -78,6 +79,11 @@ def m005_controls_and_new_rankings(cursor: Cursor) -> None:
     cursor.execute(f"create table if not exists live_order ({columns})")
 
 
+def m006_marks(cursor: Cursor) -> None:
+    # Which bytes of the journal the records are, so that it need not be read line by line to know that they still are.
+    cursor.execute("create table if not exists journal_marks (seq integer, size bigint, sha256 varchar)")
+
+
 def latest(kinds: Iterable[str], among: str = "live") -> str:
     """A subquery: the latest event of these kinds by each reviewer on each example that has not been undone.
 
@@ -91,7 +97,7 @@ class ReviewStore(Database):
     """The tables of one review log; opened for writing."""
 
     migrations: ClassVar[Sequence[Migration]] = (
-        m001_log, m002_what_stands, m003_queues, m004_no_vocabulary, m005_controls_and_new_rankings,
+        m001_log, m002_what_stands, m003_queues, m004_no_vocabulary, m005_controls_and_new_rankings, m006_marks,
     )  # fmt: skip
     kind = "review log"
     remedy = "restart the app: it is then made again from reviews.jsonl"
@@ -99,7 +105,7 @@ class ReviewStore(Database):
     def _after_migrations(self, cursor: Cursor, version: int) -> None:
         tables = ("records", "events", "queues", "queue_items")
         self._schemas = {table: cursor.execute(f"from {table} limit 0").to_arrow_table().schema for table in tables}
-        if 0 < version < len(self.migrations):  # the new tables lack what the old records say
+        if 0 < version < FILLED:  # the new tables lack what the old records say
             records = self.records()
             for table in tables:
                 cursor.execute(f"delete from {table}")
@@ -129,7 +135,7 @@ class ReviewStore(Database):
         for start in range(1, last + 1, LINES):
             with self._naming_damage():
                 part = self._connection.cursor().execute(
-                    "select seq, line || chr(10) as line from records where seq between ? and ? order by seq",
+                    "select seq, line || chr(10) as line from records where seq between ? and ?",
                     [start, start + LINES - 1],
                 )
                 table = part.to_arrow_table()
@@ -148,10 +154,22 @@ class ReviewStore(Database):
         lines = self.rows("select line from records where seq = (select max(seq) from records)")
         return parse(lines[0][0]) if lines else None
 
-    def add(self, records: Sequence[Record]) -> None:
-        """Add records to the tables. Raises `DamagedFile` when the file cannot be written."""
+    def add(self, records: Sequence[Record], *, mark: Mark | None = None) -> None:
+        """Add records to the tables, which then hold the journal up to `mark`; None where that is not known.
+
+        Raises `DamagedFile` when the file cannot be written.
+        """
         with self._naming_what_cannot_be_written(), self.transaction() as cursor:
             self._insert(cursor, records)
+            cursor.execute("delete from journal_marks")
+            if mark is not None:
+                cursor.execute("insert into journal_marks values (?, ?, ?)", mark)
+
+    def mark(self) -> Mark | None:
+        """Up to where the tables hold the journal; None where that is not known."""
+        last = "(select coalesce(max(seq), 0) from records)"
+        found = self.rows(f"select seq, size, sha256 from journal_marks where seq = {last}")
+        return Mark(*found[0]) if found else None
 
     def leases(self) -> list[Lease]:
         """Who had what on screen when the app was last stopped."""

@@ -2,5 +2,5 @@ from .board import Board as Board, BoardItem as BoardItem, QueueProgress as Queu
 from .history import History as History
 from .leases import LEASE_MS as LEASE_MS, Lease as Lease, Leases as Leases
 from .order import spread as spread, with_rest as with_rest
-from .positions import Positions as Positions
+from .positions import Mark as Mark, Positions as Positions
 from .recent import KEPT as KEPT, Lately as Lately

@@ -372,7 +372,7 @@ def test_files_of_a_newer_version_are_refused(workspace: WorkspaceReader) -> Non
     reviews.close()
     with duckdb.connect(str(workspace.path / DATABASE)) as connection:
         connection.execute("insert into schema_versions values (99)")
-    with pytest.raises(WorkspaceNewer, match=r"reviews.duckdb' has schema version 99, this Wordtrace knows 5; install a newer"):
+    with pytest.raises(WorkspaceNewer, match=r"reviews.duckdb' has schema version 99, this Wordtrace knows 6; install a newer"):
         ReviewLog(workspace.path)
     (workspace.path / DATABASE).unlink()
     newer = seal({"type": "act"}, None).line
