@@ -82,12 +82,7 @@ def main() -> None:
     # This file's folder is on the path because it was run as a script; its modules are not top-level ones.
     sys.path[:] = [str(ROOT), *(entry for entry in sys.path if entry != str(Path(__file__).parent))]
     options = _options()
-    root = Path(options.workspace_root)
-    if not root.is_dir():
-        make = f"python -m influence demo --workspace {root}/demo"
-        _refuse(f"--workspace-root {options.workspace_root!r}: there is no such folder; make one with: {make}")
-    if not 1 <= options.port <= 65535:
-        _refuse(f"--port {options.port}: must be between 1 and 65535")
+    root = _root(options)
     names = frozenset(_host_name(name) for name in options.allowed_host)
     beyond = bool(names) or not _is_local(options.host)
     if beyond and not names:
@@ -125,6 +120,16 @@ def main() -> None:
         threading.Thread(target=_open_when_it_answers, args=(options.host, options.port, address), daemon=True).start()
     middleware = [Middleware(SecurityHeaders, headers=security_headers()), Middleware(Door, rules=rules)]
     st.App(ROOT / "app.py", middleware=middleware).run(config=configuration)
+
+
+def _root(options: argparse.Namespace) -> Path:
+    root = Path(options.workspace_root)
+    if not root.is_dir():
+        make = f"python -m influence demo --workspace {root}/demo"
+        _refuse(f"--workspace-root {options.workspace_root!r}: there is no such folder; make one with: {make}")
+    if not 1 <= options.port <= 65535:
+        _refuse(f"--port {options.port}: must be between 1 and 65535")
+    return root
 
 
 def _options() -> argparse.Namespace:
