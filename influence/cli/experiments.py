@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from influence import experiments, workspace
@@ -43,6 +44,8 @@ def _add_evaluate(commands: Any) -> None:
     parser.add_argument("--no-overlap", action="store_true", help=about)
     parser.add_argument("--freeze-embedding", action="store_true", help="retrain with the word embedding left as it began")
     parser.add_argument("--with-bias", action="store_true", help="count biases in the methods on a layer")
+    about = "QLD: also remove the strongest 1 %% of the training data, for the rise of the loss beyond random (default: yes)"
+    parser.add_argument("--qld", action=argparse.BooleanOptionalAction, default=True, help=about)
     add_device(parser)
     add_json(parser)
 
@@ -107,17 +110,18 @@ def _chosen(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    switches = {name: getattr(options, name) for name in ("no_overlap", "freeze_embedding", "with_bias")}
+    switches = {name: getattr(options, name) for name in ("no_overlap", "freeze_embedding", "with_bias", "qld")}
     settings = EvaluationSettings(**_chosen(options), **switches)
     with ProgressLine(sys.stderr) as progress:
         opened = workspace.read_workspace(options.workspace)
+        print_notes(experiments.remarks(opened, settings))
         found = experiments.evaluate(opened, settings, device=options.device, progress=progress)
     print_answer(options, found, _areas_as_json, _areas_as_text)
 
 
 def _areas_as_json(found: experiments.Evaluation) -> dict[str, Any]:
-    frames = {"areas": found.areas, "curves": found.curves, "points": found.points}
-    return {"settings": found.settings, **{name: frame.to_dict("records") for name, frame in frames.items()}}
+    names = ("areas", "curves", "points", "seeds", "qld", "removals")
+    return {"settings": found.settings, **{name: records(getattr(found, name)) for name in names}}
 
 
 def _areas_as_text(found: experiments.Evaluation) -> str:
@@ -125,17 +129,41 @@ def _areas_as_text(found: experiments.Evaluation) -> str:
     ks = ", ".join(map(str, settings["ks"]))
     lines = [f"{settings['test_points']} test examples, retrainings of each removal: {settings['retrains']}, k = {ks}"]
     for measure, unit in (("probability", "probability of the true label"), ("margin", "logit margin in nats")):
-        lines.append(f"\nAUC-DEL, {unit}: mean [95 % interval over test examples]")
-        lines.append(f"  {'method':<20}{'proponents removed (DEL+)':>34}{'opponents removed (DEL-)':>34}")
+        lines.append(f"\nAUC-DEL, {unit}: mean [95 % interval over test examples] sd over retrainings")
+        lines.append(f"  {'method':<20}{'proponents removed (DEL+)':>42}{'opponents removed (DEL-)':>42}")
         here = found.areas[found.areas["measure"] == measure]
         for method in settings["methods"]:
             lines.append(f"  {method:<20}" + "".join(_cell(here, method, direction) for direction in "+-"))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_qld_as_text(found), *_removals_as_text(found)])
 
 
 def _cell(areas: pd.DataFrame, method: str, direction: str) -> str:
     row = areas[(areas["method"] == method) & (areas["direction"] == direction)].iloc[0]
-    return f"{row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]".rjust(34)
+    return f"{row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]{_spread(row)}".rjust(42)
+
+
+def _spread(row: Any) -> str:
+    return "" if row["retraining_sd"] != row["retraining_sd"] else f" ±{row['retraining_sd']:.4f}"  # one retraining has none
+
+
+def _qld_as_text(found: experiments.Evaluation) -> Iterator[str]:
+    for number, row in enumerate(found.qld.to_dict("records")):
+        if number == 0:
+            yield f"\nQLD: rise of the loss, in nats, without the {row['k']} strongest (1 %), less that without random ones"
+        rise = f"rise {row['rise']:+.4f}"
+        yield f"  {row['method']:<20}{row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]{_spread(row)}   {rise}"
+
+
+def _removals_as_text(found: experiments.Evaluation) -> Iterator[str]:
+    table = found.removals
+    ks = sorted(set(table["k"]))
+    yield "\nexamples really removed at each k, mean over test examples, and how many have a score on that side at all"
+    yield f"  {'method':<20}{'':<13}" + "".join(f"{k:>9}" for k in ks) + f"{'in all':>11}"
+    for (method, direction), rows in table.groupby(["method", "direction"], sort=False):
+        removed = dict(zip(rows["k"], rows["removed"], strict=True))
+        cells = "".join(f"{removed[k]:>9.1f}" if k in removed else f"{'–':>9}" for k in ks)
+        side = "proponents" if direction == "+" else "opponents"
+        yield f"  {method:<20}{side:<13}{cells}{rows['available'].iloc[0]:>11,.1f}"
 
 
 def _retrain(options: argparse.Namespace) -> None:
@@ -162,7 +190,7 @@ def _fixing(options: argparse.Namespace) -> None:
 
 def _curves_as_json(found: experiments.Fixing) -> dict[str, Any]:
     curves = experiments.fixing_curves(found.runs)
-    return {"settings": found.settings, "curves": curves.to_dict("records"), "runs": found.runs.to_dict("records")}
+    return {"settings": found.settings, "curves": records(curves), "runs": records(found.runs)}
 
 
 def _curves_as_text(found: experiments.Fixing) -> str:
@@ -171,7 +199,8 @@ def _curves_as_text(found: experiments.Fixing) -> str:
     for row in curves.sort_values("k", kind="stable").to_dict("records"):
         what = f"{row['method']} {row['way']}".strip()
         share = f"{row['fixed']:.0%} [{row['low']:.0%}, {row['high']:.0%}]"
-        lines.append(f"  k = {row['k']:<5} {what:<32} {share:<20} {100 * row['accuracy']:+.2f} points")
+        changed = f"{row['changed']:.1f} changed" if row["k"] else ""
+        lines.append(f"  k = {row['k']:<5} {what:<32} {share:<20} {100 * row['accuracy']:+.2f} points  {changed}".rstrip())
     return "\n".join(lines)
 
 

@@ -1,5 +1,10 @@
 from .comparison import TOP as TOP, Comparison as Comparison, compare as compare
-from .evaluation import Evaluation as Evaluation, evaluate as evaluate, evaluation_tables as evaluation_tables
+from .evaluation import (
+    Evaluation as Evaluation,
+    evaluate as evaluate,
+    evaluation_tables as evaluation_tables,
+    remarks as remarks,
+)
 from .overlapping import (
     ACTIVATIONS as ACTIVATIONS,
     AGAINST as AGAINST,
@@ -29,13 +34,14 @@ from .settings import (
 )
 from .statistics import Paired as Paired
 from .targeted import (
-    NO_CHANGE as NO_CHANGE,
     Fixing as Fixing,
     fix_mistakes as fix_mistakes,
     fixing_curves as fixing_curves,
     fixings as fixings,
+    masks_words as masks_words,
     mistakes as mistakes,
 )
+from .trials import NO_CHANGE as NO_CHANGE
 from .whatif import (
     DEFAULT_SEEDS as DEFAULT_SEEDS,
     Measure as Measure,

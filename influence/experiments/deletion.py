@@ -6,8 +6,16 @@ the data makes DEL+ negative and DEL- positive. AUC-DEL is the plain mean over t
 the probability of the true label, and the logit margin, in nats: its log-odds against the strongest other label, which
 still moves where the probability is all but 1.
 
+QLD is the rise of the loss on x', in nats, after the strongest 1 % of all training examples were removed, minus the rise
+after as many random ones were.
+
+`runs` has a row for every method, direction, k, test_id and seed, with label, removed, available, control (probability of
+the true label with nothing removed) and the differences to that control: probability, margin and loss.
+
 Axes: R retrainings, M test examples, Y labels, B bootstrap samples.
 """
+
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +26,12 @@ MEASURES = ("probability", "margin")
 PROPONENTS, OPPONENTS = "+", "-"  # which examples were removed
 DIRECTIONS = (PROPONENTS, OPPONENTS)
 RANDOM = "random"
+QLD_SHARE = 0.01
 BOOTSTRAP, BOOTSTRAP_SEED, LEVEL = 2_000, 0, 0.95
 SMALLEST = float(np.finfo(np.float32).tiny)  # below it a float32 probability is stored as 0
+POINT = ["method", "direction", "k", "test_id"]
+MEANS = ["removed", "available", "control", "probability", "margin", "loss"]
+OVER_RANDOM = ["over_random", "over_random_low", "over_random_high"]
 
 
 def probability_and_margin(probabilities_Y: FloatArray, label: int) -> tuple[float, float]:
@@ -29,12 +41,23 @@ def probability_and_margin(probabilities_Y: FloatArray, label: int) -> tuple[flo
     return float(probabilities_Y[label]), float(logs[0] - logs[1])
 
 
-def deletion(removed_RY: FloatArray, controls_RY: FloatArray, label: int) -> tuple[float, float]:
-    """Mean over paired retrainings of the value with the examples removed minus without: (probability, margin)."""
-    after_R2 = np.array([probability_and_margin(row_Y, label) for row_Y in removed_RY])
-    before_R2 = np.array([probability_and_margin(row_Y, label) for row_Y in controls_RY])
-    probability, margin = (after_R2 - before_R2).mean(axis=0)
-    return float(probability), float(margin)
+def loss_of(probabilities_Y: FloatArray, label: int) -> float:
+    """The cross-entropy on the true label, in nats."""
+    return float(-np.log(max(float(probabilities_Y[label]), SMALLEST)))
+
+
+def differences(after_Y: FloatArray, before_Y: FloatArray, label: int) -> dict[str, float]:
+    """What a removal does, beside the control of its seed: probability, margin and loss with it minus without."""
+    (p, margin), (p_before, margin_before) = (probability_and_margin(some_Y, label) for some_Y in (after_Y, before_Y))
+    rise = loss_of(after_Y, label) - loss_of(before_Y, label)
+    return {"probability": p - p_before, "margin": margin - margin_before, "loss": rise}
+
+
+def points_of(runs: pd.DataFrame) -> pd.DataFrame:
+    """DEL of every method, direction, k and test example: `runs` averaged over their seeds."""
+    groups = runs.groupby(POINT, sort=False)
+    points = pd.concat([groups["label"].first(), groups[MEANS].mean()], axis=1).reset_index()
+    return points.assign(**{name: points[name].round().astype(int) for name in ("removed", "available")})
 
 
 def bootstrap_weights(n: int, *, samples: int = BOOTSTRAP, seed: int = BOOTSTRAP_SEED) -> FloatArray:
@@ -51,11 +74,18 @@ def interval(values_M: FloatArray, weights_BM: FloatArray) -> tuple[float, float
     return float(values_M.mean()), float(low), float(high)
 
 
-def curves(points: pd.DataFrame) -> pd.DataFrame:
-    """DEL of every method, direction and k: columns method, direction, k, measure, mean, low, high.
+def bootstrap_deviation(values_R: FloatArray) -> float:
+    """Standard deviation of the mean over R retrainings, were they drawn again with replacement; NaN for one (table 7).
 
-    `points` has a row for every method, direction, k and test_id with its probability and margin (see `deletion`).
+    The bootstrap's limit for endlessly many resamplings: √(Σ (v − v̄)²) / R.
     """
+    if len(values_R) < 2:
+        return float("nan")
+    return float(np.sqrt(np.square(values_R - values_R.mean()).sum()) / len(values_R))
+
+
+def curves(points: pd.DataFrame) -> pd.DataFrame:
+    """DEL of every method, direction and k: columns method, direction, k, measure, mean, low, high."""
     weights_BM = bootstrap_weights(points["test_id"].nunique())
     rows = []
     for (method, direction, k), some in points.groupby(["method", "direction", "k"], sort=False):
@@ -65,10 +95,18 @@ def curves(points: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "direction", "k", "measure", "mean", "low", "high"])
 
 
-def areas(points: pd.DataFrame) -> pd.DataFrame:
+def seed_areas(runs: pd.DataFrame) -> pd.DataFrame:
+    """AUC-DEL of every method and direction as each single retraining has it: method, direction, measure, seed, mean."""
+    long = runs.melt(["method", "direction", "seed"], list(MEASURES), var_name="measure", value_name="mean")
+    means: pd.DataFrame = long.groupby(["method", "direction", "measure", "seed"], sort=False)["mean"].mean().reset_index()
+    return means
+
+
+def areas(points: pd.DataFrame, by_seed: pd.DataFrame) -> pd.DataFrame:
     """AUC-DEL of every method and direction, and how far it is from that of random removal, test example by test example.
 
-    Columns method, direction, measure, mean, low, high, over_random, over_random_low, over_random_high.
+    Columns method, direction, measure, mean, low, high, over_random, over_random_low, over_random_high (intervals over the
+    test examples) and retraining_sd (see `bootstrap_deviation`).
     """
     weights_BM = bootstrap_weights(points["test_id"].nunique())
     rows = []
@@ -76,12 +114,48 @@ def areas(points: pd.DataFrame) -> pd.DataFrame:
         for measure in MEASURES:
             here = points[points["direction"] == direction]
             means = here.pivot_table(index="test_id", columns="method", values=measure, aggfunc="mean").sort_index()
+            seeds = by_seed[(by_seed["direction"] == direction) & (by_seed["measure"] == measure)]
             for method in points["method"].unique():
                 values_M = means[method].to_numpy()
                 beyond_M = values_M - means[RANDOM].to_numpy()
-                rows.append((method, direction, measure, *interval(values_M, weights_BM), *interval(beyond_M, weights_BM)))
-    over = ["over_random", "over_random_low", "over_random_high"]
-    return pd.DataFrame(rows, columns=["method", "direction", "measure", "mean", "low", "high", *over])
+                spread = bootstrap_deviation(seeds[seeds["method"] == method]["mean"].to_numpy())
+                about = (method, direction, measure)
+                rows.append((*about, *interval(values_M, weights_BM), *interval(beyond_M, weights_BM), spread))
+    return pd.DataFrame(rows, columns=["method", "direction", "measure", "mean", "low", "high", *OVER_RANDOM, "retraining_sd"])
+
+
+def qld_k(n: int) -> int:
+    """How many examples 1 % of n training examples are, at least one."""
+    return max(1, round(QLD_SHARE * n))
+
+
+def qld(runs: pd.DataFrame) -> pd.DataFrame:
+    """QLD of every method from `runs` of one k: how much more the loss rises than after random removal, in nats.
+
+    Columns method, k, rise, rise_low, rise_high (of the loss itself), mean, low, high (less that of random, by test example;
+    above 0: the method found examples that the prediction needs) and retraining_sd.
+    """
+    weights_BM = bootstrap_weights(runs["test_id"].nunique())
+    by_test: Any = runs.pivot_table(index="test_id", columns="method", values="loss", aggfunc="mean").sort_index()
+    by_seed: Any = runs.pivot_table(index="seed", columns="method", values="loss", aggfunc="mean")
+    rows = []
+    for method in runs["method"].unique():
+        rise_M, random_M = by_test[method].to_numpy(), by_test[RANDOM].to_numpy()
+        spread = bootstrap_deviation((by_seed[method] - by_seed[RANDOM]).to_numpy())
+        both = (*interval(rise_M, weights_BM), *interval(rise_M - random_M, weights_BM))
+        rows.append((method, int(runs["k"].iloc[0]), *both, spread))
+    return pd.DataFrame(rows, columns=["method", "k", "rise", "rise_low", "rise_high", "mean", "low", "high", "retraining_sd"])
+
+
+def removals(points: pd.DataFrame) -> pd.DataFrame:
+    """How many examples were really removed: columns method, direction, k, removed, least, most, available.
+
+    Means over the test examples, and the ends; fewer than k where fewer have a score on that side, which `available` counts.
+    """
+    groups = points.groupby(["method", "direction", "k"], sort=False)
+    counts = {"removed": ("removed", "mean"), "least": ("removed", "min"), "most": ("removed", "max")}
+    found: pd.DataFrame = groups.agg(**counts, available=("available", "mean")).reset_index()
+    return found
 
 
 def balanced(labels_M: IntArray, n: int, seed: int) -> IntArray:

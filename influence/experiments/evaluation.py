@@ -8,26 +8,33 @@ Every retraining is kept, so an evaluation that was interrupted, or that asks fo
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from influence.attribution import METHODS
 from influence.errors import SettingsError
-from influence.experiments.deletion import DIRECTIONS, areas, balanced, curves, deletion, least_similar
+from influence.experiments import deletion
+from influence.experiments.deletion import DIRECTIONS, PROPONENTS
 from influence.experiments.settings import EvaluationSettings
-from influence.explanations import scores_of, training_set
+from influence.experiments.trials import NO_CHANGE, Trial, Tried, check, controls, named, try_out_all
+from influence.explanations import training_set
 from influence.files import load_array
-from influence.formulas import extremes
-from influence.retraining import Change, Run, check_change, check_trained_here, open_store, retrain, seeds_of
-from influence.types import FloatArray, IntArray, Progress, StageKind, silent
+from influence.retraining import Change, check_trained_here, embedding_frozen, open_store, seeds_of
+from influence.types import BoolArray, IntArray, Progress, silent
 from influence.workspace import WorkspaceReader
 
 NO_OVERLAP_CANDIDATES, NO_OVERLAP_SHARE = 5_000, 0.1  # the paper takes 5,000 of 50,000
-TABLES = ("deletion_curves", "deletion_areas", "deletion_points")
+MEAN, OVER = ["mean", "low", "high"], deletion.OVER_RANDOM
+COLUMNS = {  # of the tables that an evaluation is kept in
+    "deletion_curves": ["method", "direction", "k", "measure", *MEAN],
+    "deletion_areas": ["method", "direction", "measure", *MEAN, *OVER, "retraining_sd"],
+    "deletion_points": [*deletion.POINT, "label", *deletion.MEANS],
+    "deletion_seeds": ["method", "direction", "measure", "seed", "mean"],
+    "deletion_qld": ["method", "k", "rise", "rise_low", "rise_high", *MEAN, "retraining_sd"],
+}
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,14 @@ class Evaluation:
 
     `curves`: method, direction ("+": proponents removed, "-": opponents), k, measure ("probability" of the true label, or
     "margin", in nats), mean, low, high (95 % bootstrap interval over test examples).
-    `areas`: AUC-DEL: method, direction, measure, mean, low, high, and over_random, over_random_low, over_random_high: the
-    same less that of random removal, paired by test example.
-    `points`: method, direction, k, test_id, label, removed (how many examples were, of random draws the mean), control (mean
-    probability of the true label with nothing removed), probability and margin (mean differences over the retrainings).
+    `areas`: AUC-DEL: method, direction, measure, mean, low, high; over_random, over_random_low, over_random_high: the same
+    less that of random removal, paired by test example; retraining_sd: the bootstrap standard deviation over retrainings.
+    `points`: method, direction, k, test_id, label, removed (how many examples were), available (how many have a score on that
+    side at all; both means where they are drawn at random), control (mean probability of the true label with nothing
+    removed), probability, margin and loss (mean differences over the retrainings; loss in nats).
+    `seeds`: AUC-DEL of each single retraining: method, direction, measure, seed, mean.
+    `qld`: see `deletion.qld`; empty where it was not asked for. Its k is among the points, and not in curves and areas.
+    Tables of an evaluation from before any of this was kept have no rows, or no values in those columns.
     """
 
     name: str
@@ -48,17 +59,13 @@ class Evaluation:
     curves: pd.DataFrame
     areas: pd.DataFrame
     points: pd.DataFrame
+    seeds: pd.DataFrame
+    qld: pd.DataFrame
 
-
-@dataclass(frozen=True)
-class _Removal:
-    """Removing the k strongest of a method for one test example; a random method's are drawn anew for every seed."""
-
-    method: str
-    direction: str
-    k: int
-    test: int
-    changes: tuple[Change, ...]  # by seed
+    @property
+    def removals(self) -> pd.DataFrame:
+        """How many examples were really removed at every k, see `deletion.removals`."""
+        return deletion.removals(self.points)
 
 
 def evaluate(
@@ -73,53 +80,51 @@ def evaluate(
     Raises `SettingsError` for settings that do not fit the workspace, before anything is trained.
     """
     check_trained_here(workspace)
+    settings = replace(settings, freeze_embedding=settings.freeze_embedding or embedding_frozen(workspace))
     tests = _test_examples(workspace, settings)
     if settings.no_overlap:
         settings.check_ks(_candidates(workspace), "training examples with little word overlap that are considered")
     else:
         settings.check_ks(workspace.info.n_train)
     seeds = seeds_of(workspace, settings.retrains)
-    removals = list(_removals(workspace, settings, tests, seeds, progress))
-    _check_classes(workspace, removals)
-    found: dict[tuple[Run, int], FloatArray] = {}  # label probabilities of a test example, by run
-    for stage, wanted in _stages(removals, seeds, tests.tolist()):
-        # Of the controls the whole split is kept: others compare with them too.
-        for result in retrain(
-            workspace,
-            list(wanted),
-            tests=None if stage == StageKind.CONTROLS else wanted,
-            freeze_embedding=settings.freeze_embedding,
-            device=device,
-            stage=stage,
-            progress=progress,
-        ):
-            own = wanted[result.run]
-            rows_MY = result.probabilities_MY[own] if stage == StageKind.CONTROLS else result.probabilities_MY
-            found.update({(result.run, test): row_Y for test, row_Y in zip(own, rows_MY, strict=True)})
-    return _kept(workspace, settings, _points(workspace, removals, seeds, found), seeds)
+    trials = list(_trials(workspace, settings, tests, seeds, progress))
+    check(workspace, (trial for trial in trials if trial.k in settings.ks), instead="give smaller numbers")
+    check(workspace, trials, option="--qld (the strongest {k})", instead="leave it out with --no-qld")
+    found = try_out_all(
+        workspace,
+        [*controls(tests.tolist(), seeds), *trials],
+        seeds,
+        whole=False,
+        freeze_embedding=settings.freeze_embedding,
+        device=device,
+        progress=progress,
+    )
+    return _kept(workspace, settings, _runs(workspace, trials, seeds, list(found)), seeds)
 
 
-def _stages(removals: list[_Removal], seeds: list[int], tests: list[int]) -> Iterator[tuple[str, dict[Run, list[int]]]]:
-    """What to retrain, and the test examples that each run is wanted for; equal sets of examples are one run."""
-    yield StageKind.CONTROLS, {Run(seed): tests for seed in seeds}
-    wanted: dict[Run, list[int]] = {}
-    for at, seed in enumerate(seeds):
-        for removal in removals:
-            change = removal.changes[at]
-            if change and removal.test not in (own := wanted.setdefault(Run(seed, change), [])):
-                own.append(removal.test)
-    yield StageKind.RETRAIN, wanted
+def remarks(workspace: WorkspaceReader, settings: EvaluationSettings) -> list[str]:
+    """What to know about settings before they are paid for."""
+    if not settings.no_overlap or embedding_frozen(workspace):
+        return []
+    where = "in the retrained models only" if settings.freeze_embedding else "nowhere"
+    return [
+        f"the word embedding is frozen {where}; the paper's experiment without word overlap freezes it in the model that gives "
+        "the scores, too, and found that otherwise no method moves anything: build --freeze-embedding"
+    ]
 
 
 def evaluation_tables(workspace: WorkspaceReader) -> list[Evaluation]:
     """The evaluations of the workspace's build, the latest first; needs no PyTorch."""
-    return [Evaluation(*found) for found in open_store(workspace).evaluations(TABLES)]
+    return [
+        Evaluation(*about, *(frames[table].reindex(columns=columns) for table, columns in COLUMNS.items()))
+        for *about, frames in open_store(workspace).evaluations(COLUMNS)
+    ]
 
 
 def _test_examples(workspace: WorkspaceReader, settings: EvaluationSettings) -> IntArray:
     labels_M = load_array(workspace.build / "index" / "test" / "labels.npy")
     try:
-        return balanced(labels_M, settings.test_points, settings.seed)
+        return deletion.balanced(labels_M, settings.test_points, settings.seed)
     except ValueError as error:
         label = int(error.args[0])
         count, classes = int((labels_M == label).sum()), len(np.unique(labels_M))
@@ -129,74 +134,80 @@ def _test_examples(workspace: WorkspaceReader, settings: EvaluationSettings) -> 
         ) from error
 
 
-def _check_classes(workspace: WorkspaceReader, removals: list[_Removal]) -> None:
-    labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
-    for removal in removals:
-        try:
-            for change in set(removal.changes):
-                check_change(workspace, change, labels_N)
-        except SettingsError as error:
-            raise SettingsError(f"--k {removal.k}: {error} ({removal.method}); give smaller numbers") from error
-
-
 def _candidates(workspace: WorkspaceReader) -> int:
     return min(NO_OVERLAP_CANDIDATES, int(NO_OVERLAP_SHARE * workspace.info.n_train))
 
 
-def _removals(
+def _trials(
     workspace: WorkspaceReader, settings: EvaluationSettings, tests: IntArray, seeds: list[int], progress: Progress
-) -> Iterator[_Removal]:
+) -> Iterator[Trial]:
     """Every set of examples to remove; it is smaller than k where fewer scores are above (or below) 0."""
-    considered = _considered(workspace, tests) if settings.no_overlap else None
+    considered_MN = _considered(workspace, tests) if settings.no_overlap else None
+    ks = {direction: list(settings.ks) for direction in DIRECTIONS}
+    if settings.qld:
+        ks[PROPONENTS] = sorted({*settings.ks, deletion.qld_k(workspace.info.n_train)})
     for method in settings.methods:
-        draws = seeds if METHODS[method].drawn else [0]
-        scores_SMN = [
-            scores_of(workspace, method, tests.tolist(), with_bias=settings.with_bias, draw=draw, progress=progress)
-            for draw in draws
-        ]
-        for row, test in enumerate(tests.tolist()):
-            own_SN = [scores_MN[row] if considered is None else scores_MN[row] * considered[row] for scores_MN in scores_SMN]
-            strongest = [extremes(scores_N, workspace.tie_ranks_N, settings.ks[-1]) for scores_N in own_SN]
-            for number, direction in enumerate(DIRECTIONS):
-                for k in settings.ks:
-                    changes = [Change(removed=tuple(found[number][:k].tolist())) for found in strongest]
-                    yield _Removal(method, direction, k, test, tuple(changes * (len(seeds) // len(draws))))
+        by_test = named(
+            workspace,
+            method,
+            tests.tolist(),
+            seeds,
+            max(max(some) for some in ks.values()),
+            with_bias=settings.with_bias,
+            considered_MN=considered_MN,
+            progress=progress,
+        )
+        for test, by_seed in zip(tests.tolist(), by_test, strict=True):
+            for side, direction in enumerate(DIRECTIONS):
+                available = round(float(np.mean([one.available[side] for one in by_seed])))
+                for k in ks[direction]:
+                    changes = tuple(Change(removed=tuple(one.sides[side][:k].tolist())) for one in by_seed)
+                    yield Trial(method, direction, k, test, changes, available)
 
 
-def _considered(workspace: WorkspaceReader, tests: IntArray) -> Any:
+def _considered(workspace: WorkspaceReader, tests: IntArray) -> BoolArray:
     """Which training examples have the least word overlap with each test example, by tf-idf similarity, shape (M, N)."""
     considered_MN = np.zeros((len(tests), workspace.info.n_train), dtype=np.bool_)
     for row, test in enumerate(tests.tolist()):
         query = replace(workspace.queries[test], text=workspace.store.joined_texts("test", test)[0])
         similarities_N = training_set(workspace).text_similarities(query)
-        considered_MN[row, least_similar(similarities_N, workspace.tie_ranks_N, _candidates(workspace))] = True
+        considered_MN[row, deletion.least_similar(similarities_N, workspace.tie_ranks_N, _candidates(workspace))] = True
     return considered_MN
 
 
-def _points(
-    workspace: WorkspaceReader, removals: list[_Removal], seeds: list[int], found: dict[tuple[Run, int], FloatArray]
-) -> pd.DataFrame:
-    examples = workspace.store.examples("test", {removal.test for removal in removals})
+def _runs(workspace: WorkspaceReader, trials: list[Trial], seeds: Sequence[int], found: list[Tried]) -> pd.DataFrame:
+    """Every trial with every seed beside the control of its seed, as `deletion` reads them."""
+    examples = workspace.store.examples("test", {trial.test for trial in trials})
     lookup = {name: number for number, name in enumerate(workspace.info.labels)}
+    said = {(one.trial, one.seed): one.probabilities_Y for one in found}
+    without = {(one.trial.test, one.seed): one.probabilities_Y for one in found if one.trial.method == NO_CHANGE}
     rows = []
-    for removal in removals:
-        example = examples[removal.test]
+    for trial in trials:
+        example = examples[trial.test]
         label = lookup[example.label]
-        controls_RY, removed_RY = (
-            np.stack([found[Run(seed, change), removal.test] for seed, change in zip(seeds, changes, strict=True)])
-            for changes in ([Change()] * len(seeds), removal.changes)
-        )
-        removed = round(float(np.mean([len(change.removed) for change in removal.changes])))
-        about = (removal.method, removal.direction, removal.k, example.id, example.label, removed)
-        before = float(controls_RY[:, label].mean(dtype=np.float64))
-        rows.append((*about, before, *deletion(removed_RY, controls_RY, label)))
-    names = ["method", "direction", "k", "test_id", "label", "removed", "control", "probability", "margin"]
-    return pd.DataFrame(rows, columns=names)
+        about: dict[str, Any] = {
+            "method": trial.method,
+            "direction": trial.way,
+            "k": trial.k,
+            "test_id": example.id,
+            "label": example.label,
+        }
+        for seed, change in zip(seeds, trial.changes, strict=True):
+            before_Y = without[trial.test, seed]
+            counts = {"removed": len(change.removed), "available": trial.available}
+            changed = deletion.differences(said[trial, seed], before_Y, label)
+            rows.append({**about, "seed": seed, **counts, "control": float(before_Y[label]), **changed})
+    return pd.DataFrame(rows)
 
 
-def _kept(workspace: WorkspaceReader, settings: EvaluationSettings, points: pd.DataFrame, seeds: list[int]) -> Evaluation:
+def _kept(workspace: WorkspaceReader, settings: EvaluationSettings, runs: pd.DataFrame, seeds: list[int]) -> Evaluation:
     store, record = open_store(workspace), settings.record(seeds)
     name = hashlib.sha256(json.dumps([store.build, record]).encode()).hexdigest()[:16]
-    frames = (curves(points), areas(points), points)
-    finished_at = store.save_evaluation(name, record, dict(zip(TABLES, frames, strict=True)))
-    return Evaluation(name, record, finished_at, *frames)
+    points, asked = deletion.points_of(runs), runs[runs["k"].isin(settings.ks)]
+    own, by_seed = points[points["k"].isin(settings.ks)], deletion.seed_areas(asked)
+    top = runs[(runs["direction"] == PROPONENTS) & (runs["k"] == deletion.qld_k(workspace.info.n_train))]
+    qld = deletion.qld(top) if settings.qld else pd.DataFrame(columns=COLUMNS["deletion_qld"])
+    made = (deletion.curves(own), deletion.areas(own, by_seed), points, by_seed, qld)
+    frames = {table: frame[columns] for (table, columns), frame in zip(COLUMNS.items(), made, strict=True)}
+    finished_at = store.save_evaluation(name, record, frames)
+    return Evaluation(name, record, finished_at, *frames.values())

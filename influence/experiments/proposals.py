@@ -15,7 +15,7 @@ from pathlib import Path
 from influence.clusters import cluster, cluster_suggestions
 from influence.data import Edit
 from influence.errors import DataError, SettingsError
-from influence.explanations import Influence, explain
+from influence.explanations import Influence, Sentence, explain
 from influence.fixes import Fix, FixList, fix_list, read_fixes
 from influence.retraining import Change
 from influence.review import Corpus, Reviews, read_reviews
@@ -131,7 +131,7 @@ def _of_opponents(workspace: WorkspaceReader, rest: str) -> Proposal:
 def _of_words(workspace: WorkspaceReader, rest: str) -> Proposal:
     test_id, k = _id_and_count("words", rest)
     corpus, found = Corpus(workspace), _opponents(workspace, test_id, k)
-    edits = {str(one.train.id): edit for one in found if (edit := masking(corpus, one)) is not None}
+    edits = {str(one.train.id): edit for one in found if (edit := masking(corpus, one.train, one.train_words())) is not None}
     lacking = len(found) - len(edits)
     notes = (
         [f"{lacking:,} opponents stay whole: no word of theirs pulls against the label, or nothing else would be left"]
@@ -142,10 +142,9 @@ def _of_words(workspace: WorkspaceReader, rest: str) -> Proposal:
     return _proposal(corpus, f"words:{test_id}:{k}", title, edits, notes=notes, test_ids=(test_id,))
 
 
-def masking(corpus: Corpus, opponent: Influence) -> Edit | None:
-    """Mask the word of an opponent that carries most of its negative score; None where that cannot be done."""
-    sentence = opponent.train
-    ranked = sorted((score, word) for word, score in opponent.train_words().items() if sentence.words[word].side >= 0)
+def masking(corpus: Corpus, sentence: Sentence, scores: Mapping[int, float]) -> Edit | None:
+    """Mask the word of a training example that scores lowest, by word index; None where none is below 0, or it cannot be done."""
+    ranked = sorted((score, word) for word, score in scores.items() if sentence.words[word].side >= 0)
     if not ranked or ranked[0][0] >= 0:
         return None
     edit = Edit("mask", words=(" ".join(sentence.words[ranked[0][1]].text.split()),))

@@ -65,6 +65,7 @@ class EvaluationSettings(RetrainingSettings):
     no_overlap: bool = False  # only examples with few words in common with the test example are removed (section 5)
     freeze_embedding: bool = False  # the retrained models keep their initial word embedding (appendix J)
     with_bias: bool = False  # see `scores_of`
+    qld: bool = True  # the strongest 1 % of all training examples are removed besides
 
 
 @dataclass(frozen=True, kw_only=True)

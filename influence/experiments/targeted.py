@@ -9,7 +9,7 @@ Axes: M test examples, N training examples, Y labels.
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -23,17 +23,17 @@ from influence.errors import SettingsError
 from influence.experiments.deletion import bootstrap_weights, interval
 from influence.experiments.proposals import masking
 from influence.experiments.settings import MASK, RANDOM, REMOVE, FixingSettings
+from influence.experiments.trials import NO_CHANGE, Trial, Tried, check, controls, named, try_out_all
 from influence.experiments.whatif_tables import opened
-from influence.explanations import explain, scores_of, sentences
+from influence.explanations import has_score_words, score_words, sentences, training_set
 from influence.files import load_array
-from influence.formulas import extremes
-from influence.retraining import Change, Run, check_change, check_trained_here, retrain, seeds_of
+from influence.retraining import Change, check_trained_here, seeds_of
 from influence.review import Corpus
 from influence.types import IntArray, Progress, silent
 from influence.workspace import WorkspaceReader
 
 LEAST, MOST = 0.3, 0.7  # probability of the true label
-NO_CHANGE = "no change"
+_Masked = list[tuple[int, tuple[str, ...]] | None]  # training rows with the words to mask; None where none can be
 
 
 @dataclass(frozen=True)
@@ -41,23 +41,14 @@ class Fixing:
     """What was tried and what came of it.
 
     `runs`: method, way, k, test_id, seed, fixed (is the true label predicted now?), probability (of the true label),
-    accuracy (of the retrained model on all test examples). Method "no change", k = 0: the control.
+    accuracy (of the retrained model on all test examples), changed (how many examples were, at most k; the mean over the
+    seeds; missing in one from before that was kept). Method "no change", k = 0: the control.
     """
 
     id: str
     made_at: str  # ISO 8601, UTC
     settings: dict[str, Any]
     runs: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class _Try:
-    method: str
-    way: str
-    k: int
-    test: int
-    change: Change
-    seed: int | None = None  # of the one retraining that it is tried with; None: with each
 
 
 def mistakes(workspace: WorkspaceReader) -> IntArray:
@@ -84,12 +75,11 @@ def fix_mistakes(
     tests = _chosen(workspace, settings)
     settings.check_ks(workspace.info.n_train)
     seeds = seeds_of(workspace, settings.retrains)
-    tries = list(_tries(workspace, settings, tests, seeds, progress))
-    labels_N = load_array(workspace.build / "index" / "train" / "labels.npy")
-    for change in {one.change for one in tries}:
-        check_change(workspace, change, labels_N)
-    tries = [_Try(NO_CHANGE, "", 0, test, Change()) for test in tests.tolist()] + tries
-    return _kept(workspace, settings, seeds, _outcomes(workspace, tries, seeds, device, progress))
+    trials = list(_trials(workspace, settings, tests.tolist(), seeds, progress))
+    check(workspace, trials, instead="give smaller numbers")
+    trials = [*controls(tests.tolist(), seeds), *trials]
+    found = try_out_all(workspace, trials, seeds, whole=True, device=device, progress=progress)
+    return _kept(workspace, settings, seeds, _runs(workspace, found, tests.tolist()))
 
 
 def _chosen(workspace: WorkspaceReader, settings: FixingSettings) -> IntArray:
@@ -102,43 +92,68 @@ def _chosen(workspace: WorkspaceReader, settings: FixingSettings) -> IntArray:
     return np.sort(np.random.default_rng([settings.seed, len(found)]).permutation(found)[: settings.test_points])
 
 
-def _tries(
-    workspace: WorkspaceReader, settings: FixingSettings, tests: IntArray, seeds: list[int], progress: Progress
-) -> Iterator[_Try]:
-    for method in settings.methods:
-        draws: list[int | None] = [*seeds] if METHODS[method].drawn else [None]  # random ones anew for every retraining
-        if REMOVE in settings.ways:
-            for seed in draws:
-                scores_MN = scores_of(workspace, method, tests.tolist(), draw=seed or 0, progress=progress)
-                for test, scores_N in zip(tests.tolist(), scores_MN, strict=True):
-                    _, opponents = extremes(scores_N, workspace.tie_ranks_N, settings.ks[-1])
-                    for k in settings.ks:
-                        yield _Try(method, REMOVE, k, test, Change(removed=tuple(opponents[:k].tolist())), seed)
-        if MASK in settings.ways and (METHODS[method].words or method == RANDOM):
-            for seed in draws:
-                for test, masked in _masked(workspace, settings, tests, method, seed):
-                    for k in settings.ks:
-                        change = Change(masked=tuple(one for one in masked[:k] if one is not None))
-                        yield _Try(method, MASK, k, test, change, seed)
-
-
-_Masked = list[tuple[int, tuple[str, ...]] | None]
-
-
-def _masked(
-    workspace: WorkspaceReader, settings: FixingSettings, tests: IntArray, method: str, seed: int | None
-) -> Iterator[tuple[int, _Masked]]:
-    """Each test example with the words to mask, the strongest opponent's first; None where there is none."""
+def _trials(
+    workspace: WorkspaceReader, settings: FixingSettings, tests: list[int], seeds: list[int], progress: Progress
+) -> Iterator[Trial]:
     corpus = Corpus(workspace)
-    rows = {id: row for row, id in enumerate(corpus.examples)}
-    ids = {row: example.id for row, example in workspace.store.examples("test", tests.tolist()).items()}
-    for test in tests.tolist():
-        if seed is not None:
-            yield test, _random_words(workspace, corpus, settings, test, seed)
-        else:
-            found = explain(workspace, test_id=ids[test], method=method, top=settings.ks[-1]).opponents
-            edits = [(rows[str(one.train.id)], masking(corpus, one)) for one in found]
-            yield test, [None if edit is None else (row, edit.words) for row, edit in edits]
+    for method in settings.methods:
+        by_test = named(workspace, method, tests, seeds, settings.ks[-1], progress=progress)
+        opponents = {test: [one.opponents.tolist() for one in by_seed] for test, by_seed in zip(tests, by_test, strict=True)}
+        available = {test: by_seed[0].available[1] for test, by_seed in zip(tests, by_test, strict=True)}
+        masks = _masks(workspace, corpus, settings, method, opponents, seeds) if MASK in settings.ways else None
+        for test, by_seed_rows in opponents.items():
+            for k in settings.ks:
+                if REMOVE in settings.ways:
+                    removed = tuple(Change(removed=tuple(rows[:k])) for rows in by_seed_rows)
+                    yield Trial(method, REMOVE, k, test, removed, available[test])
+                if masks is not None:
+                    masked = tuple(Change(masked=tuple(one for one in own[:k] if one is not None)) for own in masks[test])
+                    yield Trial(method, MASK, k, test, masked, available[test])
+
+
+def masks_words(method: str) -> bool:
+    """Whether a method says which word of an opponent to mask: its own, the ones its score hangs on, or random ones."""
+    found = METHODS[method]
+    return found.words or has_score_words(found) or method == RANDOM
+
+
+def _masks(
+    workspace: WorkspaceReader,
+    corpus: Corpus,
+    settings: FixingSettings,
+    method: str,
+    opponents: dict[int, list[list[int]]],
+    seeds: list[int],
+) -> dict[int, list[_Masked]] | None:
+    """For each test example and seed the words to mask, the strongest opponent's first; None for a method without words."""
+    if not masks_words(method):
+        return None
+    if method == RANDOM:
+        return {test: [_random_words(workspace, corpus, settings, test, seed) for seed in seeds] for test in opponents}
+    asked = {test: by_seed[0] for test, by_seed in opponents.items()}
+    found = _own_words(workspace, method, asked) if METHODS[method].words else score_words(workspace, method, asked)
+    masks = {}
+    for test, rows in asked.items():
+        there = sentences(workspace, "train", rows)
+        edits = [masking(corpus, there[row], scores) for row, scores in zip(rows, found[test], strict=True)]
+        masks[test] = [[None if edit is None else (row, edit.words) for row, edit in zip(rows, edits, strict=True)]] * len(seeds)
+    return masks
+
+
+def _own_words(workspace: WorkspaceReader, method: str, asked: dict[int, list[int]]) -> dict[int, list[dict[int, float]]]:
+    """What each word of the opponents contributes to their scores, for a method that splits over words."""
+    training = training_set(workspace)
+    selection = METHODS[method].selection
+    assert selection is not None  # it has words
+    found: dict[int, list[dict[int, float]]] = {}
+    for test, rows in asked.items():
+        matches = training.matches(workspace.queries[test], np.array(rows, dtype=np.int64), selection)
+        found[test] = [{} for _ in rows]
+        for place, word, score in zip(
+            matches.examples_X.tolist(), matches.train_words_X.tolist(), matches.scores_X.tolist(), strict=True
+        ):
+            found[test][place][word] = found[test][place].get(word, 0.0) + score
+    return found
 
 
 def _random_words(workspace: WorkspaceReader, corpus: Corpus, settings: FixingSettings, test: int, seed: int) -> _Masked:
@@ -155,25 +170,15 @@ def _random_words(workspace: WorkspaceReader, corpus: Corpus, settings: FixingSe
     return masked
 
 
-def _outcomes(
-    workspace: WorkspaceReader, tries: list[_Try], seeds: list[int], device: str, progress: Progress
-) -> list[dict[str, Any]]:
+def _runs(workspace: WorkspaceReader, found: Iterable[Tried], tests: list[int]) -> list[dict[str, Any]]:
     labels_M = np.asarray(load_array(workspace.build / "index" / "test" / "labels.npy"))
-    ids = {row: example.id for row, example in workspace.store.examples("test", {one.test for one in tries}).items()}
-    of_run: dict[Run, list[_Try]] = {}
-    for seed in seeds:
-        for one in tries:
-            if one.seed in (None, seed):
-                of_run.setdefault(Run(seed, one.change), []).append(one)
+    ids = {row: example.id for row, example in workspace.store.examples("test", tests).items()}
     rows = []
-    for result in retrain(workspace, list(of_run), device=device, progress=progress):
-        predicted_M = result.probabilities_MY.argmax(axis=1)
-        accuracy = float((predicted_M == labels_M).mean())
-        for one in of_run[result.run]:
-            label = int(labels_M[one.test])
-            tried = {"method": one.method, "way": one.way, "k": one.k, "test_id": ids[one.test], "seed": result.run.seed}
-            fixed, probability = bool(predicted_M[one.test] == label), float(result.probabilities_MY[one.test, label])
-            rows.append({**tried, "fixed": fixed, "probability": probability, "accuracy": accuracy})
+    for trial, seed, probabilities_Y, accuracy in found:
+        label = int(labels_M[trial.test])
+        about = {"method": trial.method, "way": trial.way, "k": trial.k, "test_id": ids[trial.test], "seed": seed}
+        fixed, probability = bool(probabilities_Y.argmax() == label), float(probabilities_Y[label])
+        rows.append({**about, "fixed": fixed, "probability": probability, "accuracy": accuracy, "changed": trial.changed})
     return rows
 
 
@@ -196,11 +201,11 @@ def fixings(workspace: WorkspaceReader) -> list[Fixing]:
 
 
 def fixing_curves(runs: pd.DataFrame) -> pd.DataFrame:
-    """Probability that a mistake is fixed, for every method, way and k: columns method, way, k, fixed, low, high, accuracy.
+    """Probability that a mistake is fixed: columns method, way, k, fixed, low, high, accuracy, changed.
 
     `fixed` is the mean over mistakes of the share of retrainings that mend them, with a 95 % bootstrap interval over the
-    mistakes; `accuracy` the mean difference in test accuracy to the retraining of the same seed without any change. The
-    control has k = 0.
+    mistakes; `accuracy` the mean difference in test accuracy to the retraining of the same seed without any change; `changed`
+    how many examples were changed, the mean. The control has k = 0.
     """
     weights_BM = bootstrap_weights(runs["test_id"].nunique())
     control = runs[runs["method"] == NO_CHANGE].groupby("seed")["accuracy"].first()
@@ -209,5 +214,5 @@ def fixing_curves(runs: pd.DataFrame) -> pd.DataFrame:
     for (method, way, k), some in groups:
         shares_M = some.groupby("test_id", sort=True)["fixed"].mean().to_numpy(dtype=np.float64)
         change = float((some["accuracy"] - some["seed"].map(control)).mean())
-        rows.append((method, way, int(k), *interval(shares_M, weights_BM), change))
-    return pd.DataFrame(rows, columns=["method", "way", "k", "fixed", "low", "high", "accuracy"])
+        rows.append((method, way, int(k), *interval(shares_M, weights_BM), change, float(some["changed"].mean())))
+    return pd.DataFrame(rows, columns=["method", "way", "k", "fixed", "low", "high", "accuracy", "changed"])

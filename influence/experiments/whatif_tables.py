@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from influence.workspace import Database, Migration, opened_alone
 
 FILE = "whatif.duckdb"
+FIRST_WITH_OVERLAPS = 2  # version
 WAIT = 10.0  # seconds; a read or a write takes hundredths of one
 
 
@@ -38,10 +40,14 @@ def m002_overlaps(cursor: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def m003_changed(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute("alter table fixed add column changed double")  # null where it was not counted
+
+
 class WhatIfStore(Database):
     """The what-ifs, targeted fixings and overlaps of one workspace, all builds of it."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_overlaps)
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_overlaps, m003_changed)
     kind = "file of what-ifs"
     remedy = "delete it and try the changes again"
 
@@ -69,8 +75,9 @@ class WhatIfStore(Database):
         return [(*row[:-1], json.loads(row[-1])) for row in found]
 
     def fixed(self, fixing: str) -> pd.DataFrame:
-        """Every retraining of one targeted fixing: method, way, k, test_id, seed, fixed, probability, accuracy."""
-        return self.frame("select * exclude fixing from fixed where fixing = ? order by method, way, k, test_id, seed", [fixing])
+        """Every retraining of one targeted fixing: method, way, k, test_id, seed, fixed, probability, accuracy, changed."""
+        found = self.frame("select * exclude fixing from fixed where fixing = ? order by method, way, k, test_id, seed", [fixing])
+        return found if "changed" in found else found.assign(changed=np.nan)  # an old file that nobody may write to
 
     def add_overlaps(
         self, id: str, build: str, made_at: str, settings: Mapping[str, Any], points: pd.DataFrame, repeats: pd.DataFrame
@@ -86,7 +93,7 @@ class WhatIfStore(Database):
 
     def overlaps(self, build: str) -> list[tuple[Any, ...]]:
         """(id, made_at, settings) of a build's comparisons of lists, the latest first; none in a file from before they were."""
-        if self.version < len(self.migrations):
+        if self.version < FIRST_WITH_OVERLAPS:
             return []
         found = self.rows("select id, made_at, settings from overlap_runs where build = ? order by made_at desc, id", [build])
         return [(*row[:-1], json.loads(row[-1])) for row in found]

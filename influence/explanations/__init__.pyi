@@ -12,6 +12,7 @@ from .explanation import (
     positions_of as positions_of,
     sentences as sentences,
 )
+from .last_layer_words import has_score_words as has_score_words, score_words as score_words
 from .scores import scores_of as scores_of, training_set as training_set
 from .word_influence import (
     COMMON as COMMON,

@@ -14,3 +14,4 @@ from .positions import (
     WordGradients as WordGradients,
     check_precision as check_precision,
 )
+from .score_words import ScoreWords as ScoreWords

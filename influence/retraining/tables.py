@@ -6,7 +6,7 @@ The file is open only for the instant of one read or write. A write is one trans
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +41,19 @@ def m001_runs(cursor: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def m002_spread_and_qld(cursor: duckdb.DuckDBPyConnection) -> None:
+    # What was evaluated before has no values in the new columns, and no rows in the new tables.
+    cursor.execute("""
+        alter table deletion_points add column available integer;
+        alter table deletion_points add column loss double;
+        alter table deletion_areas add column retraining_sd double;
+        create table deletion_seeds (evaluation varchar, method varchar, direction varchar, measure varchar, seed bigint,
+            mean double);
+        create table deletion_qld (evaluation varchar, method varchar, k integer, rise double, rise_low double,
+            rise_high double, mean double, low double, high double, retraining_sd double);
+    """)
+
+
 class RunKey(NamedTuple):
     """What a finished run is found by."""
 
@@ -59,7 +72,7 @@ class Outcome(NamedTuple):
 class RetrainingFile(Database):
     """The database file itself, open."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_runs,)
+    migrations: ClassVar[Sequence[Migration]] = (m001_runs, m002_spread_and_qld)
     kind = "file of retrainings"
     remedy = "delete it: what it holds can be computed again"
 
@@ -135,8 +148,11 @@ class RetrainingStore:
             file.append(tables, deleting={table: ("evaluation", [name]) for table in tables})
         return now
 
-    def evaluations(self, tables: Sequence[str]) -> list[tuple[Any, ...]]:
-        """(name, settings, finished_at, its rows of each table) of every evaluation, the latest first."""
+    def evaluations(self, tables: Iterable[str]) -> list[tuple[Any, ...]]:
+        """(name, settings, finished_at, its rows by table) of every evaluation, the latest first.
+
+        Of a table that an old file, which nobody may write to, does not have yet there are no rows.
+        """
         if not self.exists:
             return []
         with self.opened() as file:
@@ -144,9 +160,15 @@ class RetrainingStore:
                 "select evaluation, settings, finished_at from evaluations where build = ? order by finished_at desc",
                 [self.build],
             )
+            there = {name for (name,) in file.rows("select table_name from duckdb_tables()")}
             rows_of = "select * exclude evaluation from {} where evaluation = ?"
             return [
-                (name, json.loads(settings), at, *(file.frame(rows_of.format(table), [name]) for table in tables))
+                (
+                    name,
+                    json.loads(settings),
+                    at,
+                    {table: file.frame(rows_of.format(table), [name]) if table in there else pd.DataFrame() for table in tables},
+                )
                 for name, settings, at in found
             ]
 

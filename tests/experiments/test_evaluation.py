@@ -13,26 +13,36 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tiny import request, write_csv
 
 from influence.cli import main
 from influence.errors import QueryError, SettingsError
 from influence.experiments.deletion import (
     areas,
     balanced,
+    bootstrap_deviation,
     bootstrap_weights,
     curves,
-    deletion,
+    differences,
     interval,
     least_similar,
+    points_of,
     probability_and_margin,
+    qld,
+    qld_k,
+    removals,
+    seed_areas,
 )
 from influence.experiments.evaluation import evaluate, evaluation_tables
 from influence.experiments.settings import EvaluationSettings
+from influence.experiments.trials import Trial, check
 from influence.explanations.scores import scores_of
 from influence.files import load_array
 from influence.retraining import retrain
 from influence.retraining.change import Change, Run
-from influence.retraining.tables import FILE
+from influence.retraining.tables import FILE, RetrainingFile, m001_runs, open_store
+from influence.workspace.build import build_workspace
+from influence.workspace.build_request import training_settings
 from influence.workspace.workspace import WorkspaceReader, read_workspace
 
 SMALL = EvaluationSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=4, retrains=2)
@@ -63,27 +73,104 @@ def test_margin_is_the_difference_of_logits_to_the_strongest_other_label() -> No
     assert probability_and_margin(np.array([1.0, 0.0], dtype=np.float32), 0)[1] == pytest.approx(87.3, abs=0.1)
 
 
-def test_deletion_is_the_mean_over_paired_retrainings() -> None:
-    removed, controls = np.array([[0.5, 0.5], [0.2, 0.8]]), np.array([[0.6, 0.4], [0.5, 0.5]])
-    probability, margin = deletion(removed, controls, 0)
-    assert probability == pytest.approx((0.5 - 0.6 + 0.2 - 0.5) / 2)
-    assert margin == pytest.approx((0 - math.log(1.5) + math.log(0.25) - 0) / 2)
+def test_a_removal_is_measured_beside_its_control() -> None:
+    found = differences(np.array([0.5, 0.3, 0.2]), np.array([0.6, 0.1, 0.3]), 0)
+    expected = {"probability": 0.5 - 0.6, "margin": math.log(0.5 / 0.3) - math.log(0.6 / 0.3), "loss": math.log(0.6 / 0.5)}
+    assert found == pytest.approx(expected)
+    sure = differences(np.array([0.0, 1.0], dtype=np.float32), np.array([1.0, 0.0], dtype=np.float32), 0)
+    assert sure["loss"] == pytest.approx(87.3, abs=0.1)  # a probability of 0 is one too small for float32
 
 
-def table(n: int, seed: int, ks: tuple[int, ...] = (1, 2, 4)) -> pd.DataFrame:
+def table(n: int, seed: int, ks: tuple[int, ...] = (1, 2, 4), seeds: int = 3) -> pd.DataFrame:
+    """Runs with every number drawn at random, in no order."""
     generator = np.random.default_rng(seed)
     rows = [
-        (method, direction, k, f"t{test}", *generator.normal(size=2))
-        for method, direction, k, test in itertools.product(("a", "random"), "+-", ks, range(n))
+        (method, direction, k, f"t{test}", run, "pos", int(generator.integers(k + 1)), 9, *generator.normal(size=4))
+        for method, direction, k, test, run in itertools.product(("a", "random"), "+-", ks, range(n), range(seeds))
     ]
-    return pd.DataFrame(rows, columns=["method", "direction", "k", "test_id", "probability", "margin"]).sample(
-        frac=1, random_state=seed
-    )
+    names = ["method", "direction", "k", "test_id", "seed", "label", "removed", "available"]
+    names += ["control", "probability", "margin", "loss"]
+    return pd.DataFrame(rows, columns=names).sample(frac=1, random_state=seed)
+
+
+def of(frame: pd.DataFrame, row: dict[str, Any], *names: str) -> list[dict[str, Any]]:
+    """The rows of a frame that agree with one in some columns."""
+    return [other for other in frame.to_dict("records") if all(other[name] == row[name] for name in names)]
+
+
+def test_points_are_means_over_retrainings() -> None:
+    runs = table(4, seed=5)
+    found = points_of(runs)
+    assert len(found) == 2 * 2 * 3 * 4
+    for point in found.to_dict("records"):
+        own = of(runs, point, "method", "direction", "k", "test_id")
+        assert len(own) == 3
+        for name in ("control", "probability", "margin", "loss"):
+            assert point[name] == pytest.approx(sum(run[name] for run in own) / 3)
+        assert (point["label"], point["available"]) == ("pos", 9)
+        assert point["removed"] == round(sum(run["removed"] for run in own) / 3)
+
+
+def test_the_spread_over_retrainings_is_the_bootstrap_s_limit() -> None:
+    """Against drawing the retrainings again a hundred thousand times; and by hand: of two the mean is 0, 1/2, 1/2 or 1."""
+    values = np.array([0.3, -1.2, 0.7, 2.0])
+    drawn = values[np.random.default_rng(0).integers(4, size=(100_000, 4))].mean(axis=1)
+    assert bootstrap_deviation(values) == pytest.approx(drawn.std(), rel=0.01)
+    assert bootstrap_deviation(np.array([0.0, 1.0])) == pytest.approx(np.std([0.0, 0.5, 0.5, 1.0]))
+    assert math.isnan(bootstrap_deviation(np.array([0.4])))
+
+
+def test_areas_say_the_spread_over_retrainings() -> None:
+    runs = table(5, seed=6)
+    by_seed = seed_areas(runs)
+    assert len(by_seed) == 2 * 2 * 2 * 3
+    for row in areas(points_of(runs), by_seed).to_dict("records"):
+        values = []
+        for seed in range(3):
+            here = of(runs, {**row, "seed": seed}, "method", "direction", "seed")
+            values.append(sum(run[row["measure"]] for run in here) / 15)
+            [single] = of(by_seed, {**row, "seed": seed}, "method", "direction", "measure", "seed")
+            assert single["mean"] == pytest.approx(values[-1])
+        mean = sum(values) / 3
+        assert row["mean"] == pytest.approx(mean)
+        assert row["retraining_sd"] == pytest.approx(math.sqrt(sum((value - mean) ** 2 for value in values) / 3) / math.sqrt(3))
+
+
+def test_qld_is_the_rise_of_the_loss_beyond_random_s() -> None:
+    runs = table(6, seed=7, ks=(3,))
+    runs = runs[runs["direction"] == "+"]
+    found = qld(runs).set_index("method")
+
+    def rise(method: str, **which: Any) -> float:
+        losses = [run["loss"] for run in of(runs, {"method": method, **which}, "method", *which)]
+        return sum(losses) / len(losses)
+
+    weights = bootstrap_weights(6)
+    for method in ("a", "random"):
+        row = found.loc[method]
+        tests = [rise(method, test_id=f"t{test}") - rise("random", test_id=f"t{test}") for test in range(6)]
+        seeds = [rise(method, seed=seed) - rise("random", seed=seed) for seed in range(3)]
+        assert (row["k"], row["rise"]) == (3, pytest.approx(rise(method)))
+        assert row["mean"] == pytest.approx(sum(tests) / 6)
+        assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(weights @ np.array(tests), [0.025, 0.975])))
+        assert row["retraining_sd"] == pytest.approx(np.std(seeds) / math.sqrt(3))
+    assert found.loc["random"][["mean", "low", "high", "retraining_sd"]].tolist() == [0, 0, 0, 0]
+    assert [qld_k(n) for n in (2, 80, 149, 151, 50_000)] == [1, 1, 1, 2, 500]
+
+
+def test_removals_are_counted() -> None:
+    points = points_of(table(6, seed=8))
+    found = removals(points)
+    assert len(found) == 2 * 2 * 3
+    for row in found.to_dict("records"):
+        counts = [point["removed"] for point in of(points, row, "method", "direction", "k")]
+        assert (row["removed"], row["least"], row["most"], row["available"]) == (sum(counts) / 6, min(counts), max(counts), 9)
 
 
 def test_curves_and_areas_are_plain_means() -> None:
-    points = table(7, seed=1)
-    found, total = curves(points), areas(points)
+    runs = table(7, seed=1)
+    points = points_of(runs)
+    found, total = curves(points), areas(points, seed_areas(runs))
     assert len(found) == 2 * 2 * 3 * 2
     assert len(total) == 2 * 2 * 2
     for row in total.to_dict("records"):
@@ -151,27 +238,41 @@ def test_an_evaluation_is_what_removing_and_retraining_by_hand_gives(evaluated: 
     assert found.settings["methods"] == ["tracin-we-topk", "random", "random-same-label"]
     assert found.settings["seeds"] == [1, 2]
     points = found.points
-    assert len(points) == 3 * 2 * 2 * 4
+    assert len(points) == 3 * 2 * 2 * 4 + 3 * 4  # and the strongest 1 %, one of 80, among the proponents
     ids = {id: row for row, id in enumerate(evaluated.store.rows("select id from examples where split='test' order by position"))}
     draws = set()
     for point in points.to_dict("records"):
         test = ids[(point["test_id"],)]
         sign = 1 if point["direction"] == "+" else -1
         label = evaluated.info.labels.index(point["label"])
-        runs = []
+        runs, above = [], []
         for seed in (1, 2):  # a random method's examples are drawn anew with every seed
             scores = sign * scores_of(evaluated, point["method"], [test], draw=seed if "random" in point["method"] else 0)[0]
             ranked = sorted(range(len(scores)), key=lambda n: (-scores[n], evaluated.tie_ranks_N[n]))
             removed = tuple(n for n in ranked[: point["k"]] if scores[n] > 0)
             assert point["removed"] == len(removed)
             runs += [Run(seed, Change()), Run(seed, Change(removed=removed))]
+            above.append(sum(score > 0 for score in scores))
             draws.add((point["method"], test, sign, point["k"], removed))
         results = {r.run: r for r in retrain(evaluated, runs, tests=[test])}
         assert all(r.reused for r in results.values())  # the same runs, so they are kept
         values = [results[run].probabilities_MY[0, label] for run in runs]
         assert point["probability"] == pytest.approx((values[1] - values[0] + values[3] - values[2]) / 2, abs=1e-6)
         assert point["control"] == pytest.approx((values[0] + values[2]) / 2, abs=1e-6)
-    assert len(draws) == (1 + 2 + 2) * 4 * 2 * 2
+        rise = (math.log(values[0] / values[1]) + math.log(values[2] / values[3])) / 2
+        assert point["loss"] == pytest.approx(rise, abs=1e-5)
+        assert point["available"] == round(sum(above) / 2)
+    assert len(draws) == (1 + 2 + 2) * 4 * (2 * 2 + 1)
+    asked = points[points["k"] > 1]
+    for frame, again in ((found.curves, curves(asked)), (found.areas, areas(asked, found.seeds))):
+        pd.testing.assert_frame_equal(frame, again, check_dtype=False)
+    assert found.qld["k"].tolist() == [1, 1, 1]
+    for row in found.qld.to_dict("records"):
+        top = [point["loss"] for point in of(points, {**row, "direction": "+"}, "method", "direction", "k")]
+        random = [
+            point["loss"] for point in of(points, {**row, "direction": "+", "method": "random"}, "method", "direction", "k")
+        ]
+        assert (row["rise"], row["mean"]) == pytest.approx((sum(top) / 4, sum(top) / 4 - sum(random) / 4))
 
 
 def test_proponents_lower_and_opponents_raise_the_probability(evaluated: WorkspaceReader) -> None:
@@ -189,7 +290,8 @@ def test_asking_again_trains_nothing_and_asking_for_more_trains_the_rest(evaluat
     assert steps(SMALL) == 0
     (before,) = evaluation_tables(evaluated)
     # Two more test examples, a method more: the old ones' removals and the controls are there.
-    assert steps(replace(SMALL, methods=("tracin-we-topk",), test_points=6)) == 2 * 3 * 2 * 2 * 2 * 15
+    more = replace(SMALL, methods=("tracin-we-topk",), test_points=6, qld=False)
+    assert steps(more) == 2 * 3 * 2 * 2 * 2 * 15
     after = {e.name: e for e in evaluation_tables(evaluated)}
     assert len(after) == 2
     pd.testing.assert_frame_equal(after[before.name].curves, before.curves)
@@ -209,7 +311,7 @@ def test_an_interrupted_evaluation_goes_on(opened: WorkspaceReader) -> None:
     assert evaluation_tables(opened) == []
     told: list[int] = []
     found = evaluate(opened, SMALL, progress=lambda stage, _d, total: told.append(total) if stage == "retrain" else None)
-    assert 0 < told[0] < 2 * 3 * 2 * 2 * 4 * 15 - 300
+    assert 0 < told[0] < 2 * 3 * (2 * 2 + 1) * 4 * 15 - 300
     assert [e.name for e in evaluation_tables(opened)] == [found.name]
 
 
@@ -235,6 +337,33 @@ def test_without_overlap_only_the_least_similar_are_removed(opened: WorkspaceRea
         assert next(retrain(opened, [Run(1, change)], tests=[row], freeze_embedding=True)).reused
 
 
+@pytest.mark.parametrize("writable", [True, False])
+def test_an_evaluation_from_before_is_read(opened: WorkspaceReader, monkeypatch: pytest.MonkeyPatch, writable: bool) -> None:
+    """A file of the first version is migrated where it may be written to, and read as it is where not."""
+    monkeypatch.setattr(RetrainingFile, "migrations", (m001_runs,))
+    with RetrainingFile(opened.path / FILE, read_only=False) as file, file.transaction() as cursor:
+        build = open_store(opened).build
+        cursor.execute("insert into evaluations values ('old', ?, '{\"ks\": [2]}', '2026-01-01')", [build])
+        cursor.execute("insert into deletion_points values ('old', 'random', '+', 2, 't1', 'pos', 1, 0.5, 0.1, 0.2)")
+        cursor.execute("insert into deletion_curves values ('old', 'random', '+', 2, 'margin', 0.1, 0, 0.2)")
+        cursor.execute("insert into deletion_areas values ('old', 'random', '+', 'margin', 0.1, 0, 0.2, 0, 0, 0)")
+    monkeypatch.undo()
+    if not writable:
+        monkeypatch.setattr("influence.retraining.tables.os.access", lambda *_: False)
+        monkeypatch.setattr("influence.workspace.database.os.access", lambda *_: False)
+    [found] = evaluation_tables(opened)
+    assert (found.name, found.settings, found.finished_at) == ("old", {"ks": [2]}, "2026-01-01")
+    [point], [area] = found.points.to_dict("records"), found.areas.to_dict("records")
+    assert (point["removed"], point["probability"], area["mean"]) == (1, 0.1, 0.1)
+    assert all(pd.isna(value) for value in (point["available"], point["loss"], area["retraining_sd"]))
+    assert found.seeds.empty
+    assert found.qld.empty
+    [counted] = found.removals.to_dict("records")
+    assert (counted["removed"], counted["least"], counted["most"]) == (1, 1, 1)
+    with RetrainingFile(opened.path / FILE) as file:
+        assert file.version == (2 if writable else 1)
+
+
 def test_evaluations_are_read_without_pytorch(evaluated: WorkspaceReader) -> None:
     code = f"""
 import sys
@@ -250,6 +379,33 @@ print(len(evaluation_tables(read_workspace({str(evaluated.path)!r}))), {{'torch'
 def test_no_evaluation_yet(opened: WorkspaceReader) -> None:
     assert evaluation_tables(opened) == []
     assert not (opened.path / FILE).exists()
+
+
+def test_what_a_class_cannot_spare_is_said_by_the_option_that_asks_for_it(data: dict[str, str], tmp_path: Path) -> None:
+    """With one example of a label, the strongest 1 % may be it."""
+    import csv
+
+    with Path(data["train"]).open(encoding="utf-8", newline="") as file:
+        header, *train = csv.reader(file)
+    with Path(data["test"]).open(encoding="utf-8", newline="") as file:
+        _, *tests = csv.reader(file)
+    train = [row for row in train if row[2] == "neg"] + [row for row in train if row[2] == "pos"][:1]
+    files = {name: write_csv(tmp_path / f"{name}.csv", some, header) for name, some in (("train", train), ("test", tests))}
+    build_workspace(tmp_path / "one", request(files, training=training_settings("cnn", epochs=1, batch_size=16)))
+    one = read_workspace(tmp_path / "one")
+    settings = EvaluationSettings(methods=("tracin-last",), ks=(1,), test_points=2, retrains=1)
+    with pytest.raises(SettingsError, match=r"^--k 1: no training example of 'pos' would be left.*; give smaller numbers$"):
+        evaluate(one, settings)
+    n = one.info.n_train
+    said = r"^--qld \(the strongest 1\): no training example of 'pos' .* \(.*\); leave it out with --no-qld$"
+    with pytest.raises(SettingsError, match=said):
+        check(one, _trials_of_the_only(n), option="--qld (the strongest {k})", instead="leave it out with --no-qld")
+    assert not (one.path / FILE).exists()
+    one.close()
+
+
+def _trials_of_the_only(n: int) -> list[Trial]:
+    return [Trial("tracin-last", "+", 1, 0, (Change(removed=(n - 1,)),))]
 
 
 @pytest.mark.parametrize(
@@ -315,9 +471,10 @@ def test_the_command(evaluated: WorkspaceReader, capsys: pytest.CaptureFixture[s
     assert "random-same-label" in told.out
     assert main(command(evaluated, "--json")) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {"settings", "areas", "curves", "points"}
+    assert set(found) == {"settings", "areas", "curves", "points", "seeds", "qld", "removals"}
     stored = next(e for e in evaluation_tables(evaluated) if e.settings == found["settings"])
-    assert found["areas"] == stored.areas.to_dict("records")
+    for name in ("areas", "curves", "points", "seeds", "qld", "removals"):
+        assert found[name] == getattr(stored, name).to_dict("records")
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from tiny import request, rows, write_csv
 
-from influence import TestFilter, open_workspace
+from influence import METHODS, TestFilter, open_workspace
 from influence.cli import main
 from influence.errors import QueryError, SettingsError
 from influence.experiments.settings import FixingSettings
-from influence.experiments.targeted import fix_mistakes, fixing_curves, fixings, mistakes
+from influence.experiments.targeted import fix_mistakes, fixing_curves, fixings, masks_words, mistakes
 from influence.workspace.build import build_workspace
 
 OTHER = {"neg": "pos", "pos": "neg"}
@@ -55,9 +55,39 @@ def test_the_mistakes_are_those_that_are_not_hopeless(noisy):
 def test_everything_is_tried_on_every_mistake(fixed):
     counts = fixed.runs.groupby(["method", "way", "k"]).size()
     runs = SETTINGS.test_points * SETTINGS.retrains
-    ways = [("tracin-we-topk", "remove"), ("tracin-we-topk", "mask"), ("tracin-last", "remove")]  # the last layer has no words
-    ways += [("random", "remove"), ("random", "mask")]
+    ways = [(method, way) for method in SETTINGS.methods for way in ("remove", "mask")]
     assert dict(counts) == {("no change", "", 0): runs, **{(*way, k): runs for way in ways for k in SETTINGS.ks}}
+
+
+@pytest.mark.parametrize("method", ["tracin-we-topk", "tracin-last"])
+def test_the_word_that_is_masked_is_the_most_negative_one(noisy, fixed, method):
+    """Every masking looked up: the words' scores, the lowest one of the text's own below 0, the same retraining."""
+    from influence.explanations import explain, score_words, sentences
+    from influence.retraining import retrain
+    from influence.retraining.change import Change, Run
+
+    places = {id: place for place, id in enumerate(noisy.train_ids())}
+    masked = fixed.runs[(fixed.runs["method"] == method) & (fixed.runs["way"] == "mask")]
+    assert len(masked) == 2 * 2 * 2
+    for row in masked.to_dict("records"):
+        at = noisy.store.positions("test", [row["test_id"]])[row["test_id"]]
+        opponents = explain(noisy, test_id=row["test_id"], method=method, top=row["k"]).opponents
+        rows = [places[one.train.id] for one in opponents]
+        if method == "tracin-last":
+            scores = score_words(noisy, method, {at: rows})[at]
+        else:
+            scores = [one.train_words() for one in opponents]
+        there, words = sentences(noisy, "train", rows), {}
+        for place, own in zip(rows, scores, strict=True):
+            sentence = there[place]
+            ranked = sorted((part, word) for word, part in own.items() if sentence.words[word].side >= 0)
+            if ranked and ranked[0][0] < 0 and len({word.text for word in sentence.words if word.side >= 0}) > 1:
+                words[place] = (sentence.words[ranked[0][1]].text,)
+        assert row["changed"] == len(words)
+        [result] = retrain(noisy, [Run(int(row["seed"]), Change(masked=tuple(words.items())))])
+        assert result.reused
+        label = noisy.info.labels.index(noisy.store.examples("test", [at])[at].label)
+        assert row["probability"] == pytest.approx(float(result.probabilities_MY[at, label]))
 
 
 def test_it_is_kept(noisy, fixed):
@@ -86,7 +116,7 @@ def test_it_is_what_a_retraining_says(noisy, fixed):
 
 def test_the_curves_are_counted_right(fixed):
     curves = fixing_curves(fixed.runs)
-    assert len(curves) == 11
+    assert len(curves) == 13
     control = fixed.runs[fixed.runs["method"] == "no change"]
     for row in curves.to_dict("records"):
         here = [
@@ -100,6 +130,18 @@ def test_the_curves_are_counted_right(fixed):
         assert min(shares) - 1e-9 <= row["low"] <= row["fixed"] <= row["high"] <= max(shares) + 1e-9
         changes = [r["accuracy"] - control[control["seed"] == r["seed"]]["accuracy"].iloc[0] for r in here]
         assert row["accuracy"] == pytest.approx(sum(changes) / len(changes))
+        assert row["changed"] == sum(r["changed"] for r in here) / len(here)
+        assert 0 <= row["changed"] <= row["k"]
+
+
+def test_what_has_no_words_at_all_masks_none(noisy):
+    assert [method for method in METHODS if not masks_words(method)] == [
+        method for method, one in METHODS.items() if one.needs in ("texts", "pass") or method == "random-same-label"
+    ]
+    made = fix_mistakes(noisy, FixingSettings(methods=("tracin-tfidf",), ks=(2,), test_points=2, retrains=1))
+    assert set(zip(made.runs["method"], made.runs["way"], strict=True)) == {
+        ("no change", ""), ("tracin-tfidf", "remove"), ("random", "remove"), ("random", "mask")
+    }  # fmt: skip
 
 
 def test_stopped_it_leaves_nothing(noisy, tmp_path):

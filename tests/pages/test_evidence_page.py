@@ -51,9 +51,17 @@ def test_the_form_says_what_it_trains(open_page):
     app = open_page("evidence")
     app.number_input(key="proof_points_evaluate").set_value(2).run()
     app.number_input(key="proof_seeds_evaluate").set_value(4).run()
-    # Two methods and two controls, two directions, two values of k, two sentences; and the controls of four seeds.
-    assert f"up to {4 * (1 + 2 * 4 * 2 * 2)} models" in shown(app)
-    assert "--test-points 2 --retrains 4" in shown(app)
+    # Two methods and two controls, two directions, two values of k and the strongest 1 %, two sentences; and four controls.
+    assert f"up to {4 * (1 + 4 * (2 * 2 + 1) * 2)} models" in shown(app)
+    assert "--test-points 2 --retrains 4</code>" in shown(app)
+    app.checkbox(key="proof_qld_evaluate").uncheck().run()
+    assert f"up to {4 * (1 + 4 * 2 * 2 * 2)} models" in shown(app)
+    app.checkbox(key="proof_no_overlap_evaluate").check().run()
+    assert "--test-points 2 --retrains 4 --no-qld --no-overlap</code>" in shown(app)
+    assert "the word embedding is frozen nowhere" in shown(app)
+    app.checkbox(key="proof_freeze_embedding_evaluate").check().run()
+    assert "--no-overlap --freeze-embedding</code>" in shown(app)
+    assert "the word embedding is frozen in the retrained models only" in shown(app)
 
 
 def test_numbers_typed_just_before_the_click_count(open_page, monkeypatch):
@@ -72,7 +80,7 @@ def test_numbers_typed_just_before_the_click_count(open_page, monkeypatch):
     ("seconds", "proposed"), [(1, ([10, 50], 6, 3)), (30, ([10, 50], 6, 1)), (60, ([50], 6, 1)), (9_999, ([50], 2, 1))]
 )
 def test_what_the_form_proposes_is_done_within_an_hour_where_it_can_be(seconds, proposed):
-    count = lambda methods, ks, points, retrains: retrains * (1 + 2 * (methods + 2) * ks * points)  # noqa: E731
+    count = lambda methods, ks, points, retrains, _on: retrains * (1 + 2 * (methods + 2) * ks * points)  # noqa: E731
     form = run.Form("evaluate", "", ("a", "b"), 3, count, 100, "Test sentences")
     assert run.affordable(form, seconds) == proposed
 
@@ -91,7 +99,33 @@ def test_deletion_curves_are_the_engine_s(open_page, proven):
         for line, direction in zip(lines, "+-", strict=True):
             means = here[here["direction"] == direction].sort_values("k")["mean"] * (100 if measure == "probability" else 1)
             assert values(line) == pytest.approx(means.tolist())
-        assert len(app.dataframe[0].value) == 3  # with both controls
+        areas, qld, removals = (one.value for one in app.dataframe)
+        assert len(areas) == 3  # with both controls
+        row = found.areas[(found.areas["measure"] == measure) & (found.areas["direction"] == "+")].iloc[0]
+        assert areas["proponents removed (DEL+)"][0].endswith(wording.spread(row["retraining_sd"], measure))
+        assert "±" in areas["proponents removed (DEL+)"][0]
+        assert wording.qld(found)[0][:60] in shown(app)
+        rows = found.qld.to_dict("records")
+        assert qld["QLD, nats"].tolist() == [wording.value(row, ("mean", "low", "high"), "loss") for row in rows]
+        counts = found.removals.to_dict("records")
+        assert removals["removed"].tolist() == [f"{one['removed']:,.1f} ({one['least']} to {one['most']})" for one in counts]
+        assert removals["with a score on that side"].tolist() == [f"{one['available']:,.1f}" for one in counts]
+
+
+def test_an_evaluation_from_before_shows_what_it_has(open_page, proven, tmp_path):
+    """As migrated from a file of the first version: no QLD, no spread, no counts of scores."""
+    from influence.retraining.tables import FILE, RetrainingFile
+
+    shutil.copytree(proven / "tiny", tmp_path / "tiny")
+    with RetrainingFile(tmp_path / "tiny" / FILE, read_only=False) as file, file.transaction() as cursor:
+        cursor.execute("delete from deletion_qld; delete from deletion_seeds")
+        cursor.execute("update deletion_points set available = null, loss = null")
+        cursor.execute("update deletion_areas set retraining_sd = null")
+    app = open_page("evidence", root=tmp_path)
+    assert not app.exception
+    areas, removals = (one.value for one in app.dataframe)
+    assert all(cell.endswith("± –") for cell in areas["proponents removed (DEL+)"])
+    assert set(removals["with a score on that side"]) == {"–"}
 
 
 def test_one_k_has_a_row_for_every_method(proven):

@@ -1,18 +1,37 @@
 """Evidence's deletion curves: remove what a method names, retrain, and see whether the prediction gives way."""
 
+from collections.abc import Collection
+
 import pandas as pd
 import streamlit as st
 
 import influence
-from influence.experiments import Evaluation, EvaluationSettings, evaluation_tables
+from influence.experiments import Evaluation, EvaluationSettings, evaluation_tables, remarks
+from influence.retraining import embedding_frozen
 from pages.ui.evidence import charts, run, wording
 from pages.ui.evidence.address import MEASURES, EvidenceAddress
-from pages.ui.evidence.run import Form
+from pages.ui.evidence.run import Form, Switch
 from pages.ui.frame import bind, render
 from pages.ui.jobs import waiting
 from pages.ui.parts import STILL
 
 COMMAND = "evaluate"
+SWITCHES = (
+    Switch(
+        "qld", "Also the strongest 1%", "QLD: how much more the loss rises without them than without random ones",
+        ("", "--no-qld"), on=True,
+    ),
+    Switch(
+        "no_overlap", "Little word overlap only",
+        "Removes only among the tenth of the training examples that share least with the test sentence, as in section 5",
+        ("--no-overlap", ""),
+    ),
+    Switch(
+        "freeze_embedding", "Freeze the embedding", "Retrains with the word embedding left as it began",
+        ("--freeze-embedding", ""),
+    ),
+    Switch("with_bias", "With biases", "Counts biases in the methods on a layer; the paper leaves them out", ("--with-bias", "")),
+)  # fmt: skip
 EMPTY = (
     "For a few test sentences, the training sentences that a method names as proponents, or as opponents, are removed, and the "
     "model is trained again. If the method is right about this data, the true label loses without its proponents and gains "
@@ -29,9 +48,13 @@ def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
         title="Deletion curves",
         methods=usual.methods[:2],
         retrains=3,
-        models=lambda methods, ks, points, retrains: retrains * (1 + 2 * (methods + 2) * ks * points),
+        models=models,
         most_points=workspace.info.n_test,
         points_name="Test sentences",
+        switches=tuple(one for one in SWITCHES if not (one.name == "freeze_embedding" and embedding_frozen(workspace))),
+        remarks=lambda on: remarks(
+            workspace, EvaluationSettings(no_overlap="no_overlap" in on, freeze_embedding="freeze_embedding" in on)
+        ),
     )
     waiting.draw(workspace, COMMAND)
     if not found:
@@ -58,8 +81,53 @@ def _result(address: EvidenceAddress, found: list[Evaluation], chosen: Evaluatio
         render.hint(names[chosen.name])
     st.plotly_chart(charts.deletion(chosen.curves, address.measure), key=f"proof_deletion_{address.measure}", config=STILL)
     render.hint("Strokes: 95% bootstrap intervals over the test sentences. Each retraining is compared with its seed's control.")
-    render.heading("Area under the curves", "AUC-DEL, the mean over k, with 95% intervals")
+    render.heading("Area under the curves", "AUC-DEL, the mean over k, with 95% intervals over the test sentences")
     st.dataframe(_areas(chosen.areas, address.measure), hide_index=True, key="proof_areas", width="stretch")
+    render.hint(
+        "± is the standard deviation over the retrainings alone: how much the mean would change with other seeds and the same "
+        "test sentences (table 7 of the paper)."
+    )
+    _qld(chosen)
+    with st.expander("How many examples were really removed"):
+        render.hint("Fewer than k where fewer have a score on that side: means over the test sentences, with the ends.")
+        st.dataframe(_removals(chosen.removals), hide_index=True, key="proof_removals", width="stretch")
+
+
+def models(methods: int, ks: int, points: int, retrains: int, on: Collection[str]) -> int:
+    """How many models are trained at most: with both controls, both directions, and the strongest 1 % in one of them."""
+    return retrains * (1 + (methods + 2) * (2 * ks + ("qld" in on)) * points)
+
+
+def _qld(chosen: Evaluation) -> None:
+    """QLD of every method; nothing where it was not asked for."""
+    if chosen.qld.empty:
+        return
+    render.heading("The strongest 1%", f"QLD: {chosen.qld['k'].iloc[0]:,} proponents removed")
+    said, sure = wording.qld(chosen)
+    render.verdict(said, sure=sure)
+    rows = chosen.qld.to_dict("records")
+    table = {
+        "method": [wording.title(row["method"]) for row in rows],
+        "QLD, nats": [wording.value(row, ("mean", "low", "high"), "loss") for row in rows],
+        "± over retrainings": [wording.spread(row["retraining_sd"], "loss") for row in rows],
+        "rise of the loss itself": [wording.value(row, ("rise", "rise_low", "rise_high"), "loss") for row in rows],
+    }
+    st.dataframe(pd.DataFrame(table), hide_index=True, key="proof_qld", width="stretch")
+    render.hint("QLD: by how much more the loss rises than when as many random examples are removed; above 0 is good.")
+
+
+def _removals(removals: pd.DataFrame) -> pd.DataFrame:
+    sides = {"+": "proponents", "-": "opponents"}
+    rows = removals.to_dict("records")
+    return pd.DataFrame(
+        {
+            "method": [wording.title(row["method"]) for row in rows],
+            "which": [sides[row["direction"]] for row in rows],
+            "k": [row["k"] for row in rows],
+            "removed": [f"{row['removed']:,.1f} ({row['least']:,} to {row['most']:,})" for row in rows],
+            "with a score on that side": ["–" if pd.isna(row["available"]) else f"{row['available']:,.1f}" for row in rows],
+        }
+    )
 
 
 def _areas(areas: pd.DataFrame, measure: str) -> pd.DataFrame:
@@ -69,7 +137,8 @@ def _areas(areas: pd.DataFrame, measure: str) -> pd.DataFrame:
         row = {"method": wording.title(method)}
         for direction, title in (("+", "proponents removed (DEL+)"), ("-", "opponents removed (DEL−)")):
             for one in here[(here["method"] == method) & (here["direction"] == direction)].to_dict("records"):
-                row[title] = wording.value(one, ("mean", "low", "high"), measure)
+                spread = wording.spread(one["retraining_sd"], measure)
+                row[title] = f"{wording.value(one, ('mean', 'low', 'high'), measure)} {spread}"
                 if method != "random":
                     row[f"{title[:10].strip()}: beyond random"] = wording.value(one, wording.OVER_RANDOM, measure)
         rows.append(row)

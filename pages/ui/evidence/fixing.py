@@ -29,7 +29,7 @@ def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
         title="Targeted fixing",
         methods=usual.methods[:2],
         retrains=usual.retrains,
-        models=lambda methods, ks, points, retrains: retrains * (1 + (2 * methods + 2) * ks * points),
+        models=lambda methods, ks, points, retrains, _on: retrains * (1 + (2 * methods + 2) * ks * points),
         most_points=there,
         points_name="Mistakes",
         opponents_only=True,
@@ -56,7 +56,10 @@ def _result(address: EvidenceAddress, found: list[Fixing], chosen: Fixing) -> No
     if len(names) == 1:
         render.hint(names[chosen.id])
     st.plotly_chart(charts.fixing(curves), key="proof_fixing", config=STILL)
-    render.hint("Strokes: 95% bootstrap intervals over the mistakes.")
+    render.hint(
+        "Strokes: 95% bootstrap intervals over the mistakes. The word masked is the one that carries most of the negative "
+        "score; for methods on the last layer, which have no words, the one whose embedding pulls the score down most."
+    )
     with st.expander("As a table"):
         st.dataframe(_table(curves), hide_index=True, key="proof_fixing_table", width="stretch")
 
@@ -70,6 +73,7 @@ def _table(curves: pd.DataFrame) -> pd.DataFrame:
             "method": [wording.title(row["method"]) for row in rows],
             "mended": [f"{row['fixed']:.0%}" for row in rows],
             "95% interval": [f"{row['low']:.0%} to {row['high']:.0%}" for row in rows],
+            "examples changed": ["–" if pd.isna(row["changed"]) else f"{row['changed']:.1f}" for row in rows],
             "test accuracy, points": [wording.number(row["accuracy"], "probability") for row in rows],
         }
     )

@@ -1,7 +1,7 @@
 """The form that starts a proof: what is tried, on how many test sentences, how surely; and how long that takes."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import streamlit as st
@@ -16,6 +16,18 @@ from pages.ui.jobs import compute, waiting
 KS = (5, 10, 20, 50, 100, 200)
 LONGEST = 3_600.0  # seconds that a form may propose to spend
 FEWEST = 2  # test sentences
+SPECIAL = {"no_overlap": "little word overlap only", "freeze_embedding": "embedding frozen", "with_bias": "with biases"}
+
+
+@dataclass(frozen=True)
+class Switch:
+    """A setting that is on or off, with what it adds to the command when it is, and when it is not."""
+
+    name: str
+    title: str
+    help: str
+    options: tuple[str, str]  # on, off; empty: nothing
+    on: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,9 +38,12 @@ class Form:
     title: str
     methods: tuple[str, ...]
     retrains: int
-    models: Callable[[int, int, int, int], int]  # from how many methods, values of k, test sentences, retrainings
+    # How many models, from how many methods, values of k, test sentences, retrainings, and the switches that are on.
+    models: Callable[[int, int, int, int, Collection[str]], int]
     most_points: int
     points_name: str
+    switches: tuple[Switch, ...] = ()
+    remarks: Callable[[Collection[str]], list[str]] = lambda _on: []  # on what is switched on
     opponents_only: bool = False  # so that methods without opponents are no choice
     ks: tuple[int, ...] = (10, 50)
     points: int = 6
@@ -55,11 +70,16 @@ def draw(workspace: influence.Workspace, form: Form, *, expanded: bool) -> None:
             st.multiselect("Examples changed (k)", KS, key=form.key("k"), accept_new_options=False, width=260)
             st.number_input(form.points_name, 1, most, key=form.key("points"), width=150)
             st.number_input("Seeds", 1, 50, key=form.key("seeds"), width=150)
+        with st.container(horizontal=True):
+            for switch in form.switches:
+                st.session_state.setdefault(form.key(switch.name), switch.on)
+                st.checkbox(switch.title, key=form.key(switch.name), help=switch.help)
         asked = _asked(workspace, form)
         if not (asked.methods and asked.ks):
             render.hint("Choose at least one method and one number of examples.")
             return
-        models = form.models(len(asked.methods), len(asked.ks), asked.points, asked.retrains)
+        models = form.models(len(asked.methods), len(asked.ks), asked.points, asked.retrains, asked.on)
+        render.notes(form.remarks(asked.on))
         render.hint(
             f"Trains up to {models:,} models, each once: {waiting.time_for(workspace, models)}. What is finished is kept, so "
             "it can be stopped and started again; the app stays usable meanwhile."
@@ -79,24 +99,29 @@ class _Chosen:
     ks: list[int]
     points: int
     retrains: int
+    on: list[str]  # names of switches
+    switched: list[str]  # their options
 
     def options(self) -> list[str]:
         options = ["--methods", ",".join(self.methods), "--k", ",".join(map(str, self.ks))]
-        return [*options, "--test-points", str(self.points), "--retrains", str(self.retrains)]
+        return [*options, "--test-points", str(self.points), "--retrains", str(self.retrains), *self.switched]
 
 
 def _asked(workspace: influence.Workspace, form: Form) -> _Chosen:
     methods, ks, points, retrains = (st.session_state[form.key(name)] for name in ("methods", "k", "points", "seeds"))
     fitting = sorted(k for k in ks if k < workspace.info.n_train) or sorted(ks)[:1]
-    return _Chosen(methods, fitting, int(points), int(retrains))
+    on = [switch.name for switch in form.switches if st.session_state[form.key(switch.name)]]
+    switched = [option for switch in form.switches if (option := switch.options[switch.name not in on])]
+    return _Chosen(methods, fitting, int(points), int(retrains), on, switched)
 
 
 def affordable(form: Form, seconds: float) -> tuple[list[int], int, int]:
     """The usual k, test sentences and retrainings, or as many of them as are done within an hour of `seconds` a model."""
     ks, points, retrains = list(form.ks), min(form.points, max(form.most_points, 1)), form.retrains
+    on = [switch.name for switch in form.switches if switch.on]
 
     def too_long() -> bool:
-        return form.models(len(form.methods), len(ks), points, retrains) * seconds > LONGEST
+        return form.models(len(form.methods), len(ks), points, retrains, on) * seconds > LONGEST
 
     while retrains > 1 and too_long():
         retrains -= 1
@@ -132,4 +157,5 @@ def about(settings: dict[str, object], made_at: str, points: str) -> str:
     assert isinstance(ks, list)
     seeds = numbers.counted(int(str(settings["retrains"])), "seed")
     tried = f"{settings['test_points']} {points}, {seeds}, k = {', '.join(map(str, ks))}"
-    return f"{tried} · {numbers.moment(made_at)}"
+    special = [said for name, said in SPECIAL.items() if settings.get(name)]
+    return " · ".join([tried, *special, numbers.moment(made_at)])

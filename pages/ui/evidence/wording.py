@@ -31,9 +31,14 @@ Said = tuple[str, bool]
 
 
 def number(value: float, measure: str) -> str:
-    """A difference with its sign: points of probability, or nats of margin."""
+    """A difference with its sign: points of probability, or nats of margin or loss."""
     text = f"{100 * value:+.1f}" if measure == "probability" else f"{value:+.3f}"
     return text.replace("-", MINUS)
+
+
+def spread(value: float, measure: str) -> str:
+    """A standard deviation in the same unit; a dash where there is none, as with a single retraining."""
+    return "± –" if pd.isna(value) else f"± {number(value, measure)[1:]}"
 
 
 def value(row: "dict[Hashable, Any] | pd.Series[Any]", names: Sequence[str], measure: str, unit: str = "") -> str:
@@ -65,6 +70,20 @@ def deletion(found: Evaluation, measure: str) -> Said:
         return f"{said} The {first} is more than chance; for the {second} take more test sentences.", True
     points = found.settings["test_points"]
     return f"{said} With {points} test sentences neither is more than chance: take more of them, or a larger k.", False
+
+
+def qld(found: Evaluation) -> Said:
+    """Whether the loss rises more without what a method puts first than without random examples; of the default, as above."""
+    methods = found.settings["methods"]
+    method = DEFAULT_METHOD if DEFAULT_METHOD in methods else methods[0]
+    row = found.qld[found.qld["method"] == method].iloc[0]
+    said = (
+        f"Without its {int(row['k']):,} strongest proponents by {title(method)}, a test sentence's loss rises by "
+        f"{value(row, ('mean', 'low', 'high'), 'loss', 'nats')} more than without as many random examples."
+    )
+    if row["low"] > 0:
+        return f"{said} That is more than chance.", True
+    return f"{said} That may be chance: take more test sentences or seeds.", False
 
 
 def fixing(curves: pd.DataFrame, points: int) -> Said:
