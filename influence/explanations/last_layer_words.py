@@ -18,8 +18,6 @@ from influence.workspace import WorkspaceReader
 if TYPE_CHECKING:  # which brings PyTorch
     from influence.gradients import ScoreWords
 
-AT_ONCE = 32  # training examples in a batch
-
 
 def has_score_words(method: Method) -> bool:
     """Whether `score_words` can be asked about a method: it works on the last layer, and has no words of its own."""
@@ -57,19 +55,17 @@ def _add(
     found: list[dict[int, float]],
 ) -> None:
     """Add what one checkpoint says, in place."""
-    from influence.models import pad
+    from influence.models import BATCH_TOKENS, length_buckets, of_one_length
 
     encoding, labels_N = workspace.index.encoding, np.asarray(workspace.index.labels_N)
-    order_E = np.argsort(encoding.lengths_N[np.asarray(examples_E, dtype=np.int64)], kind="stable").tolist()
-    for start in range(0, len(order_E), AT_ONCE):
-        places_B = order_E[start : start + AT_ONCE]
-        examples_B = np.array([examples_E[place] for place in places_B], dtype=np.int64)
-        batch = pad(encoding, examples_B, workspace.live.settings.pad_token)
-        parts_BL = traced.of_batch(batch, labels_N[examples_B], form_YH)
-        for place, example, parts_L in zip(places_B, examples_B.tolist(), parts_BL, strict=True):
+    chosen_E = np.asarray(examples_E, dtype=np.int64)
+    for places_B in length_buckets(encoding.lengths_N[chosen_E], batch_tokens=BATCH_TOKENS[traced.settings.device.type]):
+        examples_B = chosen_E[places_B]
+        parts_BL = traced.parts(of_one_length(encoding, examples_B), labels_N[examples_B], form_YH)
+        for place, example, parts_L in zip(places_B.tolist(), examples_B.tolist(), parts_BL, strict=True):
             words_L = encoding.words_R[slice(*encoding.offsets_N1[example : example + 2].tolist())].tolist()
             own = found[place]
-            for word, part in zip(words_L, parts_L.tolist(), strict=False):  # padding follows
+            for word, part in zip(words_L, parts_L.tolist(), strict=True):
                 own[word] = own.get(word, 0.0) + part
 
 

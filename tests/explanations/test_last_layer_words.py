@@ -1,6 +1,5 @@
 """Words that a last-layer score hangs on: each word's embedding scaled by 1 + t in float64, one at a time, and d score / d t."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from influence.api import Workspace
 from influence.errors import QueryError
 from influence.explanations import score_words, scores_of
 from influence.gradients import GradientSettings, ScoreWords
-from influence.models import pad
+from influence.models import length_buckets, of_one_length
 from influence.models.encoding import encode
 from influence.models.model import load_classifier
 
@@ -43,9 +42,8 @@ class Model:
         own.weight = rows_LD  # type: ignore[assignment]  # a tensor with a history, so that t can be differentiated by
         self.model.set_input_embeddings(own)
         self.inputs.clear()
-        extra = {"token_type_ids": torch.tensor([row.types])} if self.model.config.model_type == "bert" else {}
         places = torch.arange(len(row.tokens))[None]
-        logits = self.model(input_ids=places, attention_mask=torch.ones_like(places), **extra).logits[0]
+        logits = self.model(input_ids=places, attention_mask=torch.ones_like(places)).logits[0]
         self.model.set_input_embeddings(self.words)
         return logits.softmax(dim=0) - torch.eye(len(logits), dtype=torch.float64)[row.label], self.inputs[0][0]
 
@@ -106,25 +104,28 @@ def test_each_word_is_how_the_score_moves_with_its_embedding(opened: Workspace, 
 
 
 def test_a_batch_of_bert_s_says_what_each_alone_says() -> None:
-    """Padding, token types and attention: random M, random texts of several lengths."""
+    """Attention over several texts of one length: random M."""
     tokenizer = word_pieces()
     model, generator = bert(len(tokenizer), 3, seed=4), np.random.default_rng(0)
-    examples = labelled(6, seed=3)
+    examples = labelled(12, seed=3)
     encoding, labels = encode(tokenizer, [text for text, _ in examples], None, max_length=60), [label for _, label in examples]
     form = generator.normal(size=(3, 16))
-    settings = GradientSettings(device=torch.device("cpu"), pad_token=0)
-    batch = pad(encoding, np.arange(6), 0)
-    oracle = Model(model)
-    with ScoreWords(model, settings) as traced:
-        found_BL = traced.of_batch(batch, np.array(labels), form)
-    for own_L, row in zip(found_BL, rows_of(encoding, labels), strict=True):
-        for position in range(len(row.tokens)):
-            t = torch.zeros((), dtype=torch.float64, requires_grad=True)
-            delta, activation = oracle.of(row, torch.where(torch.arange(len(row.tokens)) == position, 1 + t, 1.0))
-            [slope] = torch.autograd.grad(delta @ torch.from_numpy(form) @ activation, [t])
-            assert own_L[position] == pytest.approx(float(slope), abs=1e-4 * float(np.abs(own_L).max()))
-        assert not own_L[len(row.tokens) :].any()
-    assert math.isfinite(found_BL.sum())
+    oracle, rows = Model(model), rows_of(encoding, labels)
+    with ScoreWords(model, GradientSettings(device=torch.device("cpu"))) as traced:
+        batches = [of_one_length(encoding, some) for some in length_buckets(encoding.lengths_N, batch_tokens=60)]
+        found = [traced.parts(batch, np.array(labels)[batch.examples_B], form) for batch in batches]
+    assert max(map(len, batches)) > 1
+    for batch, some_BL in zip(batches, found, strict=True):
+        for example, own_L in zip(batch.examples_B.tolist(), some_BL, strict=True):
+            expected_L = [slope_at(oracle, rows[example], position, form) for position in range(len(rows[example].tokens))]
+            assert own_L.tolist() == pytest.approx(expected_L, abs=1e-4 * max(map(abs, expected_L)))
+
+
+def slope_at(oracle: Model, row: Any, position: int, form: np.ndarray) -> float:
+    t = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    delta, activation = oracle.of(row, torch.where(torch.arange(len(row.tokens)) == position, 1 + t, 1.0))
+    [slope] = torch.autograd.grad(delta @ torch.from_numpy(form) @ activation, [t])
+    return float(slope)
 
 
 def test_a_method_that_is_not_on_the_last_layer_is_refused(opened: Workspace) -> None:
