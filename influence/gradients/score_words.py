@@ -31,7 +31,7 @@ class ScoreWords(WordGradients):
         """
         self._lookups.clear()
         self._calls.clear()
-        logits_BY, _ = self.forward(batch, labels_B)
+        logits_BY = self.forward(batch, labels_B).logits_BY
         inputs_BH = self._last_features(logits_BY)
         if inputs_BH is None:
             raise ModelError(f"{type(self.model).__name__} has no last linear layer with one input per example")
