@@ -73,11 +73,11 @@ def main() -> None:
 
 
 def _copy(workspace: Path, folder: Path) -> Path:
-    """The workspace with its builds shared and reviews of its own."""
+    """The workspace with reviews of its own."""
     copy = folder / workspace.name
     copy.mkdir()
     shutil.copy(workspace / "workspace.json", copy / "workspace.json")
-    (copy / "builds").symlink_to(workspace / "builds")
+    shutil.copytree(workspace / "builds", copy / "builds")
     return copy
 
 

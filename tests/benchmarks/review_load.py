@@ -206,7 +206,7 @@ def served(tree: Path, workspace: Path) -> Iterator[tuple[int, psutil.Process, s
         copy = Path(folder) / workspace.name
         copy.mkdir()
         shutil.copy(workspace / "workspace.json", copy / "workspace.json")
-        (copy / "builds").symlink_to(workspace / "builds")
+        shutil.copytree(workspace / "builds", copy / "builds")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = int(probe.getsockname()[1])
