@@ -12,10 +12,11 @@ import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, SpecialTokens
 from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, Cluster, clusters
-from influence.data import Columns
+from influence.data import Columns, Preparation
 from influence.errors import QueryError
 from influence.explanations import COMMON, TOKEN, MistakeFilter, all_scores, explain, words
 from influence.fixes import Fix, fix_list
+from influence.reading import FormOptions
 from influence.review import has_reviews, read_reviews
 from influence.suspects import has_suspects, suspects
 from influence.types import Progress, silent
@@ -41,11 +42,13 @@ class Workspace(WorkspaceReader):
         path: str | Path,
         *,
         train: str | Path,
-        test: str | Path,
+        test: str | Path | None = None,
         text: str = "text",
         text_pair: str | None = None,
         label: str = "label",
         id: str | None = None,
+        form: FormOptions | None = None,
+        preparation: Preparation | None = None,
         model: str = "cnn",
         num_hidden_layers: int | None = None,
         checkpoints: str | Path | None = None,
@@ -59,14 +62,17 @@ class Workspace(WorkspaceReader):
         """Build a workspace as `python -m influence build` does, and open it.
 
         `training` takes epochs, learning_rate, optimizer, batch_size and seed; `checkpoints` is a Trainer's output folder
-        to import instead. Raises a `WordtraceError` for bad data, models or settings.
+        to import instead; without a `test` file a part of the training file is set aside. Raises a `WordtraceError` for bad
+        data, models or settings.
         """
         from influence.workspace import BuildRequest, build_workspace, training_settings
 
         request = BuildRequest(
             train=str(train),
-            test=str(test),
+            test=None if test is None else str(test),
             columns=Columns(text=text, text_pair=text_pair, label=label, id=id),
+            form=form or FormOptions(),
+            preparation=preparation or Preparation(),
             model=model,
             num_hidden_layers=num_hidden_layers,
             checkpoints=None if checkpoints is None else str(checkpoints),

@@ -2,6 +2,7 @@
 
 WordtraceError
 ├── DataError           a data file that cannot be used as it is
+│   └── EncodingUnsure      a text file whose encoding a person has to say
 ├── ModelError          a model, tokenizer or checkpoint that cannot be used
 ├── SettingsError       an option with an impossible value
 ├── QueryError          a question about something that does not exist
@@ -19,6 +20,17 @@ class WordtraceError(Exception):
 
 class DataError(WordtraceError):
     """A data file cannot be used as it is."""
+
+
+class EncodingUnsure(DataError):
+    """A text file is not Unicode, so a person has to say what it is; `offered` is what it may be, the likeliest first.
+
+    Each encoding comes with what it makes of the first lines that tell: (line number, text).
+    """
+
+    def __init__(self, message: str, offered: dict[str, list[tuple[int, str]]]) -> None:
+        super().__init__(message)
+        self.offered = offered
 
 
 class ModelError(WordtraceError):

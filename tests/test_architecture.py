@@ -27,6 +27,7 @@ FLOORS = [
     ["seals"],
     ["files"],
     ["sealed"],
+    ["reading"],
     ["data"],
     ["models"],
     ["gradients"],

@@ -9,8 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from influence import clusters, data, opinions, suspects, workspace
-from influence.cli.options import add_device, add_encoder, add_workspace, chosen_model, command, print_notes
-from influence.cli.progress import ProgressLine, after_note
+from influence.cli.options import (
+    add_device,
+    add_encoder,
+    add_form,
+    add_workspace,
+    chosen_model,
+    command,
+    form_options,
+    print_notes,
+)
+from influence.cli.progress import ProgressLine, after_notes
 from influence.cli.suspects import no_encoder
 from influence.data import DEFAULT_SHARE, MOST_TEST, Preparation
 from influence.errors import SettingsError
@@ -29,7 +38,7 @@ def add(commands: Any) -> None:
 
     about = "train or import a model and index its gradients"
     build = command(commands, "build", _build, about, workspace=False)
-    _add_data(build.add_argument_group("data (CSV, TSV, JSONL, Parquet, a datasets folder or Hub id)"))
+    _add_data(build.add_argument_group("data (CSV, TSV, JSON, JSONL, Parquet, a datasets folder or Hub id)"))
     _add_model(build.add_argument_group("model"))
     _add_index(build.add_argument_group("index"))
     add_device(build)
@@ -45,11 +54,12 @@ def _add_data(group: Any) -> None:
     group.add_argument("--text-pair", metavar="COL", help="column of the second text of a pair")
     group.add_argument("--label", default="label", metavar="COL")
     group.add_argument("--id", metavar="COL", help="column of stable ids (default: row number from 0)")
+    add_form(group)
     about = f"without --test: part of each label's rows to test on, at most {MOST_TEST:,} in all (default {DEFAULT_SHARE})"
     group.add_argument("--test-share", type=float, metavar="X", help=about)
     about = "leave out rows without a text or a label, and test rows whose label training never has"
     group.add_argument("--drop-unusable", action="store_true", help=about)
-    about = "give labels that differ in capitals or spaces only the spelling that occurs most"
+    about = "give labels that look alike (but for capitals, spaces, unseen characters) the spelling that occurs most"
     group.add_argument("--merge-labels", action="store_true", help=about)
 
 
@@ -93,15 +103,20 @@ def _build(options: argparse.Namespace) -> None:
         raise SettingsError(f"--{extra[0].replace('_', '-')} is a setting of training; it does not go with --checkpoints")
     if options.encoder is not None:
         opinions.check_encoder(options.encoder)  # now, and not after hours of training
-    train, test, columns = _data(options)
+    columns = data.Columns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id)
+    read = data.read_splits(options.train, options.test, columns, _preparation(options), form_options(options))
+    notes = [f"{source!r} is read as {form}" for source, form in read.forms.items()]
     if options.checkpoints is None:
-        model, layers, note = chosen_model(options, data.read_dataset(train, columns, split="train").texts)
+        model, layers, note = chosen_model(options, read.train.texts)
     else:
         model, layers, note = options.model or CNN, options.num_hidden_layers, None
+    notes += [] if note is None else [note]
     request = workspace.BuildRequest(
-        train=train,
-        test=test,
+        train=options.train,
+        test=options.test,
         columns=columns,
+        form=form_options(options),
+        preparation=_preparation(options),
         model=model,
         num_hidden_layers=layers,
         checkpoints=options.checkpoints,
@@ -113,31 +128,22 @@ def _build(options: argparse.Namespace) -> None:
     )
     with ProgressLine(sys.stderr, every=PROGRESS_EVERY) as progress:
         info = workspace.build_workspace(
-            options.workspace, request, device=options.device, resume=options.resume, progress=after_note(note, progress)
+            options.workspace, request, read, device=options.device, resume=options.resume, progress=after_notes(notes, progress)
         )
         _rank_suspects(options.workspace, options.encoder, options.device, progress)
     _print_built(options.workspace, info)
 
 
-def _data(options: argparse.Namespace) -> tuple[str, str, data.Columns]:
-    """The files to build from and the columns to read them by; prepared where they cannot be used as they are."""
-    columns = data.Columns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id)
+def _preparation(options: argparse.Namespace) -> Preparation:
     share = options.test_share
     if options.test is not None and share is not None:
         raise SettingsError("--test-share sets a part of --train aside; it does not go with --test")
-    settings = Preparation(
+    return Preparation(
         drop_unusable=options.drop_unusable,
         merge_labels=options.merge_labels,
         test_share=DEFAULT_SHARE if share is None else share,
         seed=options.seed or 0,
     )
-    if not data.needs_preparing(options.test, settings):
-        return options.train, options.test, columns
-    prepared = data.prepare_files(Path(options.workspace), options.train, options.test, columns, settings)
-    rows, left_out = prepared.record["rows"], prepared.record["left_out"]
-    left = f", {left_out:,} left out" if left_out else ""
-    print_notes([f"{rows['train']:,} training and {rows['test']:,} test rows{left}: {prepared.train}"])
-    return prepared.train, prepared.test, prepared.columns
 
 
 def _rank_suspects(path: str, encoder: str | None, device: str, progress: Progress) -> None:

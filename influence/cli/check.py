@@ -8,14 +8,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from influence import data, workspace
-from influence.cli.options import add_device, add_json, chosen_model, command
-from influence.cli.progress import ProgressLine, after_note, duration
+from influence import data, reading, workspace
+from influence.cli.options import add_device, add_form, add_json, chosen_model, command, form_options
+from influence.cli.progress import ProgressLine, after_notes, duration
 from influence.data import DEFAULT_SHARE, Preparation
-from influence.errors import SettingsError, WorkspaceDamaged
+from influence.errors import EncodingUnsure, SettingsError, WorkspaceDamaged
 from influence.models import usual_model
+
+if TYPE_CHECKING:
+    from influence.reading import Table
 
 HEAD_ROWS = 8
 MANY_LABELS = 20
@@ -25,7 +28,7 @@ def add(commands: Any) -> None:
     """Register the command."""
     about = "report on a data file before anything is built from it, or on the files of a workspace"
     parser = command(commands, "check", _check, about, workspace=False)
-    files = parser.add_argument_group("data (CSV, TSV, JSONL, Parquet, a datasets folder or Hub id)")
+    files = parser.add_argument_group("data (CSV, TSV, JSON, JSONL, Parquet, a datasets folder or Hub id)")
     what = files.add_mutually_exclusive_group(required=True)
     what.add_argument("--train", metavar="FILE")
     about = "instead: read every file of a workspace and compare it with its hashes; exit code 2 where one is damaged"
@@ -33,6 +36,7 @@ def add(commands: Any) -> None:
     files.add_argument("--test", metavar="FILE")
     for role in ("text", "text-pair", "label", "id"):
         files.add_argument(f"--{role}", metavar="COL", help="default: guessed")
+    add_form(files)
     model = parser.add_argument_group("an estimate of a build's time, memory and disk, measured on a sample")
     model.add_argument("--estimate", action="store_true", help="measure: half a minute or so")
     model.add_argument("--model", metavar="ID_OR_FOLDER|cnn", help="default: as `build` would choose")
@@ -52,12 +56,14 @@ def _check(options: argparse.Namespace) -> None:
     if options.workspace is not None:
         _check_workspace(options)
         return
-    train = data.read_table(options.train, split="train")
-    test = None if options.test is None else data.read_table(options.test, split="test")
+    train = _read(options, options.train, "train")
+    test = None if options.test is None else _read(options, options.test, "test")
     guess = data.guess_columns(train)
     answer: dict[str, Any] = {
         "source": train.source,
         "test_source": None if test is None else test.source,
+        "form": train.form.in_words,
+        "test_form": None if test is None else test.form.in_words,
         "column_names": list(train.columns),
         "guess": asdict(guess),
         "guessed_from": min(data.GUESSED_FROM, len(train)),
@@ -73,7 +79,8 @@ def _check(options: argparse.Namespace) -> None:
     if not options.only_estimate:
         report = data.data_report(train, test, columns)
         answer |= {"report": data.as_json(report), "findings": [asdict(finding) for finding in data.findings(report)]}
-        answer["usual_model"] = usual_model([str(text) for text in train.columns[columns.text]])._asdict()
+        found = data.read_examples(train, columns)
+        answer["usual_model"] = usual_model([found.texts[row] for row in found.usable])._asdict()
         _write(options.output, answer)
     if options.estimate or options.only_estimate:
         answer["estimate"] = _estimate(options, train, test, columns)
@@ -103,6 +110,15 @@ def _verified_as_text(name: str, found: workspace.Verified) -> Iterator[str]:
         yield "  every file is what was written" if found.sealed else "  no damage found"
 
 
+def _read(options: argparse.Namespace, name: str, split: str) -> Table:
+    """Read a file. Where a person has to say its encoding, what it may be goes to --output before it is refused."""
+    try:
+        return reading.read_table(name, split=split, options=form_options(options))
+    except EncodingUnsure as error:
+        _write(options.output, {"source": name, "encodings": error.offered, "report": None, "estimate": None})
+        raise
+
+
 def _columns(options: argparse.Namespace, guess: data.Guess) -> data.Columns:
     if options.text is None and options.label is None:
         found = guess.columns()
@@ -116,16 +132,14 @@ def _columns(options: argparse.Namespace, guess: data.Guess) -> data.Columns:
     return data.Columns(text=text, text_pair=options.text_pair, label=label, id=options.id)
 
 
-def _estimate(options: argparse.Namespace, train: data.Table, test: data.Table | None, columns: data.Columns) -> dict[str, Any]:
-    tables = {"train": train} if test is None else {"train": train, "test": test}
+def _estimate(options: argparse.Namespace, train: Table, test: Table | None, columns: data.Columns) -> dict[str, Any]:
     # What a build would refuse is mended first, as the app offers to.
     settings = Preparation(drop_unusable=True, merge_labels=True, test_share=options.test_share)
-    tables, columns = data.prepare(tables, columns, settings)
-    splits = {split: data.from_table(table, columns) for split, table in tables.items()}
-    model, layers, note = chosen_model(options, splits["train"].texts)
+    read = data.make_splits(train, test, columns, settings)
+    model, layers, note = chosen_model(options, read.train.texts)
     request = workspace.BuildRequest(
         train=options.train,
-        test=options.test or options.train,
+        test=options.test,
         columns=columns,
         model=model,
         num_hidden_layers=layers,
@@ -135,7 +149,11 @@ def _estimate(options: argparse.Namespace, train: data.Table, test: data.Table |
     with ProgressLine(sys.stderr) as progress:
         return asdict(
             workspace.estimate_build(
-                request, splits["train"], splits["test"], device=options.device, progress=after_note(note, progress)
+                request,
+                read.train,
+                read.test,
+                device=options.device,
+                progress=after_notes([] if note is None else [note], progress),
             )
         )
 
@@ -149,7 +167,9 @@ def _write(output: str | None, answer: dict[str, Any]) -> None:
 
 def _as_text(answer: dict[str, Any]) -> Iterator[str]:
     why = answer["guess"]["reasons"]
-    yield f"{answer['source']}:"
+    yield f"{answer['source']}: {answer['form']}"
+    if answer["test_source"] is not None:
+        yield f"{answer['test_source']}: {answer['test_form']}"
     for role, name in answer["columns"].items():
         if name is not None:
             guessed = answer["guess"][role] == name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from influence.cli.progress import remark
 from influence.errors import SettingsError
 from influence.models import usual_model
+from influence.reading import FormOptions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,6 +51,19 @@ def add_encoder(parser: Any) -> None:
 def add_json(parser: Any) -> None:
     """--json: see `print_answer`."""
     parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def add_form(group: Any) -> None:
+    """--delimiter and --encoding: what is said of the form of data files."""
+    about = "what stands between the fields of a text file, such as ';' or tab (default: found)"
+    group.add_argument("--delimiter", metavar="C", help=about)
+    about = "of text that is not Unicode, such as windows-1252 (default: none is assumed; likely ones are shown)"
+    group.add_argument("--encoding", metavar="NAME", help=about)
+
+
+def form_options(options: argparse.Namespace) -> FormOptions:
+    """What was said of the form. Raises `SettingsError` for what cannot be."""
+    return FormOptions(delimiter=options.delimiter, encoding=options.encoding)
 
 
 def check_top(options: argparse.Namespace) -> None:

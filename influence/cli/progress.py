@@ -15,6 +15,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self, TextIO
 
@@ -111,13 +112,13 @@ def remark(text: str, kind: str = "note") -> None:
     print(said.as_json() if _for_programs() else said, file=sys.stderr)
 
 
-def after_note(text: str | None, progress: Progress) -> Progress:
-    """A progress callback that writes a note first, as soon as there is progress: bad input is found before, and is one line."""
-    left = [] if text is None else [text]
+def after_notes(notes: Iterable[str], progress: Progress) -> Progress:
+    """A progress callback that writes notes first, as soon as there is progress: bad input is found before, and is one line."""
+    left = list(notes)
 
     def report(stage: str, done: int, total: int) -> None:
         while left:
-            remark(left.pop())
+            remark(left.pop(0))
         progress(stage, done, total)
 
     return report

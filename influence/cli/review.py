@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from influence import fixes, review, workspace
-from influence.cli.options import command, print_notes
+from influence import fixes, reading, review, workspace
+from influence.cli.options import add_form, command, form_options, print_notes
 from influence.errors import SettingsError
 from influence.review import POLICIES
 
@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
     apply = command(commands, "apply", _apply, about, workspace=False)
     apply.add_argument("--fixes", required=True, metavar="FILE")
     apply.add_argument("--train", required=True, metavar="FILE")
-    apply.add_argument("--output", required=True, metavar="FILE", help="in the same format; never an input")
+    apply.add_argument("--output", required=True, metavar="FILE", help="in the same format, or .parquet; never an input")
     apply.add_argument("--dry-run", action="store_true", help="check and say what would change, but write nothing")
     about = "written in place of a masked word (default: the word is deleted)"
     apply.add_argument("--mask-token", default="", metavar="TEXT", help=about)
@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
     columns.add_argument("--text-pair", metavar="COL")
     columns.add_argument("--label", metavar="COL")
     columns.add_argument("--id", metavar="COL")
+    add_form(columns)
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -72,10 +73,11 @@ def _apply(options: argparse.Namespace) -> None:
         options.train,
         options.output,
         columns=given,
+        form=form_options(options),
         mask_token=options.mask_token,
         dry_run=options.dry_run,
     )
-    print_notes(applied.notes)
+    print_notes([*applied.notes, *applied.formulas(reading.whole_suffix(Path(options.output)))])
     would = "would be written" if options.dry_run else "written"
     print(f"{options.output}: {applied.rows_after:,} of {applied.rows_before:,} rows {would}: {_counts(applied.counts)}")
     print(_balance(applied.before, applied.after))

@@ -7,12 +7,12 @@ from .columns import (
     head as head,
 )
 from .dataset import (
-    Columns as Columns,
     Dataset as Dataset,
     check_labels as check_labels,
     from_table as from_table,
     label_names as label_names,
     read_dataset as read_dataset,
+    rows_of as rows_of,
     text_sha256 as text_sha256,
 )
 from .edits import (
@@ -24,12 +24,12 @@ from .edits import (
     masked as masked,
     texts_of as texts_of,
 )
+from .examples import Columns as Columns, Examples as Examples, read_examples as read_examples
+from .labels import label_key as label_key
 from .masking import find as find, find_to_mask as find_to_mask
-from .preparing import needs_preparing as needs_preparing, prepare as prepare, prepare_files as prepare_files
+from .preparing import Splits as Splits, make_splits as make_splits, read_splits as read_splits
 from .report import Spread as Spread, as_json as as_json, data_report as data_report
-from .rewrite import NewCells as NewCells, rewritten as rewritten, written as written
 from .settings import DEFAULT_SHARE as DEFAULT_SHARE, MOST_TEST as MOST_TEST, Preparation as Preparation
-from .tables import Table as Table, read_table as read_table
 from .words import (
     COUNTED_WORD as COUNTED_WORD,
     SPECIAL_SIDE as SPECIAL_SIDE,

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from influence.data.report import DataReport, Rows
+from influence.data.labels import as_shown
+from influence.data.report import DataReport, Rows, Unusable
 
 Level = Literal["stop", "mend", "look", "fine"]  # the gravest first
 IMBALANCED = 10.0  # most frequent label over rarest, from which it is worth saying
@@ -30,39 +31,46 @@ def findings(report: DataReport) -> list[Finding]:
 
 
 def _stops(report: DataReport) -> Iterator[Finding]:
-    labels = [label for label in report.labels if label.train]
-    if not labels:
-        yield Finding("stop", "No row has both a text and a label.", "Choose other columns.")
-    elif len(labels) == 1:
-        yield Finding(
-            "stop",
-            f"Every row has the label {labels[0].label[:60]!r}.",
-            "A classifier needs two classes at least. Is another column the label?",
-        )
-    elif len(labels) > MANY_LABELS or len(labels) > max(2, report.rows / 2):
+    counts = report.train_counts
+    if not counts:
+        yield Finding("stop", "No row can be used.", "Choose other columns.")
+    elif len(counts) == 1:
+        what = f"Every row has the label {next(iter(counts))[:60]!r}."
+        yield Finding("stop", what, "A classifier needs two classes at least. Is another column the label?")
+    elif len(counts) > MANY_LABELS or len(counts) > max(2, report.usable / 2):
         advice = "Is another column the label? A label should stand in many rows."
-        yield Finding("stop", f"{len(labels):,} different labels in {report.rows:,} rows.", advice)
-    if report.repeated_ids.count:
-        what = f"{_rows(report.repeated_ids)} with an id that an earlier row has."
-        yield Finding("stop", what, "Ids must be unique. Choose another id column, or none: then the row numbers are the ids.")
+        yield Finding("stop", f"{len(counts):,} different labels in {report.usable:,} rows.", advice)
+    elif not report.can_split:
+        yield Finding("stop", "There are too few different texts to set a test part aside.", "Give a test file, or more rows.")
+    for rows, where in ((report.repeated_ids, ""), (report.test_repeated_ids, " of the test file")):
+        if rows.count:
+            what = f"{_rows(rows)}{where} with an id that an earlier row has."
+            advice = "Ids must be unique. Choose another id column, or none: then the row numbers are the ids."
+            yield Finding("stop", what, advice)
+    if report.test_usable == 0:
+        yield Finding("stop", "No row of the test file can be used.", "Choose another test file, with its labels, or none.")
 
 
 def _mends(report: DataReport) -> Iterator[Finding]:
-    leave_out = "They can be left out of the build."
-    if report.empty_texts.count:
-        yield Finding("mend", f"{_rows(report.empty_texts)} without a text.", leave_out)
-    if report.empty_labels.count:
-        yield Finding("mend", f"{_rows(report.empty_labels)} without a label.", leave_out)
-    if report.test_empty.count:
-        yield Finding("mend", f"{_rows(report.test_empty)} of the test file without a text or a label.", leave_out)
+    for found, where in ((report.unusable, ""), (report.test_unusable, " of the test file")):
+        yield from (_left_out(one, where) for one in found)
     if report.variants:
-        shown = "; ".join(" = ".join(repr(name[:40]) for name in group[:4]) for group in report.variants[:3])
+        shown = "; ".join(" = ".join(as_shown(group[:4])) for group in report.variants[:3])
         more = "; …" if len(report.variants) > 3 else ""
-        what = f"Labels that differ in capitals or spaces only: {shown}{more}."
-        yield Finding("mend", what, "They can be made one, in the spelling that occurs most.")
+        yield Finding(
+            "mend", f"Labels that look alike: {shown}{more}.", "They can be made one, in the spelling that occurs most."
+        )
     if report.unknown_labels.count:
         what = f"{_rows(report.unknown_labels)} of the test file with a label that training never has."
         yield Finding("mend", what, "They can be left out of the build. Is it the right test file?")
+
+
+def _left_out(found: Unusable, where: str) -> Finding:
+    detail = f" ({found.detail})" if found.detail else ""
+    several = " Wordtrace takes one label a row." if "several values for a label" in found.what else ""
+    pronoun = "It" if found.rows.count == 1 else "They"
+    advice = f"{pronoun} can be left out of the build.{several}"
+    return Finding("mend", f"{_rows(found.rows)}{where} {found.what}{detail}.", advice)
 
 
 def _repeated(report: DataReport) -> Iterator[Finding]:
@@ -92,6 +100,13 @@ def _overlap(report: DataReport) -> Iterator[Finding]:
 
 def _classes(report: DataReport) -> Iterator[Finding]:
     counts = report.train_counts
+    if report.header_is_label:
+        what = f"The label column's name, {report.header_is_label[:40]!r}, is also a label."
+        yield Finding("look", what, "Has the file no header? Then its first row is taken for one: put a line of names before it.")
+    if report.joined:
+        shown = ", ".join(repr(name[:40]) for name in list(report.joined)[:3]) + (", …" if len(report.joined) > 3 else "")
+        what = f"{_rows(report.joined_rows)} whose label is several joined: {shown}."
+        yield Finding("look", what, "Each is taken for a class of its own: Wordtrace takes one label a row.")
     if len(counts) < 2:
         return
     most, rarest = max(counts, key=lambda name: counts[name]), min(counts, key=lambda name: counts[name])

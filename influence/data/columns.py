@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from influence.data.dataset import Columns, as_text
-from influence.data.tables import Table
+from influence.data.examples import Columns
 from influence.errors import DataError
+from influence.reading import Odd, Table, as_text, label_cell
 
 GUESS_RULE = (
     "A column is taken by its name where the name is a usual one. Otherwise the label is the column with the fewest values "
@@ -25,7 +25,7 @@ TEXTS = (
 )  # fmt: skip
 LABELS = (
     "label", "labels", "labeltext", "labelname", "class", "category", "target", "sentiment", "intent", "topic", "tag", "y",
-    "goldlabel", "gold", "polarity", "rating", "stars", "emotion", "toxic", "spam", "type",
+    "goldlabel", "gold", "polarity", "rating", "stars", "emotion", "toxic", "spam", "type", "accept", "choice",
 )  # fmt: skip
 IDS = ("id", "uid", "uuid", "guid", "key", "rowid", "exampleid", "textid", "reviewid", "commentid", "tweetid", "documentid")
 MOST_LABELS = 500
@@ -41,18 +41,24 @@ class Guess:
     label: str | None
     id: str | None
     reasons: dict[str, str]
+    odd: dict[str, str]  # columns that hold nothing usable, and what they hold
 
     def columns(self) -> Columns:
         """The columns to read by. Raises `DataError` where no text or no label was found."""
         if self.text is None or self.label is None:
             missing = "text" if self.text is None else "label"
-            raise DataError(f"no column looks like the {missing}; name it with --{missing}")
+            odd = "".join(f"; {name!r} holds {what}" for name, what in list(self.odd.items())[:5])
+            raise DataError(f"no column looks like the {missing}{odd}; name it with --{missing}")
         return Columns(text=self.text, text_pair=self.text_pair, label=self.label, id=self.id)
 
 
 def guess_columns(table: Table) -> Guess:
     """Which columns hold the text, a second text, the label and the id; `GUESS_RULE` says how they are told."""
-    values = {name: [as_text(value) for value in column[:GUESSED_FROM]] for name, column in table.columns.items()}
+    cells = {name: [label_cell(value) for value in column[:GUESSED_FROM]] for name, column in table.columns.items()}
+    odd = {name: what for name, column in cells.items() if (what := _mostly_odd(column))}
+    values = {
+        name: ["" if isinstance(cell, Odd) else cell for cell in column] for name, column in cells.items() if name not in odd
+    }
     plain = {re.sub(r"[^a-z0-9]", "", name.lower()): name for name in reversed(values)}
     found: dict[str, str | None] = {"text": None, "text_pair": None, "label": None, "id": None}
     reasons: dict[str, str] = {}
@@ -73,13 +79,19 @@ def guess_columns(table: Table) -> Guess:
     take("label", _fewest_values(values, rest), "it has the fewest values")
     rest = [name for name in values if name not in found.values()]
     take("text", max(rest, key=lambda name: sum(map(len, values[name])), default=None), "it has the longest values")
-    return Guess(**found, reasons=reasons)
+    return Guess(**found, reasons=reasons, odd=odd)
 
 
 def head(table: Table, rows: int) -> list[dict[str, Any]]:
     """The first rows, each a mapping of column to value as text, long ones cut."""
     shown = min(rows, len(table))
     return [{name: as_text(column[row])[:SHOWN] for name, column in table.columns.items()} for row in range(shown)]
+
+
+def _mostly_odd(cells: list[str | Odd]) -> str:
+    """What more than half of the cells hold, where that is neither text nor number."""
+    odd = [cell.what for cell in cells if isinstance(cell, Odd)]
+    return max(odd, key=odd.count) if 2 * len(odd) > len(cells) else ""
 
 
 def _named(plain: dict[str, str], names: Sequence[str], without: Sequence[str | None] = ()) -> str | None:

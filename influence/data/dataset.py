@@ -1,30 +1,12 @@
 """Labelled texts: one column or a pair, labels as text, and ids that stay with an example for good."""
 
 import hashlib
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
-from typing import Any
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from influence.data.tables import Table, read_table
+from influence.data.examples import HIDDEN, MEND, SHOWN, Columns, Examples, read_examples, rows_from_0
 from influence.errors import DataError
-
-SHOWN = 5  # rows or names given as examples in a message
-HALF_A_PAIR = re.compile(r"[\ud800-\udfff]")  # of surrogates: no text that can be written as UTF-8 holds one
-
-
-@dataclass(frozen=True, kw_only=True)
-class Columns:
-    """Which columns of a data file hold what; without `id` an example's id is its row number from 0."""
-
-    text: str = "text"
-    text_pair: str | None = None
-    label: str = "label"
-    id: str | None = None
+from influence.reading import FormOptions, Table, read_table
 
 
 @dataclass(frozen=True)
@@ -37,6 +19,7 @@ class Dataset:
     labels: list[str]
     source: str
     sha256: str
+    notes: list[str] = field(default_factory=list)  # what was done to it, one line each
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -54,19 +37,34 @@ def text_sha256(text: str, pair: str | None = None) -> str:
     return hashlib.sha256(joined.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def read_dataset(name: str, columns: Columns, *, split: str) -> Dataset:
+def read_dataset(name: str, columns: Columns, *, split: str, options: FormOptions | None = None) -> Dataset:
     """Read one split. Raises `DataError` for a file that cannot be used as it is, naming the first rows at fault."""
-    return from_table(read_table(name, split=split), columns)
+    return from_table(read_table(name, split=split, options=options or FormOptions()), columns)
 
 
 def from_table(table: Table, columns: Columns) -> Dataset:
-    """The labelled texts in a table's columns."""
-    if not len(table):
-        raise DataError(f"{table.source!r} has no rows; it needs at least one")
-    texts = _filled(table, columns.text, "--text")
-    pairs = None if columns.text_pair is None else _filled(table, columns.text_pair, "--text-pair")
-    labels = _filled(table, columns.label, "--label")
-    return Dataset(_ids(table, columns.id), texts, pairs, labels, table.source, table.sha256)
+    """The labelled texts in a table's columns. Raises `DataError` unless every row has them."""
+    found = read_examples(table, columns)
+    check_usable(found)
+    return rows_of(found, found.usable)
+
+
+def check_usable(found: Examples) -> None:
+    """Raise `DataError` naming the rows that cannot be used."""
+    if found.flaws:
+        raise DataError(f"{found.table.source!r}: {found.complaint()}; {MEND}")
+
+
+def rows_of(found: Examples, rows: Sequence[int], notes: Sequence[str] = ()) -> Dataset:
+    """Some usable rows as labelled texts. Raises `DataError` where an id stands twice among all that are usable."""
+    if again := found.repeated_ids():
+        raise DataError(
+            f"--id {found.columns.id!r}: {found.table.source!r} has {len(again):,} repeated ids, the first is "
+            f"{found.ids[again[0]]!r} ({rows_from_0(again)}); ids must be unique"
+        )
+    texts, ids, labels = ([column[row] for row in rows] for column in (found.texts, found.ids, found.labels))
+    pairs = None if found.pairs is None else [found.pairs[row] for row in rows]
+    return Dataset(ids, texts, pairs, labels, found.table.source, found.table.sha256, list(notes))
 
 
 def label_names(train: Dataset) -> list[str]:
@@ -87,66 +85,11 @@ def check_labels(test: Dataset, names: Sequence[str]) -> None:
     known = set(names)
     rows = [row for row, label in enumerate(test.labels) if label not in known]
     if rows:
+        hidden = "; -1 marks a hidden label: test on a split that has its labels" if test.labels[rows[0]] == HIDDEN else ""
         raise DataError(
             f"{test.source!r}: label {test.labels[rows[0]]!r} never occurs in the training data "
-            f"({_rows(rows)}); the training labels are {_some(list(names))}"
+            f"({rows_from_0(rows)}); the training labels are {_some(list(names))}{hidden}"
         )
-
-
-def _filled(table: Table, name: str, option: str) -> list[str]:
-    """A column as text, refused where a value is missing, blank or no text at all."""
-    if name not in table.columns:
-        raise DataError(f"{option} {name!r}: {table.source!r} has no such column; it has {_some(list(table.columns), 20)}")
-    column = table.columns[name]
-    odd = next((v for v in column if not (v is None or isinstance(v, str | int | float | Decimal | date))), None)
-    if odd is not None:
-        raise DataError(f"{option} {name!r}: {table.source!r} holds {type(odd).__name__} values there, not texts or numbers")
-    values = [as_text(value) for value in column]
-    broken = [row for row, value in enumerate(values) if HALF_A_PAIR.search(value)]
-    if broken:
-        raise DataError(
-            f"{table.source!r}: column {name!r} holds half a surrogate pair, which is no character, in {len(broken):,} of "
-            f"{len(values):,} rows ({_rows(broken)}); mend or delete them"
-        )
-    blank = [row for row, value in enumerate(values) if not value.strip()]
-    if blank:
-        raise DataError(
-            f"{table.source!r}: column {name!r} is empty in {len(blank):,} of {len(values):,} rows ({_rows(blank)}); "
-            "fill or delete them"
-        )
-    return values
-
-
-def as_text(value: Any) -> str:
-    """A cell as text, "" where it is missing; labels and ids may be numbers, and a whole float is an integer beside gaps."""
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _ids(table: Table, name: str | None) -> list[str]:
-    if name is None:
-        return [str(row) for row in range(len(table))]
-    ids = _filled(table, name, "--id")
-    if again := repeats(ids):
-        raise DataError(
-            f"--id {name!r}: {table.source!r} has {len(again):,} repeated ids, the first is {ids[again[0]]!r} "
-            f"({_rows(again)}); ids must be unique"
-        )
-    return ids
-
-
-def repeats(values: Sequence[str]) -> list[int]:
-    """The places of values that stand at an earlier place, too."""
-    seen: set[str] = set()
-    return [at for at, value in enumerate(values) if value in seen or seen.add(value)]  # type: ignore[func-returns-value]
-
-
-def _rows(rows: list[int]) -> str:
-    shown = ", ".join(str(row) for row in rows[:SHOWN])
-    return f"row{'s' if len(rows) > 1 else ''} from 0: {shown}{', …' if len(rows) > SHOWN else ''}"
 
 
 def _some(names: list[str], count: int = 2 * SHOWN) -> str:

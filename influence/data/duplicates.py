@@ -14,12 +14,12 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
+from influence.data.examples import SIDES
 from influence.types import IntArray
 
 NEAR = 0.8
 # A Chinese or Japanese text has no spaces: each of its characters counts as a word.
 WORDS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+")
-SIDES = "\x1f"  # stands between the texts of a pair
 MOST_CANDIDATES = 150_000_000  # pairs looked at; more are not worth the wait, and a random part of the texts says as much
 SHARED = 2
 CHUNK = 4_000_000

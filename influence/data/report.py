@@ -9,15 +9,17 @@ Row numbers count from 0, the header aside, as everywhere. `findings` says in wo
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from influence.data.dataset import Columns, as_text, repeats
-from influence.data.duplicates import SIDES, near_pairs
-from influence.data.tables import Table
+from influence.data.duplicates import near_pairs
+from influence.data.examples import SIDES, Columns, Examples, read_examples, repeats, without_hidden
+from influence.data.labels import joined_labels, spellings
+from influence.data.preparing import split_rows
+from influence.data.settings import Preparation
 from influence.errors import DataError
+from influence.reading import Table
 
 SHOWN = 5  # rows or examples given of each kind
 SHOWN_TEXT = 300  # characters
@@ -34,6 +36,15 @@ class Rows:
     def of(cls, rows: Sequence[int]) -> "Rows":
         """The rows of a list."""
         return cls(len(rows), [int(row) for row in rows[:SHOWN]])
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """Rows that cannot be used for one reason: `what` follows "6 rows", `detail` is about the first of them."""
+
+    what: str
+    detail: str
+    rows: Rows
 
 
 @dataclass(frozen=True)
@@ -92,18 +103,24 @@ class DataReport:
     test_rows: int | None
     labels: list[LabelCount]  # the most frequent in training first
     words: Spread  # of the training texts, split at white space
-    empty_texts: Rows
-    empty_labels: Rows
-    test_empty: Rows  # text or label
+    usable: int  # training rows that have everything
+    test_usable: int | None  # test rows that have everything, and a label that training has
+    unusable: list[Unusable]
+    test_unusable: list[Unusable]
+    can_split: bool  # whether a test part can be set aside, or need not be
     repeats: Rows  # training rows with the same text as an earlier row
     conflicts: list[Conflict]  # the first few
     n_conflicts: int
     near: Near
     overlap: Rows  # test rows whose text stands in training
     near_overlap: Rows  # test rows with a near duplicate in training, those above left out
-    variants: list[list[str]]  # labels that differ in capitals or spaces only
+    variants: list[list[str]]  # labels that look alike
+    header_is_label: str  # the label column's name where it is also a label, as in a file without a header
+    joined: dict[str, list[str]]  # labels that are others joined by a sign
+    joined_rows: Rows
     unknown_labels: Rows  # test rows whose label never occurs in training
     repeated_ids: Rows
+    test_repeated_ids: Rows
 
     @property
     def train_counts(self) -> dict[str, int]:
@@ -123,77 +140,58 @@ class DataReport:
         return max(counts) / min(counts) if counts else 1.0
 
 
-@dataclass(frozen=True)
-class LooseData:
-    """Texts and labels as a file has them, gaps and all; `whole` are the rows that have both."""
-
-    texts: list[str]
-    pairs: list[str] | None
-    labels: list[str]
-    whole: list[int]
-
-    @cached_property
-    def joined(self) -> list[str]:
-        """The texts; of a pair both, with a unit separator between."""
-        if self.pairs is None:
-            return self.texts
-        return [f"{text}{SIDES}{pair}" for text, pair in zip(self.texts, self.pairs, strict=True)]
-
-
-def loose(table: Table, columns: Columns) -> LooseData:
-    """The texts and labels of a table, whatever they are. Raises `DataError` for a column that is not there."""
-    texts, labels = _cells(table, columns.text, "--text"), _cells(table, columns.label, "--label")
-    pairs = None if columns.text_pair is None else _cells(table, columns.text_pair, "--text-pair")
-    needed = [texts, labels, *([] if pairs is None else [pairs])]
-    return LooseData(texts, pairs, labels, [row for row in range(len(texts)) if all(cells[row].strip() for cells in needed)])
-
-
 def data_report(train: Table, test: Table | None, columns: Columns) -> DataReport:
     """Everything that can be said without a model. Raises `DataError` for columns that are not there, or no rows."""
-    if not len(train):
-        raise DataError(f"{train.source!r} has no rows; it needs at least one")
-    ours = loose(train, columns)
-    theirs = LooseData([], None, [], []) if test is None else loose(test, columns)
-    texts = [ours.joined[row] for row in ours.whole]
-    labels = [ours.labels[row] for row in ours.whole]
-    test_texts = [theirs.joined[row] for row in theirs.whole]
-    conflicts = _conflicts(texts, labels, ours.whole)
+    ours = read_examples(train, columns)
+    theirs = None if test is None else without_hidden(read_examples(test, columns), ours)
+    tests = [] if theirs is None else theirs.usable
+    texts = [ours.joined[row] for row in ours.usable]
+    labels = [ours.labels[row] for row in ours.usable]
+    test_texts = [] if theirs is None else [theirs.joined[row] for row in tests]
+    test_labels = [] if theirs is None else [theirs.labels[row] for row in tests]
+    conflicts = _conflicts(texts, labels, ours.usable)
     near, near_overlap = _near(texts, labels, test_texts)
-    counts, test_counts = Counter(labels), Counter(theirs.labels[row] for row in theirs.whole)
+    counts, test_counts = Counter(labels), Counter(test_labels)
+    variants = spellings(counts + test_counts)
+    known = {name for group in variants if counts.keys() & set(group) for name in group} | counts.keys()
+    joined = joined_labels(counts)
     seen = set(texts)
     return DataReport(
-        rows=len(train),
-        test_rows=None if test is None else len(test),
+        rows=len(ours),
+        test_rows=None if theirs is None else len(theirs),
         labels=[LabelCount(label, counts[label], test_counts[label]) for label, _ in (counts + test_counts).most_common()],
         words=Spread.of([len(text.split()) for text in texts]),
-        empty_texts=Rows.of(_blank(ours.texts, ours.pairs)),
-        empty_labels=Rows.of(_blank(ours.labels, None)),
-        test_empty=Rows.of(sorted(set(range(len(theirs.texts))) - set(theirs.whole))),
-        repeats=Rows.of([ours.whole[at] for at in repeats(texts)]),
+        usable=len(texts),
+        test_usable=None if theirs is None else sum(label in known for label in test_labels),
+        unusable=_unusable(ours),
+        test_unusable=[] if theirs is None else _unusable(theirs),
+        can_split=theirs is not None or _can_split(ours),
+        repeats=Rows.of([ours.usable[at] for at in repeats(texts)]),
         conflicts=conflicts[:SHOWN],
         n_conflicts=len(conflicts),
         near=near,
-        overlap=Rows.of([theirs.whole[at] for at, text in enumerate(test_texts) if text in seen]),
-        near_overlap=Rows.of([theirs.whole[at] for at in near_overlap]),
-        variants=_variants(counts + test_counts),
-        unknown_labels=Rows.of([row for row in theirs.whole if theirs.labels[row] not in counts]),
-        repeated_ids=Rows.of(repeats(_cells(train, columns.id, "--id")) if columns.id is not None else []),
+        overlap=Rows.of([tests[at] for at, text in enumerate(test_texts) if text in seen]),
+        near_overlap=Rows.of([tests[at] for at in near_overlap]),
+        variants=variants,
+        header_is_label=ours.columns.label if ours.columns.label.strip() in counts else "",
+        joined=joined,
+        joined_rows=Rows.of([row for row in ours.usable if ours.labels[row] in joined]),
+        unknown_labels=Rows.of([tests[at] for at, label in enumerate(test_labels) if label not in known]),
+        repeated_ids=Rows.of(ours.repeated_ids()),
+        test_repeated_ids=Rows.of([] if theirs is None else theirs.repeated_ids()),
     )
 
 
-def label_key(label: str) -> str:
-    """Equal for labels that differ in capitals or spaces only."""
-    return " ".join(label.casefold().split())
+def _unusable(found: Examples) -> list[Unusable]:
+    return [Unusable(flaw.what, flaw.detail, Rows.of(rows)) for flaw, rows in found.grouped()]
 
 
-def _cells(table: Table, name: str, option: str) -> list[str]:
-    if name not in table.columns:
-        raise DataError(f"{option} {name!r}: {table.source!r} has no such column; it has {', '.join(list(table.columns)[:20])}")
-    return [as_text(value) for value in table.columns[name]]
-
-
-def _blank(cells: Sequence[str], others: Sequence[str] | None) -> list[int]:
-    return [row for row, cell in enumerate(cells) if not cell.strip() or (others is not None and not others[row].strip())]
+def _can_split(found: Examples) -> bool:
+    try:
+        split_rows(found, Preparation())
+    except DataError:
+        return False
+    return True
 
 
 def _conflicts(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Conflict]:
@@ -205,13 +203,6 @@ def _conflicts(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int])
         for text, found in places.items()
         if len({labels[at] for at in found}) > 1
     ]
-
-
-def _variants(counts: Counter[str]) -> list[list[str]]:
-    groups: dict[str, list[str]] = {}
-    for label, _ in counts.most_common():
-        groups.setdefault(label_key(label), []).append(label)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 def _near(texts: Sequence[str], labels: Sequence[str], test_texts: Sequence[str]) -> tuple[Near, list[int]]:

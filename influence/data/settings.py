@@ -12,7 +12,7 @@ class Preparation:
     """What is done to the data, and how much of it becomes the test part where no test file is given."""
 
     drop_unusable: bool = False  # rows without a text or a label, and test rows whose label training never has
-    merge_labels: bool = False  # labels that differ in capitals or spaces only get the spelling that occurs most
+    merge_labels: bool = False  # labels that look alike get the spelling that occurs most
     test_share: float = DEFAULT_SHARE
     seed: int = 0
 

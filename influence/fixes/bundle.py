@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from influence.data import Columns, Table, from_table
-from influence.fixes.apply import Applied, content, plan
+from influence.data import Columns, read_examples
+from influence.fixes.apply import PARQUET, Applied, content, plan
 from influence.fixes.files import encode_fixes
 from influence.fixes.fixlist import Fix, FixList, fix_list
 from influence.fixes.train_file import GivenColumns, TrainFile, open_train_file
+from influence.reading import FormOptions, Table, data_suffix, whole_suffix
 from influence.review import Corpus, Reviews, iso
 
 MOST_LISTED = 50  # conflicts and unmatched decisions spelt out in the report
@@ -26,11 +27,15 @@ def export_bundle(reviews: Reviews, *, policy: str = "majority", reviewers: Coll
     """The zip: fixes.csv, .jsonl and .parquet, the corrected training data, report.md and manifest.json."""
     found = fix_list(reviews, policy=policy, reviewers=reviewers)
     applied, own_file = _applied(reviews, found.fixes)
-    suffix = Path(applied.train.table.source).suffix.lower() if own_file else ".csv"
-    files = {f"fixes{ending}": encode_fixes(found.fixes, ending) for ending in (".csv", ".jsonl", ".parquet")}
-    files[f"corrected{suffix}"] = content(applied, suffix)
+    source = Path(applied.train.table.source)
+    ending = whole_suffix(source) if own_file else ".csv"
+    files = {f"fixes{form}": encode_fixes(found.fixes, form) for form in (".csv", ".jsonl", ".parquet")}
+    files[f"corrected{ending}"] = content(applied, data_suffix(source) if own_file else ending)
+    formulas = applied.formulas(ending)
+    if formulas and not applied.train.table.broken:
+        files["corrected.parquet"] = content(applied, PARQUET)
     command = _command(reviews, applied) if own_file else None
-    files["report.md"] = report(reviews, found, command).encode()
+    files["report.md"] = report(reviews, found, command, formulas).encode()
     files["manifest.json"] = json.dumps(_manifest(reviews, found, command, files), indent=1, ensure_ascii=False).encode()
     opened = io.BytesIO()
     with zipfile.ZipFile(opened, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -39,7 +44,7 @@ def export_bundle(reviews: Reviews, *, policy: str = "majority", reviewers: Coll
     return opened.getvalue()
 
 
-def report(reviews: Reviews, found: FixList, command: str | None) -> str:
+def report(reviews: Reviews, found: FixList, command: str | None, notes: Collection[str] = ()) -> str:
     """The fix list in words, as Markdown; names and texts from the data are escaped."""
     info = reviews.workspace.info
     counts = ", ".join(f"{count:,} to {action}" for action, count in found.counts.items())
@@ -59,6 +64,7 @@ def report(reviews: Reviews, found: FixList, command: str | None) -> str:
     unmatched = [f"{_md(u.decision.example_id)} ({_md(u.decision.reviewer)}): {_md(u.why)}" for u in found.unmatched]
     lines += _section("Decisions that do not fit this data, left out", unmatched)
     lines += _section("Flagged since they were decided", [_md(example_id) for example_id in found.flagged])
+    lines += _section("The corrected data", [_md(note) for note in notes])
     if command is not None:
         lines += ["", "## To apply", "", "```", command, "```"]
     return "\n".join(lines) + "\n"
@@ -87,7 +93,8 @@ def _applied(reviews: Reviews, fixes: list[Fix]) -> tuple[Applied, bool]:
     source = Path(info.train_source)
     own_file = source.is_file() and _sha256(source) == info.train_sha256
     given = GivenColumns(**info.settings["columns"])
-    train = open_train_file(str(source), fixes, given) if own_file else _workspace_copy(reviews.corpus)
+    form = FormOptions(**(info.settings.get("form") or {}))
+    train = open_train_file(str(source), fixes, given, form) if own_file else _workspace_copy(reviews.corpus)
     return plan(train, fixes, source="the fix list"), own_file
 
 
@@ -102,13 +109,15 @@ def _workspace_copy(corpus: Corpus) -> TrainFile:
     names = ("id", "text", *(("text_pair",) if pairs else ()), "label")
     table = Table({name: [getattr(example, name) for example in examples] for name in names}, "", "")
     columns = Columns(text_pair="text_pair" if pairs else None, id="id")
-    return TrainFile(table, columns, from_table(table, columns))
+    return TrainFile(read_examples(table, columns))
 
 
 def _command(reviews: Reviews, applied: Applied) -> str:
     source = Path(reviews.workspace.info.train_source)
+    form = reviews.workspace.info.settings.get("form") or {}
+    said = [part for name, value in form.items() if value is not None for part in (f"--{name}", value)]
     parts = ["python", "-m", "influence", "apply", "--fixes", "fixes.jsonl", "--train", str(source)]
-    return shlex.join([*parts, "--output", f"corrected{source.suffix}", *applied.train.options])
+    return shlex.join([*parts, "--output", f"corrected{whole_suffix(source)}", *applied.train.options, *said])
 
 
 def _manifest(reviews: Reviews, found: FixList, command: str | None, files: Mapping[str, bytes]) -> dict[str, Any]:

@@ -17,10 +17,11 @@ from typing import Any, NoReturn
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from influence.data import EDIT_KINDS, Edit, Table, read_table, text_sha256 as sha256_of
+from influence.data import EDIT_KINDS, Edit, text_sha256 as sha256_of
 from influence.errors import DataError, SettingsError
 from influence.files import write_output
 from influence.fixes.fixlist import Fix
+from influence.reading import Table, read_table
 from influence.review import iso
 
 COLUMNS = Fix._fields
@@ -66,7 +67,9 @@ def read_fixes(path: str | Path) -> list[Fix]:
         return []  # how an empty list is exported there
     table = read_table(str(path), split="train")
     _check_columns(table)
-    from_csv = path.suffix.lower() in (".csv", ".tsv")
+    for why in table.broken.values():
+        raise DataError(f"{table.source!r} {why}; mend or delete that row")
+    from_csv = table.form.kind == "delimited"
     fixes: dict[str, Fix] = {}
     rows = zip(*(table.columns[name] for name in COLUMNS), strict=True)
     for number, values in enumerate(rows, start=2 if from_csv else 1):  # as a spreadsheet or an editor counts
@@ -81,10 +84,8 @@ def _check_columns(table: Table) -> None:
     missing = [name for name in COLUMNS if name not in table.columns]
     if not missing:
         return
-    found = list(table.columns)
-    hint = "; a spreadsheet has saved it with semicolons" if len(found) == 1 and ";" in found[0] else ""
     raise DataError(
-        f"{table.source!r} is not a fix list: it lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}{hint}"
+        f"{table.source!r} is not a fix list: it lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
     )
 
 

@@ -1,12 +1,15 @@
 """The training file that a fix list is for: which of its columns hold what, and whether it is the one that was reviewed."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import permutations
 
-from influence.data import Columns, Dataset, Table, from_table, read_table, text_sha256
+from influence.data import Columns, Examples, label_key, read_examples, text_sha256
 from influence.errors import DataError
 from influence.fixes.fixlist import Fix
+from influence.reading import FormOptions, Table, as_text, label_cell, read_table
 
 PROBED = 50  # fixes that the columns are tried on
 SHOWN = 100  # rows named in a message
@@ -25,11 +28,19 @@ class GivenColumns:
 
 @dataclass(frozen=True)
 class TrainFile:
-    """A training file, read by the columns that fit a fix list."""
+    """A training file, read by the columns that fit a fix list; rows that no build can use are in it, too."""
 
-    table: Table
-    columns: Columns
-    data: Dataset
+    data: Examples
+
+    @property
+    def table(self) -> Table:
+        """Its cells."""
+        return self.data.table
+
+    @property
+    def columns(self) -> Columns:
+        """Which of them hold what."""
+        return self.data.columns
 
     @property
     def options(self) -> list[str]:
@@ -38,28 +49,59 @@ class TrainFile:
         named["--id"] = self.columns.id
         return [part for option, column in named.items() if column is not None for part in (option, column)]
 
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """The row of each id; rows that cannot be used have none."""
+        return {self.data.ids[row]: row for row in self.data.usable}
 
-def open_train_file(name: str, fixes: Sequence[Fix], given: GivenColumns) -> TrainFile:
+    @cached_property
+    def spellings(self) -> dict[str, str]:
+        """For each label, and what it looks like, the file's most frequent spelling."""
+        counts = Counter(self.data.labels[row] for row in self.data.usable)
+        alike: dict[str, str] = {}
+        for label, _ in counts.most_common():
+            alike.setdefault(label_key(label), label)
+        return alike | {label: label for label in counts}
+
+    def hash(self, row: int) -> str:
+        """`text_sha256` of a row."""
+        return text_sha256(self.data.texts[row], None if self.data.pairs is None else self.data.pairs[row])
+
+
+def open_train_file(name: str, fixes: Sequence[Fix], given: GivenColumns, options: FormOptions) -> TrainFile:
     """Read a training file as `build` does. Columns that were not named are those whose texts have the fixes' hashes.
 
     Failing that they are `text`, `label`, and `id` if there is one. Raises `DataError` for a file that cannot be read.
     """
-    table = read_table(name, split="train")
-    columns = _fitting_columns(table, fixes[:PROBED], given)
-    return TrainFile(table, columns, from_table(table, columns))
+    table = read_table(name, split="train", options=options)
+    return TrainFile(read_examples(table, _fitting_columns(table, fixes[:PROBED], given)))
+
+
+def spelling_matters(fixes: Sequence[Fix]) -> bool:
+    """Whether labels that look alike are two labels: where a fix list names both. Else a build may have made them one."""
+    named = {label for fix in fixes for label in (fix.old_label, fix.new_label) if label is not None}
+    return len({label_key(label) for label in named}) < len(named)
 
 
 def check_fit(train: TrainFile, fixes: Sequence[Fix], source: str) -> None:
     """Raise `DataError`, naming the rows, unless every fix is of an example as this file has it."""
-    rows = {id: row for row, id in enumerate(train.data.ids)}
-    hashes, labels = train.data.text_hashes(), train.data.labels
+    rows, labels, twice = train.places, train.data.labels, {train.data.ids[row] for row in train.data.repeated_ids()}
+    exact = spelling_matters(fixes)
+    names = set(labels) if exact else train.spellings.keys()
+
+    def same(found: str, wanted: str) -> bool:
+        return found == wanted or (not exact and label_key(found) == label_key(wanted))
+
+    def is_new(label: str) -> bool:
+        return label not in names and (exact or label_key(label) not in names)
+
     known = [fix for fix in fixes if fix.example_id in rows]
-    names = set(labels)
     complaints = (
         ("has no example with the id of", [f for f in fixes if f.example_id not in rows], "was it another file, or --id?"),
-        ("has another text for", [f for f in known if hashes[rows[f.example_id]] != f.text_sha256], _CHANGED),
-        ("has another label for", [f for f in known if labels[rows[f.example_id]] != f.old_label], _MADE),
-        ("never has the new label of", [f for f in known if f.new_label is not None and f.new_label not in names], _LABEL),
+        ("has more than one example with the id of", [f for f in known if f.example_id in twice], "name another --id"),
+        ("has another text for", [f for f in known if train.hash(rows[f.example_id]) != f.text_sha256], _CHANGED),
+        ("has another label for", [f for f in known if not same(labels[rows[f.example_id]], f.old_label)], _MADE),
+        ("never has the new label of", [f for f in known if f.new_label is not None and is_new(f.new_label)], _LABEL),
     )
     for complaint, misfits, hint in complaints:
         if misfits:
@@ -98,7 +140,7 @@ def _rows(table: Table, id: str | None, fixes: Sequence[Fix]) -> list[tuple[int,
     if id is None:
         places = {str(row): row for row in range(len(table))}
     else:
-        places = {str(value): row for row, value in enumerate(table.columns.get(id, []))}
+        places = {as_text(value): row for row, value in enumerate(table.columns.get(id, []))}
     return [(places[fix.example_id], fix) for fix in fixes if fix.example_id in places]
 
 
@@ -117,7 +159,7 @@ def _text_columns(table: Table, given: GivenColumns) -> Iterator[tuple[str, str 
 
 def _hash(table: Table, row: int, text: str, pair: str | None) -> str:
     values = [table.columns[name][row] for name in (text, pair) if name is not None and name in table.columns]
-    return text_sha256(*map(str, values)) if values else ""
+    return text_sha256(*map(as_text, values)) if values else ""
 
 
 def _label_column(table: Table, id: str | None, fixes: Sequence[Fix]) -> str:
@@ -125,6 +167,10 @@ def _label_column(table: Table, id: str | None, fixes: Sequence[Fix]) -> str:
     if "label" in table.columns or not fixes:
         return "label"
     rows = _rows(table, id, fixes)
-    fits = {name: sum(str(values[row]) == fix.old_label for row, fix in rows) for name, values in table.columns.items()}
+    keys = [(row, label_key(fix.old_label)) for row, fix in rows]
+    fits = {
+        name: sum(isinstance(cell := label_cell(values[row]), str) and label_key(cell) == key for row, key in keys)
+        for name, values in table.columns.items()
+    }
     best = max(fits, key=fits.__getitem__, default="label")
     return best if fits.get(best) else "label"

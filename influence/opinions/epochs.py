@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from influence.opinions.opinion import shares
 from influence.types import FloatArray, IntArray
 
 
@@ -39,7 +40,8 @@ def over_epochs(probabilities_ENY: Iterable[FloatArray], weights_E: FloatArray, 
     rows_N = np.arange(len(labels_N))
     mean_NY: FloatArray = np.zeros((1, 1))
     missed_N, margins_N = np.zeros(len(labels_N), dtype=np.int32), np.zeros(len(labels_N))
-    for weight, probabilities_NY in zip(weights_E, probabilities_ENY, strict=True):
+    for weight, said_NY in zip(weights_E, probabilities_ENY, strict=True):
+        probabilities_NY = said_NY if np.isfinite(said_NY).all() else shares(said_NY)
         mean_NY = mean_NY + weight * probabilities_NY
         missed_N += probabilities_NY.argmax(axis=1) != labels_N
         # Logits differ as log probabilities do. What float32 rounds to 0 is no further away than its smallest number.

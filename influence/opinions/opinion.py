@@ -37,12 +37,16 @@ class Opinion:
 
 
 def shares(counts_NY: FloatArray, floor: float = 1e-6) -> FloatArray:
-    """Rows of non-negative numbers as probabilities: none below about `floor`, so that no label is ruled out; never NaN."""
-    floored_NY = np.maximum(counts_NY, floor)
+    """Rows of non-negative numbers as probabilities: none below about `floor`, so that no label is ruled out; never NaN.
+
+    A row that holds what is no number, as a model whose training diverged gives it, says nothing: all are equal.
+    """
+    whole_N = np.asarray(np.isfinite(counts_NY).all(axis=1))
+    floored_NY = np.maximum(np.where(whole_N[:, None], counts_NY, 1.0), floor)
     shares_NY: FloatArray = floored_NY / floored_NY.sum(axis=1, keepdims=True)
     return shares_NY
 
 
 def accuracy(probabilities_NY: FloatArray, labels_N: IntArray) -> float:
-    """How often the most probable label is the given one, 0 to 1."""
-    return float((probabilities_NY.argmax(axis=1) == labels_N).mean())
+    """How often the most probable label is the given one, 0 to 1; 0 for no example."""
+    return 0.0 if not len(labels_N) else float((probabilities_NY.argmax(axis=1) == labels_N).mean())

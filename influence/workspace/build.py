@@ -7,14 +7,14 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from influence.data import check_labels, label_names, read_dataset
-from influence.errors import SettingsError, WordtraceError, WorkspaceError
+from influence.data import Splits, label_names, read_splits
+from influence.errors import DataError, ModelError, SettingsError, WordtraceError, WorkspaceError
 from influence.files import is_disk_full, sync, write_json
 from influence.gradients import check_precision
 from influence.models import resolve_device
@@ -22,6 +22,7 @@ from influence.types import Progress, silent
 from influence.workspace.build_request import BuildRequest, identity
 from influence.workspace.builds import (
     BUILDS,
+    LOCK,
     WorkspaceInfo,
     build_lock,
     other_builds,
@@ -37,32 +38,67 @@ STATE = "build.json"
 
 
 def build_workspace(
-    path: str | Path, request: BuildRequest, *, device: str = "auto", resume: bool = False, progress: Progress = silent
+    path: str | Path,
+    request: BuildRequest,
+    data: Splits | None = None,
+    *,
+    device: str = "auto",
+    resume: bool = False,
+    progress: Progress = silent,
 ) -> WorkspaceInfo:
     """Build a workspace and publish it; until then whatever was published before stays as it is.
 
-    Raises a `WordtraceError` for bad data, models or settings, before anything is written where that can be known.
+    `data` is what the request's files hold, where they have been read already. Raises a `WordtraceError` for bad data, models
+    or settings, and leaves nothing behind then.
     """
     started = time.monotonic()
     path = Path(path)
-    data = {
-        split: read_dataset(name, request.columns, split=split)
-        for split, name in (("train", request.train), ("test", request.test))
-    }
-    names = label_names(data["train"])
-    check_labels(data["test"], names)
+    data = data or read_request(request)
+    names = label_names(data.train)
     processor = resolve_device(device)
     check_precision(processor, bf16=request.bf16)
     pretrained = look_through(request, names)
-    wanted = identity(request, data["train"], data["test"])
-    with _disk_full(path), build_lock(path):
+    wanted = identity(request, data)
+    with _nothing_left(path), _disk_full(path), build_lock(path):
         if resume and (published := _published(path, wanted)) is not None:
             remove_superseded(path)  # where a kill came between publishing and tidying up
             return published
         folder = _build_folder(path, wanted, resume=resume)
-        info = BuildStages(folder, request, data, names, pretrained, processor, progress).run()
+        parts = {"train": data.train, "test": data.test}
+        with _removed_when_refused(folder):
+            info = BuildStages(folder, request, parts, names, pretrained, processor, progress).run()
         sync(folder)
         return publish(path, folder, replace(info, seconds=round(time.monotonic() - started, 1)))
+
+
+def read_request(request: BuildRequest) -> Splits:
+    """Read the data of a request. Raises `DataError` for what cannot be built from."""
+    return read_splits(request.train, request.test, request.columns, request.preparation, request.form)
+
+
+@contextmanager
+def _removed_when_refused(folder: Path) -> Iterator[None]:
+    """A build of a request that cannot be built is of no use to `--resume`; one that was interrupted is."""
+    try:
+        yield
+    except (DataError, ModelError, SettingsError):
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+@contextmanager
+def _nothing_left(path: Path) -> Iterator[None]:
+    """Where a build is refused, its workspace's folder goes again, if it was made for it and nothing else is in it."""
+    made = [place for place in (path, *path.parents) if not place.exists()]
+    try:
+        yield
+    except (DataError, ModelError, SettingsError):
+        if made and not any(file.is_file() and file.name != LOCK for file in path.rglob("*")):
+            shutil.rmtree(path, ignore_errors=True)
+            with suppress(OSError):  # something else has been put there since
+                for place in made[1:]:
+                    place.rmdir()
+        raise
 
 
 def _published(path: Path, wanted: dict[str, Any]) -> WorkspaceInfo | None:

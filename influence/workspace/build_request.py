@@ -1,14 +1,15 @@
 """What decides a build: two equal requests over the same bytes give equal builds."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from influence.data import Columns, Dataset
+from influence.data import Columns, Preparation, Splits
 from influence.errors import SettingsError
 from influence.files import model_sha256
 from influence.models import CNN, TrainingSettings, default_settings
+from influence.reading import FormOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +17,10 @@ class BuildRequest:
     """The data, the model, how it is trained or where its checkpoints come from, and what is indexed."""
 
     train: str
-    test: str
+    test: str | None  # None: a part of `train` is set aside
     columns: Columns
+    form: FormOptions = field(default_factory=FormOptions)
+    preparation: Preparation = field(default_factory=Preparation)
     model: str = CNN
     num_hidden_layers: int | None = None
     checkpoints: str | None = None  # a Trainer output folder to import instead of training
@@ -43,12 +46,12 @@ def training_settings(model: str, **overrides: Any) -> TrainingSettings:
     return replace(default_settings(model), **{name: value for name, value in overrides.items() if value is not None})
 
 
-def identity(request: BuildRequest, train: Dataset, test: Dataset) -> dict[str, Any]:
+def identity(request: BuildRequest, data: Splits) -> dict[str, Any]:
     """What a build folder must agree with to be resumed: the request, and the bytes of everything it names."""
     return {
         "request": json.loads(json.dumps(asdict(request))),
-        "train_sha256": train.sha256,
-        "test_sha256": test.sha256,
+        "train_sha256": data.train.sha256,
+        "test_sha256": data.test.sha256,
         "model_sha256": _model_hash(request.checkpoints or request.model),
     }
 

@@ -80,7 +80,7 @@ class BuildStages:
         self.folder, self.request, self.data, self.names = folder, request, data, names
         self.imported, self.device, self.progress = pretrained.run, device, progress
         self.index, self.checkpoints = folder / "index", folder / "checkpoints"
-        self.warnings = list(pretrained.notes)
+        self.warnings = [*(note for split in data.values() for note in split.notes), *pretrained.notes]
         self.training_seconds: float | None = None
 
     def run(self) -> WorkspaceInfo:
@@ -230,6 +230,8 @@ class BuildStages:
             max_length=request.max_length,
             settings={
                 "columns": asdict(request.columns),
+                "form": asdict(request.form),
+                "preparation": asdict(request.preparation) | {"split": request.test is None},
                 "num_hidden_layers": request.num_hidden_layers,
                 "training": None if training is None else {**asdict(training), "epochs": len(checkpoints)},
                 "checkpoints": request.checkpoints,

@@ -400,7 +400,8 @@ CASES: dict[str, tuple[Callable[[Places], list[object]], str]] = {
     ),
     "empty texts": (
         lambda p: p.build(train=p.csv("text,label\n,x\na,\n")),
-        "bad.csv': column 'text' is empty in 1 of 2 rows (row from 0: 0); fill or delete them",
+        "bad.csv': no row can be used: 1 row of 2 without a text in column 'text' (row from 0: 0); 1 row of 2 without a label "
+        "in column 'label' (row from 0: 1); choose other columns",
     ),
     "one class": (
         lambda p: p.build(train=p.csv("text,label\na,x\nb,x\n")),
@@ -416,7 +417,8 @@ CASES: dict[str, tuple[Callable[[Places], list[object]], str]] = {
     ),
     "not UTF-8": (
         lambda p: p.build(train=p.csv(b"text,label\n\xe9,x\n")),
-        "bad.csv' is not UTF-8 text (byte 0xe9); save it as UTF-8, for example with: iconv -f WINDOWS-1252 -t UTF-8",
+        "bad.csv' is not UTF-8 text. It may be windows-1252: line 2: 'é,x'. If that reads right, add --encoding windows-1252; "
+        "else say which, or save it as UTF-8",
     ),
     "malformed line": (
         lambda p: p.build(train=p.csv('{"text": "a"\n', "bad.jsonl")),
@@ -497,7 +499,7 @@ def test_bad_input_ends_with_2_and_one_clear_line(
     assert lines[-1].startswith(("wordtrace: ", "influence "))
     assert len(lines) == 1 or case in LATE
     assert "Traceback" not in found.err
-    assert not (tmp_path / "new" / "workspace.json").exists()
+    assert not (tmp_path / "new").exists()  # nothing half built is left
     use(workspace)
 
 

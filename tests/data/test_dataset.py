@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from influence.data.dataset import Columns, Dataset, check_labels, from_table, label_names, read_dataset, text_sha256
-from influence.data.tables import Table
+from influence.data.dataset import Dataset, check_labels, from_table, label_names, read_dataset, text_sha256
+from influence.data.examples import Columns
 from influence.errors import DataError
+from influence.reading import Table
 
 
 def table(**columns: list[Any]) -> Table:
@@ -109,6 +110,7 @@ def test_a_test_label_that_training_lacks_is_refused() -> None:
         check_labels(labelled("a\x00"), ["a"])
 
 
+MEND = "; mend or delete them, or leave them out with --drop-unusable"
 TEN = list("abcdefghij")
 BAD: dict[str, tuple[Table, Columns, str]] = {
     "no rows": (table(text=[], label=[]), Columns(), "'data.csv' has no rows; it needs at least one"),
@@ -136,27 +138,27 @@ BAD: dict[str, tuple[Table, Columns, str]] = {
     "empty texts": (
         table(text=["", " \t", "c", None, "", "", "", "h", "", ""], label=TEN),
         Columns(),
-        "'data.csv': column 'text' is empty in 8 of 10 rows (rows from 0: 0, 1, 3, 4, 5, …); fill or delete them",
+        "'data.csv': 8 rows of 10 without a text in column 'text' (rows from 0: 0, 1, 3, 4, 5, …)" + MEND,
     ),
     "empty second text": (
         table(text=["a"], pair=[None], label=["x"]),
         Columns(text_pair="pair"),
-        "'data.csv': column 'pair' is empty in 1 of 1 rows (row from 0: 0); fill or delete them",
+        "'data.csv': 1 row of 1 without a second text in column 'pair' (row from 0: 0)" + MEND,
     ),
     "null label": (
         table(text=["a", "b"], label=["x", None]),
         Columns(),
-        "'data.csv': column 'label' is empty in 1 of 2 rows (row from 0: 1); fill or delete them",
+        "'data.csv': 1 row of 2 without a label in column 'label' (row from 0: 1)" + MEND,
     ),
     "not a number for a label": (
         table(text=["a", "b"], label=[1.0, float("nan")]),
         Columns(),
-        "'data.csv': column 'label' is empty in 1 of 2 rows (row from 0: 1); fill or delete them",
+        "'data.csv': 1 row of 2 without a label in column 'label' (row from 0: 1)" + MEND,
     ),
     "empty id": (
         table(text=["a", "b"], label=["x", "y"], id=["1", ""]),
         Columns(id="id"),
-        "'data.csv': column 'id' is empty in 1 of 2 rows (row from 0: 1); fill or delete them",
+        "'data.csv': 1 row of 2 without an id in column 'id' (row from 0: 1)" + MEND,
     ),
     "ids twice": (
         table(text=TEN, label=TEN, id=[1, 2, 1, 3, 2, 1.0, 9, 8, 7, 6]),
@@ -164,25 +166,36 @@ BAD: dict[str, tuple[Table, Columns, str]] = {
         "--id 'id': 'data.csv' has 3 repeated ids, the first is '1' (rows from 0: 2, 4, 5); ids must be unique",
     ),
     "lists for texts": (
-        table(text=["a", ["b"]], label=["x", "y"]),
+        table(text=["a", ["b", "c"]], label=["x", "y"]),
         Columns(),
-        "--text 'text': 'data.csv' holds list values there, not texts or numbers",
+        "'data.csv': 1 row of 2 with a list of several values for a text in column 'text' (row from 0: 1)" + MEND,
     ),
     "bytes for texts": (
         table(text=[b"a"], label=["x"]),
         Columns(),
-        "--text 'text': 'data.csv' holds bytes values there, not texts or numbers",
+        "'data.csv': 1 row of 1 with binary data for a text in column 'text' (row from 0: 0)" + MEND,
     ),
     "objects for labels": (
         table(text=["a"], label=[{"name": "x"}]),
         Columns(),
-        "--label 'label': 'data.csv' holds dict values there, not texts or numbers",
+        "'data.csv': 1 row of 1 with an object for a label in column 'label' (row from 0: 0)" + MEND,
+    ),
+    "lists in lists": (
+        table(text=["a"], label=[[["x"]]]),
+        Columns(),
+        "'data.csv': 1 row of 1 with lists in lists for a label in column 'label' (row from 0: 0)" + MEND,
+    ),
+    "several kinds": (
+        table(text=["a", "", "c", b"d"], label=["x", "y", None, "z"]),
+        Columns(),
+        "'data.csv': 1 row of 4 without a text in column 'text' (row from 0: 1); 1 row of 4 without a label in column 'label' "
+        "(row from 0: 2); 1 row of 4 with binary data for a text in column 'text' (row from 0: 3)" + MEND,
     ),
     "half a character": (
         table(text=["a", "b\ud83d"], label=["x", "y"]),
         Columns(),
-        "'data.csv': column 'text' holds half a surrogate pair, which is no character, in 1 of 2 rows (row from 0: 1); "
-        "mend or delete them",
+        "'data.csv': 1 row of 2 with half a surrogate pair, which is no character, for a text in column 'text' (row from 0: 1)"
+        + MEND,
     ),
 }
 

@@ -18,8 +18,8 @@ from influence.data.columns import guess_columns
 from influence.data.dataset import Columns
 from influence.data.duplicates import NEAR, near_pairs
 from influence.data.report import data_report
-from influence.data.tables import Table
 from influence.errors import DataError
+from influence.reading import Table
 
 FEW = st.lists(st.sampled_from(["a", "b", "c", "dog", "Cat", "cat", "tree,", "10"]), min_size=0, max_size=7).map(" ".join)
 
@@ -92,9 +92,12 @@ def test_every_number_of_a_small_report():
         "pos": (3, 1), "neg": (2, 2), "POS": (1, 0), "rare": (1, 0), "odd": (0, 1),
     }  # fmt: skip
     assert (report.words.least, report.words.median, report.words.most) == (1, 2, 2)
-    assert report.empty_texts.first == [2, 8]
-    assert report.empty_labels.first == [7]
-    assert report.test_empty.first == [3]
+    assert [(one.what, one.rows.first) for one in report.unusable] == [
+        ("without a text in column 'text'", [2, 8]),
+        ("without a label in column 'label'", [7]),
+    ]
+    assert [one.rows.first for one in report.test_unusable] == [[3]]
+    assert (report.usable, report.test_usable) == (7, 3)
     assert report.repeats.first == [3, 4]
     assert report.n_conflicts == 1
     assert (report.conflicts[0].text, report.conflicts[0].labels) == ("bad film", {"neg": 1, "pos": 1})
@@ -113,7 +116,9 @@ def test_every_number_of_a_small_report():
 def test_counts_agree_with_plain_loops(rows):
     report = data_report(table(text=[t for t, _ in rows], label=[y for _, y in rows]), None, Columns())
     whole = [(text, label) for text, label in rows if text.strip() and label.strip()]
-    assert report.empty_texts.count == sum(not text.strip() for text, _ in rows)
+    left_out = {one.what: one.rows.count for one in report.unusable}
+    assert left_out.get("without a text in column 'text'", 0) == sum(not text.strip() for text, _ in rows)
+    assert report.usable == len(whole) == len(rows) - sum(left_out.values())
     assert report.repeats.count == len(whole) - len({text for text, _ in whole})
     by_text = {text: {label for other, label in whole if other == text} for text, _ in whole}
     assert report.n_conflicts == sum(len(labels) > 1 for labels in by_text.values())
@@ -125,9 +130,15 @@ def test_counts_agree_with_plain_loops(rows):
     [
         ({"label": ["a"] * 20}, "stop", "Every row has the label 'a'"),
         ({"label": [f"l{n}" for n in range(20)]}, "stop", "20 different labels in 20 rows"),
-        ({"text": [""] * 20}, "stop", "No row has both"),
+        ({"text": [""] * 20}, "stop", "No row can be used"),
         ({"text": ["", *map(str, range(19))]}, "mend", "1 row (0) without a text"),
         ({"label": ["a", "b", " A", *"ab" * 8, "b"]}, "mend", "'a' = ' A'"),
+        ({"label": ["caf\u00e9", "cafe\u0301", *"ab" * 9]}, "mend", r"'caf\xe9' = 'cafe\u0301'"),
+        ({"label": ["a\u200b", "\u0430", *"ab" * 9]}, "mend", r"'a' = 'a\u200b' = '\u0430'"),
+        ({"label": ["a b", "a\xa0b", *"ab" * 9]}, "mend", r"'a b' = 'a\xa0b'"),
+        ({"label": ["a#b", *"ab" * 9, "b"]}, "look", "1 row (0) whose label is several joined: 'a#b'"),
+        ({"label": [["a", "b"], *"ab" * 9, "b"]}, "mend", "1 row (0) with a list of several values for a label"),
+        ({"label": ["label", *"ab" * 9, "b"]}, "look", "The label column's name, 'label', is also a label"),
         ({"label": [*"a" * 18, *"bb"]}, "look", "fewer than 5 training rows: 'b'"),
         ({}, "fine", "Nothing stands in the way"),
     ],

@@ -15,7 +15,6 @@ from tiny import write_csv
 from influence import open_workspace
 from influence.cli import main
 from influence.data.masking import mask
-from influence.data.tables import read_table
 from influence.errors import DataError, QueryError, SettingsError, WorkspaceError
 from influence.experiments.proposals import of_fixes, propose, spec_of_rule
 from influence.experiments.whatif import flips_of, measured, outcomes, seconds_a_model, to_train, try_out
@@ -26,6 +25,7 @@ from influence.files import load_array
 from influence.fixes.apply import apply_fixes
 from influence.fixes.files import write_fixes
 from influence.fixes.fixlist import fix_list
+from influence.reading import read_table
 from influence.retraining import retrain
 from influence.retraining.change import Change, Run
 from influence.review.corpus import Corpus

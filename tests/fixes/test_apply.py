@@ -156,7 +156,7 @@ def test_a_hugging_face_data_set_comes_out_in_the_form_asked_for(run, tmp_path: 
     assert [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()] == wanted
     assert pq.read_table(tmp_path / "out.parquet").to_pylist() == wanted
     assert (tmp_path / "out.csv").read_text() == 'id,text,label\na1,"red sox, win",Business\na4,"oil, oil, Oil",Business\n'
-    with pytest.raises(SettingsError, match=r"cannot write '\.txt'; name the file .csv, .tsv, .jsonl or .parquet"):
+    with pytest.raises(SettingsError, match=r"cannot write '\.txt'; name the file one of .csv, .tsv, .jsonl, .parquet"):
         run(*fixes, of=tmp_path / "folder", output=str(tmp_path / "out.txt"))
 
 

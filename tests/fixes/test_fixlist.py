@@ -284,11 +284,13 @@ def test_files_that_are_no_fix_list(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         read_fixes(path)
     assert str(error.value) == f"{str(path)!r} is not a fix list: it lacks the columns words, text_sha256"
-    path.write_text(encode_fixes([fix()], ".csv").decode().replace('","', ";").replace('"', ""))
-    with pytest.raises(DataError, match=r"it lacks the columns .*; a spreadsheet has saved it with semicolons"):
+    path.write_text(encode_fixes([fix()], ".csv").decode().replace('","', '";"'))
+    assert read_fixes(path) == [fix()]  # as a spreadsheet saves it where the comma is for decimals
+    path.write_text(encode_fixes([fix()], ".csv").decode() + "one,field,too,few\n")
+    with pytest.raises(DataError, match=r"line 3: 4 fields where the header has 12; mend or delete that row"):
         read_fixes(path)
     path.write_bytes(encode_fixes([fix(text="fußball")], ".csv").decode().encode("cp1252"))
-    with pytest.raises(DataError, match=r"is not UTF-8 text \(byte 0xdf\); save it as UTF-8"):
+    with pytest.raises(DataError, match=r"is not UTF-8 text\. It may be windows-1252: line 2: '.*fußball"):
         read_fixes(path)
     with pytest.raises(DataError, match="there is no such file or folder"):
         read_fixes(tmp_path / "absent.csv")

@@ -95,7 +95,8 @@ def test_no_path_passes_for_a_model(root, kind, weights, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.csv", b"\x7fELF\0\0", "not a text file"),
+        ("a.csv", b"\x7fELF\0\0", "is a program"),
+        ("a.csv", b"PK\3\4", "is a zip archive, or a workbook"),
         ("a.parquet", b"text,label\n", "not a Parquet file"),
         ("a.exe", b"x", "not a data file"),
         ("a.csv", b"", "is empty"),
@@ -118,6 +119,15 @@ def test_a_name_from_a_browser_is_made_harmless(root):
     assert re.fullmatch(r"uploads/\d{8}-\d{12}-b\.csv", kept)
     assert files.plain_name(kept.rpartition("/")[2]) == "b"
     assert (root / "data" / kept).read_bytes() == b"text,label\n"
+
+
+def test_an_upload_is_kept_once(root):
+    first = files.keep_upload("my data.csv.gz", b"\x1f\x8b...")
+    assert re.fullmatch(r"uploads/\d{8}-\d{12}-my_data\.csv\.gz", first)
+    assert files.plain_name(first) == "my_data.csv"
+    assert files.keep_upload("my data.csv.gz", b"\x1f\x8b...") == first
+    others = {files.keep_upload("my data.csv.gz", b"\x1f\x8b,,,"), files.keep_upload("your data.csv.gz", b"\x1f\x8b...")}
+    assert len({first, *others}) == 3
 
 
 def test_the_limit_is_the_server_s(root):
@@ -386,3 +396,30 @@ def test_the_reviews_of_a_renamed_workspace_are_not_another_s(root, workspaces):
     assert len(open_reviews(influence.open_workspace(root / "two")).decisions()) == 1
     for name in ("one", "two"):
         close_log(root / name)
+
+
+def test_an_encoding_is_chosen_by_what_the_lines_look_like(open_page, root):
+    lines = "".join(f"schöne Gerüche {SCRIPT} {n};{'gut' if n % 2 else 'schlecht'}\n" for n in range(20))
+    (root / "data" / "old.csv").write_bytes(f"text;label\n{lines}".encode("windows-1252"))
+    place = DataAddress(train="old.csv")
+    open_page(PAGE, root=root, train="old.csv")
+    within(lambda: (job := builds.asked(place.stamp(place.data_options()))) is not None and job.failed)
+    app = open_page(PAGE, root=root, train="old.csv")
+    assert not app.exception
+    assert app.radio(key="data_offered").value == "windows-1252"
+    assert app.dataframe[0].value["reads"][0].startswith("schöne Gerüche")
+    assert not [button for button in app.button if button.key == "data_start"]
+    app.radio(key="data_offered").set_value("another").run()
+    assert app.button(key="data_take_encoding").disabled
+    app.radio(key="data_offered").set_value("windows-1252").run()
+    app.button(key="data_take_encoding").click().run()
+    assert parameters_of(app)["encoding"] == "windows-1252"
+    place = DataAddress(train="old.csv", encoding="windows-1252")
+    assert place.data_options()[-2:] == ["--encoding", "windows-1252"]
+    within(lambda: builds.asked(place.stamp(place.data_options())) is None)
+    app.run()
+    assert not app.exception
+    assert "Read as text with semicolons, Windows-1252." in page_text(app)
+    assert app.button(key="data_start").disabled is False
+    app.selectbox(key="data_delimiter").select(",").run()
+    assert parameters_of(app)["delimiter"] == ","

@@ -60,6 +60,8 @@ def test_provenance(workspace: Path, data: dict[str, str]) -> None:
     assert (info.model, info.top_k, info.max_length, info.warnings) == ("cnn", 4, 128, [])
     assert info.settings == {
         "columns": {"text": "text", "text_pair": None, "label": "label", "id": "id"},
+        "form": {"delimiter": None, "encoding": None},
+        "preparation": {"drop_unusable": False, "merge_labels": False, "test_share": 0.2, "seed": 0, "split": False},
         "num_hidden_layers": None,
         "training": {
             "epochs": 3,

@@ -10,12 +10,14 @@ from typing import Any
 import influence
 from influence.errors import SettingsError
 from influence.models import ENCODER_LAYERS, demo_model
+from influence.reading import ENCODINGS
 from pages.ui.data import files as data_files
 from pages.ui.frame import Address
 
 PARTS = {"new": "New workspace", "runs": "Runs", "workspaces": "Workspaces", "compare": "Compare"}
 MODELS = {"cnn": "Small CNN", "demo": f"MiniLM, {ENCODER_LAYERS} layers", "hub": "Hub model", "folder": "Model folder"}
 FILE, HUB = "file", "hub"
+DELIMITERS = {"": "found by itself", ",": "commas", ";": "semicolons", "tab": "tabs", "|": "vertical bars"}
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 LONGEST_HUB_ID = 200
 LENGTHS = (32, 64, 128, 256, 512)
@@ -29,6 +31,8 @@ class DataAddress(Address):
     source: str = FILE
     train: str = ""  # a file's name in the listing, or a Hub id
     test: str = ""  # the same; of a Hub id, "test" for its own test split
+    delimiter: str = ""  # empty: found
+    encoding: str = ""  # empty: found, of a file that is not Unicode asked for
     text: str = ""  # empty: guessed
     pair: str = ""
     label: str = ""
@@ -53,13 +57,15 @@ class DataAddress(Address):
 
     def data(self) -> tuple[str, ...]:
         """What the report of the data is about."""
-        return self.source, self.train, self.test, self.text, self.pair, self.label, self.id
+        return self.source, self.train, self.test, self.delimiter, self.encoding, self.text, self.pair, self.label, self.id
 
     def data_options(self) -> list[str]:
         """The files and columns as options of `check` and `build`. Raises `SettingsError` for what is not in the listing."""
         options = ["--train", _file(self.train, self.source)]
         if self.test:
             options += ["--test", f"{self.train}:test" if self.source == HUB else _file(self.test, FILE)]
+        options += ["--delimiter", self.delimiter] if self.delimiter else []
+        options += ["--encoding", self.encoding] if self.encoding else []
         if self.columns_named:
             options += ["--text", self.text, "--label", self.label]
             options += ["--text-pair", self.pair] if self.pair else []
@@ -86,7 +92,10 @@ class DataAddress(Address):
 
 def read_address(parameters: dict[str, str], workspace: str, names: list[str]) -> tuple[DataAddress, list[str]]:
     """The address as far as it makes sense, and the names of the parameters that do not."""
-    allowed: dict[str, Any] = {"part": PARTS, "source": (FILE, HUB), "model": MODELS, "one": names, "two": names}
+    allowed: dict[str, Any] = {
+        "part": PARTS, "source": (FILE, HUB), "delimiter": DELIMITERS, "encoding": ("", *ENCODINGS), "model": MODELS,
+        "one": names, "two": names,
+    }  # fmt: skip
     ranges = {
         "mend": (0, 1), "share": (5, 50), "layers": (0, 99), "epochs": (0, 99), "length": (3, 8192), "seed": (0, 10**6),
         "freeze": (0, 1),

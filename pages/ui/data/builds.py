@@ -56,7 +56,7 @@ def ask(key: str, options: list[str], title: str) -> None:
     Raises `WorkspaceError` where it cannot be asked for.
     """
     found = answer(key)
-    if (found is not None and (found["report"] or found["estimate"])) or asked(key) is not None:
+    if (found is not None and (found["report"] or found["estimate"] or found.get("encodings"))) or asked(key) is not None:
         return
     queue = _made_queue(CHECKS)
     for old in sorted(queue.glob("*.json"), key=lambda file: file.stat().st_mtime)[:-KEPT]:

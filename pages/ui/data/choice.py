@@ -5,11 +5,12 @@ from typing import Any
 import streamlit as st
 
 import influence
+from influence.reading import SUFFIXES
 from pages.ui.data import files as data_files
 from pages.ui.data.address import FILE, HUB, DataAddress, is_hub_id
 from pages.ui.frame import go, messages, render
 
-KINDS = [suffix.removeprefix(".") for suffix in data_files.SUFFIXES]
+KINDS = [suffix.removeprefix(".") for suffix in SUFFIXES] + ["gz"]
 WAYS = {"upload": "Upload", "server": "On this server", "hub": "Hugging Face"}
 WAY = "data_way"
 
@@ -29,8 +30,8 @@ def draw(address: DataAddress) -> None:
         if way == "upload":
             _upload(address, "train", "Training data")
             render.hint(
-                f"CSV, TSV, JSONL or Parquet, up to {data_files.UPLOAD_LIMIT} MB. It stays on this server, in "
-                f"{data_files.folder()}."
+                f"CSV, TSV, JSON, JSONL or Parquet, in gzip or not, up to {data_files.UPLOAD_LIMIT} MB. It stays on this server, "
+                f"in {data_files.folder()}."
             )
         elif way == "server":
             _from_listing(address, "train", files, "Training data")

@@ -3,6 +3,7 @@
 Names from a browser are looked up in the listing; none ever becomes a path.
 """
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
@@ -11,15 +12,15 @@ from pathlib import Path
 
 import influence
 from influence.files import is_disk_full, write_whole
+from influence.reading import SUFFIXES, check_content, data_suffix
 from influence.workspace import DATA_FOLDER
 from pages.ui.frame import numbers, workspaces
 
 VARIABLE = "WORDTRACE_DATA"
-SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")
+GZ = ".gz"
 UPLOADS = "uploads"
 MOST_LISTED = 2_000
 UPLOAD_LIMIT = 200  # megabytes, the same as server.maxUploadSize: a file that is larger is put into the data folder by hand
-SNIFFED = 1 << 16
 PARQUET = b"PAR1"
 
 
@@ -48,7 +49,7 @@ def listing() -> dict[str, DataFile]:
     base = folder()
     found = []
     for path in base.rglob("*") if base.is_dir() else ():
-        if path.suffix.lower() in SUFFIXES and path.is_file() and path.resolve().is_relative_to(base.resolve()):
+        if data_suffix(path) in SUFFIXES and path.is_file() and path.resolve().is_relative_to(base.resolve()):
             stat = path.stat()
             found.append(DataFile(path.relative_to(base).as_posix(), stat.st_size, stat.st_mtime))
     found.sort(key=lambda file: -file.changed)
@@ -64,14 +65,14 @@ def model_folders() -> list[str]:
 
 
 def keep_upload(name: str, content: bytes) -> str:
-    """Put an uploaded file into the data folder; returns its name there.
+    """Put an uploaded file into the data folder, once however often it comes; returns its name there.
 
     Raises `DataError` for one that is too large or not what its name says, `WorkspaceError` where it cannot be kept.
     """
-    suffix = Path(name).suffix.lower()
+    suffix = data_suffix(Path(name))
     shown = name[:100]
     if suffix not in SUFFIXES:
-        raise influence.DataError(f"{shown!r} is not a data file: upload a {', '.join(SUFFIXES)} file")
+        raise influence.DataError(f"{shown!r} is not a data file: upload a {', '.join(SUFFIXES)} file, or one of these in gzip")
     if len(content) > UPLOAD_LIMIT * 1_000_000 * 1.05:
         raise influence.DataError(
             f"{shown!r} is larger than {UPLOAD_LIMIT} MB; put it into {str(folder())!r} on the server and choose it there"
@@ -80,10 +81,12 @@ def keep_upload(name: str, content: bytes) -> str:
         raise influence.DataError(f"{shown!r} is empty")
     if suffix == ".parquet" and not content.startswith(PARQUET):
         raise influence.DataError(f"{shown!r} is not a Parquet file, whatever its name says")
-    if suffix != ".parquet" and b"\0" in content[:SNIFFED]:
-        raise influence.DataError(f"{shown!r} is not a text file, whatever its name says: it holds binary data")
-    safe = re.sub(r"[^\w.-]+", "_", Path(name).stem)[:60].strip("._") or "data"
-    kept = f"{UPLOADS}/{datetime.now(UTC):%Y%m%d-%H%M%S%f}-{safe}{suffix}"
+    check_content(shown, content[:64])
+    ending = suffix + (GZ if name.lower().endswith(GZ) else "")
+    safe = re.sub(r"[^\w.-]+", "_", Path(name).name[: -len(ending)])[:60].strip("._") or "data"
+    if (there := _kept(content, f"-{safe}{ending}")) is not None:
+        return there
+    kept = f"{UPLOADS}/{datetime.now(UTC):%Y%m%d-%H%M%S%f}-{safe}{ending}"
     try:
         (folder() / UPLOADS).mkdir(parents=True, exist_ok=True)
         write_whole(folder() / kept, content)
@@ -93,6 +96,17 @@ def keep_upload(name: str, content: bytes) -> str:
     return kept
 
 
+def _kept(content: bytes, ending: str) -> str | None:
+    """The upload of that name that has the same content, if there is one."""
+    digest = hashlib.sha256(content).digest()
+    for path in sorted((folder() / UPLOADS).glob(f"*{ending}")):
+        if path.is_file() and path.stat().st_size == len(content):
+            with path.open("rb") as opened:
+                if hashlib.file_digest(opened, "sha256").digest() == digest:
+                    return f"{UPLOADS}/{path.name}"
+    return None
+
+
 def plain_name(name: str) -> str:
     """A file's name without its folder, its ending and the stamp of an upload."""
-    return re.sub(r"^\d{8}-\d{12}-", "", Path(name).stem)
+    return re.sub(r"^\d{8}-\d{12}-", "", Path(name).name.removesuffix(GZ).rpartition(".")[0])

@@ -3,7 +3,7 @@
 import streamlit as st
 
 import influence
-from pages.ui.data import builds, choice, report, start
+from pages.ui.data import builds, choice, form, report, start
 from pages.ui.data.address import HUB, DataAddress
 from pages.ui.frame import md, render
 from pages.ui.jobs import Job
@@ -24,8 +24,12 @@ def draw(address: DataAddress) -> None:
         st.error(md(error, 600))
         return
     answer, job = builds.answer(key), builds.asked(key)
+    if answer is not None and answer.get("encodings"):
+        form.choose_encoding(address, answer["encodings"])
+        return
     if answer is not None:
         report.columns(address, answer)
+        form.draw(address, answer)
     if job is not None and not job.failed:
         _wait(key, shown=answer is not None)
     if job is not None and job.failed:

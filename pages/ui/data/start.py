@@ -180,9 +180,9 @@ def _preparation(address: DataAddress, answer: dict[str, Any]) -> None:
         return
     st.session_state["data_mend"] = bool(address.mend)
     st.checkbox(
-        "Leave out rows that cannot be used, and make spellings of a label one", key="data_mend",
+        "Leave out rows that cannot be used, and make labels that look alike one", key="data_mend",
         on_change=_mend, args=(address,),
-        help="In the workspace's own copy: your file stays as it is",
+        help="For this workspace: your file stays as it is",
     )  # fmt: skip
     if not address.mend:
         render.hint("Without it the build will refuse this file, and say which rows.")

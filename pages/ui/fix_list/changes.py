@@ -52,7 +52,10 @@ def _files(session: Session, address: FixListAddress, found: FixList) -> None:
                     file_name=f"{name}{suffix}", mime=mime,
                     on_click="ignore", width="stretch",
                 )  # fmt: skip
-        render.hint("CSV is safe to open in a spreadsheet; JSONL and Parquet hold every letter as it is.")
+        render.hint(
+            "The list as CSV is safe to open in a spreadsheet; JSONL and Parquet hold every letter as it is. The corrected data "
+            "keeps your file's cells: where a spreadsheet could take one for a formula, the zip has the data as Parquet, too."
+        )
         render.command(downloads.apply_command(session.workspace))
         shell.link("what_if", "Does it help? Try it in What-if", workspace=address.workspace, change="decided")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import influence
 from influence.fixes import encode_fixes, export_bundle, fix_list
+from influence.reading import whole_suffix
 from influence.review import Reviews
 
 KINDS = {".csv": "text/csv", ".jsonl": "application/jsonl", ".parquet": "application/vnd.apache.parquet"}
@@ -24,4 +25,6 @@ def apply_command(workspace: influence.Workspace) -> str:
     """The command that makes the fixes in a copy of the training file."""
     source = Path(workspace.info.train_source)
     parts = ["python", "-m", "influence", "apply", "--fixes", f"{workspace.name}-fixes.jsonl", "--train", source.name]
-    return shlex.join([*parts, "--output", f"corrected{source.suffix}"])
+    form = workspace.info.settings.get("form") or {}
+    said = [part for name, value in form.items() if value is not None for part in (f"--{name}", value)]
+    return shlex.join([*parts, "--output", f"corrected{whole_suffix(source)}", *said])

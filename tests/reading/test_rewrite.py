@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from influence.data.rewrite import rewritten, written
-from influence.data.tables import Table, read_table
+from influence.reading import Table, read_table, rewritten, written
 
 TEXTS = ["two\nlines", "an\rold Mac's", "of\r\nWindows", 'with "quotes", a comma\tand a tab', "plain"]
 
@@ -18,6 +17,6 @@ def test_texts_with_line_breaks_are_the_same_after_a_change(suffix: str, ending:
     if suffix == ".csv":
         file.write_bytes(b"text,label" + "".join(f'{ending}"{t.replace(chr(34), chr(34) * 2)}",a' for t in TEXTS).encode())
     assert read_table(str(file), split="train").columns == {"text": TEXTS, "label": ["a"] * len(TEXTS)}
-    changed = rewritten(file, {row: {"label": "b"} for row in range(len(TEXTS))})
+    changed = rewritten(read_table(str(file), split="train"), {row: {"label": "b"} for row in range(len(TEXTS))})
     file.write_bytes(changed)
     assert read_table(str(file), split="train").columns == {"text": TEXTS, "label": ["b"] * len(TEXTS)}

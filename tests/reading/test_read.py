@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Value
 
-from influence.data.tables import Table, read_table
 from influence.errors import DataError
+from influence.reading import Table, read_table
 
 ROWS = [("plain", 1), ("two\nlines", 2), ('a "quoted" word', 1), ("comma, tab\tand é 漢 🙂", 2), ("  spaces kept  ", 1)]
 TEXTS, LABELS = [text for text, _ in ROWS], [label for _, label in ROWS]
@@ -53,9 +53,10 @@ def test_windows_line_ends_blank_lines_and_long_fields(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson"])
 @pytest.mark.parametrize("start", ["", "\ufeff"])
 def test_json_lines(tmp_path: Path, name: str, start: str) -> None:
-    """One object a line; a key that some lines lack is null there."""
+    """One object a line; a key that some lines lack is null there, and columns stand as they first come."""
     lines = [json.dumps({"text": text, "label": label}, ensure_ascii=False) for text, label in ROWS]
     file = write(tmp_path / name, start + "\n".join([*lines, "", '{"label": null, "extra": [1]}', ""]))
+    assert list(read_table(file, split="train").columns) == ["text", "label", "extra"]
     assert read_table(file, split="train").columns == {
         "text": [*TEXTS, None],
         "label": [*LABELS, None],
@@ -111,6 +112,11 @@ def test_a_saved_dataset_dict_gives_the_split(tmp_path: Path, hub_style: Dataset
     assert read_table(folder, split="train").columns == {"text": ["a", "b", "c"], "label": ["neg", "pos", "neg"]}
     assert read_table(folder, split="validation").columns == {"text": ["d", "e"], "label": ["pos", None]}
     assert refused(folder, "test") == (f"{folder!r} has no split 'test'; it has train, validation: name one as {folder}:SPLIT")
+    # The advice can be followed, though the folder's name is absolute and may hold a colon itself.
+    assert read_table(f"{folder}:validation", split="test").columns["text"] == ["d", "e"]
+    hub_style.save_to_disk(f"{folder}:x")
+    assert len(read_table(f"{folder}:x:train", split="test")) == 3
+    assert len(read_table(f"{folder}:x", split="train")) == 3
 
 
 def test_a_folder_of_files_is_a_dataset_too(tmp_path: Path) -> None:
@@ -122,50 +128,57 @@ def test_a_folder_of_files_is_a_dataset_too(tmp_path: Path) -> None:
     assert read_table(str(folder), split="test").columns == {"text": ["b"], "label": ["x"]}
 
 
+HINT = "quote texts that hold the delimiter, a quote or a line break, or name the delimiter with --delimiter"
 BAD: dict[str, tuple[str, str | bytes, str]] = {
     "no bytes": ("a.csv", "", "{} is empty; it needs a header and at least one row"),
-    "not utf-8": (
+    "most rows too long": (
         "a.csv",
-        b"text,label\ncaf\xe9,1\n",
-        "{} is not UTF-8 text (byte 0xe9); save it as UTF-8, for example with: iconv -f WINDOWS-1252 -t UTF-8",
+        'text,label\n"x\ny",1,2\na,b,2\nc,d\n',
+        "{} line 2: 3 fields where the header has 2; " + HINT,
     ),
-    "json not utf-8": (
+    "most rows too short": ("a.tsv", "text\tlabel\nalone\n", "{} line 2: 1 field where the header has 2; " + HINT),
+    "a quote that never closes in the only row": (
+        "a.csv",
+        'text,label\n"b,1\n',
+        "{} line 2: malformed (unexpected end of data); " + HINT,
+    ),
+    "a quote in the header": ("a.csv", '"text"x,label\n', "{} line 1: malformed (',' expected after '\"'); " + HINT),
+    "only blank lines": ("a.csv", "\n\n", "{} line 1: no header; " + HINT),
+    "a column twice": ("a.csv", "text,label,text\na,1,b\n", "{}: column 'text' stands more than once; rename one"),
+    "a key twice": (
         "a.jsonl",
-        b'{"text": "\xff"}\n',
-        "{} is not UTF-8 text (byte 0xff); save it as UTF-8, for example with: iconv -f WINDOWS-1252 -t UTF-8",
+        '{"text": "a", "text": "b"}\n',
+        "{} line 1: malformed JSON (column 'text' stands more than once); each row must be an object like {{\"text\": …}}",
     ),
-    "a field too many": (
-        "a.csv",
-        'text,label\n"x\ny",1\na,b,2\n',
-        "{} line 4: 3 fields where the header has 2; quote texts that hold the delimiter, a quote or a line break",
-    ),
-    "a field too few": (
-        "a.tsv",
-        "text\tlabel\nalone\n",
-        "{} line 2: 1 field where the header has 2; quote texts that hold the delimiter, a quote or a line break",
-    ),
-    "a quote that never closes": (
-        "a.csv",
-        'text,label\na,1\n"b,1\nc,1\nd,1\n',
-        "{} line 3: malformed (unexpected end of data); quote it or delete it",
-    ),
-    "a quote in the header": (
-        "a.csv",
-        '"text"x,label\n',
-        "{} line 1: malformed (',' expected after '\"'); quote it or delete it",
-    ),
-    "a column twice": ("a.csv", "text,label,text\na,1,b\n", "{}: column 'text' stands more than once in the header; rename one"),
     "half an object": (
         "a.jsonl",
-        '{"text": "a"}\n{"text":\n',
-        "{} line 2: malformed JSON (Expecting value: line 2 column 1 (char 9))",
+        '{"text":\n',
+        '{} line 1: malformed JSON (Expecting value: line 2 column 1 (char 9)); each row must be an object like {{"text": …}}',
     ),
-    "no object": ("a.jsonl", '["a", 1]\n', '{} line 1: a list, not an object like {{"text": …}}'),
+    "no objects": ("a.jsonl", '"a"\n', '{} line 1: a str, not an object; each row must be an object like {{"text": …}}'),
+    "a list of other things": (
+        "a.json",
+        '["a", 1]',
+        '{} row 0: a str, not an object; each row must be an object like {{"text": …}}',
+    ),
+    "a list that does not end": (
+        "a.json",
+        '[{"text": "a"}',
+        "{}: malformed JSON (Expecting ',' or ']': line 1 column 15 (char 14))",
+    ),
+    "half a surrogate pair for a key": ("a.jsonl", '{"\\ud800": 1}\n', "{} row 0: the key '\\ud800' is no text; rename it"),
     "unknown ending": (
-        "a.txt",
+        "a.doc",
         "hello",
-        "{}: cannot tell the format from '.txt'; name it one of .csv, .tsv, .jsonl, .ndjson, .parquet",
+        "{}: cannot tell the format from '.doc'; name it one of .csv, .tsv, .txt, .jsonl, .ndjson, .json, .parquet",
     ),
+    "a zip archive": (
+        "a.csv",
+        b"PK\x03\x04",
+        "{} is a zip archive, or a workbook of a spreadsheet: unpack it, or save the sheet as CSV (UTF-8)",
+    ),
+    "another compression": ("a.csv.zst", b"\x28\xb5\x2f\xfd1", "{} is compressed by zstd: unpack it, or use gzip"),
+    "a pickle": ("a.parquet", b"\x80\x04\x95", "{} is a Python pickle, which is never loaded: write it as Parquet"),
 }
 
 
@@ -179,7 +192,7 @@ def test_a_file_that_cannot_be_read_is_named_with_its_line(tmp_path: Path, case:
 @pytest.mark.parametrize("content", [b"text,label\n", b"PAR1junkPAR1", b"x"])
 def test_what_is_no_parquet_file_is_said_in_the_librarys_first_line(tmp_path: Path, content: bytes) -> None:
     file = write(tmp_path / "a.parquet", content)
-    assert refused(file).startswith(f"{file!r} is not a Parquet file: ")
+    assert refused(file).startswith(f"{file!r} is not a Parquet file, or damaged: ")
 
 
 @pytest.mark.parametrize("name", ["missing.csv", "./missing", "/missing/place", "a/b/c", "~x"])
