@@ -1,14 +1,19 @@
-"""Finding whole words and phrases in a text, and masking them, whatever the script or case.
+"""Finding whole words and phrases in a text, and taking them out of it, whatever the script or case.
 
-A masked word is by default deleted. The paper puts [PAD] in its place, which the model sees as nothing; written into a
-data file the same letters would be a token for one tokenizer and five for the next, and a word that every masked example
-shares would get gradients of its own and tie those examples together. Deleting leaves no such trace.
+Here a word goes from the *text*, for corrected files: its letters and a space beside it, and where two neighbours would
+then run together, a space stays between them ("U.S." without "." is "U S"). A model that is trained again has its mask token
+in the place of the word's tokens instead (`influence/models/masking.py`), which no letters in a file would be for every
+tokenizer. The two share what an occurrence is: `find_to_mask`.
 """
 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
 
+TWO_WAYS = (  # said wherever words are masked
+    "a model trained again here has its mask (or unknown) token in place of a masked word, all else unmoved; a corrected file "
+    "has the word taken out of its text, which the tokenizer may cut in another way"
+)
 NO_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")  # scripts that do not set words apart
 
 Span = tuple[int, int]
@@ -28,10 +33,16 @@ def mask(text: str, words: Iterable[str], token: str = "") -> str:
     """The text with every occurrence of the words replaced by `token`, or deleted when that is empty."""
     spans = _merged(text, sorted(span for word in words for span in find_to_mask(text, word)), across_space=not token)
     masked, end = "", 0
-    for start, stop in spans if token else (_with_space(text, *span) for span in spans):
-        masked += text[end:start] + token
+    for span in spans:
+        start, stop, left = (*span, token) if token else _cut(text, *span)
+        masked += text[end:start] + left
         end = stop
     return masked + text[end:]
+
+
+def folded(word: str) -> str:
+    """What words are compared by: the same for all that `find` takes for one."""
+    return " ".join(word.split()).casefold()
 
 
 def _merged(text: str, spans: Iterable[Span], *, across_space: bool) -> list[Span]:
@@ -44,6 +55,21 @@ def _merged(text: str, spans: Iterable[Span], *, across_space: bool) -> list[Spa
         else:
             merged.append((start, end))
     return merged
+
+
+def _cut(text: str, start: int, end: int) -> tuple[int, int, str]:
+    """What to take out for a span, and what to put there: a space where two neighbours would run together otherwise."""
+    for first, stop in (_with_space(text, start, end), (start, end)):
+        if not _run_together(text[max(first - 1, 0) : first], text[stop : stop + 1]):
+            return first, stop, ""
+    return start, end, " "
+
+
+def _run_together(before: str, after: str) -> bool:
+    """Whether two characters side by side are one word, or one row of marks; scripts without spaces have none to lose."""
+    if not before.strip() or not after.strip() or _is_word(before) != _is_word(after):
+        return False
+    return not any(unicodedata.name(edge, "").startswith(NO_SPACES) for edge in (before, after))
 
 
 def _with_space(text: str, start: int, end: int) -> Span:

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from influence.clusters import cluster, cluster_suggestions
-from influence.data import Edit
+from influence.data import TWO_WAYS, Edit
 from influence.errors import DataError, SettingsError
-from influence.explanations import Influence, Sentence, explain
+from influence.explanations import Influence, Sentence, explain, word_totals
 from influence.fixes import Fix, FixList, fix_list, read_fixes
 from influence.retraining import Change
 from influence.review import Corpus, Reviews, read_reviews
@@ -143,12 +143,14 @@ def _of_words(workspace: WorkspaceReader, rest: str) -> Proposal:
 
 
 def masking(corpus: Corpus, sentence: Sentence, scores: Mapping[int, float]) -> Edit | None:
-    """Mask the word of a training example that scores lowest, by word index; None where none is below 0, or it cannot be done."""
-    ranked = sorted((score, word) for word, score in scores.items() if sentence.words[word].side >= 0)
-    if not ranked or ranked[0][0] >= 0:
-        return None
-    edit = Edit("mask", words=(" ".join(sentence.words[ranked[0][1]].text.split()),))
-    return edit if edit.fits(corpus[str(sentence.id)]) else None
+    """Mask the word of a training example that scores lowest; None where none is below 0, or it cannot be done.
+
+    `scores` are by word index; a word's part is that of all its occurrences together (eq. 4), as all of them are masked.
+    """
+    totals = word_totals(sentence, scores)
+    score, word = min(((score, word) for word, score in totals.items()), default=(0.0, ""))
+    edit = Edit("mask", words=(word,))
+    return edit if score < 0 and edit.fits(corpus[str(sentence.id)]) else None
 
 
 def _opponents(workspace: WorkspaceReader, test_id: str, k: int) -> list[Influence]:
@@ -188,7 +190,8 @@ def _proposal(
         if count and not after[label]:
             raise SettingsError(f"{title}: no example of {label!r} would be left, and a model cannot learn a label it never sees")
     change = Change.of({row: edit for row, _, edit in ordered}, corpus.labels)
-    return Proposal(spec, title, change, before, after, taken, tuple(notes), test_ids)
+    told = (*notes, *([TWO_WAYS] if change.masked else []))
+    return Proposal(spec, title, change, before, after, taken, told, test_ids)
 
 
 def _edits(fixes: Iterable[Fix]) -> dict[str, Edit]:

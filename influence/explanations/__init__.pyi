@@ -11,6 +11,7 @@ from .explanation import (
     effects as effects,
     positions_of as positions_of,
     sentences as sentences,
+    word_totals as word_totals,
 )
 from .last_layer_words import has_score_words as has_score_words, score_words as score_words
 from .scores import scores_of as scores_of, training_set as training_set

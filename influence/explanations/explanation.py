@@ -4,13 +4,14 @@ Sign: a score above 0 is a proponent (training on it lowered the loss on the exp
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD
+from influence.data import folded
 from influence.errors import QueryError
 from influence.workspace import StoredExample, WorkspaceReader
 
@@ -137,6 +138,20 @@ def as_sentence(workspace: WorkspaceReader, example: StoredExample) -> Sentence:
         [Word(special or sides[side][start:end], start, end, side) for side, start, end, special in example.words],
         example.truncated,
     )
+
+
+def word_totals(sentence: Sentence, scores: Mapping[int, float]) -> dict[str, float]:
+    """What each word of the texts carries, by word as it is first written: the sum over all its occurrences (eq. 4).
+
+    `scores` are by the index of a word; start and end tokens are left out.
+    """
+    written: dict[str, str] = {}
+    totals: dict[str, float] = {}
+    for index, word in enumerate(sentence.words):
+        if word.side >= 0:
+            text = written.setdefault(folded(word.text), " ".join(word.text.split()))
+            totals[text] = totals.get(text, 0.0) + scores.get(index, 0.0)
+    return totals
 
 
 def _row(kind: str, influence: Influence, query: Sentence) -> dict[str, Any]:

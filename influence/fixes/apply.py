@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from influence.data import balance, label_key, listed_kinds, masked
+from influence.data import TWO_WAYS, balance, label_key, listed_kinds, masked
 from influence.errors import DataError, SettingsError
 from influence.files import write_output
 from influence.fixes.files import RISKY, read_fixes
@@ -46,6 +46,8 @@ class Applied:
         notes = [f"no example of {label!r} is left" for label in gone]
         if self.rows_after < self.rows_before and self.train.columns.id is None:
             notes.append("ids are row numbers here, and rows after a removed one move up: a column of ids would stay")
+        if self.counts["mask"]:
+            notes.append(TWO_WAYS)
         return notes
 
     def formulas(self, suffix: str) -> list[str]:

@@ -34,6 +34,7 @@ from .inputs import (
     padding_of as padding_of,
     padding_token as padding_token,
 )
+from .masking import mask_in_place as mask_in_place, mask_token as mask_token
 from .model import (
     head_notes as head_notes,
     load_body as load_body,

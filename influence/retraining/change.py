@@ -24,7 +24,7 @@ class Change:
 
     removed: tuple[int, ...] = ()
     relabelled: tuple[tuple[int, int], ...] = ()  # (row, new label)
-    masked: tuple[tuple[int, tuple[str, ...]], ...] = ()  # (row, words deleted from its text as `apply` does)
+    masked: tuple[tuple[int, tuple[str, ...]], ...] = ()  # (row, words whose tokens become the mask token)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "removed", tuple(sorted({int(row) for row in self.removed})))
@@ -61,7 +61,9 @@ class Change:
     @cached_property
     def key(self) -> str:
         """A name of the change, the same on every machine; equal changes have equal keys."""
-        return hashlib.sha256(json.dumps(asdict(self), separators=(",", ":")).encode()).hexdigest()[:32]
+        # Runs are kept by this name; those that deleted words instead of masking them in place had none for how.
+        how = {"masking": "in place"} if self.masked else {}
+        return hashlib.sha256(json.dumps({**asdict(self), **how}, separators=(",", ":")).encode()).hexdigest()[:32]
 
     def __bool__(self) -> bool:
         return bool(self.removed or self.relabelled or self.masked)

@@ -7,8 +7,9 @@ Axes: N training examples, M test examples, R token rows, V rows of the small ta
 """
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,8 +33,8 @@ from influence.models import (
     read_first_token_only,
 )
 from influence.retraining.change import Change
-from influence.retraining.masked_texts import TokenRows, masked_rows
-from influence.types import BoolArray, FloatArray, IntArray
+from influence.retraining.masked_texts import masked_rows
+from influence.types import FloatArray, IntArray
 from influence.workspace import WorkspaceReader
 
 
@@ -47,18 +48,17 @@ class Inputs(NamedTuple):
 
 @dataclass(frozen=True)
 class Tokens:
-    """Token rows of examples in the numbers of the small table; `real_R` is False for padding."""
+    """Token rows of examples in the numbers of the small table."""
 
     offsets_N1: IntArray
     tokens_R: IntArray
     types_R: IntArray
-    real_R: BoolArray
     pad_token: int
     pad_left: bool = False
 
     @property
     def lengths_N(self) -> IntArray:
-        """Tokens of every example, padding that stands for masked words included."""
+        """How many tokens each example has."""
         return np.diff(self.offsets_N1)
 
     def inputs(self, examples_B: IntArray, device: torch.device) -> Inputs:
@@ -71,28 +71,19 @@ class Tokens:
         rows_BL = np.where(inside_BL, starts_B[:, None] + columns_BL, 0)
         arrays = (
             np.where(inside_BL, self.tokens_R[rows_BL], self.pad_token).astype(np.int64),
-            (inside_BL & self.real_R[rows_BL]).astype(np.int64),
+            inside_BL.astype(np.int64),
             np.where(inside_BL, self.types_R[rows_BL], 0).astype(np.int64),
         )
         return Inputs(*(torch.from_numpy(array).to(device) for array in arrays))
 
-    def with_rows(self, changed: dict[int, TokenRows]) -> "Tokens":
-        """The same with other tokens for some examples, padded to the old length so that batches keep their shape."""
+    def with_rows(self, changed: Mapping[int, IntArray]) -> "Tokens":
+        """The same with other tokens for some examples, as many as these had."""
         if not changed:
             return self
-        bounds, lengths_N = self.offsets_N1.tolist(), self.lengths_N.copy()
-        parts: list[list[Any]] = [[], [], []]
-        wholes = (self.tokens_R, self.types_R, self.real_R)
-        at = 0
-        for row in sorted(changed):
-            new = changed[row].padded_to(bounds[row + 1] - bounds[row], self.pad_token, left=self.pad_left)
-            for part, whole, put_in in zip(parts, wholes, new, strict=True):
-                part += [whole[at : bounds[row]], put_in]
-            at, lengths_N[row] = bounds[row + 1], len(new.tokens)
-        flat = [np.concatenate([*part, whole[at:]]) for part, whole in zip(parts, wholes, strict=True)]
-        tokens_R, types_R, real_R = flat
-        offsets_N1 = np.concatenate([[0], np.cumsum(lengths_N)])
-        return replace(self, offsets_N1=offsets_N1, tokens_R=tokens_R, types_R=types_R, real_R=real_R)
+        tokens_R = self.tokens_R.copy()
+        for row, tokens in changed.items():
+            tokens_R[self.offsets_N1[row] : self.offsets_N1[row + 1]] = tokens
+        return replace(self, tokens_R=tokens_R)
 
 
 class Recipe:
@@ -106,7 +97,7 @@ class Recipe:
         self._changed = masked_rows(workspace, [one for change in changes for one in change.masked])
         train, test = (Encoding.load(workspace.build / "index" / split / "encoding") for split in ("train", "test"))
         self.labels_N = np.array(load_array(workspace.build / "index" / "train" / "labels.npy"), dtype=np.int64)
-        changed = [rows.tokens for rows in self._changed.values()]
+        changed = list(self._changed.values())
         self.typed = NO_TYPES not in train.types_R[:1]
         model = self._new_model(0)
         check_tokens(model, train.tokens_R, train.types_R)
@@ -126,16 +117,14 @@ class Recipe:
 
     def _tokens(self, encoding: Encoding) -> Tokens:
         tokens_R = self._small_V[np.asarray(encoding.tokens_R)]
-        real_R = np.ones(len(tokens_R), dtype=np.bool_)
-        rows = tokens_R, np.asarray(encoding.types_R), real_R
+        rows = tokens_R, np.asarray(encoding.types_R)
         return Tokens(np.asarray(encoding.offsets_N1), *rows, self.pad_token, self.pad_left)
 
     def train_tokens(self, change: Change) -> Tokens:
         """The training examples with a change's words masked."""
         rows = {}
         for row, words in change.masked:
-            found = self._changed[row, words]
-            rows[row] = found._replace(tokens=self._small_V[found.tokens])
+            rows[row] = self._small_V[self._changed[row, words]]
         return self.train.with_rows(rows)
 
     def train_labels(self, change: Change) -> IntArray:

@@ -330,6 +330,13 @@ def test_whole_words_in_many_scripts(text: str, phrase: str, spans: list[tuple[i
         ("foo_bar baz", ["bar"], "", "foo_ baz"),
         ("badly", ["bad"], "", "badly"),
         ("  bad  film  ", ["bad"], "", "   film  "),
+        # Neighbours do not run together.
+        ("U.S. shares fell 3.5 %", ["."], "", "U S shares fell 3 5 %"),
+        ("so. bad. ok", ["bad"], "", "so. . ok"),
+        ("x-bad-y", ["bad"], "", "x- -y"),
+        ("foo_bar_baz", ["_"], "", "foo bar baz"),
+        ("don't", ["'"], "", "don t"),
+        ("\u6211\u559c\u6b22\u5317\u4eac", ["\u559c\u6b22"], "", "\u6211\u5317\u4eac"),
     ],
 )
 def test_masking(text: str, words: list[str], token: str, masked: str) -> None:

@@ -17,7 +17,8 @@ WAYS = {"remove": "removed", "mask": "word masked", "": ""}
 EMPTY = (
     "For mistakes that are not hopeless (the true label has a probability of 30% to 70%), the strongest opponents are removed, "
     "or their most negative word is masked, and the model is trained again. For comparison: random choices, and no change at "
-    "all: another seed alone mends many such mistakes."
+    "all: another seed alone mends many such mistakes. A masked word has the model's mask (or unknown) token in the place of "
+    "every occurrence, and all other tokens stay as they were."
 )
 
 

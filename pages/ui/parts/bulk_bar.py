@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 import influence
-from influence.data import Edit
+from influence.data import TWO_WAYS, Edit
 from influence.review import Action, BulkPreview, Evidence, decide_bulk, preview_bulk
 from pages.ui.frame import Session, messages, numbers, render, reviewer
 from pages.ui.parts import decision_charts, learning, queues, verdicts
@@ -173,7 +173,9 @@ def _spelt(session: Session, scope: Chosen, kind: str) -> Edit | None:
     if Edit(kind).does.masks:
         words = st.multiselect(
             "Words", list(scope.words), default=list(scope.masked), key="bulk_words", accept_new_options=True,
-            placeholder="type a word and press Enter", help="Examples that lack one of them are left as they are",
+            placeholder="type a word and press Enter",
+            help="Examples that lack one of them are left as they are. Every occurrence is masked: "
+            f"{TWO_WAYS}.",
         )  # fmt: skip
         return Edit(kind, words=tuple(words)) if words else None
     return Edit(kind)

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from influence.data import Edit
+from influence.data import TWO_WAYS, Edit
 from influence.review import Action
-from pages.ui.frame import Session, md
+from pages.ui.frame import Session, md, render
 from pages.ui.parts import verdicts
 from pages.ui.review import keys, position
 from pages.ui.review.address import ReviewAddress
@@ -70,6 +70,7 @@ def masking(session: Session, address: ReviewAddress, found: ReviewItem, picked:
             on_click=decide, args=(session, address, id, "mask", None, tuple(picked)),
         )  # fmt: skip
         st.button("Cancel", key=f"mask_stop_{id}", shortcut="Escape", on_click=keys.stop_masking)
+    render.hint(f"Every occurrence is masked: {TWO_WAYS}.")
 
 
 def steps(session: Session, address: ReviewAddress, found: ReviewItem, latest: list[Action], *, off: bool) -> None:

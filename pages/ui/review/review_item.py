@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from influence import Influence, Sentence
 from influence.data import find_to_mask
-from influence.explanations import Effect
+from influence.explanations import Effect, word_totals
 from influence.review import Decision, Note, Queue, TrainExample
 from pages.ui.frame import Session, numbers, shell
 from pages.ui.parts import Piece, Scores, Signal, Suspicion, explanation_board, payloads, scores, suspicions, verdicts
@@ -114,15 +114,13 @@ class ReviewItem:
 
     def maskable(self) -> list[str]:
         """The different words that can be masked, those that carry most of the influence first."""
-        strength = self.words()
-        ranked = sorted(range(len(self.sentence.words)), key=lambda word: -abs(strength.get(word, 0.0)))
-        texts = (self.sentence.words[word].text for word in ranked if self.sentence.words[word].side >= 0)
+        totals = word_totals(self.sentence, self.words())
         sides = [self.example.text, *filter(None, [self.example.text_pair])]
-        found: dict[str, str] = {}
-        for text in texts:
-            if any(character.isalnum() for character in text) and any(find_to_mask(side, text) for side in sides):
-                found.setdefault(text.casefold(), text)
-        return list(found.values())
+        return [
+            word
+            for word in sorted(totals, key=lambda word: -abs(totals[word]))
+            if any(character.isalnum() for character in word) and any(find_to_mask(side, word) for side in sides)
+        ]
 
 
 def gather(session: Session, queue: Queue | None, example_id: str) -> ReviewItem:
