@@ -22,6 +22,7 @@ from influence.models.encoding import Encoding, common_tokens, encode
 from influence.models.model import train_word_pieces
 from influence.workspace.build_request import BuildRequest, training_settings
 
+ANYWHERE = [id for id, method in METHODS.items() if method.needs != "states"]  # the methods that any build can serve
 GOOD, BAD = ("good", "great", "fine", "lovely"), ("bad", "awful", "poor", "dull")
 PLAIN = ("film", "plot", "actor", "scene", "story", "music", "the", "a", "of", "and", "is", "was", "very", "so")
 Row = tuple[str, str, str]  # id, text, label

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from influence.attribution.alike import Alike
 from influence.attribution.query import Query, TokenKind, WordSelection
 from influence.errors import QueryError, WorkspaceError
 from influence.files import load_array
 from influence.formulas import add_word_scores, word_contributions, word_gradients, word_scores
+from influence.gradients import Alike
 from influence.models import Encoding
 from influence.sealed import Rows
 from influence.types import BoolArray, FloatArray, IntArray

@@ -12,11 +12,10 @@ from typing import BinaryIO
 import numpy as np
 import torch
 
-from influence.attribution.alike import first_alike, rows_alike
 from influence.attribution.index import REST, TOP
 from influence.files import load_array, open_rows
 from influence.formulas import position_norms, top_k_positions, word_products
-from influence.gradients import BatchGradients, WordGradients
+from influence.gradients import BatchGradients, WordGradients, first_alike, rows_alike
 from influence.models import Encoding
 from influence.sealed import finish, is_finished
 from influence.types import BoolArray, FloatArray, IntArray, Progress, silent

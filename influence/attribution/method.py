@@ -11,12 +11,13 @@ from influence.types import FloatArray
 if TYPE_CHECKING:  # the table is read where nothing is asked, too
     from influence.attribution.training_set import TrainingSet
 
-Needs = Literal["index", "synonyms", "last layer", "texts", "pass", "nothing"]
+Needs = Literal["index", "synonyms", "last layer", "texts", "states", "pass", "nothing"]
 COSTS: dict[Needs, str] = {
     "index": "Read from the index: milliseconds.",
     "synonyms": "Read from the index, with the checkpoints' word embeddings: a second or so, a few more the first time.",
     "last layer": "From the stored inputs of the last layer: well under a second, some seconds the first time for many labels.",
     "texts": "From the training texts: well under a second, some seconds the first time.",
+    "states": "Read from the index and the optimizer states that the build kept: milliseconds.",
     "pass": "Not stored: every training example goes through every checkpoint, seconds to minutes.",
     "nothing": "No computation.",
 }

@@ -5,12 +5,13 @@ the query), below 0 an opponent.
 """
 
 from influence.attribution import scoring
-from influence.attribution.method import Method
+from influence.attribution.method import Method, Needs
 from influence.attribution.query import WordSelection, check_method
 
 
 def _word_method(id: str, title: str, about: str, source: str, selection: WordSelection) -> Method:
-    return Method(id, title, about, source, "synonyms" if selection.synonyms else "index", scoring.over_words, selection)
+    needs: Needs = "synonyms" if selection.synonyms else "states" if selection.adam else "index"
+    return Method(id, title, about, source, needs, scoring.over_words, selection)
 
 
 def _layer_method(id: str, title: str, about: str) -> Method:
@@ -54,6 +55,13 @@ METHODS: dict[str, Method] = {
             "TracIn-WE on the start and end tokens only: influence that needs no shared word.",
             "section 5",
             WordSelection(tokens="start-end"),
+        ),
+        _word_method(
+            "tracin-we-adam",
+            "TracIn-WE by Adam's steps",
+            "TracIn-WE of what a step of Adam does; for models trained by AdamW with --keep-optimizer.",
+            "TracIn-WE, preconditioned",
+            WordSelection(adam=True),
         ),
         Method(
             "tracin-tfidf",

@@ -10,7 +10,8 @@ from influence.errors import QueryError, SettingsError
 from influence.types import BoolArray, FloatArray, IntArray
 
 METHOD_NAMES = (
-    *("tracin-we-topk", "tracin-we", "tracin-we-syn", "tracin-we-noc", "tracin-common", "tracin-tfidf", "tracin-last"),
+    *("tracin-we-topk", "tracin-we", "tracin-we-syn", "tracin-we-noc", "tracin-common", "tracin-we-adam"),
+    *("tracin-tfidf", "tracin-last"),
     *("influence-last", "representer", "tracin-first", "tracin-second", "tracin-third", "tracin-all"),
     *("bm25", "tfidf", "random", "random-same-label"),
 )
@@ -50,6 +51,7 @@ class WordSelection:
     top_k: bool = False
     tokens: TokenKind = "all"
     special_tokens: SpecialTokens = "include"
+    adam: bool = False  # the step is one of Adam, by the second moments that were kept, not one of SGD
     synonyms: bool = False  # words of similar embedding are matched one to one (app. H), not equal words only
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from influence.attribution.alike import Alike
 from influence.attribution.index import REST, TOP, Postings, WordIndex
 from influence.attribution.query import Query, QueryCheckpoint
 from influence.files import load_array
+from influence.gradients import Alike
 from influence.models import Encoding
 from influence.sealed import Rows
 from influence.types import FloatArray, IntArray

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
+from influence.attribution.adam import AdamIndex
 from influence.attribution.index import Matches, WordIndex
 from influence.attribution.query import MethodSettings, Query, WordSelection
 from influence.attribution.synonyms import SynonymIndex
@@ -32,6 +33,8 @@ class Parts:
     texts: Callable[[], list[str]]  # of the training examples; both texts of a pair, one a line
     model: Callable[[int], "PreTrainedModel"]  # a checkpoint, read anew
     settings: Callable[[], "GradientSettings"]
+    # v̂ of a checkpoint's word embedding (V, D), as Adam had it; None where it was not kept
+    second_moments: Callable[[int], FloatArray | None] = lambda _: None
 
 
 class TrainingSet:
@@ -55,8 +58,10 @@ class TrainingSet:
         found: Made = self._kept[key]
         return found
 
-    def words(self, selection: WordSelection) -> WordIndex | SynonymIndex:
-        """The index that a word method reads."""
+    def words(self, selection: WordSelection) -> WordIndex | SynonymIndex | AdamIndex:
+        """The index that a word method reads. Raises `QueryError` where Adam's states are needed and were not kept."""
+        if selection.adam:
+            return self._once("adam", lambda: AdamIndex(self.index, self.parts.second_moments))
         return self._once("synonyms", self._synonyms) if selection.synonyms else self.index
 
     def _synonyms(self) -> SynonymIndex:

@@ -28,7 +28,9 @@ from influence.models import CNN, ENCODER_LAYERS, SMALL_DATA
 if TYPE_CHECKING:
     from influence.types import Progress
 
-TRAINING = ("epochs", "learning_rate", "optimizer", "batch_size", "seed", "freeze_embedding")  # its settings, as options
+TRAINING = (  # its settings, as options
+    *("epochs", "learning_rate", "optimizer", "momentum", "weight_decay", "batch_size", "seed", "freeze_embedding"),
+)
 PROGRESS_EVERY = 2.0  # seconds, in a log
 
 
@@ -76,9 +78,14 @@ def _add_model(model: Any) -> None:
     model.add_argument("--epochs", type=int, metavar="N", help=about)
     model.add_argument("--learning-rate", type=float, metavar="X", help="default: 1e-4; for the CNN 2e-2")
     model.add_argument("--optimizer", choices=["sgd", "adamw"], help="default: adamw; for the CNN sgd, as in the paper")
+    model.add_argument("--momentum", type=float, metavar="X", help="of sgd, from 0 to below 1 (default 0.9, as in the paper)")
+    about = "of sgd an L2 penalty on the weights, of adamw decoupled from the gradient (default 0)"
+    model.add_argument("--weight-decay", type=float, metavar="X", help=about)
     model.add_argument("--batch-size", type=int, metavar="N", help="default: 32")
     model.add_argument("--max-length", type=int, default=128, metavar="N", help="tokens a text is cut at (default 128)")
     model.add_argument("--seed", type=int, metavar="N", help="default 0")
+    about = "keep AdamW's moments of the word embedding beside each checkpoint, for --method tracin-we-adam"
+    model.add_argument("--keep-optimizer", action="store_true", help=about)
     about = "leave the word embedding as it began, here and in every retraining (the paper's no-word-overlap experiment)"
     model.add_argument("--freeze-embedding", action="store_true", default=None, help=about)
 
@@ -125,6 +132,7 @@ def _build(options: argparse.Namespace) -> None:
         top_k=options.top_k,
         store_rest=options.index == "all",
         bf16=options.precision == "bf16",
+        keep_optimizer=options.keep_optimizer,
     )
     with ProgressLine(sys.stderr, every=PROGRESS_EVERY) as progress:
         info = workspace.build_workspace(

@@ -2,7 +2,7 @@
 
 Here a word goes from the *text*, for corrected files: its letters and a space beside it, and where two neighbours would
 then run together, a space stays between them ("U.S." without "." is "U S"). A model that is trained again has its mask token
-in the place of the word's tokens instead (`influence/models/masking.py`), which no letters in a file would be for every
+in the place of the word's tokens instead (`influence/retraining/masking.py`), which no letters in a file would be for every
 tokenizer. The two share what an occurrence is: `find_to_mask`.
 """
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from influence.attribution import Method, MethodSettings, Parts, Query, TrainingSet, WordSelection, get_method, queries_at_once
 from influence.errors import QueryError
+from influence.models import read_second_moments
 from influence.types import FloatArray, Progress, silent
 from influence.workspace import WorkspaceReader
 
@@ -26,6 +27,7 @@ def training_set(workspace: WorkspaceReader, progress: Progress = silent) -> Tra
             texts=lambda: own.store.joined_texts("train"),
             model=lambda checkpoint: own.live.model(checkpoint),
             settings=lambda: own.live.settings,
+            second_moments=lambda checkpoint: read_second_moments(own.build / "checkpoints" / str(checkpoint)),
         )
         _opened[workspace] = TrainingSet(workspace.index, parts)
     return _opened[workspace].telling(progress)

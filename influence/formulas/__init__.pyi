@@ -23,6 +23,7 @@ from .ranking import (
     random_scores as random_scores,
 )
 from .words import (
+    adam_direction as adam_direction,
     add_word_scores as add_word_scores,
     position_norms as position_norms,
     top_k_positions as top_k_positions,

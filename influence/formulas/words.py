@@ -38,6 +38,15 @@ def word_gradients(words_K: IntArray, gradients_KD: FloatArray) -> tuple[IntArra
     return sorted_K[starts_U], np.add.reduceat(gradients_KD[order_K], starts_U, axis=0)
 
 
+def adam_direction(gradients_XD: FloatArray, second_moments_XD: FloatArray, *, epsilon: float = 1e-8) -> FloatArray:
+    """g / (√v̂ + ε), coordinate by coordinate: along which a step of Adam on g goes, per unit of learning rate, shape (X, D).
+
+    v̂ is the running mean of squared gradients, its bias corrected; ε is the optimizer's.
+    """
+    direction_XD: FloatArray = gradients_XD / (np.sqrt(second_moments_XD) + np.float32(epsilon))
+    return direction_XD
+
+
 def word_products(query_XD: FloatArray, train_XD: FloatArray, *, each_with_each: bool = False) -> FloatArray:
     """⟨g_w, g'_w⟩ of gradients of the same word, without learning rate: the summand of eqs. 3, 4, 6 and 8.
 

@@ -1,3 +1,4 @@
+from .alike import Alike as Alike, first_alike as first_alike, rows_alike as rows_alike
 from .layers import (
     Layer as Layer,
     Trace as Trace,

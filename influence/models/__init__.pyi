@@ -34,7 +34,6 @@ from .inputs import (
     padding_of as padding_of,
     padding_token as padding_token,
 )
-from .masking import mask_in_place as mask_in_place, mask_token as mask_token
 from .model import (
     head_notes as head_notes,
     load_body as load_body,
@@ -46,6 +45,7 @@ from .model import (
     supports_pairs as supports_pairs,
     train_word_pieces as train_word_pieces,
 )
+from .moments import read_second_moments as read_second_moments
 from .packaged import (
     CNN as CNN,
     DEMO_MODEL as DEMO_MODEL,
@@ -56,6 +56,7 @@ from .packaged import (
     package_folder as package_folder,
     usual_model as usual_model,
 )
+from .spelling import Spelling as Spelling
 from .trainer import Run as Run, read_run as read_run
 from .training import (
     TrainingSettings as TrainingSettings,

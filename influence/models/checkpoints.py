@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from safetensors.torch import save_file
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from influence.files import DONE
@@ -16,6 +17,7 @@ from influence.models.encoding import Encoding
 from influence.models.first_token import quicken
 from influence.models.inputs import padding_of
 from influence.models.model import load_classifier, new_classifier
+from influence.models.moments import MOMENTS
 from influence.models.trainer import Run
 from influence.models.training import TrainingSettings, make_optimizer, train_epoch
 from influence.sealed import finish
@@ -57,6 +59,7 @@ class CheckpointTrainer:
     settings: TrainingSettings
     epochs: int
     device: torch.device
+    keep_optimizer: bool = False  # AdamW's running moments of the word embedding, beside each checkpoint
 
     def run(self, encoding: Encoding, labels_N: IntArray, progress: Progress) -> None:
         """Train the epochs whose checkpoints are not there yet."""
@@ -104,11 +107,19 @@ class CheckpointTrainer:
     def _save(self, model: PreTrainedModel, optimizer: torch.optim.Optimizer, epoch: int, loss: float) -> None:
         folder = checkpoint_folder(self.folder, epoch - 1)
         model.save_pretrained(folder)
+        if self.keep_optimizer:
+            _save_moments(model, optimizer, folder / MOMENTS)
         if epoch < self.epochs:
             torch.save(optimizer.state_dict(), folder / OPTIMIZER)
         finish(folder, Checkpoint(f"epoch {epoch}", self.settings.learning_rate, loss)._asdict())
         if epoch > 1:
             (checkpoint_folder(self.folder, epoch - 2) / OPTIMIZER).unlink(missing_ok=True)
+
+
+def _save_moments(model: PreTrainedModel, optimizer: torch.optim.Optimizer, file: Path) -> None:
+    state, options = optimizer.state[model.get_input_embeddings().weight], optimizer.param_groups[0]
+    tensors = {name: state[name].detach().cpu().contiguous() for name in ("exp_avg", "exp_avg_sq")}
+    save_file(tensors, file, metadata={"step": str(int(state["step"])), "beta2": repr(options["betas"][1])})
 
 
 def import_checkpoints(folder: Path, run: Run, progress: Progress) -> None:

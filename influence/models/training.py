@@ -34,7 +34,7 @@ class TrainingSettings:
     batch_size: int
     seed: int = 0
     momentum: float = 0.9  # of SGD, as in the paper
-    weight_decay: float = 0.0
+    weight_decay: float = 0.0  # of SGD λ of the penalty λ/2 ‖Θ‖², of AdamW decoupled from the gradient
     schedule: Literal["constant"] = "constant"
     freeze_embedding: bool = False  # the word embedding stays as it began (section 5, no word overlap)
 
@@ -49,10 +49,22 @@ class TrainingSettings:
             raise SettingsError(f"--optimizer {self.optimizer}: choose sgd or adamw")
         if self.epochs is not None and self.epochs > MOST_EPOCHS:
             raise SettingsError(f"--epochs {self.epochs}: at most {MOST_EPOCHS:,}; each of them is kept")
+        self._check_momentum_and_decay()
         if self.seed < 0:
             raise SettingsError(f"--seed {self.seed}: must be 0 or more")
         if self.seed > LARGEST_SEED:
             raise SettingsError(f"--seed {self.seed}: at most {LARGEST_SEED}")
+
+    def _check_momentum_and_decay(self) -> None:
+        if not 0 <= self.momentum < 1:
+            raise SettingsError(f"--momentum {self.momentum}: must be 0 or more and below 1")
+        if not 0 <= self.weight_decay < float("inf"):
+            raise SettingsError(f"--weight-decay {self.weight_decay}: must be 0 or more")
+        if self.learning_rate * self.weight_decay >= 1:
+            raise SettingsError(
+                f"--weight-decay {self.weight_decay}: with a learning rate of {self.learning_rate} a single step would take all "
+                "of every weight away; give less than 1 / learning rate"
+            )
 
     def epochs_for(self, n_train: int) -> int:
         """How many epochs to train on that many examples: as set, else as many as make `SGD_STEPS` steps, within bounds."""

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from influence.data import find_to_mask, masked as masked_texts, texts_of
-from influence.models import load_tokenizer, mask_in_place
+from influence.models import load_tokenizer
+from influence.retraining.masking import mask_in_place
 from influence.types import IntArray
 from influence.workspace import WorkspaceReader
 

@@ -29,6 +29,7 @@ class BuildRequest:
     top_k: int = 10
     store_rest: bool = True
     bf16: bool = False
+    keep_optimizer: bool = False  # AdamW's moments of the word embedding beside each checkpoint, for tracin-we-adam
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
@@ -37,13 +38,23 @@ class BuildRequest:
             raise SettingsError(f"--max-length {self.max_length}: must be 3 or more (a word between start and end)")
         if (self.training is None) == (self.checkpoints is None):
             raise SettingsError("give training settings or --checkpoints, and not both")
+        if self.keep_optimizer and (self.training is None or self.training.optimizer != "adamw"):
+            raise SettingsError("--keep-optimizer keeps the second moments of AdamW; it goes with --optimizer adamw")
+        if self.keep_optimizer and self.training is not None and self.training.freeze_embedding:
+            raise SettingsError("--keep-optimizer: with --freeze-embedding the optimizer has no moments of the word embedding")
         if self.checkpoints is not None and self.num_hidden_layers is not None:
             raise SettingsError("--num-hidden-layers cuts a model before training; it does not go with --checkpoints")
 
 
 def training_settings(model: str, **overrides: Any) -> TrainingSettings:
-    """The defaults of a kind of model with the given values (None: left as they are) put in."""
-    return replace(default_settings(model), **{name: value for name, value in overrides.items() if value is not None})
+    """The defaults of a kind of model with the given values (None: left as they are) put in.
+
+    Raises `SettingsError` for one out of its range, and for a momentum where the optimizer has none.
+    """
+    settings = replace(default_settings(model), **{name: value for name, value in overrides.items() if value is not None})
+    if settings.optimizer != "sgd" and overrides.get("momentum") is not None:
+        raise SettingsError(f"--momentum {settings.momentum}: a setting of --optimizer sgd; {settings.optimizer} has none")
+    return settings
 
 
 def identity(request: BuildRequest, data: Splits) -> dict[str, Any]:

@@ -103,6 +103,7 @@ class BuildStages:
                 settings=self.request.training,
                 epochs=epochs,
                 device=self.device,
+                keep_optimizer=self.request.keep_optimizer,
             ).run(encodings["train"], labels["train"], self.progress)
             if epochs > there:  # of a build that was resumed, the epochs before took as long
                 self.training_seconds = round((time.monotonic() - began) * epochs / (epochs - there), 1)
@@ -236,6 +237,7 @@ class BuildStages:
                 "training": None if training is None else {**asdict(training), "epochs": len(checkpoints)},
                 "checkpoints": request.checkpoints,
                 "index": "all" if request.store_rest else "top-k",
+                "optimizer_states": request.keep_optimizer,
                 "precision": "bf16" if request.bf16 else "fp32",
                 "device": self.device.type,
             },

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from oracles import relative_error, word_contributions
-from tiny import Bench, bench, cnn, labelled, word_pieces
+from tiny import ANYWHERE, Bench, bench, cnn, labelled, word_pieces
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from influence.attribution.index import WordIndex
@@ -26,7 +26,7 @@ from influence.models.cnn import CnnForSequenceClassification
 from influence.models.encoding import Batch, Encoding, encode, length_buckets, pad
 
 KINDS = ("cnn", "bert", "bert-pairs")
-WORD_METHODS = [id for id, method in METHODS.items() if method.words]
+WORD_METHODS = [id for id in ANYWHERE if METHODS[id].words]
 TRACIN = [*WORD_METHODS, "tracin-last"]
 TOLERANCE = 1e-5
 

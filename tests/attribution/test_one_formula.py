@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tiny import request
+from tiny import ANYWHERE, request
 
 from influence import Workspace, all_scores, explain, formulas
 from influence.attribution.methods import METHODS
@@ -21,7 +21,7 @@ from influence.suspects.compute import self_influence_at
 from influence.suspects.signals import opposition
 from influence.workspace.build import build_workspace
 
-WORDS = [id for id, method in METHODS.items() if method.selection is not None]
+WORDS = [id for id in ANYWHERE if METHODS[id].selection is not None]
 TEXT = "a great film and a lovely story"
 Numbers = dict[str, Any]
 

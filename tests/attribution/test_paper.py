@@ -376,6 +376,7 @@ def test_every_method_names_its_place_in_the_paper() -> None:
         "tracin-we-syn": "app. H, eq. 8",
         "tracin-we-noc": "section 5",
         "tracin-common": "section 5",
+        "tracin-we-adam": "TracIn-WE, preconditioned",
         "tracin-tfidf": "eq. 7",
         "tracin-last": "section 2, app. G",
         "influence-last": "section 2",

@@ -6,13 +6,13 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from tiny import Bench, bench, labelled, request, rows, write_csv
+from tiny import ANYWHERE, Bench, bench, labelled, request, rows, write_csv
 
 from influence import all_scores, explain, open_workspace
-from influence.attribution.alike import first_alike, rows_alike
 from influence.attribution.methods import METHODS
 from influence.attribution.training_set import TrainingSet
 from influence.explanations.scores import scores_of
+from influence.gradients.alike import first_alike, rows_alike
 from influence.workspace.build import build_workspace
 from influence.workspace.database import in_id_order
 from influence.workspace.workspace import id_ranks
@@ -20,7 +20,7 @@ from influence.workspace.workspace import id_ranks
 COPIED, N = 11, 60
 # Copies in between: so in other batches, with other padding beside them, and at other places of every matrix product.
 PLACES = [(at * 7) % N for at in range(COPIED)]
-DETERMINED = [id for id, method in METHODS.items() if not method.drawn]
+DETERMINED = [id for id in ANYWHERE if not METHODS[id].drawn]
 
 
 @pytest.fixture(scope="module", params=["cnn", "bert"])

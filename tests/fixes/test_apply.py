@@ -12,6 +12,7 @@ import pytest
 from tiny import write_csv
 
 from influence.data.dataset import text_sha256
+from influence.data.masking import TWO_WAYS
 from influence.errors import DataError, SettingsError
 from influence.fixes.apply import Applied, apply_fixes
 from influence.fixes.files import write_fixes
@@ -76,7 +77,7 @@ def test_only_the_fixed_rows_change_and_those_only_in_what_is_fixed(run, tmp_pat
     assert (applied.rows_before, applied.rows_after) == (5, 4)
     assert applied.before == {"Business": 2, "Sport": 1, "World": 2}
     assert applied.after == {"Business": 2, "Sport": 1, "World": 1}
-    assert applied.notes == []
+    assert applied.notes == [TWO_WAYS]
 
 
 def test_a_dry_run_says_the_same_and_writes_nothing(run, tmp_path: Path) -> None:

@@ -233,6 +233,15 @@ def test_training_that_diverges_is_stopped_with_a_word_on_the_rate(
         ({"learning_rate": float("inf")}, "--learning-rate inf: must be a number above 0"),
         ({"optimizer": "adam"}, "--optimizer adam: choose sgd or adamw"),
         ({"seed": -1}, "--seed -1: must be 0 or more"),
+        ({"momentum": 1.0}, "--momentum 1.0: must be 0 or more and below 1"),
+        ({"momentum": float("nan")}, "--momentum nan: must be 0 or more and below 1"),
+        ({"weight_decay": -0.1}, "--weight-decay -0.1: must be 0 or more"),
+        (
+            {"weight_decay": 100.0},
+            "--weight-decay 100.0: with a learning rate of 0.02 a single step would take all of every weight away; "
+            "give less than 1 / learning rate",
+        ),
+        ({"optimizer": "adamw", "momentum": 0.5}, "--momentum 0.5: a setting of --optimizer sgd; adamw has none"),
     ],
 )
 def test_impossible_settings_are_refused(change: dict[str, Any], message: str) -> None:

@@ -173,10 +173,12 @@ def test_a_number_typed_just_before_the_start_counts(open_page, root, small, mon
     monkeypatch.setattr(builds, "start", lambda place, *_: started.append(place) or place.name)
     app.number_input(key="data_epochs").set_value(3)
     app.checkbox(key="data_freeze").check()
+    app.selectbox(key="data_decay").select("0.01")
     app.button(key="data_start").click()
     app.run()
     assert [(one.epochs, one.freeze, one.name, one.data()) for one in started] == [(3, 1, "small", place.data())]
     assert builds.command(started[0], root / "small").count("--freeze-embedding") == 1
+    assert "--weight-decay 0.01 --freeze-embedding" in " ".join(builds.command(started[0], root / "small"))
     assert "--freeze-embedding" not in builds.command(place, root / "small")
 
 

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 
 import pytest
 from conftest import HOSTILE_ID, IMAGE, SCRIPT, TEST_IDS, components, joined, parameters_of, shown
+from tiny import ANYWHERE
 
 import influence
 from influence import METHODS
@@ -117,7 +118,7 @@ def test_the_board_is_the_engine_s_explanation(open_page, tiny, test_id):
                 assert sum(score for score, _ in sums.values()) == pytest.approx(one.score, rel=1e-2, abs=1e-9)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ANYWHERE)
 def test_every_method(open_page, method):
     app = open_page("explore", id="test-3", method=method)
     assert METHODS[method].about in html.unescape(shown(app))

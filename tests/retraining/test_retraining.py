@@ -147,6 +147,20 @@ def test_a_workspace_built_with_a_frozen_embedding_is_retrained_so(data: dict[st
         assert to_train(opened, Change(), 1) == 0
 
 
+def test_momentum_and_weight_decay_are_those_of_the_build(data: dict[str, str], tmp_path: Path) -> None:
+    """Recorded, and trained with again: seed 0 gives the build's own predictions, where the usual settings do not."""
+    given = training_settings("cnn", epochs=3, learning_rate=0.1, batch_size=16, momentum=0.5, weight_decay=0.01)
+    build_workspace(tmp_path / "decayed", request(data, training=given))
+    with closing(read_workspace(tmp_path / "decayed")) as opened:
+        assert {name: opened.info.settings["training"][name] for name in ("momentum", "weight_decay")} == {
+            "momentum": 0.5,
+            "weight_decay": 0.01,
+        }
+        own = load_array(opened.build / "index" / "test" / "2" / "probabilities.npy")
+        (result,) = retrain(opened, [Run(0)])
+        np.testing.assert_allclose(result.probabilities_MY, own, atol=CLOSE)
+
+
 def first_word(workspace: WorkspaceReader, row: int) -> str:
     return workspace.store.examples("train", [row])[row].text.split()[0]
 

@@ -75,6 +75,7 @@ def test_provenance(workspace: Path, data: dict[str, str]) -> None:
         },
         "checkpoints": None,
         "index": "all",
+        "optimizer_states": False,
         "precision": "fp32",
         "device": "cpu",
     }

@@ -20,6 +20,8 @@ FILE, HUB = "file", "hub"
 DELIMITERS = {"": "found by itself", ",": "commas", ";": "semicolons", "tab": "tabs", "|": "vertical bars"}
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 LONGEST_HUB_ID = 200
+MOMENTA = {"": "usual: 0.9", "0": "none", "0.5": "0.5", "0.8": "0.8", "0.95": "0.95", "0.99": "0.99"}
+DECAYS = {"": "none", "0.0001": "0.0001", "0.001": "0.001", "0.01": "0.01", "0.1": "0.1"}
 LENGTHS = (32, 64, 128, 256, 512)
 
 
@@ -46,6 +48,9 @@ class DataAddress(Address):
     length: int = 128
     seed: int = 0
     freeze: int = 0  # the word embedding stays as it began
+    momentum: str = ""  # of SGD; empty: the usual
+    decay: str = ""  # of weights; empty: none
+    moments: int = 0  # AdamW's second moments are kept
     name: str = ""
     one: str = ""  # the workspaces compared
     two: str = ""
@@ -94,11 +99,11 @@ def read_address(parameters: dict[str, str], workspace: str, names: list[str]) -
     """The address as far as it makes sense, and the names of the parameters that do not."""
     allowed: dict[str, Any] = {
         "part": PARTS, "source": (FILE, HUB), "delimiter": DELIMITERS, "encoding": ("", *ENCODINGS), "model": MODELS,
-        "one": names, "two": names,
+        "momentum": MOMENTA, "decay": DECAYS, "one": names, "two": names,
     }  # fmt: skip
     ranges = {
         "mend": (0, 1), "share": (5, 50), "layers": (0, 99), "epochs": (0, 99), "length": (3, 8192), "seed": (0, 10**6),
-        "freeze": (0, 1),
+        "freeze": (0, 1), "moments": (0, 1),
     }  # fmt: skip
     address, ignored = DataAddress.read(parameters, workspace=workspace, allowed=allowed, ranges=ranges)
     if address.source == FILE:

@@ -94,8 +94,14 @@ def complaint(job: Job) -> str:
 def command(address: DataAddress, folder: Path) -> list[str]:
     """The options of the build that an address describes. Raises a `WordtraceError` for what cannot be had."""
     options = ["--workspace", str(folder), *address.data_options(), *address.model_options(), "--seed", str(address.seed)]
+    if address.momentum and address.model == "cnn":
+        options += ["--momentum", address.momentum]
+    if address.decay:
+        options += ["--weight-decay", address.decay]
     if address.freeze:
         options.append("--freeze-embedding")
+    elif address.moments and address.model != "cnn":
+        options.append("--keep-optimizer")
     if address.mend:
         options += ["--drop-unusable", "--merge-labels"]
     return options if address.test else [*options, "--test-share", f"{address.share / 100:g}"]

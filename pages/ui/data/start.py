@@ -9,7 +9,7 @@ import influence
 from influence.models import demo_model
 from influence.workspace import DATA_FOLDER
 from pages.ui.data import builds, files, report
-from pages.ui.data.address import LENGTHS, MODELS, DataAddress, read_address
+from pages.ui.data.address import DECAYS, LENGTHS, MODELS, MOMENTA, DataAddress, read_address
 from pages.ui.frame import OnChange, bind, go, latest, md, messages, numbers, render, workspaces
 from pages.ui.jobs import waiting
 
@@ -70,6 +70,8 @@ def _model(address: DataAddress, usual: str) -> bool:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             _settings(address)
         _freezing(address)
+        if address.model != "cnn" and not address.freeze:  # the CNN is trained by SGD
+            _keeping(address)
     return address.model in ("cnn", "demo") or bool(address.weights)
 
 
@@ -83,6 +85,15 @@ def _settings(address: DataAddress) -> None:
         numbers_of["layers"] = ("Layers", 0, 99, "0: all of the model's; fewer are faster")
     for field, (label, low, high, about) in numbers_of.items():
         st.number_input(label, low, high, width=150, help=about, **bind(address, field, f"data_{field}"))
+    if address.model == "cnn":  # the others are trained by AdamW
+        st.selectbox(
+            "Momentum", list(MOMENTA), format_func=MOMENTA.__getitem__, width=150, help="Of SGD, which trains the CNN",
+            **bind(address, "momentum", "data_momentum"),
+        )  # fmt: skip
+    st.selectbox(
+        "Weight decay", list(DECAYS), format_func=DECAYS.__getitem__, width=150, help="Keeps weights small; 0 in the paper",
+        **bind(address, "decay", "data_decay"),
+    )  # fmt: skip
     lengths = sorted({*LENGTHS, address.length})
     st.selectbox("Cut texts at, tokens", lengths, width=170, **bind(address, "length", "data_length"))
 
@@ -93,6 +104,18 @@ def _freezing(address: DataAddress) -> None:
         "Leave the word embedding as it began", key="data_freeze", on_change=_freeze, args=(address,),
         help="In the paper's experiment without word overlap: what one word is taught then reaches others that mean the same",
     )  # fmt: skip
+
+
+def _keeping(address: DataAddress) -> None:
+    st.session_state["data_moments"] = bool(address.moments)
+    st.checkbox(
+        "Keep the optimizer's second moments", key="data_moments", on_change=_keep, args=(address,),
+        help="For “TracIn-WE by Adam's steps”: scores of what AdamW's own steps do. Twice the word embedding's size a checkpoint",
+    )  # fmt: skip
+
+
+def _keep(address: DataAddress) -> None:
+    go(address.at(moments=int(st.session_state["data_moments"])))
 
 
 def _freeze(address: DataAddress) -> None:

@@ -61,7 +61,13 @@ def draw(workspace: influence.Workspace, form: Form, *, expanded: bool) -> None:
             st.session_state.setdefault(form.key(name), value)
         most = max(form.most_points, 1)
         st.session_state[form.key("points")] = min(st.session_state[form.key("points")], most)  # another workspace had more
-        methods = [id for id, one in METHODS.items() if not one.drawn and (one.signed or not form.opponents_only)]
+        methods = [
+            id
+            for id, one in METHODS.items()
+            if not one.drawn
+            and (one.signed or not form.opponents_only)
+            and (one.needs != "states" or workspace.info.settings.get("optimizer_states"))
+        ]
         st.multiselect(
             "Methods", methods, format_func=lambda id: METHODS[id].title, key=form.key("methods"),
             help="Random choices are always tried beside them, drawn anew for every seed",

@@ -117,14 +117,19 @@ def _question(workspace: influence.Workspace, address: ExploreAddress, found: Ex
     """What is asked: which label's loss, by which method, with or without start and end tokens."""
     method = METHODS[address.method]
     labels = list(dict.fromkeys([*filter(None, [found.query.label, found.query.predicted]), *workspace.info.labels]))
-    titles = {"": "no other method", **{id: one.title for id, one in METHODS.items()}}
+    offered = [
+        id
+        for id, one in METHODS.items()
+        if one.needs != "states" or workspace.info.settings.get("optimizer_states") or one is method
+    ]
+    titles = {"": "no other method", **{id: METHODS[id].title for id in offered}}
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-question"):
         st.selectbox(
             "Explain the loss on", labels, format_func=lambda label: _label_name(label, found), width=210,
             **_choice(address, "target", found.label),
         )  # fmt: skip
         st.selectbox(
-            "Method", list(METHODS), format_func=titles.__getitem__, width=240, help=_methods_help(),
+            "Method", offered, format_func=titles.__getitem__, width=240, help=_methods_help(),
             **_choice(address, "method", method.id),
         )  # fmt: skip
         st.selectbox(
@@ -135,7 +140,8 @@ def _question(workspace: influence.Workspace, address: ExploreAddress, found: Ex
             "Start/end tokens", list(TOKENS), format_func=TOKENS.__getitem__, required=True, disabled=not method.words,
             **_choice(address, "tokens", address.tokens),
         )  # fmt: skip
-    render.hint(f"{method.about} ({method.source})")
+    said = f"{method.about} ({method.source})"
+    render.hint(f"{said} {workspace.info.approximation}" if method.id.startswith("tracin-") else said)
 
 
 def _choice(address: ExploreAddress, field: str, value: str) -> Binding:

@@ -153,6 +153,8 @@ def _learning(info: WorkspaceInfo) -> None:
         column.plotly_chart(charts.curves(info.checkpoints, what=what), key=f"home_{what}", config=charts.STILL)
     if info.checkpoints[-1].train_loss is not None:
         render.hint("The training loss is the mean over an epoch's steps; the other three are taken at its end.")
+    if info.approximation:
+        render.hint(info.approximation)
 
 
 def _origin(info: WorkspaceInfo) -> None:

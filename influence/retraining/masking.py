@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from influence.models.spelling import Spelling
+from influence.models import Spelling
 from influence.types import IntArray
 
 if TYPE_CHECKING:
