@@ -29,6 +29,7 @@ class StageKind(StrEnum):
     TOKENIZER = "tokenizer"
     IMPORT = "import checkpoints"
     TOKENIZE = "tokenize"
+    CHECK = "check the model"
     TRAIN = "train"
     GRADIENTS = "gradients"
     INFLUENCES = "influences"

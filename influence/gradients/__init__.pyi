@@ -16,3 +16,4 @@ from .positions import (
     check_precision as check_precision,
 )
 from .score_words import ScoreWords as ScoreWords
+from .self_check import check_model as check_model

@@ -134,7 +134,7 @@ class TracedModel(HookedModel):
         if not output.requires_grad:  # the first layer on the way: what lies before it needs no gradient
             output = output.detach().requires_grad_(True)
         self._calls.setdefault(module, []).append((inputs[0].detach(), output))
-        return output
+        return output.clone()  # which the model may change in place, as DeBERTa does
 
     def batches(
         self, encoding: Encoding, labels_N: IntArray, examples_E: IntArray | None = None

@@ -29,6 +29,7 @@ from transformers.utils import logging as transformers_logging
 from influence import seals
 from influence.errors import ModelError, SettingsError
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
+from influence.models.depth import first_layers
 from influence.models.folders import guarded, model_folder, read_config
 from influence.models.packaged import CNN
 from influence.models.weights import OpenedModel, listed, loaded, of_a_pooler, open_body, open_classifier, skeleton, targets
@@ -172,15 +173,13 @@ def new_classifier(
                 raise SettingsError("--num-hidden-layers cuts a transformer; the CNN always has three convolutions")
             return CnnForSequenceClassification(CnnConfig(vocab_size=vocabulary or CNN_VOCABULARY, **_names(labels)))
         opened = open_classifier(name)
-        if num_hidden_layers is not None:
-            _check_depth(opened, num_hidden_layers)
+        depth = first_layers(name, opened.config, num_hidden_layers) if num_hidden_layers is not None else {}
         head = head_for(opened, labels)
         config = copy.deepcopy(opened.config)
-        for key, value in _names(labels).items():
+        for key, value in {**_names(labels), **depth}.items():
             setattr(config, key, value)
         tensors = head.tensors
-        if num_hidden_layers is not None:
-            config.num_hidden_layers = num_hidden_layers
+        if depth:
             tensors = _only_those_of(config, tensors, opened)
         return loaded(opened._replace(config=config, tensors=tensors), fresh=head.fresh)
 
@@ -199,7 +198,7 @@ def head_notes(name: str, labels: Sequence[str], *, num_hidden_layers: int | Non
         return []
     opened = open_classifier(name)
     if num_hidden_layers is not None:
-        _check_depth(opened, num_hidden_layers)
+        first_layers(name, opened.config, num_hidden_layers)
     return head_for(opened, labels).notes
 
 
@@ -259,14 +258,6 @@ def _plain(name: str) -> str:
 
 def _names(labels: Sequence[str]) -> dict[str, Any]:
     return {"id2label": dict(enumerate(labels)), "label2id": {label: index for index, label in enumerate(labels)}}
-
-
-def _check_depth(opened: OpenedModel, num_hidden_layers: int) -> None:
-    depth = getattr(opened.config, "num_hidden_layers", None)
-    if not isinstance(depth, int):
-        raise SettingsError(f"--num-hidden-layers {num_hidden_layers}: {opened.name!r} does not say how many layers it has")
-    if not 1 <= num_hidden_layers <= depth:
-        raise SettingsError(f"--num-hidden-layers {num_hidden_layers}: {opened.name!r} has {depth} layers; choose 1 to {depth}")
 
 
 def _only_those_of(config: PreTrainedConfig, tensors: Mapping[str, torch.Tensor], opened: OpenedModel) -> dict[str, torch.Tensor]:

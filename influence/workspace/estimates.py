@@ -121,6 +121,7 @@ class _Scale:
             StageKind.TOKENIZER: self.rows,
             Stage(StageKind.TOKENIZE, examples="train"): self.rows,
             Stage(StageKind.TOKENIZE, examples="test"): self.test_rows,
+            StageKind.CHECK: 1.0,
             StageKind.TRAIN: self.rows * self.epochs,
             Stage(StageKind.GRADIENTS, examples="train"): self.rows * self.epochs,
             Stage(StageKind.GRADIENTS, examples="test"): self.test_rows * self.epochs,

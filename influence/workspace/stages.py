@@ -4,6 +4,7 @@ Each leaves a marker file when it is whole; run again, it skips what is whole an
 because every random choice follows from the seed.
 """
 
+import itertools
 import shutil
 import time
 from dataclasses import asdict
@@ -19,7 +20,7 @@ from transformers import PreTrainedTokenizerFast
 from influence.attribution import IndexSettings, estimated_bytes, write_split
 from influence.data import Dataset
 from influence.errors import ModelError, WorkspaceError
-from influence.gradients import GradientSettings, WordGradients
+from influence.gradients import GradientSettings, WordGradients, check_model
 from influence.models import (
     CNN,
     CheckpointTrainer,
@@ -33,6 +34,8 @@ from influence.models import (
     load_classifier,
     load_tokenizer,
     longest_input,
+    new_classifier,
+    padding_of,
     quicken,
     read_checkpoints,
     read_run,
@@ -91,6 +94,7 @@ class BuildStages:
             self.names = self.imported.labels
         encodings = {split: self._encode(split, tokenizer) for split in self.data}
         labels = {split: self._label_indices(split) for split in self.data}
+        self._check_model(tokenizer, encodings["train"], labels["train"])
         if self.request.training is not None:
             epochs = self.request.training.epochs_for(len(self.data["train"]))
             there, began = len(read_checkpoints(self.checkpoints)), time.monotonic()
@@ -161,6 +165,30 @@ class BuildStages:
         labels_N = np.array([lookup[label] for label in self.data[split].labels], dtype=np.int64)
         np.save(self.index / split / "labels.npy", labels_N)
         return labels_N
+
+    def _check_model(self, tokenizer: PreTrainedTokenizerFast, encoding: Encoding, labels_N: IntArray) -> None:
+        """Refuse a model whose scores would be wrong before hours of work, and say what training will do to it."""
+        if is_finished(self.index / "train" / "0"):
+            return
+        self.progress(StageKind.CHECK, 0, 1)
+        request, data = self.request, self.data["train"]
+        if request.training is None:
+            model = load_classifier(str(checkpoint_folder(self.checkpoints, 0)))
+        else:
+            size, layers = len(tokenizer), request.num_hidden_layers
+            model = new_classifier(
+                request.model, self.names, seed=request.training.seed, vocabulary=size, num_hidden_layers=layers
+            )
+        limit = min(request.max_length, tokenizer.model_max_length)
+        long = " ".join(itertools.islice(itertools.cycle(data.texts), limit))
+        longest = encode(tokenizer, [long], None if data.pairs is None else [long], max_length=limit)
+        check_model(model, encoding, labels_N, self.device, longest=longest)
+        if request.training is not None and not padding_of(model, tokenizer, encoding).harmless:
+            self.warnings.append(
+                f"what {type(model).__name__} makes of a text hangs on the padding beside it: training pads its batches, "
+                "predictions and scores are made without"
+            )
+        self.progress(StageKind.CHECK, 1, 1)
 
     def _write_index(
         self, tokenizer: PreTrainedTokenizerFast, encodings: dict[str, Encoding], labels: dict[str, IntArray]

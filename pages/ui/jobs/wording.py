@@ -7,6 +7,7 @@ WORDS: dict[str, str] = {
     StageKind.TOKENIZER: "learning the word pieces",
     StageKind.IMPORT: "importing the checkpoints",
     StageKind.TOKENIZE: "cutting the {examples} texts into tokens",
+    StageKind.CHECK: "trying the model on a few texts",
     StageKind.TRAIN: "training, epoch {number}",
     StageKind.GRADIENTS: "gradients of the {examples} texts, checkpoint {number} of {out_of}",
     StageKind.INFLUENCES: "explaining every test prediction",
