@@ -13,6 +13,7 @@ from .methods import METHODS as METHODS, get_method as get_method
 from .query import (
     DEFAULT_METHOD as DEFAULT_METHOD,
     METHOD_NAMES as METHOD_NAMES,
+    TEXTS_ONLY as TEXTS_ONLY,
     MethodSettings as MethodSettings,
     Query as Query,
     SpecialTokens as SpecialTokens,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
-from influence.attribution.query import MethodSettings, Query, WordSelection
+from influence.attribution.query import TEXTS_ONLY, MethodSettings, Query, WordSelection
 from influence.errors import QueryError
 from influence.types import FloatArray
 
@@ -36,7 +36,6 @@ class Method:
     selection: WordSelection | None = None
     settings: MethodSettings = field(default_factory=MethodSettings)
     layer: str | None = None  # of the methods on a layer: first, second, third, last or all
-    signed: bool = True  # False: no score is below 0, so it names no opponents
 
     def score(self, training: "TrainingSet", query: Query) -> FloatArray:
         """Scores of shape (C, N); summed over C they are the method's score of each training example."""
@@ -46,6 +45,11 @@ class Method:
     def words(self) -> bool:
         """Whether a score splits exactly into word contributions."""
         return self.selection is not None
+
+    @property
+    def signed(self) -> bool:
+        """Whether scores may be below 0; else it names no opponents."""
+        return self.id not in TEXTS_ONLY
 
     @property
     def drawn(self) -> bool:

@@ -125,7 +125,6 @@ METHODS: dict[str, Method] = {
             "control",
             "texts",
             scoring.bm25,
-            signed=False,
         ),
         Method(
             "tfidf",
@@ -134,7 +133,6 @@ METHODS: dict[str, Method] = {
             "control",
             "texts",
             scoring.tfidf,
-            signed=False,
         ),
         Method(
             "random",

@@ -16,6 +16,7 @@ METHOD_NAMES = (
     *("bm25", "tfidf", "random", "random-same-label"),
 )
 DEFAULT_METHOD = "tracin-we-topk"
+TEXTS_ONLY = ("bm25", "tfidf")  # methods that know the texts only: no score is below 0, so they name no opponents
 
 TokenKind = Literal["all", "uncommon", "start-end"]
 SpecialTokens = Literal["include", "exclude", "only"]  # what becomes of start and end tokens

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-from influence.attribution import DEFAULT_METHOD, check_method
+from influence.attribution import DEFAULT_METHOD, TEXTS_ONLY, check_method
 from influence.errors import SettingsError
 
 RANDOM, RANDOM_SAME_LABEL = "random", "random-same-label"
@@ -80,11 +80,9 @@ class FixingSettings(RetrainingSettings):
     ways: tuple[str, ...] = (REMOVE, MASK)
 
     def __post_init__(self) -> None:
-        from influence.attribution import METHODS  # read when something is tried; help needs the names only
-
         super().__post_init__()
         for method in self.methods:
-            if not METHODS[method].signed:
+            if method in TEXTS_ONLY:
                 raise SettingsError(f"--methods {method}: it knows the texts only and names no opponents, so it blames nothing")
         if not self.ways or set(self.ways) - {REMOVE, MASK}:
             raise SettingsError(f"--ways {','.join(self.ways)}: one or both of {REMOVE},{MASK}")
