@@ -72,6 +72,7 @@ def test_provenance(workspace: Path, data: dict[str, str]) -> None:
             "momentum": 0.9,
             "weight_decay": 0.0,
             "schedule": "constant",
+            "freeze_embedding": False,
         },
         "checkpoints": None,
         "index": "all",
