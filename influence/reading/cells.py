@@ -23,15 +23,12 @@ class Odd:
 
 SEVERAL, OBJECT, NESTED, BINARY = Odd("a list of several values"), Odd("an object"), Odd("lists in lists"), Odd("binary data")
 BROKEN_TEXT = Odd("half a surrogate pair, which is no character,")
-NUL = Odd("a NUL character")
 OUT_OF_RANGE, NOT_UTF8 = Odd("a date or number out of range"), Odd("text that is not UTF-8")
 
 
 def read_cell(value: Any) -> str | Odd:
     """A cell as text, "" where it is missing; a list of one value is that value, a whole float an integer (beside gaps)."""
     if isinstance(value, str):
-        if "\0" in value:
-            return NUL
         return value if value.isascii() or not HALF_A_PAIR.search(value) else BROKEN_TEXT
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
@@ -63,7 +60,7 @@ def as_text(value: Any) -> str:
     """A cell for people to look at, whatever it is."""
     found = read_cell(value)
     if isinstance(found, Odd):
-        return value.encode("utf-8", "replace").decode().replace("\0", "?") if isinstance(value, str) else f"({found.what})"
+        return value.encode("utf-8", "replace").decode() if isinstance(value, str) else f"({found.what})"
     return found
 
 

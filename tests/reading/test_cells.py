@@ -38,7 +38,7 @@ VALUES: list[tuple[Any, str, str]] = [  # the value, its text, or what it is
     ({}, "", OBJECT),
     (b"x", "", "binary data"),
     ("\ud800", "", "half a surrogate pair, which is no character,"),
-    ("a\0b", "", "a NUL character"),
+    ("a\0b", "a\0b", ""),
     (["a\udfff"], "", "half a surrogate pair, which is no character,"),
     (decimal.Decimal("2.50"), "2.50", ""),
     (datetime.date(1, 1, 1), "0001-01-01", ""),
