@@ -15,7 +15,7 @@ from influence import seals
 from influence.errors import WorkspaceDamaged
 from influence.files import UNREADABLE
 from influence.types import Progress, StageKind, silent
-from influence.workspace.builds import BUILDS, DATA_FOLDER, read_pointer
+from influence.workspace.builds import BUILDS, read_pointer
 from influence.workspace.shape_tables import check_blocks
 
 
@@ -87,8 +87,8 @@ def _is_named(build: Path, digest: str) -> bool:
 
 
 def _listed(path: Path, build: Path, damaged: list[Damage]) -> Iterator[tuple[Path, seals.Seal]]:
-    """The files that the build's own list names, those of held-out models and those of prepared data."""
-    for folder in sorted({file.parent for place in (build, path / DATA_FOLDER) for file in place.rglob(seals.HASHES)}):
+    """The files that the build's own list names, and those of held-out models."""
+    for folder in sorted(file.parent for file in build.rglob(seals.HASHES)):
         try:
             listed = seals.read_seals(folder)
         except WorkspaceDamaged:

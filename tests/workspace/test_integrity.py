@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from contents import build_folder, check_same, content, edit_pointer, use
-from tiny import request, rows, write_csv
+from tiny import request
 
 from influence import open_workspace, seals
 from influence.cli import main
@@ -321,18 +321,6 @@ def test_databases_that_change_in_place_are_read_by_their_own_checksums(copied: 
         whole[12_288 + 8 :] = os.urandom(len(whole) - 12_296)  # behind the headers: every block
         file.write_bytes(whole)
     assert [one.file for one in verify_workspace(path).damaged] == [file.name for file in live]
-
-
-def test_prepared_data_is_sealed(tmp_path: Path) -> None:
-    write_csv(tmp_path / "train.csv", rows(60, seed=3))
-    arguments: list[Any] = ["build", "--train", tmp_path / "train.csv", "--workspace", tmp_path / "w", "--model", "cnn"]
-    assert main([str(one) for one in [*arguments, "--epochs", "1", "--test-share", "0.2"]]) == 0
-    prepared = list((tmp_path / "w" / "data").rglob("*.csv"))
-    assert len(prepared) == 2
-    assert verify_workspace(tmp_path / "w").damaged == []
-    for file in prepared:
-        with flipped(file):
-            assert [tmp_path / "w" / one.file for one in verify_workspace(tmp_path / "w").damaged] == [file]
 
 
 def test_what_a_workspace_says_of_itself_must_make_sense(copied: Copy) -> None:
