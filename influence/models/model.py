@@ -29,8 +29,7 @@ from transformers.utils import logging as transformers_logging
 from influence import seals
 from influence.errors import ModelError, SettingsError
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
-from influence.models.depth import first_layers
-from influence.models.folders import guarded, model_folder, read_config
+from influence.models.folders import first_layers, guarded, model_folder, read_config
 from influence.models.packaged import CNN
 from influence.models.weights import OpenedModel, listed, loaded, of_a_pooler, open_body, open_classifier, skeleton, targets
 
