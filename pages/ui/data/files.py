@@ -12,7 +12,7 @@ from pathlib import Path
 
 import influence
 from influence.files import is_disk_full, write_whole
-from influence.reading import SUFFIXES, check_content, data_suffix
+from influence.reading import SUFFIXES, check_content, data_suffix, whole_suffix
 from influence.workspace import DATA_FOLDER
 from pages.ui.frame import numbers, workspaces
 
@@ -82,7 +82,7 @@ def keep_upload(name: str, content: bytes) -> str:
     if suffix == ".parquet" and not content.startswith(PARQUET):
         raise influence.DataError(f"{shown!r} is not a Parquet file, whatever its name says")
     check_content(shown, content[:64])
-    ending = suffix + (GZ if name.lower().endswith(GZ) else "")
+    ending = whole_suffix(Path(name))
     safe = re.sub(r"[^\w.-]+", "_", Path(name).name[: -len(ending)])[:60].strip("._") or "data"
     if (there := _kept(content, f"-{safe}{ending}")) is not None:
         return there
