@@ -99,27 +99,22 @@ def _settings(address: DataAddress) -> None:
 
 
 def _freezing(address: DataAddress) -> None:
-    st.session_state["data_freeze"] = bool(address.freeze)
-    st.checkbox(
-        "Leave the word embedding as it began", key="data_freeze", on_change=_freeze, args=(address,),
-        help="In the paper's experiment without word overlap: what one word is taught then reaches others that mean the same",
-    )  # fmt: skip
+    about = "In the paper's experiment without word overlap: what one word is taught then reaches others that mean the same"
+    _checkbox(address, "freeze", "data_freeze", "Leave the word embedding as it began", about)
 
 
 def _keeping(address: DataAddress) -> None:
-    st.session_state["data_moments"] = bool(address.moments)
-    st.checkbox(
-        "Keep the optimizer's second moments", key="data_moments", on_change=_keep, args=(address,),
-        help="For “TracIn-WE by Adam's steps”: scores of what AdamW's own steps do. Twice the word embedding's size a checkpoint",
-    )  # fmt: skip
+    about = "For “TracIn-WE by Adam's steps”: scores of what AdamW's own steps do. Twice the word embedding's size a checkpoint"
+    _checkbox(address, "moments", "data_moments", "Keep the optimizer's second moments", about)
 
 
-def _keep(address: DataAddress) -> None:
-    go(address.at(moments=int(st.session_state["data_moments"])))
+def _checkbox(address: DataAddress, field: str, key: str, label: str, about: str) -> None:
+    st.session_state[key] = bool(getattr(address, field))
+    st.checkbox(label, key=key, on_change=_tick, args=(address, field, key), help=about)
 
 
-def _freeze(address: DataAddress) -> None:
-    go(address.at(freeze=int(st.session_state["data_freeze"])))
+def _tick(address: DataAddress, field: str, key: str) -> None:
+    go(address.at(**{field: int(st.session_state[key])}))
 
 
 def _spell(address: DataAddress, field: str, key: str) -> None:
