@@ -56,10 +56,10 @@ class WordStore(DerivedStore):
     def examples(self, folded: str, asked: Mapping[str, Any]) -> pd.DataFrame:
         """Training examples that pull against the mistakes asked for through a word, the most negative sum first."""
         return self.frame(
-            f"""select any_value(e.train) as position, any_value(e.train_id) as train_id, any_value(e.label) as label, {SUMS}
+            f"""select e.train as position, e.train_id, e.label, {SUMS}
             from pairs p join mistakes m using (test) join words w using (word) join examples e using (train)
             where w.folded = $word and w.kind <> 'token' and {ASKED}
-            group by p.train having against < 0 order by against, {in_id_order("any_value(e.train_id)", "examples")}""",
+            group by e.train, e.train_id, e.label having against < 0 order by against, {in_id_order("e.train_id", "examples")}""",
             {"word": folded, **asked},
         )
 

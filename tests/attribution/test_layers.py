@@ -186,6 +186,11 @@ def test_scores_do_not_depend_on_batches_and_padding(engine: Bench) -> None:
 # Other kinds of models ---------------------------------------------------------------------------------------------------
 
 BLOCKS = {kind: 1 if kind == "Albert" else 2 for kind in KINDS}  # ALBERT's layers share one block's weights
+BARE = {  # the first matrix outside linear layers and convolutions: in a block, in the whole model
+    "ConvBert": ("convbert.encoder.layer.{}.attention.self.key_conv_attn_layer.bias", None),
+    "Funnel": ("funnel.encoder.blocks.{}.0.attention.r_w_bias", None),
+    "XLNet": ("transformer.layer.{}.rel_attn.q", "transformer.mask_emb"),
+}
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -221,18 +226,26 @@ def gradients(engine: Bench, split: str, modules: list[nn.Module], *, with_bias:
     return found
 
 
+def refused(kind: str, which: str, name: str) -> str | None:
+    """What is said of a model without that layer, or with weights whose gradients are not made; None: neither."""
+    if which == "third" and BLOCKS[kind] < 2:
+        return f"{name} has no third layer; it has 1 block between its word embedding and its last layer"
+    if kind not in BARE:
+        return None
+    in_block, in_all = BARE[kind]
+    weight = in_all if which == "all" and in_all else in_block.format(1 if which == "third" else 0)
+    return f"{name} has weights outside linear layers and convolutions ({weight}), whose gradients are not made here"
+
+
 @pytest.mark.parametrize("with_bias", [False, True], ids=["weights", "with bias"])
 @pytest.mark.parametrize("which", ["second", "third", "all"])
 def test_every_kind_of_model_has_its_layers(other: Bench, which: str, with_bias: bool) -> None:
     """Also where one block serves twice (ALBERT), or a layer is given what all examples share (DeBERTa's positions)."""
     method: Method = METHODS[f"tracin-{which}"].with_settings(MethodSettings(with_bias=with_bias))
-    if which == "third" and BLOCKS[other.kind] < 2:  # type: ignore[attr-defined]
+    if (why := refused(other.kind, which, type(other.models[0]).__name__)) is not None:  # type: ignore[attr-defined]
         with pytest.raises(QueryError) as caught:
             other.scores(method)
-        name = type(other.models[0]).__name__
-        assert str(caught.value) == (
-            f"method 'tracin-third': {name} has no third layer; it has 1 block between its word embedding and its last layer"
-        )
+        assert str(caught.value) == f"method 'tracin-{which}': {why}"
         return
     modules = [module for layer in chosen_layers(other.models[0], which) for module in layer.modules]
     sides = [gradients(other, split, modules, with_bias=with_bias) for split in ("train", "test")]
