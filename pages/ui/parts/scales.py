@@ -52,14 +52,19 @@ def of_queue(session: Session, queue: Queue) -> Scale | None:
     return _latest[key][3]
 
 
-def refresh(session: Session, queue: Queue) -> None:
-    """Work out anew what decisions say about a queue, if some have come since. To be called when all is drawn."""
+def refresh(session: Session, queue: Queue, *, exact: bool = False) -> None:
+    """Work out anew what decisions say about a queue, if some have come since. To be called when all is drawn.
+
+    While a queue is worked through, a few decisions more or less may pass; `exact` lets none pass.
+    """
     if not queue.learns or not suspicions.known(session.workspace):
         return
     key, file = (str(session.workspace.path), queue.id), suspicions.published_file(session.workspace)
     version, now, found = session.reviews.version, time.monotonic(), _latest.get(key)
-    if found is not None and found[0] == file and (version - found[1] < STALE or now - found[2] < REST):
-        return
+    if found is not None and found[0] == file:
+        behind = version - found[1]
+        if behind == 0 or (not exact and (behind < STALE or now - found[2] < REST)):
+            return
     ids = Queues(session.reviews).example_ids(queue.id, NOBODY)
     inside = [id for id in ids if not session.reviews.is_control(id, queue.id)]
     _latest[key] = (file, version, now, scale(session.workspace, session.reviews, inside))

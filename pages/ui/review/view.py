@@ -231,7 +231,7 @@ def _finished(session: Session, address: ReviewAddress, queue: Queue | None, pro
 
 def _outcome(session: Session, queue: Queue) -> None:
     """What a finished queue says of the ranking, and of the reviewer where controls were planted."""
-    scales.refresh(session, queue)
+    scales.refresh(session, queue, exact=True)
     found = scales.of_queue(session, queue)
     if found is not None and (text := scales.line(scales.left(found, " in this queue"), scales.stop(found))):
         render.hint(text)
