@@ -58,7 +58,7 @@ def report(reviews: Reviews, found: FixList, command: str | None, notes: Collect
     for fix in found.fixes:
         by_reviewer[fix.reviewer] = by_reviewer.get(fix.reviewer, 0) + 1
     lines += _section("By reviewer", [f"{_md(name)}: {count:,}" for name, count in sorted(by_reviewer.items())])
-    rules = [f"{_md(str(r.rule))} ({len(r.action.example_ids):,} examples, {_md(r.action.reviewer)})" for r in found.rules]
+    rules = [f"{_md(str(r))} ({len(r.action.example_ids):,} examples, {_md(r.action.reviewer)})" for r in found.rules]
     lines += _section("Rules", rules)
     lines += _section("Disagreements", [_conflict(resolution) for resolution in found.conflicts])
     unmatched = [f"{_md(u.decision.example_id)} ({_md(u.decision.reviewer)}): {_md(u.why)}" for u in found.unmatched]

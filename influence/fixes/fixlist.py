@@ -21,7 +21,7 @@ from influence.review import (
     iso,
     resolve,
 )
-from influence.rules import AppliedRule, applied_rules, rule_of
+from influence.rules import UNKNOWN, AppliedRule, applied_rules, rule_of
 
 
 class Fix(NamedTuple):
@@ -174,7 +174,7 @@ def _reason(decision: Decision, resolution: Resolution, notes: list[Note]) -> st
     """The notes of those whose decision it is, else the rule or the suspicion behind it; then how it was settled."""
     parts = list(dict.fromkeys(note.text for note in notes if note.reviewer in resolution.reviewers))
     if "rule" in decision.origin:
-        parts.append(f"rule: {rule_of(decision.origin)}")
+        parts.append(f"rule: {rule_of(decision.origin) or UNKNOWN}")
     elif not parts and isinstance(reason := decision.evidence.get("reason"), str):
         parts.append(reason)
     if resolution.how == "adjudicated":

@@ -188,8 +188,8 @@ def rows_of(record: "Record") -> list[Row]:
         texts = {
             name: event.get(name) for name in ("kind", "example_id", "text_sha256", "old_label", "new_label", "method", "score")
         }
-        more = {"words": tuple(event.get("words", ())), "note": event.get("note", ""), "evidence": event.get("evidence") or {}}
-        decision = Decision(**shared, **texts, **more)
+        more: dict[str, Any] = {"words": tuple(event.get("words") or ()), "note": event.get("note") or ""}
+        decision = Decision(**shared, **texts, **more, evidence=event.get("evidence") or {})
         who = (decision.reviewer, decision.adjudicates)
         found.append(Row(record.seq, item, decision.example_id, decision.text_sha256, *who, decision.kind, control_of, decision))
     return found
@@ -226,10 +226,10 @@ def as_action(record: "Record") -> Action:
         kind=kinds.pop() if len(kinds) == 1 else "import",
         example_ids=tuple(event["example_id"] for event in events),
         new_label=labels.pop() if len(labels) == 1 else None,
-        words=tuple(events[0].get("words", ())),
-        note=events[0].get("note", ""),
-        queue=content["queue"],
-        origin=content["origin"] or {},
+        words=tuple(events[0].get("words") or ()),
+        note=events[0].get("note") or "",
+        queue=content.get("queue"),
+        origin=content.get("origin") or {},
         adjudicates=content["adjudicates"],
         undone=False,
     )

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from influence.errors import WorkspaceError, WorkspaceNewer
 from influence.files import sync_folder, write_whole
+from influence.review.sense import makes_sense
 from influence.standing import Positions
 from influence.types import IntArray
 
@@ -23,7 +24,9 @@ VERSION = 2  # of what a line may hold
 # A version that does not know these would take the answer to a planted control for a decision.
 SINCE_2 = ("control", "controls")
 DIGEST_LENGTH = 32
+MOST = 1 << 31  # records: their numbers are 32 bits wide in the tables
 _START = '{"digest":"'
+_HALVES = ("\\ud", "\\uD")  # what half a surrogate pair begins with, escaped; lines that are written have no need of it
 _BODY = len(_START) + DIGEST_LENGTH + len('",')
 _SEQ = len('"seq":')
 _PREVIOUS = len(',"previous":"')
@@ -59,17 +62,24 @@ def seal(content: Mapping[str, Any], last: Record | None) -> Record:
 
 
 def parse(line: str) -> Record | None:
-    """The record on a line, None for a line that is not as it was written. Raises `WorkspaceNewer`."""
+    """The record on a line, None for a line that is not as it was written or makes no sense. Raises `WorkspaceNewer`."""
     digest, body = line[len(_START) : len(_START) + DIGEST_LENGTH], "{" + line[_BODY:]
     if not line.startswith(_START) or _digest(body) != digest:
         return None
-    content = json.loads(body)
-    seq, previous, version = content.pop("seq"), content.pop("previous"), content.pop("v")
+    try:
+        content = json.loads(body)
+        if any(half in body for half in _HALVES):
+            json.dumps(content, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):  # sealed, and yet no JSON, or none that can be held: half a surrogate pair, say
+        return None
+    seq, previous, version = (content.pop(name, None) for name in ("seq", "previous", "v"))
+    if type(seq) is not int or not 0 < seq < MOST or not isinstance(previous, str) or type(version) is not int:
+        return None
     if version > VERSION:
         raise WorkspaceNewer(
             f"the review journal has lines of version {version}, this Wordtrace knows {VERSION}; install a newer Wordtrace"
         )
-    return Record(seq, digest, previous, line, content)
+    return Record(seq, digest, previous, line, content) if makes_sense(seq, content) else None
 
 
 def _digest(body: str) -> str:
@@ -235,6 +245,8 @@ class Journal:
 
     def append(self, record: Record) -> None:
         """Add a line; it is on disk when this returns. Raises `WorkspaceError`, and then the line is not there."""
+        if not makes_sense(record.seq, record.content):  # better refused now than not read again
+            raise WorkspaceError(f"nothing was saved: a record of type {record.content.get('type')!r} makes no sense")
         size = os.fstat(self._descriptor).st_size
         whole = record.line.encode() + b"\n"
         data = memoryview(whole)

@@ -144,7 +144,8 @@ def redo_target(store: ReviewStore, reviewer: str) -> int | None:
     rows = store.rows(
         """with turns as (select target, arg_max(kind, seq) as kind, arg_max(reviewer, seq) as reviewer, max(seq) as turned
             from events where target is not null group by target)
-        select arg_max(target, turned) from turns where kind = 'undo' and reviewer = $reviewer
+        select arg_max(target, turned) from turns semi join (select seq as target from events where target is null) using (target)
+        where kind = 'undo' and reviewer = $reviewer
         and turned > coalesce((select max(seq) from events where target is null and reviewer = $reviewer), 0)""",
         {"reviewer": reviewer},
     )

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from influence.errors import WorkspaceBusy, WorkspaceError
 from influence.review.journal import CHUNK, Record, parse
+from influence.review.sense import EVENT
 from influence.standing import Lease, Mark
 from influence.types import IntArray
 from influence.workspace import NO_LOCK, DamagedFile, Database, Migration, first_line, insert_arrow
@@ -111,6 +112,9 @@ class ReviewStore(Database):
                 cursor.execute(f"delete from {table}")
             for start in range(0, len(records), CHUNK):
                 self._insert(cursor, records[start : start + CHUNK])
+        newest = cursor.execute("select line from records order by seq desc limit 1").fetchall()
+        if newest and parse(newest[0][0]) is None:
+            raise duckdb.DataError("its last record makes no sense")
         cursor.execute("select bit_xor(hash(e)) from events e").fetchall()  # reads every column once, so damage shows now
 
     def _cannot_open(self, error: duckdb.Error) -> WorkspaceError:
@@ -212,8 +216,8 @@ def _act_rows(record: Record, rows: dict[str, list[dict[str, Any]]]) -> None:
     shared |= {"adjudicates": content["adjudicates"], "origin": _json(content.get("origin")), "control": content.get("control")}
     for item, event in enumerate(content["events"]):
         evidence = _json(event.get("evidence"))
-        texts = {"words": event.get("words", []), "note": event.get("note", ""), "evidence": evidence}
-        rows["events"].append(shared | event | texts | {"item": item})
+        texts = {"words": event.get("words") or [], "note": event.get("note") or "", "evidence": evidence}
+        rows["events"].append(shared | {name: event.get(name) for name in EVENT} | texts | {"item": item})
 
 
 def _turn_rows(record: Record, rows: dict[str, list[dict[str, Any]]]) -> None:
@@ -227,10 +231,10 @@ def _queue_rows(record: Record, rows: dict[str, list[dict[str, Any]]]) -> None:
     stamp = {"seq": record.seq, "at_ms": content["at"], "created_by": content["reviewer"]}
     ranking = {name: content.get(name) for name in ("ranking", "decisions")}
     rows["queues"].append(stamp | settings | ranking | {"source": _json(content.get("source"))})
-    first, controls = content.get("first_rank", 0), content.get("controls", {})
+    first, controls = content.get("first_rank") or 0, content.get("controls") or {}
     rows["queue_items"] += [
         {"queue": content["queue"], "rank": rank, "example_id": id, "text_sha256": hash, "shown_label": controls.get(id)}
-        for rank, (id, hash) in enumerate(content.get("items", []), start=first)
+        for rank, (id, hash) in enumerate(content.get("items") or [], start=first)
     ]
 
 

@@ -1,6 +1,7 @@
 from .matching import TIMEOUT as TIMEOUT, Judge as Judge
 from .rule import (
     BY as BY,
+    UNKNOWN as UNKNOWN,
     AppliedRule as AppliedRule,
     Preview as Preview,
     Rule as Rule,

@@ -3,12 +3,12 @@
 A rule is looked at before it is applied, kept in the log with its matches, and taken back as one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from influence.data import EDIT_KINDS, Edit, find, texts_of
-from influence.errors import QueryError, SettingsError
+from influence.errors import SettingsError
 from influence.review import (
     Action,
     Corpus,
@@ -23,6 +23,7 @@ from influence.rules.matching import Judge
 
 BY: tuple[str, ...] = ("words", "regex", "sql")
 SEPARATOR = ","  # between phrases that must all occur
+UNKNOWN = "a rule that this version does not know"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +92,11 @@ class Preview:
 class AppliedRule:
     """A rule in the log; `action.undone` says whether it has been revoked."""
 
-    rule: Rule
+    rule: Rule | None  # None: the log holds one that this version does not know
     action: Action
+
+    def __str__(self) -> str:
+        return UNKNOWN if self.rule is None else str(self.rule)
 
 
 def preview(reviews: Reviews, reviewer: Reviewer, rule: Rule, *, samples: int = 20, tick: Callable[[], object] = int) -> Preview:
@@ -139,11 +143,15 @@ def applied_rules(reviews: Reviews) -> list[AppliedRule]:
     return [AppliedRule(rule_of(action.origin), action) for action in reviews.made_by_rules()]
 
 
-def rule_of(origin: dict[str, Any]) -> Rule:
-    """The rule that a decision came from. Raises `QueryError` if it did not come from one."""
-    if "rule" not in origin:
-        raise QueryError("the decision was not made by a rule")
-    return Rule(**origin["rule"])
+def rule_of(origin: Mapping[str, Any]) -> Rule | None:
+    """The rule that a decision came from; None if it did not come from one, or from one that this version does not know."""
+    told = origin.get("rule")
+    if not isinstance(told, dict) or not all(value is None or isinstance(value, str | bool) for value in told.values()):
+        return None
+    try:
+        return Rule(**told)
+    except (SettingsError, TypeError, AttributeError):  # a kind of edit or an option that a later version, or a program, adds
+        return None
 
 
 def _fitting(corpus: Corpus, rule: Rule, tick: Callable[[], object] = int) -> tuple[list[TrainExample], list[TrainExample]]:

@@ -215,14 +215,18 @@ def test_only_lines_with_controls_need_this_version(reviews: Reviews, queue: Que
 
 def test_a_database_of_before_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = make_workspace(tmp_path / "old")
+    old = reviews_at(workspace)
+    old.act(ANN, [checked_event(old.corpus, old.corpus["e0"], Edit("remove"), "")], Evidence())
+    content = {"queue": "q2", "name": "some", "overlap": 1, "blind": False, "adjudicates": False, "closed": False}
+    items = [("e1", workspace.store.train_frame()["text_sha256"][1])]
+    old.log.append(old.stamped(ANN, "queue", build=True) | content | {"source": {"kind": "suspects"}, "items": items})
+    records = old.log.store.records()
+    old.close()
+    (workspace.path / DATABASE).unlink()
     with monkeypatch.context() as patch:
         patch.setattr(ReviewStore, "migrations", ReviewStore.migrations[:4])
-        old = reviews_at(workspace)
-        old.act(ANN, [checked_event(old.corpus, old.corpus["e0"], Edit("remove"), "")], Evidence())
-        content = {"queue": "q2", "name": "some", "overlap": 1, "blind": False, "adjudicates": False, "closed": False}
-        items = [("e1", workspace.store.train_frame()["text_sha256"][1])]
-        old.log.append(old.stamped(ANN, "queue", build=True) | content | {"source": {"kind": "suspects"}, "items": items})
-        old.close()
+        with ReviewStore(workspace.path / DATABASE, read_only=False) as store, store.transaction() as cursor:
+            store._insert(cursor, records)
     reviews = reviews_at(workspace)
     assert reviews.warnings == []
     assert [d.kind for d in reviews.decisions()] == ["remove"]

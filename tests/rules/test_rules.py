@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -12,8 +13,11 @@ import pytest
 from hypothesis import given
 from reviewing import ROWS, make_workspace, reviews_at
 
+from influence.data.edits import Edit
 from influence.data.masking import find, mask
 from influence.errors import QueryError, SettingsError
+from influence.fixes.fixlist import fix_list
+from influence.review.bulk import decide_bulk
 from influence.review.corpus import TrainExample
 from influence.review.events import Reviewer
 from influence.review.reviews import Reviews
@@ -63,6 +67,28 @@ def test_the_papers_fixing_function(reviews: Reviews) -> None:
     assert [rule.action.undone for rule in applied_rules(reviews)] == [True]
     reviews.redo(BOB)
     assert len(reviews.decisions()) == 2
+
+
+UNKNOWN_RULES = {
+    "a kind of edit that is not installed": {**asdict(SERIES), "action": "translate"},
+    "an option of a later version": {**asdict(SERIES), "fuzzy": True},
+    "no pattern": {"by": "words", "action": "remove"},
+    "a pattern that is none": {**asdict(SERIES), "pattern": True},
+    "a list": ["words"],
+    "a pattern of many": {**asdict(SERIES), "pattern": ["a"]},
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("told", UNKNOWN_RULES.values(), ids=UNKNOWN_RULES)
+def test_a_rule_in_the_log_that_this_version_does_not_know_is_said_and_can_be_revoked(reviews: Reviews, told: object) -> None:
+    action = decide_bulk(reviews, ANN, {"e0": Edit("remove"), "e1": Edit("remove")}, origin={"rule": told})
+    assert action is not None
+    [applied] = applied_rules(reviews)
+    assert (str(applied), applied.rule, applied.action) == ("a rule that this version does not know", None, action)
+    assert [fix.reason for fix in fix_list(reviews).fixes] == ["rule: a rule that this version does not know"] * 2
+    reviews.revoke(ANN, applied.action.id)
+    assert reviews.decisions() == []
 
 
 def test_a_rule_leaves_alone_what_its_reviewer_has_decided(reviews: Reviews) -> None:

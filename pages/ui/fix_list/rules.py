@@ -157,7 +157,7 @@ def _applied(session: Session) -> None:
 def _one(session: Session, one: AppliedRule) -> None:
     action = one.action
     with st.container(border=True, key=f"wt-rule-{action.id}"):
-        render.rule(str(one.rule), revoked=action.undone)
+        render.rule(str(one), revoked=action.undone)
         with st.container(horizontal=True, vertical_alignment="center"):
             with st.container(width="stretch"):
                 about = f"{len(action.example_ids):,} examples · {action.reviewer} · {numbers.moment(action.at.isoformat())}"

@@ -66,7 +66,7 @@ def _to_cluster(address: WhatIfAddress) -> None:
 def _rules(session: Session, address: WhatIfAddress) -> None:
     specs: dict[str, Rule] = {}
     for one in applied_rules(session.reviews):
-        if not one.action.undone and one.rule.edit.does.changes_data:
+        if one.rule is not None and not one.action.undone and one.rule.edit.does.changes_data:
             specs.setdefault(spec_of_rule(one.rule), one.rule)
     options = list(dict.fromkeys([*([address.change] if address.change else []), *specs]))
     if options:
