@@ -58,7 +58,8 @@ def _add_retrain(commands: Any) -> None:
     which.add_argument("--decided", action="store_true", help="the decisions so far, as `apply` would make them")
     about = (
         "cluster:NUMBER:remove, cluster:NUMBER:relabel, opponents:TEST_ID:K (removes them), words:TEST_ID:K (masks the most "
-        "negative word of each), or rule:JSON"
+        "negative word of each), top:TEST_ID:METHOD (removes the method's strongest 1 %% and, for QLD, as many random ones), or "
+        "rule:JSON"
     )
     which.add_argument("--change", metavar="SPEC", help=about)
     about = "a test sentence to look at; may be given more than once"

@@ -4,20 +4,25 @@
 
 A proposal comes from the decisions so far (`decided`: what `apply` would do), a cluster (`cluster:12:remove`, or
 `:relabel` to what is suggested for each member), a rule (`rule:{"by": "words", ...}`), the strongest opponents of one
-test sentence (`opponents:ID:20` removes them, `words:ID:20` masks the most negative word of each), or a fix-list file.
+test sentence (`opponents:ID:20` removes them, `words:ID:20` masks the most negative word of each), a method's ranking for one
+(`top:ID:bm25` removes its strongest 1 %, for QLD), or a fix-list file.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from influence.attribution import METHODS, check_method
 from influence.clusters import cluster, cluster_suggestions
 from influence.data import TWO_WAYS, Edit
 from influence.errors import DataError, SettingsError
-from influence.explanations import Influence, Sentence, explain, word_totals
+from influence.experiments.deletion import qld_k
+from influence.experiments.settings import RANDOM
+from influence.experiments.trials import Ranking
+from influence.explanations import Influence, Sentence, explain, positions_of, word_totals
 from influence.fixes import Fix, FixList, fix_list, read_fixes
-from influence.retraining import Change
+from influence.retraining import Change, seeds_of
 from influence.review import Corpus, Reviews, read_reviews
 from influence.rules import Rule, changed_by
 from influence.workspace import WorkspaceReader
@@ -40,6 +45,12 @@ class Proposal:
     labels: dict[str, dict[str, int]]  # for each kind of edit, how many examples of each label it takes
     notes: tuple[str, ...] = ()
     test_ids: tuple[str, ...] = field(default=())  # the test sentences that it is about
+    ranking: Ranking | None = None  # what it puts to the test; where that is drawn, `change` is the first seed's
+
+    @property
+    def models(self) -> int:
+        """How many models it takes with each seed: without it, with it, and with as many random examples removed for QLD."""
+        return 2 if self.ranking is None or self.ranking.method == RANDOM else 3  # random removals are their own control
 
     @property
     def counts(self) -> dict[str, int]:
@@ -142,6 +153,29 @@ def _of_words(workspace: WorkspaceReader, rest: str) -> Proposal:
     return _proposal(corpus, f"words:{test_id}:{k}", title, edits, notes=notes, test_ids=(test_id,))
 
 
+def _of_top(workspace: WorkspaceReader, rest: str) -> Proposal:
+    test_id, _, method = rest.rpartition(":")
+    if not test_id:
+        raise SettingsError(f"change 'top:{rest[:80]}': spell it top:TEST_ID:METHOD, such as top:{method or 'ID'}:bm25")
+    check_method(method)
+    ranking = Ranking(method, positions_of(workspace, "test", [test_id])[test_id])
+    [change] = ranking.strongest(workspace, seeds_of(workspace, 1))
+    about, most, removed = METHODS[method], qld_k(workspace.info.n_train), len(change.removed)
+    if not removed:
+        raise SettingsError(f"{about.title} names no proponents of test sentence {test_id!r}: there is nothing to remove")
+    notes = [f"{removed:,} and not {most:,} examples, 1%: no more have a score above 0"] if removed < most else []
+    if about.drawn:
+        notes.append("Drawn anew for each seed: the counts by label are those of the first")
+    if method == RANDOM:
+        notes.append("This is the control itself, so its QLD is 0; how far its rise is from 0 shows what chance does")
+    corpus = Corpus(workspace)
+    ids = list(corpus.examples)
+    edits = {ids[row]: Edit("remove") for row in change.removed}
+    title = f"Remove the top 1% for {test_id} by {about.title}"
+    made = _proposal(corpus, f"top:{test_id}:{method}", title, edits, notes=notes, test_ids=(test_id,))
+    return replace(made, ranking=ranking)
+
+
 def masking(corpus: Corpus, sentence: Sentence, scores: Mapping[int, float]) -> Edit | None:
     """Mask the word of a training example that scores lowest; None where none is below 0, or it cannot be done.
 
@@ -231,4 +265,5 @@ _MAKERS: dict[str, Callable[[WorkspaceReader, str], Proposal]] = {
     "rule": _of_rule,
     "opponents": _of_opponents,
     "words": _of_words,
+    "top": _of_top,
 }

@@ -11,11 +11,13 @@ import numpy as np
 
 from influence.attribution import METHODS
 from influence.errors import SettingsError
+from influence.experiments.deletion import qld_k
+from influence.experiments.settings import RANDOM
 from influence.explanations import scores_of
 from influence.files import load_array
 from influence.formulas import extremes
 from influence.retraining import Change, Run, check_change, retrain
-from influence.types import BoolArray, FloatArray, IntArray, Progress, StageKind
+from influence.types import BoolArray, FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader
 
 NO_CHANGE = "no change"
@@ -85,6 +87,27 @@ def named(
 
 def _strongest(scores_N: FloatArray, ranks_N: IntArray, top: int) -> Named:
     return Named(*extremes(scores_N, ranks_N, top), (int((scores_N > 0).sum()), int((scores_N < 0).sum())))
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """What a method names for one test example, put to the test by QLD: its strongest 1 % are removed (see `deletion`)."""
+
+    method: str
+    test: int
+
+    def strongest(self, workspace: WorkspaceReader, seeds: Sequence[int], progress: Progress = silent) -> list[Change]:
+        """Without the strongest 1 % of all training examples, or as many as have a score above 0; for each seed."""
+        top = qld_k(workspace.info.n_train)
+        [by_seed] = named(workspace, self.method, [self.test], seeds, top, progress=progress)
+        return [Change(removed=tuple(one.proponents.tolist())) for one in by_seed]
+
+    def as_many_random(self, workspace: WorkspaceReader, without: Sequence[Change], seeds: Sequence[int]) -> list[Change]:
+        """Without as many random examples as each of `without` takes, drawn anew for each seed as `evaluate` draws them."""
+        top = max(len(one.removed) for one in without)
+        [by_seed] = named(workspace, RANDOM, [self.test], seeds, top, progress=silent)
+        pairs = zip(by_seed, without, strict=True)
+        return [Change(removed=tuple(drawn.proponents[: len(one.removed)].tolist())) for drawn, one in pairs]
 
 
 def controls(tests: Iterable[int], seeds: Sequence[int]) -> list[Trial]:

@@ -15,10 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from influence.attribution import METHODS
 from influence.errors import QueryError, SettingsError
+from influence.experiments.deletion import loss_of
 from influence.experiments.proposals import Proposal
 from influence.experiments.statistics import Paired
-from influence.experiments.whatif_tables import WhatIfStore, opened
+from influence.experiments.trials import Ranking
+from influence.experiments.whatif_tables import HEAD, WhatIfStore, opened
 from influence.explanations import positions_of
 from influence.files import load_array
 from influence.retraining import Change, Run, RunKey, embedding_frozen, open_store, retrain, seeds_of
@@ -36,7 +39,9 @@ class Measure:
 
     `kind` "test": the probability of `label` for the test sentence `name`; "moved": likewise, of a sentence picked because
     it moved most; "accuracy": share of the test sentences predicted right, 0 to 1; "class": likewise of those labelled
-    `label`.
+    `label`. In nats are the losses on `label` for the sentence `name` of a ranking put to the test: "rise": with nothing
+    removed and without the top 1 %; "random": with nothing removed and without as many random ones; "qld": without the
+    random ones and without the top 1 %, so that the difference is QLD.
     """
 
     kind: str
@@ -65,6 +70,7 @@ class Outcome:
     broken: float  # and the other way round
     control_flips: float | None  # test sentences on which two retrainings without any change differ, mean; None: one seed
     measures: list[Measure]
+    method: str = ""  # whose ranking was put to the test, if any was
 
     def of(self, *kinds: str) -> list[Measure]:
         """The measures of some kinds, in order."""
@@ -87,9 +93,12 @@ def try_out(
     """
     rows = test_rows(workspace, [*proposal.test_ids, *test_ids])
     chosen = seeds_for(workspace, seeds)
-    without, with_change, trained, seconds = _retrained(workspace, proposal.change, chosen, device, progress)
+    sides = _sides(workspace, proposal.change, proposal.ranking, chosen)
+    (without, with_change, *random), trained, seconds = _retrained(workspace, sides, device, progress)
     labels_M = np.asarray(load_array(workspace.build / "index" / "test" / "labels.npy"))
     measures = measured(workspace, without, with_change, labels_M, rows)
+    if proposal.ranking is not None:
+        measures += ranked(workspace, proposal.ranking, labels_M, without, with_change, *random)
     fixed, broken, flips = flips_of(without, with_change, labels_M)
     outcome = Outcome(
         id=secrets.token_hex(8),
@@ -108,6 +117,7 @@ def try_out(
         broken=broken,
         control_flips=flips,
         measures=measures,
+        method=proposal.ranking.method if proposal.ranking else "",
     )
     _keep(workspace, outcome)
     return outcome
@@ -152,6 +162,15 @@ def measured(
     return measures + _moved(workspace, before_SMY, after_SMY, labels_M, rows)
 
 
+def ranked(workspace: WorkspaceReader, ranking: Ranking, labels_M: IntArray, *sides_SMY: FloatArray) -> list[Measure]:
+    """QLD of one ranking, from label probabilities with nothing, the top 1 %, and as many random examples removed."""
+    row, label = ranking.test, int(labels_M[ranking.test])
+    none_S, top_S, random_S = (tuple(loss_of(p_Y, label) for p_Y in side_SMY[:, row]) for side_SMY in sides_SMY)
+    sides = {"qld": (random_S, top_S), "rise": (none_S, top_S), "random": (none_S, random_S)}
+    id = workspace.store.examples("test", [row])[row].id
+    return [Measure(kind, id, workspace.info.labels[label], Paired(*losses)) for kind, losses in sides.items()]
+
+
 def _moved(
     workspace: WorkspaceReader, before_SMY: FloatArray, after_SMY: FloatArray, labels_M: IntArray, rows: dict[str, int]
 ) -> list[Measure]:
@@ -188,16 +207,14 @@ def outcomes(workspace: WorkspaceReader) -> list[Outcome]:
 
 
 def _outcomes(store: WhatIfStore, build: str) -> list[Outcome]:
-    return [
-        Outcome(id=id, spec=spec, change=change, made_at=made_at, measures=_measures(store.measures(id)), **facts)
-        for id, spec, change, made_at, facts in store.outcomes(build)
-    ]
+    return [Outcome(**head, measures=_measures(store.measures(head["id"])), **facts) for head, facts in store.outcomes(build)]
 
 
-def to_train(workspace: WorkspaceReader, change: Change, seeds: int) -> int:
+def to_train(workspace: WorkspaceReader, change: Change, seeds: int, ranking: Ranking | None = None) -> int:
     """How many models a what-if has to train: those that no retraining has left behind."""
     frozen = embedding_frozen(workspace)
-    runs = {RunKey(seed, which.key, frozen) for seed in seeds_for(workspace, seeds) for which in (Change(), change)}
+    sides = _sides(workspace, change, ranking, seeds_for(workspace, seeds))
+    runs = {RunKey(run.seed, run.change.key, frozen) for side in sides for run in side}
     return len(runs) - len(open_store(workspace).find(dict.fromkeys(runs), len(workspace.info.labels)))
 
 
@@ -221,15 +238,25 @@ def _pair(before_S: FloatArray, after_S: FloatArray) -> Paired:
     return Paired(tuple(map(float, before_S)), tuple(map(float, after_S)))
 
 
+def _sides(workspace: WorkspaceReader, change: Change, ranking: Ranking | None, seeds: Sequence[int]) -> list[list[Run]]:
+    """The runs without and with the change, by seed; where a ranking is put to the test, also with as many random removals."""
+    with_S = [change] * len(seeds)
+    if ranking is not None and METHODS[ranking.method].drawn:
+        with_S = ranking.strongest(workspace, seeds)
+    sides = [[Change()] * len(seeds), with_S]
+    if ranking is not None:
+        sides.append(ranking.as_many_random(workspace, with_S, seeds))
+    return [[Run(*pair) for pair in zip(seeds, side, strict=True)] for side in sides]
+
+
 def _retrained(
-    workspace: WorkspaceReader, change: Change, seeds: Sequence[int], device: str, progress: Progress
-) -> tuple[FloatArray, FloatArray, int, float]:
-    """Test probabilities (S, M, Y) without and with the change, how many models had to be trained, and for how long."""
-    runs = [Run(seed, which) for seed in seeds for which in (Change(), change)]
+    workspace: WorkspaceReader, sides: Sequence[Sequence[Run]], device: str, progress: Progress
+) -> tuple[list[FloatArray], int, float]:
+    """Test probabilities (S, M, Y) of each side, how many models had to be trained, and for how long."""
+    runs = [run for of_seed in zip(*sides, strict=True) for run in of_seed]
     found = {result.run: result for result in retrain(workspace, runs, device=device, progress=progress)}
-    before, after = (np.stack([found[run].probabilities_MY for run in side]) for side in (runs[::2], runs[1::2]))
     trained = [result.seconds for result in found.values() if not result.reused]
-    return before, after, len(trained), sum(trained, 0.0)
+    return [np.stack([found[run].probabilities_MY for run in side]) for side in sides], len(trained), sum(trained, 0.0)
 
 
 def _question(outcome: Outcome) -> list[object]:
@@ -238,7 +265,7 @@ def _question(outcome: Outcome) -> list[object]:
 
 
 def _keep(workspace: WorkspaceReader, outcome: Outcome) -> None:
-    head = {"id": outcome.id, "spec": outcome.spec, "change": outcome.change, "made_at": outcome.made_at}
+    head = {name: getattr(outcome, name) for name in HEAD}
     facts = {name: value for name, value in asdict(outcome).items() if name not in (*head, "measures")}
     rows = [
         {"outcome": outcome.id, "place": place, "seed": seed, "before": before, "after": after}

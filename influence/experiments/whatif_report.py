@@ -6,25 +6,60 @@ from typing import Any
 from influence.experiments.whatif import Measure, Outcome
 
 MINUS = "−"
+LOSSES = {  # measures in nats: what the two sides are
+    "qld": "QLD: loss without random ones, without the top 1%",
+    "rise": "loss with all, without the top 1%",
+    "random": "loss with all, without random ones",
+}
 
 
 def what(measure: Measure) -> str:
     """What a measure is of."""
     if measure.kind in ("test", "moved"):
         return f"{measure.name}: probability of {measure.label}"
+    if measure.kind in LOSSES:
+        return f"{measure.name}: {LOSSES[measure.kind]}"
     return "Test accuracy" if measure.kind == "accuracy" else f"Accuracy on {measure.label}"
 
 
 def points(value: float) -> str:
     """A difference of shares in percentage points, with its sign: +12.3."""
-    text = f"{100 * value:+.1f}"
-    return text.replace("+0.0", "0.0").replace("-0.0", "0.0").replace("-", MINUS)
+    return _signed(100 * value, 1)
+
+
+def _signed(value: float, digits: int) -> str:
+    text = f"{value:+.{digits}f}"
+    return text[1:] if not float(text) else text.replace("-", MINUS)
+
+
+def unit(measure: Measure) -> str:
+    """What its differences are in: nats of a loss, or percentage points."""
+    return "nats" if measure.kind in LOSSES else "points"
+
+
+def level(measure: Measure, value: float) -> str:
+    """What it is on one side: 0.512 nats, or 51.2%."""
+    return f"{value:.3f}" if measure.kind in LOSSES else f"{value:.1%}"
+
+
+def difference(measure: Measure, value: float | None = None) -> str:
+    """Its difference in its unit, with the sign; or another such value."""
+    amount = measure.paired.difference if value is None else value
+    return _signed(amount, 3) if measure.kind in LOSSES else points(amount)
 
 
 def interval(measure: Measure) -> str:
-    """The 95 % interval of the difference in percentage points; a dash with one seed."""
+    """The 95 % interval of the difference in its unit; a dash with one seed."""
     found = measure.paired.interval
-    return "–" if found is None else f"{points(found[0])} to {points(found[1])}"
+    return "–" if found is None else f"{difference(measure, found[0])} to {difference(measure, found[1])}"
+
+
+def spread(measure: Measure) -> str:
+    """How far two retrainings without any change lie apart; a dash with one seed, and where the examples differ by seed."""
+    found = measure.paired.spread
+    if found is None or measure.kind == "qld":
+        return "–"
+    return f"{found:.3f}" if measure.kind in LOSSES else f"{100 * found:.1f}"
 
 
 def changes(counts: Mapping[str, int]) -> str:
@@ -35,20 +70,27 @@ def changes(counts: Mapping[str, int]) -> str:
 def verdict(measure: Measure) -> str:
     """Whether a measure's difference is more than the seeds alone explain, in one sentence."""
     paired = measure.paired
-    moved = f"{what(measure)} goes from {paired.before:.1%} to {paired.after:.1%}, {points(paired.difference)} points"
+    if measure.kind == "qld":
+        moved = f"{measure.name}: without the top 1% its loss is {paired.after:.3f} nats, without as many random examples "
+        moved += f"{paired.before:.3f}: QLD {difference(measure)}"
+    else:
+        sides = f"{level(measure, paired.before)} to {level(measure, paired.after)}"
+        moved = f"{what(measure)} goes from {sides}, {difference(measure)} {unit(measure)}"
     if paired.interval is None:
         return f"{moved}; one seed cannot say whether that is the change or the seed."
     within = f"95% interval {interval(measure)} over {paired.seeds} seeds"
     if paired.told_apart:
         return f"{moved} ({within}): more than the choice of a seed explains."
+    if measure.kind == "qld":
+        return f"{moved} ({within}): cannot be told from chance."
     assert paired.spread is not None  # with more than one seed
-    hint = f"without any change it differs by up to {100 * paired.spread:.1f} points from seed to seed"
+    hint = f"without any change it differs by up to {spread(measure)} {unit(measure)} from seed to seed"
     return f"{moved} ({within}): cannot be told from seed noise; {hint}."
 
 
 def headline(outcome: Outcome) -> Measure:
-    """The measure that a what-if is about: the first test sentence asked about, else test accuracy."""
-    return outcome.of("test", "accuracy")[0]
+    """The measure that a what-if is about: QLD, or the first test sentence asked about, or else test accuracy."""
+    return [*outcome.of("qld"), *outcome.of("test", "accuracy")][0]
 
 
 def predictions(outcome: Outcome) -> str:
@@ -60,10 +102,11 @@ def predictions(outcome: Outcome) -> str:
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
-    """The outcome as JSON values; shares are 0 to 1."""
+    """The outcome as JSON values; shares are 0 to 1, losses in nats."""
     return {
         "change": outcome.spec,
         "title": outcome.title,
+        "method": outcome.method or None,
         "counts": outcome.counts,
         "class_counts": {"before": outcome.before, "after": outcome.after},
         "seeds": outcome.seeds,
@@ -83,6 +126,7 @@ def _measure_as_json(measure: Measure) -> dict[str, Any]:
         "kind": measure.kind,
         "test_id": measure.name or None,
         "label": measure.label or None,
+        "unit": "nats" if measure.kind in LOSSES else "share",
         "before": paired.before,
         "after": paired.after,
         "difference": paired.difference,
@@ -97,19 +141,20 @@ def _measure_as_json(measure: Measure) -> dict[str, Any]:
 def as_text(outcome: Outcome) -> str:
     """The outcome as a table for a terminal."""
     names = ("", "without", "with", "difference", "95% interval", "no-change spread")
-    asked, moved = ([_row(m) for m in outcome.measures if (m.kind == "moved") is picked] for picked in (False, True))
-    widths = [max(len(row[column]) for row in (names, *asked, *moved)) for column in range(len(names))]
+    losses = ("in nats", "first", "then", *names[3:])
+    asked, moved = ([_row(m) for m in outcome.of(*kinds)] for kinds in (("test", "accuracy", "class"), ("moved",)))
+    ranked = [losses, *map(_row, outcome.of(*LOSSES))] if outcome.method else []
+    widths = [max(len(row[column]) for row in (names, *asked, *moved, *ranked)) for column in range(len(names))]
 
     def lines(rows: list[tuple[str, ...]]) -> list[str]:
         return ["  ".join((f"{r[0]:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(r[1:], widths[1:], strict=True)))) for r in rows]
 
     head = f"{outcome.title}: {changes(outcome.counts)}; {len(outcome.seeds)} seeds, without and with the change"
     picked = ["moved most, picked for that, so that their intervals flatter:", *lines(moved)] if moved else []
-    return "\n".join([head, *lines([names, *asked]), *picked, verdict(headline(outcome)), predictions(outcome)])
+    said = [verdict(headline(outcome)), predictions(outcome)]
+    return "\n".join([head, *lines([*ranked, names, *asked]), *picked, *said])
 
 
 def _row(measure: Measure) -> tuple[str, ...]:
-    paired = measure.paired
-    spread = "–" if paired.spread is None else f"{100 * paired.spread:.1f}"
-    cells = (f"{paired.before:.1%}", f"{paired.after:.1%}", points(paired.difference), interval(measure), spread)
-    return (what(measure), *cells)
+    sides = (level(measure, measure.paired.before), level(measure, measure.paired.after))
+    return (what(measure), *sides, difference(measure), interval(measure), spread(measure))

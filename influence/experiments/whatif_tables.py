@@ -15,7 +15,8 @@ import pyarrow as pa
 from influence.workspace import Database, Migration, opened_alone
 
 FILE = "whatif.duckdb"
-FIRST_WITH_OVERLAPS = 2  # version
+FIRST_WITH_OVERLAPS, FIRST_WITH_METHOD = 2, 4  # versions
+HEAD = ("id", "spec", "change", "made_at", "method")  # what a what-if is, beside its numbers
 WAIT = 10.0  # seconds; a read or a write takes hundredths of one
 
 
@@ -44,10 +45,15 @@ def m003_changed(cursor: duckdb.DuckDBPyConnection) -> None:
     cursor.execute("alter table fixed add column changed double")  # null where it was not counted
 
 
+def m004_rankings(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Whose ranking was put to the test; from here on measures may be in nats."""
+    cursor.execute("alter table outcomes add column method varchar default ''")
+
+
 class WhatIfStore(Database):
     """The what-ifs, targeted fixings and overlaps of one workspace, all builds of it."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_overlaps, m003_changed)
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_overlaps, m003_changed, m004_rankings)
     kind = "file of what-ifs"
     remedy = "delete it and try the changes again"
 
@@ -56,12 +62,13 @@ class WhatIfStore(Database):
         tables = {name: pa.Table.from_pylist(some) for name, some in rows.items()}
         self.append(tables, deleting={"measures": ("outcome", instead_of), "outcomes": ("id", instead_of)})
 
-    def outcomes(self, build: str) -> list[tuple[Any, ...]]:
-        """(id, spec, change, made_at, facts) of a build's what-ifs, the latest first."""
+    def outcomes(self, build: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """What each of a build's what-ifs is (see `HEAD`), and its facts; the latest first."""
+        method = "method" if self.version >= FIRST_WITH_METHOD else "''"  # an old file that nobody may write to
         found = self.rows(
-            "select id, spec, change, made_at, facts from outcomes where build = ? order by made_at desc, id", [build]
+            f"select id, spec, change, made_at, {method}, facts from outcomes where build = ? order by made_at desc, id", [build]
         )
-        return [(*row[:-1], json.loads(row[-1])) for row in found]
+        return [(dict(zip(HEAD, row[:-1], strict=True)), json.loads(row[-1])) for row in found]
 
     def measures(self, outcome: str) -> list[tuple[Any, ...]]:
         """(kind, name, label, seed, before, after) of one what-if, in order."""

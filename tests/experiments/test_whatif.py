@@ -17,10 +17,12 @@ from influence.cli import main
 from influence.data.masking import mask
 from influence.errors import DataError, QueryError, SettingsError, WorkspaceError
 from influence.experiments.proposals import of_fixes, propose, spec_of_rule
+from influence.experiments.trials import Ranking
 from influence.experiments.whatif import flips_of, measured, outcomes, seconds_a_model, to_train, try_out
 from influence.experiments.whatif_report import as_text, verdict
-from influence.experiments.whatif_tables import FILE
+from influence.experiments.whatif_tables import FILE, WhatIfStore
 from influence.explanations import explain
+from influence.explanations.scores import scores_of
 from influence.files import load_array
 from influence.fixes.apply import apply_fixes
 from influence.fixes.files import write_fixes
@@ -142,6 +144,10 @@ def test_a_rule_proposes_every_example_that_it_would_change(own):
         ("rule:{", SettingsError, "JSON"),
         ('rule:{"by":"words","pattern":"film","action":"keep"}', SettingsError, "changes nothing"),
         ('rule:{"by":"sql","pattern":"label = \'neg\'","action":"remove"}', SettingsError, "no example of 'neg' would be left"),
+        ("top:bm25", SettingsError, "spell it top:TEST_ID:METHOD"),
+        ("top:te1:magic", QueryError, "magic"),
+        ("top:nobody:bm25", QueryError, "unknown test id 'nobody'"),
+        ("top:te1:tracin-we-adam", QueryError, "optimizer"),
         ("rule:" + "x" * 3_000, SettingsError, "begins with one of"),
     ],
 )
@@ -255,7 +261,112 @@ def test_words_for_it(tried):
     assert ("more than the choice of a seed explains" in verdict(first)) == first.paired.told_apart
 
 
+# A ranking put to the test
+
+
+@pytest.fixture(scope="module")
+def ranked(tried):
+    workspace, _ = tried
+    return {method: try_out(workspace, propose(workspace, f"top:te1:{method}"), seeds=3) for method in ("bm25", "random")}
+
+
+@pytest.mark.parametrize("method", ["bm25", "random"])
+def test_qld_by_hand(tried, ranked, method):
+    """80 training examples: the one with the highest score goes, and of random ones the highest of each seed's own draw."""
+    workspace, _ = tried
+    label = load_array(workspace.build / "index" / "test" / "labels.npy")[1]
+
+    def highest(method, seed):
+        return int(np.argmax(scores_of(workspace, method, [1], draw=seed)[0]))
+
+    def losses(*removed_S):
+        found = []
+        for seed, removed in zip(ranked[method].seeds, removed_S, strict=True):
+            [result] = retrain(workspace, [Run(seed, Change(removed=removed))])
+            assert result.reused
+            found.append(-np.log(float(result.probabilities_MY[1, label])))
+        return np.array(found)
+
+    seeds = ranked[method].seeds
+    none, top, random = (
+        losses(*removed)
+        for removed in ([()] * 3, [(highest(method, seed),) for seed in seeds], [(highest("random", seed),) for seed in seeds])
+    )
+    assert len({highest("random", seed) for seed in seeds}) > 1
+    for kind, differences in (("rise", top - none), ("random", random - none), ("qld", top - random)):
+        [measure] = ranked[method].of(kind)
+        assert (measure.name, measure.label) == ("te1", workspace.info.labels[label])
+        half = 4.302653 * differences.std(ddof=1) / np.sqrt(3)  # Student's t with two degrees of freedom
+        assert measure.paired.difference == pytest.approx(differences.mean())
+        assert measure.paired.interval == pytest.approx((differences.mean() - half, differences.mean() + half), abs=1e-6)
+    assert ranked[method].method == method
+    if method == "random":
+        assert ranked[method].of("qld")[0].paired.difference == 0  # it is its own control
+
+
+def test_as_many_random_ones_as_the_method_takes(own):
+    """Where fewer have a score above 0 than 1 % are, fewer random ones go, too; seeds draw others."""
+    without = [Change(removed=(1, 2)), Change(removed=(3,))]
+    drawn = Ranking("bm25", 1).as_many_random(own, without, [5, 6])
+    assert [len(one.removed) for one in drawn] == [2, 1]
+    for one, seed in zip(drawn, (5, 6), strict=True):
+        order = np.argsort(-scores_of(own, "random", [1], draw=seed)[0])
+        assert one == Change(removed=tuple(order[: len(one.removed)].tolist()))
+
+
+def test_a_ranking_is_kept_and_asked_again_for_nothing(tried, ranked):
+    workspace, _ = tried
+    assert [one for one in outcomes(workspace) if one.method] == [ranked["random"], ranked["bm25"]]
+    proposal = propose(workspace, "top:te1:bm25")
+    assert to_train(workspace, proposal.change, 3, proposal.ranking) == 0
+    assert to_train(workspace, proposal.change, 4, proposal.ranking) == proposal.models == 3
+
+
+def test_words_for_a_ranking(ranked):
+    [qld] = ranked["bm25"].of("qld")
+    said = verdict(qld)
+    sign = f"{qld.paired.difference:+.3f}".replace("-", "−")
+    assert said.startswith(
+        f"te1: without the top 1% its loss is {qld.paired.after:.3f} nats, "
+        f"without as many random examples {qld.paired.before:.3f}: QLD {sign} (95% interval "
+    )
+    assert said in as_text(ranked["bm25"])
+    assert "loss with all, without the top 1%" in as_text(ranked["bm25"])
+    assert "cannot be told from chance" in verdict(ranked["random"].of("qld")[0])
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_what_ifs_from_before_rankings_are_read(own, monkeypatch, writable):
+    """A file of the third version is migrated where it may be written to, and read as it is where not."""
+    monkeypatch.setattr(WhatIfStore, "migrations", WhatIfStore.migrations[:3])
+    facts = {"title": "old", "counts": {}, "before": {}, "after": {}, "notes": [], "seeds": [1], "trained": 0, "seconds": 0.0}
+    facts |= {"fixed": 0.0, "broken": 0.0, "control_flips": None}
+    with WhatIfStore(own.path / FILE, read_only=False) as file, file.transaction() as cursor:
+        about = [own.build.name, json.dumps(facts)]
+        cursor.execute("insert into outcomes values ('a', ?, 'opponents:te1:5', 'c', '2026-01-01', ?)", about)
+        cursor.execute("insert into measures values ('a', 0, 'accuracy', '', '', 1, 0.5, 0.75)")
+    monkeypatch.undo()
+    if writable:
+        WhatIfStore(own.path / FILE, read_only=False).close()
+    [found] = outcomes(own)
+    assert (found.title, found.method, found.spec) == ("old", "", "opponents:te1:5")
+    assert [(one.kind, one.paired.difference) for one in found.measures] == [("accuracy", 0.25)]
+
+
 # The command
+
+
+def test_the_command_says_qld(tried, ranked, capsys):
+    workspace, _ = tried
+    code, out, _ = run(capsys, "--workspace", workspace.path, "--change", "top:te1:bm25", "--json")
+    found = json.loads(out)
+    assert (code, found["method"], found["trained"]) == (0, "bm25", 0)
+    by_kind = {one["kind"]: one for one in found["measures"] if one["unit"] == "nats"}
+    assert set(by_kind) == {"qld", "rise", "random"}
+    for kind, one in by_kind.items():
+        [measure] = ranked["bm25"].of(kind)
+        assert (one["test_id"], one["difference"]) == ("te1", pytest.approx(measure.paired.difference))
+        assert one["interval"] == pytest.approx(list(measure.paired.interval))
 
 
 def run(capsys, *arguments):

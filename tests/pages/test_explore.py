@@ -9,7 +9,7 @@ from conftest import HOSTILE_ID, IMAGE, SCRIPT, TEST_IDS, components, joined, pa
 from tiny import ANYWHERE
 
 import influence
-from influence import METHODS
+from influence import DEFAULT_METHOD, METHODS
 from influence.experiments.proposals import DEFAULT_STRONGEST
 
 
@@ -374,9 +374,30 @@ def test_a_wrong_prediction_leads_to_the_suspects_behind_it(open_page, tiny):
         _, page = tiny.search_tests(influence.TestFilter(wrong=wrong), limit=1)
         id = page["id"].iloc[0]
         links = [link.proto for link in open_page("explore", show="all", id=id).main.get("page_link")]
-        assert [link.label for link in links] == (["Suspects behind it", "What would fix this?"] if wrong else [])
-        for link, rest in zip(links, ({"test": [id]}, {"change": [f"opponents:{id}:{DEFAULT_STRONGEST}"]}), strict=False):
+        expected = {"Is this ranking right?": {"change": [f"top:{id}:{DEFAULT_METHOD}"]}}
+        if wrong:
+            mistake = {"test": [id]}, {"change": [f"opponents:{id}:{DEFAULT_STRONGEST}"]}
+            expected = dict(zip(("Suspects behind it", "What would fix this?"), mistake, strict=True)) | expected
+        assert [link.label for link in links] == list(expected)
+        for link, rest in zip(links, expected.values(), strict=True):
             assert parse_qs(link.query_string) == {"workspace": ["tiny"], **rest}
+
+
+def test_the_ranking_on_screen_is_the_one_put_to_the_test(open_page, tiny):
+    """By the chosen method; and not where another question was asked than a removal would be ranked by."""
+    _, page = tiny.search_tests(influence.TestFilter(wrong=False), limit=1)
+    id = page["id"].iloc[0]
+    other = next(label for label in tiny.info.labels if label != page["label"].iloc[0])
+    for question, there in (
+        ({"method": "bm25"}, True),
+        ({"method": "random"}, True),
+        ({"target": other}, False),
+        ({"tokens": "exclude"}, False),
+        ({"tokens": "exclude", "method": "bm25"}, True),
+    ):
+        links = [link.proto for link in open_page("explore", show="all", id=id, **question).main.get("page_link")]
+        found = [parse_qs(link.query_string)["change"] for link in links if link.label == "Is this ranking right?"]
+        assert found == ([[f"top:{id}:{question.get('method', DEFAULT_METHOD)}"]] if there else [])
 
 
 def test_cards_lead_to_review(open_page):

@@ -12,7 +12,7 @@ import influence
 from influence.clusters.cuts import clusters
 from influence.experiments.proposals import propose
 from influence.experiments.whatif import outcomes, try_out
-from influence.experiments.whatif_report import verdict
+from influence.experiments.whatif_report import difference, verdict
 from pages.ui.jobs import background
 
 CHANGE = "opponents:test-3:5"
@@ -80,6 +80,28 @@ def test_the_result_is_the_engine_s(open_as, workspace):
     assert means[0] == pytest.approx([measure.paired.after for measure in outcome.of("test")])
     assert SCRIPT not in app.get("plotly_chart")[0].proto.spec
     assert "All models of this question are trained already" in shown(app)
+
+
+def test_a_ranking_is_put_to_the_test(open_as, root, workspace):
+    """Chosen by widgets, said before it is tried, and shown as the engine has it."""
+    app = open_as("Ann", "what_if", workspace="tiny", kind="top")
+    app.text_input(key="whatif_top_test").set_value("test-3").run()
+    app.selectbox(key="whatif_method").set_value("bm25").run()
+    assert not app.exception
+    assert parameters_of(app)["change"] == "top:test-3:bm25"
+    assert "Trains 7 models; 2 more are there already" in shown(app)  # of three seeds' controls, two are there
+    outcome = try_out(workspace, propose(workspace, "top:test-3:bm25"), seeds=2)
+    app = open_as("Ann", "what_if", workspace="tiny", change="top:test-3:bm25", seeds="2")
+    assert not app.exception
+    assert verdict(outcome.of("qld")[0]).split(": QLD ")[1] in shown(app)
+    table = app.dataframe[0].value
+    assert table["rise"].tolist() == [difference(measure) for measure in outcome.of("qld", "rise", "random")]
+    app = open_as("Ann", "what_if", workspace="tiny", change="top:test-3:tracin-all")
+    assert button(app, "whatif_rank").label == "Work out its top 1%"
+    assert not [one for one in app.button if one.key == "whatif_run"]
+    button(app, "whatif_rank").click().run()
+    assert not app.exception
+    assert button(app, "whatif_run").label == "Try it"
 
 
 def test_the_kinds_of_change_are_chosen_by_widgets(open_as, root, workspace):

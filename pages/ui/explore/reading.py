@@ -74,6 +74,11 @@ def _ways_on(workspace: influence.Workspace, address: ExploreAddress, found: Exp
         if workspace.info.settings.get("training") is not None:
             change = f"opponents:{address.id}:{DEFAULT_STRONGEST}"
             shell.link("what_if", "What would fix this?", workspace=workspace.name, change=change)
+    # Removals are ranked for the given label's loss, with all tokens; another question has another ranking.
+    asked = address.tokens == "include" or not METHODS[address.method].words
+    if asked and found.label == found.query.label and workspace.info.settings.get("training") is not None:
+        change = f"top:{address.id}:{address.method}"
+        shell.link("what_if", "Is this ranking right?", workspace=workspace.name, change=change)
 
 
 def _walk(workspace: influence.Workspace, address: ExploreAddress) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import influence
+from influence import METHODS
 from influence.experiments import DEFAULT_SEEDS, DEFAULT_STRONGEST
 from pages.ui.frame import Address
 
-KINDS = {"decided": "Decisions", "cluster": "Cluster", "rule": "Rule", "opponents": "Opponents"}
+KINDS = {"decided": "Decisions", "cluster": "Cluster", "rule": "Rule", "opponents": "Opponents", "top": "Top 1%"}
 SEEDS = (2, 3, 5, 10)
 STRONGEST = (5, 10, 20, 50, 100)  # opponents
 OPPONENT_KINDS = {"opponents": "Remove them", "words": "Mask their worst word"}
@@ -47,6 +48,13 @@ class WhatIfAddress(Address):
         if kind in OPPONENT_KINDS and count.isascii() and count.isdecimal():
             return kind, test_id, int(count)
         return "opponents", "", DEFAULT_STRONGEST
+
+    @property
+    def ranking(self) -> tuple[str, str]:
+        """Test id and method of a ranking that is put to the test; "" where none is chosen."""
+        kind, _, rest = self.change.partition(":")
+        test_id, _, method = rest.rpartition(":")
+        return (test_id, method) if kind == "top" and method in METHODS else ("", "")
 
     def asking(self, change: str, kind: str = "") -> "WhatIfAddress":
         """Another change, the rest as it is."""

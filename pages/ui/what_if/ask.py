@@ -15,6 +15,7 @@ from pages.ui.what_if.address import SEEDS, WhatIfAddress, read_address
 
 COMMAND = "retrain"
 MOST_LISTED = 100
+SIDES = {2: "one model without the change and one with it", 3: "a model on all, one without the top 1%, one without random ones"}
 
 
 def draw(session: Session, address: WhatIfAddress, proposal: Proposal) -> None:
@@ -26,7 +27,7 @@ def draw(session: Session, address: WhatIfAddress, proposal: Proposal) -> None:
     options = sorted({*SEEDS, address.seeds})
     st.segmented_control(
         "Seeds", options, required=True, **bind(address, "seeds", "whatif_seeds"),
-        help="Each trains one model without the change and one with it. More seeds make small effects visible",
+        help=f"Each trains {SIDES[proposal.models]}. More seeds make small effects visible",
     )  # fmt: skip
     try:
         render.hint(estimate(session.workspace, address.seeds, proposal))
@@ -79,10 +80,10 @@ def _to_tests(address: WhatIfAddress) -> None:
 
 def estimate(workspace: influence.Workspace, seeds: int, proposal: Proposal) -> str:
     """How many models have to be trained, and about how long that takes."""
-    models = to_train(workspace, proposal.change, seeds)
+    models = to_train(workspace, proposal.change, seeds, proposal.ranking)
     if not models:
         return "All models of this question are trained already: the answer takes seconds."
-    there = 2 * seeds - models
+    there = proposal.models * seeds - models
     reused = f"; {there} more are there already" if there else ""
     return f"Trains {models} model{'s' if models != 1 else ''}{reused}: {waiting.time_for(workspace, models)}."
 

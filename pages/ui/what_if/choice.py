@@ -3,6 +3,7 @@
 import streamlit as st
 
 import influence
+from influence import DEFAULT_METHOD, METHODS
 from influence.clusters import Cluster, clusters, has_clusters
 from influence.experiments import DEFAULT_STRONGEST, spec_of_rule
 from influence.rules import Rule, applied_rules
@@ -118,4 +119,32 @@ def _to_opponents(address: WhatIfAddress) -> None:
     go(address.asking(spec, "opponents"))
 
 
-_PARTS = {"decided": _decisions, "cluster": _clusters, "rule": _rules, "opponents": _opponents}
+def _ranking(session: Session, address: WhatIfAddress) -> None:
+    """Which sentence, and whose ranking for it is put to the test."""
+    test_id, method = address.ranking
+    offered = [
+        id for id, one in METHODS.items() if one.needs != "states" or session.workspace.info.settings.get("optimizer_states")
+    ]
+    st.session_state["whatif_top_test"] = test_id
+    st.session_state["whatif_method"] = method or DEFAULT_METHOD
+    callback: OnChange = {"on_change": _to_ranking, "args": (address,)}
+    st.text_input("Test sentence", key="whatif_top_test", placeholder="its id; Explore leads here, too", **callback)
+    st.selectbox(
+        "Ranked by", list(dict.fromkeys([*offered, *filter(None, [method])])), key="whatif_method",
+        format_func=lambda id: METHODS[id].title, **callback,
+    )  # fmt: skip
+    render.hint(
+        "Is this ranking right for this sentence? Its strongest 1% are removed and the model is trained again; QLD is how much "
+        "more the loss on the sentence rises than without as many random examples, drawn anew for each seed."
+    )
+    if test_id:
+        about = {"show": "all", "id": test_id, "method": method}
+        shell.link("explore", f"Read {md(test_id, 40)} in Explore", workspace=address.workspace, **about)
+
+
+def _to_ranking(address: WhatIfAddress) -> None:
+    test_id = st.session_state["whatif_top_test"].strip()
+    go(address.asking(f"top:{test_id}:{st.session_state['whatif_method']}" if test_id else "", "top"))
+
+
+_PARTS = {"decided": _decisions, "cluster": _clusters, "rule": _rules, "opponents": _opponents, "top": _ranking}

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from influence.experiments import Outcome, changes, headline, interval, points, what
+from influence.experiments import Outcome, changes, difference, headline, interval, unit, what
 from pages.ui.frame import Session, go, numbers, render
 from pages.ui.parts import Row, rows
 from pages.ui.what_if.address import WhatIfAddress
@@ -31,7 +31,7 @@ def _row(one: Outcome) -> Row:
             (sure, "label" if first.paired.told_apart else "quiet"),
         ],
         sides=[],
-        foot=f"{what(first)}: {points(first.paired.difference)} points ({interval(first)}) · {changes(one.counts)} · "
+        foot=f"{what(first)}: {difference(first)} {unit(first)} ({interval(first)}) · {changes(one.counts)} · "
         f"{numbers.moment(one.made_at)}",
     )
 

@@ -5,7 +5,20 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from influence.experiments import Measure, Outcome, changes, headline, interval, points, predictions, verdict, what
+from influence.experiments import (
+    Measure,
+    Outcome,
+    changes,
+    difference,
+    headline,
+    interval,
+    level,
+    points,
+    predictions,
+    spread,
+    verdict,
+    what,
+)
 from pages.ui.frame import Session, numbers, render, shell
 from pages.ui.parts import STILL, Row, rows
 from pages.ui.what_if import charts
@@ -22,6 +35,8 @@ def draw(session: Session, address: WhatIfAddress, found: Outcome) -> None:
     render.verdict(verdict(first), sure=first.paired.told_apart)
     others = [measure for measure in found.of("accuracy") if measure is not first]
     render.notes([*map(verdict, others), predictions(found), *found.notes])
+    if found.method:
+        _ranking(found)
     classes = found.of("class")
     shown = classes if len(classes) <= MOST_CLASSES else sorted(classes, key=lambda m: -abs(m.paired.difference))[:MOST_CLASSES]
     groups = [("probability", found.of("test")), ("share predicted right", [*found.of("accuracy"), *shown])]
@@ -34,13 +49,31 @@ def draw(session: Session, address: WhatIfAddress, found: Outcome) -> None:
     _moved(address, found)
 
 
+def _ranking(found: Outcome) -> None:
+    """The three losses behind QLD, and what they say of the ranking."""
+    measures = found.of("qld", "rise", "random")
+    names = {"qld": "QLD: more than random ones", "rise": "without the top 1%", "random": "without random ones"}
+    table = {
+        "rise of the loss, nats": [names[measure.kind] for measure in measures],
+        "from": [level(measure, measure.paired.before) for measure in measures],
+        "to": [level(measure, measure.paired.after) for measure in measures],
+        "rise": [difference(measure) for measure in measures],
+        "95% interval": [interval(measure) for measure in measures],
+    }
+    st.dataframe(pd.DataFrame(table), hide_index=True, key=f"whatif_ranking_{found.id}", width="stretch")
+    render.hint(
+        "The loss is on the sentence's own label. QLD above 0: the ranking finds examples that this prediction needs, more than "
+        "chance would. Intervals are over seeds, each with its own random examples."
+    )
+
+
 def _table(measures: Sequence[Measure]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "": [what(measure) for measure in measures],
-            "without": [f"{measure.paired.before:.1%}" for measure in measures],
-            "with": [f"{measure.paired.after:.1%}" for measure in measures],
-            "difference": [points(measure.paired.difference) for measure in measures],
+            "without": [level(measure, measure.paired.before) for measure in measures],
+            "with": [level(measure, measure.paired.after) for measure in measures],
+            "difference": [difference(measure) for measure in measures],
             "95% interval": [interval(measure) for measure in measures],
             "no change, seed to seed": [_spread(measure) for measure in measures],
             "more than noise": ["yes" if measure.paired.told_apart else "no" for measure in measures],
@@ -49,8 +82,7 @@ def _table(measures: Sequence[Measure]) -> pd.DataFrame:
 
 
 def _spread(measure: Measure) -> str:
-    spread = measure.paired.spread
-    return "–" if spread is None else f"up to {100 * spread:.1f}"
+    return "–" if measure.paired.spread is None else f"up to {spread(measure)}"
 
 
 def _moved(address: WhatIfAddress, found: Outcome) -> None:
