@@ -25,7 +25,7 @@ OTHERS = (
     (b"%PDF", "a PDF: the texts must stand in a table"),
     (b"\x89HDF", "an HDF5 file: write it as Parquet"),
     (b"\x80\x04", "a Python pickle, which is never loaded: write it as Parquet"),
-    (b"\x7fELF", "a program"),
+    (b"\x7fELF", "a program: give a table, such as CSV, Parquet or JSON lines"),
 )  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def test_from_a_csv_to_a_workspace(page, served, root, tmp_path):
     page.goto(address)
     page.get_by_role("link", name="Bring your own data").click()
     page.locator("input[type=file]").first.set_input_files(str(reviews_csv(tmp_path / "Our reviews.csv")))
-    page.get_by_text("1 row (11) without a text.").wait_for()
+    page.get_by_text("1 row (11) without a text in column").wait_for()
     page.get_by_text("'neg' = 'NEG'").or_(page.get_by_text("'pos' = 'POS'")).wait_for()
     page.get_by_text("Settings", exact=True).click()
     eventually(lambda: page.get_by_label("Name of the workspace").input_value() == "Our_reviews")
@@ -151,7 +151,7 @@ def test_bad_input_is_one_line_each(page, served, root, tmp_path):
         "torn.csv": b'text,label\n"never closed,a\n',
     }
     said = {
-        "binary.csv": "is not a text file, whatever its name says",
+        "binary.csv": "is a program",
         "one-label.csv": "Every row has the label 'same'",
         "wide.csv": "no column looks like the label",
         "torn.csv": "line 2: malformed",
