@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from influence import data, reading, workspace
-from influence.cli.options import add_device, add_form, add_json, chosen_model, command, form_options
+from influence.cli.options import add_device, add_form, add_json, chosen_model, command, form_options, path
 from influence.cli.progress import ProgressLine, after_notes, duration
 from influence.data import DEFAULT_SHARE, Preparation
 from influence.errors import EncodingUnsure, SettingsError, WorkspaceDamaged
@@ -32,7 +32,7 @@ def add(commands: Any) -> None:
     what = files.add_mutually_exclusive_group(required=True)
     what.add_argument("--train", metavar="FILE")
     about = "instead: read every file of a workspace and compare it with its hashes; exit code 2 where one is damaged"
-    what.add_argument("--workspace", metavar="DIR", help=about)
+    what.add_argument("--workspace", type=path, metavar="DIR", help=about)
     files.add_argument("--test", metavar="FILE")
     for role in ("text", "text-pair", "label", "id"):
         files.add_argument(f"--{role}", metavar="COL", help="default: guessed")
@@ -49,7 +49,7 @@ def add(commands: Any) -> None:
     model.add_argument("--only-estimate", action="store_true", help="leave the report out")
     add_json(parser)
     about = "write the JSON there instead: first rows and columns as soon as they are known, then everything"
-    parser.add_argument("--output", metavar="FILE", help=about)
+    parser.add_argument("--output", type=path, metavar="FILE", help=about)
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from influence import experiments, workspace
 from influence.attribution import METHOD_NAMES
-from influence.cli.options import add_device, add_json, command, names, numbers, print_answer, print_notes, records
+from influence.cli.options import add_device, add_json, command, names, numbers, path, print_answer, print_notes, records
 from influence.cli.progress import ProgressLine
 from influence.experiments import EvaluationSettings, FixingSettings, OverlapSettings
 
@@ -54,7 +54,7 @@ def _add_retrain(commands: Any) -> None:
     about = "what a change to the training data would do, by retraining without and with it"
     parser = command(commands, "retrain", _retrain, about)
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--fixes", metavar="FILE", help="a fix list, as `export` writes it")
+    which.add_argument("--fixes", type=path, metavar="FILE", help="a fix list, as `export` writes it")
     which.add_argument("--decided", action="store_true", help="the decisions so far, as `apply` would make them")
     about = (
         "cluster:NUMBER:remove, cluster:NUMBER:relabel, opponents:TEST_ID:K (removes them), words:TEST_ID:K (masks the most "

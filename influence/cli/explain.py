@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 from influence import explanations, workspace
 from influence.attribution import DEFAULT_METHOD, METHOD_NAMES, MethodSettings, SpecialTokens
-from influence.cli.options import add_json, command, print_answer, records
+from influence.cli.options import add_json, command, path, print_answer, records
 from influence.cli.progress import ProgressLine
 from influence.errors import SettingsError
 
@@ -32,7 +32,7 @@ def add(commands: Any) -> None:
     scores = command(commands, "scores", _scores, "write the score of every training example for one test example")
     scores.add_argument("--test-id", required=True, metavar="ID")
     _add_method(scores)
-    scores.add_argument("--output", required=True, metavar="FILE.parquet")
+    scores.add_argument("--output", type=path, required=True, metavar="FILE.parquet")
 
     about = "how much training gradients cancel out, layer by layer"
     add_json(command(commands, "cancellation", _cancellation, about))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from influence import experiments, workspace
-from influence.cli.options import add_json, command, print_answer
+from influence.cli.options import add_json, command, path, print_answer
 from influence.cli.progress import ProgressLine
 
 LISTED = 20
@@ -18,10 +18,10 @@ LISTED = 20
 def add(commands: Any) -> None:
     """Register the commands."""
     parser = command(commands, "backup", _backup, "write a workspace with its decisions into a zip file")
-    parser.add_argument("--output", required=True, metavar="FILE.zip")
+    parser.add_argument("--output", type=path, required=True, metavar="FILE.zip")
 
     parser = command(commands, "compare", _compare, "what is different between two workspaces")
-    parser.add_argument("--with", required=True, metavar="DIR", dest="other", help="the other workspace")
+    parser.add_argument("--with", type=path, required=True, metavar="DIR", dest="other", help="the other workspace")
     add_json(parser)
 
 

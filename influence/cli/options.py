@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from influence.cli.progress import remark
@@ -31,7 +32,7 @@ def command(
 
 def add_workspace(parser: Any) -> None:
     """--workspace, which must be given."""
-    parser.add_argument("--workspace", required=True, metavar="DIR")
+    parser.add_argument("--workspace", type=path, required=True, metavar="DIR")
 
 
 def add_device(parser: Any) -> None:
@@ -70,6 +71,18 @@ def check_top(options: argparse.Namespace) -> None:
     """Raises `SettingsError` for a --top below 1."""
     if options.top < 1:
         raise SettingsError(f"--top {options.top}: must be 1 or more")
+
+
+def path(text: str) -> str:
+    """A name that a file or a folder can have, there or not: not one too long, with a NUL in it, or that cannot be encoded."""
+    try:
+        Path(text).lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise argparse.ArgumentTypeError(f"{text[:100]!r} is no name of a file or folder: {why}") from error
+    return text
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from influence import fixes, reading, review, workspace
-from influence.cli.options import add_form, command, form_options, print_notes
+from influence.cli.options import add_form, command, form_options, path, print_notes
 from influence.errors import SettingsError
 from influence.review import POLICIES
 
@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     """Register the commands."""
     export = command(commands, "export", _export, "write the reviewers' decisions as a fix list")
     about = "the fix list; .zip: in all forms, with the corrected data and a report"
-    export.add_argument("--output", required=True, metavar="FILE.csv|.jsonl|.parquet|.zip", help=about)
+    export.add_argument("--output", type=path, required=True, metavar="FILE.csv|.jsonl|.parquet|.zip", help=about)
     about = "what settles a disagreement that no adjudicator has settled (default: majority)"
     export.add_argument("--policy", choices=POLICIES, default="majority", help=about)
     about = "only this reviewer's decisions; may be given more than once"
@@ -27,9 +27,11 @@ def add(commands: Any) -> None:
 
     about = "make the fixes of a fix list in a copy of the training file"
     apply = command(commands, "apply", _apply, about, workspace=False)
-    apply.add_argument("--fixes", required=True, metavar="FILE")
+    apply.add_argument("--fixes", type=path, required=True, metavar="FILE")
     apply.add_argument("--train", required=True, metavar="FILE")
-    apply.add_argument("--output", required=True, metavar="FILE", help="in the same format, or .parquet; never an input")
+    apply.add_argument(
+        "--output", type=path, required=True, metavar="FILE", help="in the same format, or .parquet; never an input"
+    )
     apply.add_argument("--dry-run", action="store_true", help="check and say what would change, but write nothing")
     about = "written in place of a masked word (default: the word is deleted)"
     apply.add_argument("--mask-token", default="", metavar="TEXT", help=about)

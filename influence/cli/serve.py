@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from influence.cli.options import command
+from influence.cli.options import command, path
 
 SERVER = Path(__file__).parents[2] / "pages" / "ui" / "frame" / "server.py"
 
@@ -22,11 +22,11 @@ def add(commands: Any) -> None:
 def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     """What may be chosen about a server; its own process reads the same arguments again."""
     about = "folder of workspaces (default: workspaces)"
-    parser.add_argument("--workspace-root", default="workspaces", metavar="DIR", help=about)
+    parser.add_argument("--workspace-root", type=path, default="workspaces", metavar="DIR", help=about)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine only)")
     parser.add_argument("--port", type=int, default=8501, metavar="N")
     about = "the server's own folder, for its queues and tokens; nobody else may write to it (default: ~/.local/state/wordtrace)"
-    parser.add_argument("--state", metavar="DIR", help=about)
+    parser.add_argument("--state", type=path, metavar="DIR", help=about)
     about = "a name that the server is reached under, once each; needed where it listens beyond this machine"
     parser.add_argument("--allowed-host", action="append", default=[], metavar="NAME", help=about)
     about = "let in whoever knows the address; else, without a login, a token is asked for beyond this machine"

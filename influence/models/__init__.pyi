@@ -16,6 +16,7 @@ from .encoding import (
     few_examples as few_examples,
     is_common as is_common,
     length_buckets as length_buckets,
+    long_text as long_text,
     of_one_length as of_one_length,
     pad as pad,
 )
@@ -27,8 +28,10 @@ from .first_token import (
 from .inputs import (
     BATCH_TOKENS as BATCH_TOKENS,
     Padding as Padding,
+    check_own_tokens as check_own_tokens,
     check_tokens as check_tokens,
     last_linear as last_linear,
+    mask_token as mask_token,
     model_inputs as model_inputs,
     named_inputs as named_inputs,
     padding_of as padding_of,
@@ -42,6 +45,7 @@ from .model import (
     longest_input as longest_input,
     new_classifier as new_classifier,
     resolve_device as resolve_device,
+    save_tokenizer as save_tokenizer,
     supports_pairs as supports_pairs,
     train_word_pieces as train_word_pieces,
 )

@@ -66,6 +66,17 @@ class Encoding:
         return cls(**{field.name: load_array(folder / f"{field.name}.npy") for field in fields(cls)})
 
 
+def long_text(texts: Sequence[str], tokens: int) -> str:
+    """Texts one after the other until they have so many words between spaces, and so as many tokens at least."""
+    taken, words = [], 0
+    for text in itertools.cycle(texts):
+        if words >= tokens:
+            break
+        taken.append(text)
+        words += max(len(text.split()), 1)
+    return " ".join(taken)
+
+
 def encode(
     tokenizer: "PreTrainedTokenizerFast",
     texts: Sequence[str],

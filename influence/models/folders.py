@@ -38,6 +38,11 @@ AT_LEAST_ONE = {
 }  # fmt: skip
 OTHER_TASKS = {"multi_label_classification": "a classifier of several labels at once", "regression": "a regression"}
 CONFIG_BYTES = 64 << 20
+TOKENIZER_BYTES = {
+    **dict.fromkeys(("tokenizer_config.json", "added_tokens.json", "special_tokens_map.json"), 8 << 20),
+    "tokenizer.json": 256 << 20,
+}
+MOST_ADDED, AN_ADDED_TOKEN = 20_000, b'"single_word"'
 Loaded = TypeVar("Loaded")
 
 
@@ -100,6 +105,18 @@ def an_adapter(name: str) -> str:
         f"AutoPeftModelForSequenceClassification.from_pretrained({name!r}).merge_and_unload().save_pretrained(FOLDER), "
         "and save the tokenizer there, too"
     )
+
+
+def check_tokenizer_files(folder: Path) -> None:
+    """Raise `ModelError` where a tokenizer would take minutes to load: each added token costs a search of its own."""
+    for name, most in TOKENIZER_BYTES.items():
+        file = folder / name
+        if not file.is_file():
+            continue
+        if (size := file.stat().st_size) > most:
+            raise ModelError(f"{str(file)!r} has {size:,} bytes; such a file has at most {most:,}")
+        if (added := file.read_bytes().count(AN_ADDED_TOKEN)) > MOST_ADDED:
+            raise ModelError(f"{str(file)!r} adds {added:,} tokens to its vocabulary; at most {MOST_ADDED:,} are read")
 
 
 def _fetched(name: str) -> Path:

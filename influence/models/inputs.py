@@ -30,6 +30,20 @@ def check_tokens(model: PreTrainedModel, tokens: IntArray, types: IntArray | Non
         )
 
 
+def mask_token(tokenizer: PreTrainedTokenizerFast) -> tuple[int, str]:
+    """What stands in the place of a masked word: the model's mask token, else its unknown token, else its padding."""
+    for name in ("mask_token", "unk_token", "pad_token"):
+        token = getattr(tokenizer, name)
+        if token is not None:
+            return int(tokenizer.convert_tokens_to_ids(token)), str(token)
+    raise AssertionError("load_tokenizer sees to it that there is a padding token")
+
+
+def check_own_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Raise `ModelError` where what fills up a batch, or stands for a masked word, is no token of the model."""
+    check_tokens(model, np.array([tokenizer.pad_token_id, mask_token(tokenizer)[0]]))
+
+
 def model_inputs(model: PreTrainedModel, batch: Batch, device: torch.device) -> dict[str, torch.Tensor]:
     """The keyword arguments of a classifier's forward pass."""
     types = () if batch.types_BL is None else (batch.types_BL,)

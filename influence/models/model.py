@@ -29,7 +29,7 @@ from transformers.utils import logging as transformers_logging
 from influence import seals
 from influence.errors import ModelError, SettingsError
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
-from influence.models.folders import first_layers, guarded, model_folder, read_config
+from influence.models.folders import check_tokenizer_files, first_layers, guarded, model_folder, read_config
 from influence.models.packaged import CNN
 from influence.models.weights import OpenedModel, listed, loaded, of_a_pooler, open_body, open_classifier, skeleton, targets
 
@@ -103,6 +103,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     if not Path(name).is_dir() and (name.count("/") > 1 or name.startswith((".", "/", "~"))):
         raise ModelError(f"{name!r}: there is no such model folder")
     seals.verify_folder(Path(name))
+    check_tokenizer_files(Path(name))
     tokenizer = guarded(f"tokenizer of {name!r}", lambda: AutoTokenizer.from_pretrained(name, trust_remote_code=False))
     if not tokenizer.is_fast:
         raise ModelError(f"{name!r} has only a slow tokenizer; Wordtrace needs a fast one (a tokenizer.json)")
@@ -118,6 +119,11 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
     for texts in (["a b"], ["c d"]), (["a b"], None):  # some faults of its files show only when it is used
         guarded(f"tokenizer of {name!r}", lambda texts=texts: tokenizer(*texts), done="used")  # type: ignore[misc]
     return tokenizer
+
+
+def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path, name: str) -> None:
+    """Write a tokenizer of that name. Raises `ModelError` for what cannot be written: half a surrogate pair, say."""
+    guarded(f"tokenizer of {name!r}", lambda: tokenizer.save_pretrained(folder), done="saved")
 
 
 def longest_input(name: str) -> int | None:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from influence.reading.cells import BINARY, NOT_UTF8, OBJECT, OUT_OF_RANGE, SEVERAL, Odd
 
+_OF_BYTES = {kind.id for kind in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())}
 KEPT = 1_000_000  # values in the lists of a chunk
 HUGGING_FACE = b"huggingface"
 
@@ -18,6 +19,21 @@ HUGGING_FACE = b"huggingface"
 def column_cells(column: Any) -> list[Any]:
     """The values of a chunked array: Python's own, `Odd` for what is no text and no number."""
     return [value for chunk in column.chunks for value in _cells(chunk)]
+
+
+def unfolded_bytes(array: Any) -> int:
+    """What the texts of an array would weigh were each written out, if it keeps those that repeat once."""
+    kind = array.type
+    if isinstance(array, pa.ExtensionArray):
+        return unfolded_bytes(array.storage)
+    if pa.types.is_dictionary(kind):
+        lengths = pc.binary_length(array.dictionary) if array.dictionary.type.id in _OF_BYTES else None
+        return 0 if lengths is None else int(pc.sum(pc.cast(lengths.take(array.indices), pa.int64())).as_py() or 0)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return unfolded_bytes(array.flatten())
+    if pa.types.is_struct(kind):
+        return sum(unfolded_bytes(array.field(number)) for number in range(kind.num_fields))
+    return 0
 
 
 def _cells(array: Any) -> list[Any]:

@@ -21,6 +21,15 @@ def check_columns(source: str, columns: int, rows: int = 0) -> None:
         raise DataError(f"{source!r} has {columns:,} columns in {rows:,} rows, or more: too many cells; keep text, label and id")
 
 
+def check_unfolded(source: str, unfolded: int, size: int) -> None:
+    """Raise `DataError` for texts that unfold to far more than the file's bytes can hold."""
+    if unfolded > UNFOLDED and unfolded > RATIO * size:
+        raise DataError(
+            f"{source!r} unfolds to {unfolded:,} bytes of text out of {size:,}: they repeat without end; give a file without "
+            "such repeats"
+        )
+
+
 def check_rows(source: str, rows: int, size: int) -> None:
     """Raise `DataError` for more rows than its bytes can hold texts of."""
     if rows > FREE_ROWS and rows > size:

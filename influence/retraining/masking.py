@@ -9,22 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from influence.models import Spelling
+from influence.models import Spelling, mask_token
 from influence.types import IntArray
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 Spans = Sequence[Sequence[tuple[int, int]]]  # characters to mask, of each text of an example
-
-
-def mask_token(tokenizer: "PreTrainedTokenizerFast") -> tuple[int, str]:
-    """What stands in the place of a masked word: the model's mask token, else its unknown token, else its padding."""
-    for name in ("mask_token", "unk_token", "pad_token"):
-        token = getattr(tokenizer, name)
-        if token is not None:
-            return int(tokenizer.convert_tokens_to_ids(token)), str(token)
-    raise AssertionError("load_tokenizer sees to it that there is a padding token")
 
 
 def mask_in_place(

@@ -11,6 +11,8 @@ from influence.files import model_sha256
 from influence.models import CNN, TrainingSettings, default_settings
 from influence.reading import FormOptions
 
+LONGEST = 200_000  # tokens of a text: more than any classifier takes, and what can be tried before the build begins
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildRequest:
@@ -36,6 +38,8 @@ class BuildRequest:
             raise SettingsError(f"--top-k {self.top_k}: must be 1 or more")
         if self.max_length < 3:
             raise SettingsError(f"--max-length {self.max_length}: must be 3 or more (a word between start and end)")
+        if self.max_length > LONGEST:
+            raise SettingsError(f"--max-length {self.max_length}: at most {LONGEST:,}")
         if (self.training is None) == (self.checkpoints is None):
             raise SettingsError("give training settings or --checkpoints, and not both")
         if self.keep_optimizer and (self.training is None or self.training.optimizer != "adamw"):

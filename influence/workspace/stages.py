@@ -4,7 +4,6 @@ Each leaves a marker file when it is whole; run again, it skips what is whole an
 because every random choice follows from the seed.
 """
 
-import itertools
 import shutil
 import time
 from dataclasses import asdict
@@ -26,6 +25,7 @@ from influence.models import (
     CheckpointTrainer,
     Encoding,
     Run,
+    check_own_tokens,
     checkpoint_folder,
     common_tokens,
     encode,
@@ -33,12 +33,14 @@ from influence.models import (
     import_checkpoints,
     load_classifier,
     load_tokenizer,
+    long_text,
     longest_input,
     new_classifier,
     padding_of,
     quicken,
     read_checkpoints,
     read_run,
+    save_tokenizer,
     supports_pairs,
     train_word_pieces,
 )
@@ -121,7 +123,7 @@ class BuildStages:
             source = self._source_tokenizer()
             if (longest := self._longest_input()) is not None:
                 source.model_max_length = min(source.model_max_length, longest)
-            source.save_pretrained(folder)
+            save_tokenizer(source, folder, self.request.checkpoints or self.request.model)
             finish(folder, {})
             self.progress(StageKind.TOKENIZER, 1, 1)
         tokenizer = load_tokenizer(str(folder))
@@ -179,8 +181,9 @@ class BuildStages:
             model = new_classifier(
                 request.model, self.names, seed=request.training.seed, vocabulary=size, num_hidden_layers=layers
             )
+        check_own_tokens(model, tokenizer)
         limit = min(request.max_length, tokenizer.model_max_length)
-        long = " ".join(itertools.islice(itertools.cycle(data.texts), limit))
+        long = long_text(data.texts, limit)
         longest = encode(tokenizer, [long], None if data.pairs is None else [long], max_length=limit)
         check_model(model, encoding, labels_N, self.device, longest=longest)
         if request.training is not None and not padding_of(model, tokenizer, encoding).harmless:

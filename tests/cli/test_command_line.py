@@ -513,6 +513,40 @@ def test_a_bad_build_over_a_good_workspace_leaves_it(run: Run, workspace: Path, 
         use(path)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a/" * 3_000, "a\0b", "\ud800"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("query", "--workspace"),
+        ("cancellation", "--workspace"),
+        ("export", "--output"),
+        ("backup", "--output"),
+        ("compare", "--with"),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_one_line(run: Run, workspace: Path, command: str, option: str, name: str) -> None:
+    output = [] if option == "--output" or command not in ("export", "backup") else ["--output", "x.zip"]
+    ran = run(command, "--workspace", workspace, *output, f"{option}={name}.zip")
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert f"argument {option}: " in ran.err
+    assert "is no name of a file or folder: " in ran.err
+
+
+def test_two_dashes_are_no_value(run: Run, workspace: Path) -> None:
+    ran = run("overlaps", "--workspace", workspace, "--test-points=--")
+    assert ran == Ran(2, "", "influence overlaps: argument --test-points: '--' is no value (see influence overlaps --help)\n")
+
+
+def test_a_name_that_is_no_unicode_can_be_told(workspace: Path, tmp_path: Path) -> None:
+    """Linux takes any bytes for a name; Python gives them back as half surrogate pairs, which no strict stream takes."""
+    output = tmp_path / os.fsdecode(b"\xff.zip")
+    command = [sys.executable, "-m", "influence", "backup", "--workspace", str(workspace), "--output", output]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONIOENCODING": "utf-8"})
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.startswith(f"{tmp_path}/\\udcff.zip")
+    assert output.is_file()
+
+
 def test_a_message_never_spans_lines(run: Run, workspace: Path) -> None:
     found = run("query", "--workspace", workspace, "--test-id", "two\nlines\r\nthree")
     assert (found.code, found.err.count("\n")) == (2, 1)

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 
 from influence.data.words import SPECIAL_SIDE, whole_words
 from influence.errors import DataError
-from influence.models.encoding import NO_TYPES, Encoding, common_tokens, encode, pad
+from influence.models.encoding import NO_TYPES, Encoding, common_tokens, encode, long_text, pad
 from influence.models.model import supports_pairs, train_word_pieces
 
 CORPUS = [
@@ -203,6 +203,13 @@ def test_a_pair_is_cut_at_its_longer_side(tokenizer: PreTrainedTokenizerFast) ->
     encoding = encode(tokenizer, ["hello " * 50], ["hello"], max_length=16)
     assert encoding.truncated_N.tolist() == [True]
     assert words(encoding, 0, ("hello " * 50, "hello"))[-2] == "hello"
+
+
+@pytest.mark.parametrize("tokens", [3, 8, 1_000, 100_000])
+def test_a_text_as_long_as_there_can_be(tokenizer: PreTrainedTokenizerFast, tokens: int) -> None:
+    long = long_text(["good film", "  ", "one of the films that are bad"], tokens)
+    assert encode(tokenizer, [long], None, max_length=tokens).lengths_N.tolist() == [tokens]
+    assert len(long) < 10 * tokens + 40
 
 
 def test_a_text_that_leaves_nothing_is_refused() -> None:

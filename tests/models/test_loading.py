@@ -391,6 +391,16 @@ def spoil(name: str, content: bytes) -> Change:
 
 
 REASON = "is out of any reason (at most"
+
+
+def to_json(name: str, **values: Any) -> Change:
+    def apply(folder: Path) -> None:
+        content = json.loads((folder / name).read_text(encoding="utf-8"))
+        (folder / name).write_text(json.dumps({**content, **values}), encoding="utf-8")
+
+    return apply
+
+
 UNFIT: dict[str, tuple[Change, str]] = {
     "several labels at once": (
         configured(problem_type="multi_label_classification"),
@@ -456,6 +466,26 @@ UNFIT: dict[str, tuple[Change, str]] = {
     "nested shards": (
         lambda folder: [(folder / "model.safetensors").unlink(), (folder / "model.safetensors.index.json").write_bytes(DEEP)],
         "is nested too deep to be read",
+    ),
+    "more added tokens than any tokenizer has": (
+        to_json("tokenizer.json", added_tokens=[{"single_word": False}] * 20_001),
+        "adds 20,001 tokens to its vocabulary; at most 20,000 are read",
+    ),
+    "tokens added without end": (
+        spoil("added_tokens.json", b" " * (9 << 20)),
+        "has 9,437,184 bytes; such a file has at most 8,388,608",
+    ),
+    "padding that the model does not know": (
+        to_json("tokenizer_config.json", pad_token="[NEW]"),
+        "word embeddings: they do not belong together",
+    ),
+    "a mask that the model does not know": (
+        to_json("tokenizer_config.json", mask_token="[NEW]"),
+        "word embeddings: they do not belong together",
+    ),
+    "half a surrogate pair in the tokenizer's settings": (
+        to_json("tokenizer_config.json", **{"\ud800": 1}),
+        "cannot be saved: 'utf-8' codec can't encode",
     ),
     "shards without a map": (
         lambda folder: [(folder / "model.safetensors").unlink(), (folder / "model.safetensors.index.json").write_text("[]")],

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -50,6 +51,34 @@ def many_rows(file: Path) -> None:
             writer.write_table(table)
 
 
+def repeated(value: object, rows: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array([0], pa.int32()).take(pa.array([0] * rows)), pa.array([value]))
+
+
+def long_texts(file: Path) -> None:
+    """Twenty gigabytes of text in a few kilobytes."""
+    table = pa.table({"text": repeated("a long text " * 2_000, 900_000), "label": repeated("x", 900_000)})
+    pq.write_table(table, file, store_schema=False)
+
+
+def long_bytes(file: Path) -> None:
+    table = pa.table(
+        {"text": repeated("a", 500_000), "label": repeated("x", 500_000), "more": repeated(b"bytes" * 9_000, 500_000)}
+    )
+    pq.write_table(table, file, store_schema=False)
+
+
+def long_lists(file: Path) -> None:
+    lists = pa.ListArray.from_arrays(pa.array(range(500_001), pa.int32()), repeated("a long text " * 2_000, 500_000))
+    pq.write_table(pa.table({"text": repeated("a", 500_000), "label": lists}), file, store_schema=False)
+
+
+def one_list(file: Path) -> None:
+    """Fifty million numbers in one row, run-length encoded."""
+    zeros = pa.ListArray.from_arrays(pa.array([0, 50_000_000], pa.int32()), pa.array(np.zeros(50_000_000, np.int8)))
+    pq.write_table(pa.table({"text": ["a"], "label": ["x"], "more": zeros}), file)
+
+
 def zeros(file: Path) -> None:
     with gzip.open(file, "wb", compresslevel=1) as opened:
         for _ in range(60):
@@ -86,6 +115,10 @@ BOMBS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "20,000 objects of other keys": ("a.jsonl", new_keys, "5,001 columns, or more; at most 5,000"),
     "few keys in many rows that lack them": ("a.jsonl", empty_cells, "too many cells"),
     "30 million rows of Parquet": ("a.parquet", many_rows, "30,000,000 rows in "),
+    "20 GB of the same text": ("a.parquet", long_texts, "unfolds to 21,600,000,000 bytes of text out of "),
+    "20 GB of the same bytes": ("a.parquet", long_bytes, "unfolds to 22,500,000,000 bytes of text out of "),
+    "lists of the same text": ("a.parquet", long_lists, "unfolds to 12,000,000,000 bytes of text out of "),
+    "a list of 50 million": ("a.parquet", one_list, "50,000,000 rows in "),
     "gzip of zeros": ("a.csv.gz", zeros, "it repeats without end"),
     "gzip of few letters": ("a.csv", few_letters, "it repeats without end"),
     "100,000 columns": ("a.csv", columns, "100,000 columns"),

@@ -9,8 +9,9 @@ from transformers import PreTrainedTokenizerFast
 
 from influence.data.masking import find_to_mask
 from influence.models.encoding import encode
+from influence.models.inputs import mask_token
 from influence.models.model import train_word_pieces
-from influence.retraining.masking import mask_in_place, mask_token
+from influence.retraining.masking import mask_in_place
 
 TEXTS = [
     "the U.S. film rose 3.5 percent and the film fell",
