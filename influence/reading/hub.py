@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 from influence.errors import DataError
 from influence.reading.arrow_cells import column_cells, named
-from influence.reading.limits import check_columns
+from influence.reading.form import SUFFIXES
+from influence.reading.limits import MOST_ENTRIES, check_columns
 from influence.reading.table import Table
 
 SPLIT_MARK = ":"  # `id:split` and `folder:split` name one split
@@ -37,7 +39,11 @@ def read_data_set(name: str, split: str) -> Table:
     bare, asked = without_split(name)
     try:
         saved = any((Path(bare) / mark).is_file() for mark in ("state.json", "dataset_dict.json"))
+        if Path(bare).is_dir() and not saved:
+            _check_folder(name, Path(bare))
         found = load_from_disk(bare) if saved else load_dataset(bare)
+    except DataError:
+        raise
     except Exception as error:  # the library and the hub raise dozens of kinds, all of which mean the same here
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(f"{name!r} is no file here and cannot be loaded as a Hugging Face data set: {first_line}") from error
@@ -56,3 +62,18 @@ def read_data_set(name: str, split: str) -> Table:
             columns[column] = named(columns[column], feature.names)
     content = json.dumps(columns, default=str, sort_keys=True).encode()
     return Table(columns, name, hashlib.sha256(content).hexdigest())
+
+
+def _check_folder(name: str, folder: Path) -> None:
+    """Raise `DataError` for a folder that is no data set: the library would take minutes to look through all that is below."""
+    entries = 0
+    found = False
+    for _, folders, files in os.walk(folder):
+        entries += len(folders) + len(files)
+        if entries > MOST_ENTRIES:
+            raise DataError(
+                f"{name!r} is a folder of more than {MOST_ENTRIES:,} files: name the file, or the folder of the data set"
+            )
+        found = found or any(file.lower().removesuffix(".gz").endswith((*SUFFIXES, ".arrow")) for file in files)
+    if not found:
+        raise DataError(f"{name!r} is a folder without a file of CSV, JSON lines, Parquet, Arrow or text: name the file")

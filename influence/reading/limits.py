@@ -8,6 +8,7 @@ MOST_FIELD = 16_000_000  # characters of a cell
 MOST_LINE = 64_000_000  # characters of a line
 MOST_DOCUMENT = 300_000_000  # characters of a file that is one JSON list
 UNFOLDED, RATIO = 32_000_000, 200  # bytes out of gzip from which on no more than so many times its own bytes are taken
+MOST_ENTRIES = 10_000  # below a folder that is a data set; one with more is a project, a home, a disk
 FREE_ROWS = 1_000_000  # from which on a Parquet file needs a byte a row at least
 
 

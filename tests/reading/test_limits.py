@@ -174,3 +174,20 @@ def test_names_that_are_no_files(name: str) -> None:
     with pytest.raises(DataError) as caught:
         read_table(name, split="train")
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_that_is_no_data_set_is_not_looked_through(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.md").write_text("text")
+    with pytest.raises(
+        DataError, match="notes' is a folder without a file of CSV, JSON lines, Parquet, Arrow or text: name the file"
+    ):
+        read_table(str(tmp_path / "notes"), split="train")
+    (tmp_path / "notes" / "a.csv").write_text("text,label\na,x\nb,y\n")
+    assert len(read_table(str(tmp_path / "notes"), split="train")) == 2
+    for number in range(10_000):
+        (tmp_path / "notes" / f"{number}").touch()
+    with pytest.raises(
+        DataError, match="notes' is a folder of more than 10,000 files: name the file, or the folder of the data set"
+    ):
+        read_table(str(tmp_path / "notes"), split="train")
