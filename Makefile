@@ -1,6 +1,6 @@
 # make app    sets everything up, builds the demo if there is none, and opens the app
 # make test   sets everything up and runs the tests, but for the slow ones
-# make test-all   the slow ones, too, as .ci/run does
+# make test-all   the slow ones, too, as .ci/run does, and all of the fuzz test's thousand inputs (FUZZ_INPUTS)
 # make lint   ruff and mypy
 PYTHON ?= python3
 VENV := .venv
@@ -21,6 +21,7 @@ test: $(VENV)/installed-dev
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile $(OPTIONS)
 
 test-all: OPTIONS = --slow
+test-all: export FUZZ_INPUTS ?= 1000
 test-all: test
 
 lint: $(VENV)/installed-dev
