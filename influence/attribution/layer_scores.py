@@ -17,12 +17,20 @@ from transformers import PreTrainedModel
 
 from influence.attribution.index import WordIndex
 from influence.attribution.query import Query
-from influence.formulas import bias_gradients, gradient_products, layer_products, tracin_term, weight_gradients
-from influence.gradients import GradientSettings, Trace, TracedModel, bias_of, chosen_layers
+from influence.formulas import (
+    bias_gradients,
+    gradient_products,
+    layer_products,
+    leave_one_out_scores,
+    tracin_term,
+    weight_gradients,
+)
+from influence.gradients import GradientSettings, LayerCurvature, Trace, TracedModel, bias_of, chosen_layers
 from influence.models import NO_TYPES, Batch
 from influence.types import FloatArray, Progress, silent
 
 HELD_BYTES = 512 << 20  # gradients of the queries
+SOLVED_AT_ONCE = 8  # vectors as long as a gradient that MINRES keeps for a query
 CHUNK_BYTES = 64 << 20  # gradients of training examples made at a time
 
 
@@ -58,6 +66,34 @@ def layer_scores(
                     done += len(examples_B)
                     progress(stage, done, len(rates) * len(blocks) * n)
         yield index.alike.tie(scores_MN)
+
+
+def curvature_of(
+    model: PreTrainedModel, settings: GradientSettings, index: WordIndex, layer: str, *, with_bias: bool
+) -> LayerCurvature:
+    """The Hessian of a layer over the training set of an index, examples alike counted and made once."""
+    alike = index.alike.distinct_E, np.bincount(index.alike.first_N, minlength=len(index.encoding))[index.alike.distinct_E]
+    training = index.encoding, np.asarray(index.labels_N)
+    return LayerCurvature(model, layer, settings, training, alike, with_bias=with_bias)
+
+
+def layer_influence(
+    curvature: LayerCurvature,
+    solve: Callable[[FloatArray, Progress], FloatArray],
+    index: WordIndex,
+    queries: Sequence[Query],
+    *,
+    progress: Progress = silent,
+) -> FloatArray:
+    """(1/n) ∇ℓ(x)ᵀ (H + damping)⁻¹ ∇ℓ(x′) by a layer's weights, shape (M, N); `solve` is one of `LayerCurvature.solver`."""
+    scores_MN = np.zeros((len(queries), len(index.encoding)))
+    size = max(1, HELD_BYTES // (8 * SOLVED_AT_ONCE * curvature.size))
+    for start in range(0, len(queries), size):
+        block = queries[start : start + size]
+        gradients = [curvature.gradient(batch_of(query), np.array([query.label])) for query in block]
+        products_ME = curvature.products(solve(np.concatenate(gradients), progress), progress)
+        scores_MN[start : start + size, index.alike.distinct_E] = leave_one_out_scores(products_ME, len(index.encoding))
+    return index.alike.tie(scores_MN)
 
 
 class _Held:

@@ -11,7 +11,7 @@ from influence.types import FloatArray
 if TYPE_CHECKING:  # the table is read where nothing is asked, too
     from influence.attribution.training_set import TrainingSet
 
-Needs = Literal["index", "synonyms", "last layer", "texts", "states", "pass", "nothing"]
+Needs = Literal["index", "synonyms", "last layer", "texts", "states", "pass", "hessian", "nothing"]
 COSTS: dict[Needs, str] = {
     "index": "Read from the index: milliseconds.",
     "synonyms": "Read from the index, with the checkpoints' word embeddings: a second or so, a few more the first time.",
@@ -19,6 +19,8 @@ COSTS: dict[Needs, str] = {
     "texts": "From the training texts: well under a second, some seconds the first time.",
     "states": "Read from the index and the optimizer states that the build kept: milliseconds.",
     "pass": "Not stored: every training example goes through every checkpoint, seconds to minutes.",
+    "hessian": "Not stored: every training example goes through the last checkpoint, once for every label where the Hessian fits "
+    "into memory (up to 7,000 weights, as in the paper's CNN), else tens to hundreds of times: minutes to hours.",
     "nothing": "No computation.",
 }
 
@@ -58,8 +60,8 @@ class Method:
 
     @property
     def slow(self) -> bool:
-        """Whether an answer may take minutes, because every training example goes through every checkpoint."""
-        return self.needs == "pass"
+        """Whether an answer may take minutes or more, because every training example goes through a checkpoint."""
+        return self.needs in ("pass", "hessian")
 
     @property
     def cost(self) -> str:
@@ -69,7 +71,7 @@ class Method:
     @property
     def has_biases(self) -> bool:
         """Whether biases can be put in with `MethodSettings.with_bias`."""
-        return self.needs in ("last layer", "pass")
+        return self.needs == "last layer" or self.slow
 
     def with_selection(self, selection: WordSelection) -> "Method":
         """The same method over other positions."""

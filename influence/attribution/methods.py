@@ -88,6 +88,16 @@ METHODS: dict[str, Method] = {
             scoring.influence_last,
         ),
         Method(
+            "influence-second",
+            "Influence function, second layer",
+            "By how much the loss would rise without the example, were the weights right after the word embedding alone "
+            "fitted again (damped Hessian).",
+            "section 2, app. D",
+            "hessian",
+            scoring.influence_layer,
+            layer="second",
+        ),
+        Method(
             "representer",
             "Representer points",
             "What the example adds to the logit of the explained label, through the last layer's inputs.",

@@ -12,7 +12,8 @@ from influence.types import BoolArray, FloatArray, IntArray
 METHOD_NAMES = (
     *("tracin-we-topk", "tracin-we", "tracin-we-syn", "tracin-we-noc", "tracin-common", "tracin-we-adam"),
     *("tracin-tfidf", "tracin-last"),
-    *("influence-last", "representer", "tracin-first", "tracin-second", "tracin-third", "tracin-all"),
+    *("influence-last", "influence-second", "representer"),
+    *("tracin-first", "tracin-second", "tracin-third", "tracin-all"),
     *("bm25", "tfidf", "random", "random-same-label"),
 )
 DEFAULT_METHOD = "tracin-we-topk"
@@ -61,7 +62,7 @@ class MethodSettings:
     """What may be chosen about the methods that work on a layer and the random controls; the others have no such choice."""
 
     with_bias: bool = False  # the biases of the layers too; the paper leaves them out (section 3.2)
-    damping: float = 0.01  # of `influence-last`: strength of the penalty damping/2 ‖W‖² on the mean loss; Koh and Liang's
+    damping: float = 0.01  # of the influence functions: strength of the penalty damping/2 ‖W‖² on the mean loss; Koh's
     l2: float = 0.003  # λ of `representer`: strength of the penalty λ‖W‖² on the mean loss; Yeh et al. (2018)
     draw: int = 0  # of the random controls: another number, other random scores
 

@@ -93,6 +93,12 @@ def whole_layer(training: "TrainingSet", query: Query, method: Method) -> FloatA
     return scores_CN
 
 
+def influence_layer(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
+    """The influence function of a layer's weights, at the last checkpoint."""
+    assert method.layer is not None
+    return _at_last(training, training.layer_influence_many([query], method.layer, method.settings)[0])
+
+
 def random(training: "TrainingSet", query: Query, method: Method) -> FloatArray:
     """Random scores."""
     return _over_checkpoints(training, random_scores(len(training.labels_N), _generator(method, query)))

@@ -112,6 +112,19 @@ class TrainingSet:
         found: Bm25 = self._once("bm25", lambda: Bm25(self.parts.texts()))
         return found.to(query.text)
 
+    def layer_influence_many(self, queries: Sequence[Query], layer: str, settings: MethodSettings) -> FloatArray:
+        """The influence function of a layer at the last checkpoint, of many queries, shape (M, N); see `LayerCurvature`."""
+        from influence.attribution.layer_scores import curvature_of, layer_influence
+
+        model = self.parts.model(len(self.learning_rates_C) - 1)
+        curvature = curvature_of(model, self.parts.settings(), self.index, layer, with_bias=settings.with_bias)
+        key = (layer, settings.with_bias, settings.damping)
+        held, solve = self._kept.get("factor", (None, None))
+        if held != key:
+            solve = curvature.solver(settings.damping, self.progress)
+            self._kept["factor"] = (key, solve) if curvature.explicit else (None, None)  # one of them: it may take 400 MB
+        return layer_influence(curvature, solve, self.index, queries, progress=self.progress)
+
     def layer_scores(self, query: Query, layer: str, settings: MethodSettings) -> FloatArray:
         """η_c ⟨∂ℓ/∂W, ∂ℓ'/∂W⟩ over the weights of the layers named but the word embedding, shape (C, N)."""
         return np.concatenate(list(self.layer_scores_many([query], layer, settings)))

@@ -44,7 +44,7 @@ def _add_method(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", default=DEFAULT_METHOD, metavar="M", help=about)
     about = "put the biases in, for methods on layers (left out as in the paper)"
     parser.add_argument("--with-bias", action="store_true", help=about)
-    about = f"of influence-last: weight of the penalty damping/2 |W|^2 on the mean loss (default {usual.damping})"
+    about = f"of influence-last and -second: weight of the penalty damping/2 |W|^2 on the mean loss (default {usual.damping})"
     parser.add_argument("--damping", type=float, default=usual.damping, metavar="X", help=about)
     about = f"of representer: weight of the penalty l2 |W|^2 on the mean loss, which scales the values (default {usual.l2})"
     parser.add_argument("--l2", type=float, default=usual.l2, metavar="X", help=about)

@@ -48,7 +48,7 @@ def scores_of(
 
     `test_rows` are positions in the test split, in any order; each is explained on its own label. `with_bias` puts the
     biases in where a method is about a layer that has them, and means nothing to the others; `damping` is that of
-    `influence-last`, `l2` that of `representer`, `draw` that of the random controls (see `MethodSettings`). Raises
+    the influence functions, `l2` that of `representer`, `draw` that of the random controls (see `MethodSettings`). Raises
     `QueryError` for an unknown method or row, and for a method that the model cannot serve.
     """
     method = get_method(method_id)
@@ -59,7 +59,7 @@ def scores_of(
         if not 0 <= row < workspace.info.n_test:
             raise QueryError(f"test row {row}: workspace {workspace.name!r} has rows 0 to {workspace.info.n_test - 1}")
     scores_MN = np.zeros((len(rows), workspace.info.n_train))
-    in_blocks = method.selection is not None or method.needs == "pass"
+    in_blocks = method.selection is not None or method.slow
     # In blocks the last bits depend on the others of the block, so test examples alike are computed once.
     keys = workspace.queries.alike.first_N[rows].tolist() if in_blocks else list(range(len(rows)))
     first: dict[int, int] = {}
@@ -84,6 +84,8 @@ def _scores(training: TrainingSet, method: Method, queries: list[Query]) -> Floa
     """The scores of some queries, float64 of shape (M, N)."""
     if method.selection is not None:
         return training.word_scores_many(queries, method.selection).astype(np.float64)
+    if method.layer is not None and method.needs == "hessian":
+        return training.layer_influence_many(queries, method.layer, method.settings)
     if method.layer is not None and method.needs == "pass":
         scores_MN = np.zeros((len(queries), len(training.labels_N)))
         for part_MN in training.layer_scores_many(queries, method.layer, method.settings):

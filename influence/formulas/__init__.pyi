@@ -1,7 +1,11 @@
 from .curvature import (
+    check_damping as check_damping,
+    damped_solver as damped_solver,
     hessian_solver as hessian_solver,
     influence_scores as influence_scores,
     last_layer_hessian as last_layer_hessian,
+    leave_one_out_scores as leave_one_out_scores,
+    minres as minres,
 )
 from .layers import (
     bias_gradients as bias_gradients,

@@ -1,4 +1,5 @@
 from .alike import Alike as Alike, first_alike as first_alike, rows_alike as rows_alike
+from .curvature import LayerCurvature as LayerCurvature
 from .layers import (
     Layer as Layer,
     Trace as Trace,

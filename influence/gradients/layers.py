@@ -31,7 +31,8 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from influence.errors import ModelError, QueryError
-from influence.gradients.positions import GradientSettings, HookedModel
+from influence.formulas import logit_gradients
+from influence.gradients.positions import GradientSettings, HookedModel, Outputs
 from influence.models import Batch, Encoding, last_linear, of_one_length
 from influence.types import IntArray
 
@@ -67,19 +68,23 @@ def layers_of(model: PreTrainedModel) -> list[Layer]:
     return sorted(found, key=lambda layer: layer.role == "last")
 
 
-def chosen_layers(model: PreTrainedModel, which: str) -> list[Layer]:
-    """The layers that second, third, last or all names. Raises `QueryError` where the model has no such layer."""
+def chosen_layers(model: PreTrainedModel, which: str, method: str | None = None) -> list[Layer]:
+    """The layers that second, third, last or all names. Raises `QueryError` where the model has no such layer.
+
+    `method` is named in the message; TracIn on that layer where none is given.
+    """
+    method = method or f"tracin-{which}"
     layers = layers_of(model)
     chosen = layers if which == "all" else [layer for layer in layers if layer.role == which]
     if not chosen:
         have = len(_blocks(model))
         raise QueryError(
-            f"method 'tracin-{which}': {type(model).__name__} has no {which} layer; it has {have} "
+            f"method {method!r}: {type(model).__name__} has no {which} layer; it has {have} "
             f"block{'' if have == 1 else 's'} between its word embedding and its last layer"
         )
     if (bare := _bare_weights(model, None if which == "all" else chosen[0].name)) is not None:
         raise QueryError(
-            f"method 'tracin-{which}': {type(model).__name__} has weights outside linear layers and convolutions ({bare}), "
+            f"method {method!r}: {type(model).__name__} has weights outside linear layers and convolutions ({bare}), "
             "whose gradients are not made here"
         )
     return chosen
@@ -121,6 +126,15 @@ class Trace(NamedTuple):
     deltas_BLO: torch.Tensor
 
 
+Traces = dict[nn.Module, Trace]
+
+
+class _Call(NamedTuple):
+    module: nn.Module
+    inputs: torch.Tensor
+    output: torch.Tensor
+
+
 class TracedModel(HookedModel):
     """A classifier whose layers' inputs and output gradients are kept, batch by batch."""
 
@@ -138,13 +152,18 @@ class TracedModel(HookedModel):
 
     def batches(
         self, encoding: Encoding, labels_N: IntArray, examples_E: IntArray | None = None
-    ) -> Iterator[tuple[IntArray, dict[nn.Module, Trace]]]:
+    ) -> Iterator[tuple[IntArray, Traces]]:
         """Example numbers and traces for the loss of every example, or of those given, on its label, in no particular order."""
+        for batch in self.parts(encoding, examples_E):
+            yield batch.examples_B, self.of_batch(batch, labels_N[batch.examples_B])
+
+    def parts(self, encoding: Encoding, examples_E: IntArray | None = None) -> Iterator[Batch]:
+        """Every example, or those given, in batches that `of_batch` and `roots_of_batch` can take."""
         apart = self._keeps_examples_apart(encoding)
         for batch in self.in_batches(encoding, examples_E):
             examples_B = batch.examples_B
             for part_B in [examples_B] if apart else np.split(examples_B, len(examples_B)):
-                yield part_B, self.of_batch(of_one_length(encoding, part_B), labels_N[part_B])
+                yield of_one_length(encoding, part_B)
 
     def _keeps_examples_apart(self, encoding: Encoding) -> bool:
         """Whether a layer's inputs and outputs are a row an example: some are shared, or have the batch along another axis.
@@ -158,21 +177,40 @@ class TracedModel(HookedModel):
         self.forward(of_one_length(encoding, np.array([longest, longest])), np.array([0, 0]))
         return all(inputs.shape[0] == output.shape[0] == 2 for made in self._calls.values() for inputs, output in made)
 
-    def of_batch(self, batch: Batch, labels_B: IntArray) -> dict[nn.Module, Trace]:
+    def of_batch(self, batch: Batch, labels_B: IntArray) -> Traces:
         """The traces of examples of one length; of one example where the model does not keep them apart."""
+        outputs, calls = self._forward(batch, labels_B)
+        return _traces(calls, outputs.backward([call.output for call in calls]), len(labels_B))
+
+    def roots_of_batch(self, batch: Batch) -> Iterator[Traces]:
+        """For each label y the traces of √p_y ∂(Σ_z p_z f_z − f_y)/∂W, f the logits, p fixed.
+
+        The sum over y of their outer products with themselves is Jᵀ (diag p − p pᵀ) J: the Gauss–Newton part of each
+        example's Hessian, and all of it where the logits are piecewise linear in the weights.
+        """
+        outputs, calls = self._forward(batch, np.zeros(len(batch.tokens_BL), dtype=np.int64))
+        p_BY = outputs.probabilities_BY
+        for label in range(p_BY.shape[1]):
+            given_BY = np.sqrt(p_BY[:, [label]]) * logit_gradients(p_BY, np.full(len(p_BY), label))
+            yield _traces(calls, outputs.backward([call.output for call in calls], given_BY, again=True), len(p_BY))
+
+    def _forward(self, batch: Batch, labels_B: IntArray) -> tuple[Outputs, list[_Call]]:
         self._calls.clear()
         outputs = self.forward(batch, labels_B)
-        calls = [(module, *call) for module, made in self._calls.items() for call in made]
-        deltas = outputs.backward([output for _, _, output in calls])
-        traces: dict[nn.Module, list[Trace]] = {}
-        for (module, inputs, _), delta in zip(calls, deltas, strict=True):
-            if delta is not None:
-                traces.setdefault(module, []).append(_unfolded(module, inputs, delta, len(labels_B)))
+        calls = [_Call(module, *call) for module, made in self._calls.items() for call in made]
         self._calls.clear()
-        return {
-            module: made[0] if len(made) == 1 else Trace(*(torch.cat(parts, dim=1) for parts in zip(*made, strict=True)))
-            for module, made in traces.items()
-        }
+        return outputs, calls
+
+
+def _traces(calls: Sequence[_Call], deltas: Sequence[torch.Tensor | None], size: int) -> Traces:
+    traces: dict[nn.Module, list[Trace]] = {}
+    for (module, inputs, _), delta in zip(calls, deltas, strict=True):
+        if delta is not None:
+            traces.setdefault(module, []).append(_unfolded(module, inputs, delta, size))
+    return {
+        module: made[0] if len(made) == 1 else Trace(*(torch.cat(parts, dim=1) for parts in zip(*made, strict=True)))
+        for module, made in traces.items()
+    }
 
 
 def _unfolded(module: Any, inputs: torch.Tensor, delta: torch.Tensor, size: int) -> Trace:

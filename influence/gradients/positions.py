@@ -55,10 +55,15 @@ class Outputs(NamedTuple):
     losses_B: FloatArray
     deltas_BY: FloatArray
 
-    def backward(self, wanted: Sequence[torch.Tensor]) -> tuple[torch.Tensor | None, ...]:
-        """d loss / d tensor of each example's own loss, summed over the batch; None of a tensor that is not on the way."""
-        given = torch.from_numpy(self.deltas_BY).to(self.logits_BY.device)
-        return torch.autograd.grad(self.logits_BY, wanted, given, allow_unused=True)
+    def backward(
+        self, wanted: Sequence[torch.Tensor], given_BY: FloatArray | None = None, *, again: bool = False
+    ) -> tuple[torch.Tensor | None, ...]:
+        """d loss / d tensor of each example's own loss, summed over the batch; None of a tensor that is not on the way.
+
+        `given_BY` stands in for the loss gradient at the logits; `again`: it is to be asked once more.
+        """
+        given = torch.from_numpy(self.deltas_BY if given_BY is None else given_BY).to(self.logits_BY.device)
+        return torch.autograd.grad(self.logits_BY, wanted, given, retain_graph=again, allow_unused=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +108,7 @@ class HookedModel:
         device = self.settings.device
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=self.settings.bf16):
             logits_BY = self.model(**model_inputs(self.model, batch, device)).logits
-        logits_BY = logits_BY.float()
+        logits_BY = _at_least_float32(logits_BY)
         labels_B = np.asarray(labels_B, dtype=np.int64)
         probabilities_BY = _numpy(logits_BY.detach().softmax(dim=1))
         losses_B = _numpy(F.cross_entropy(logits_BY.detach(), torch.from_numpy(labels_B).to(device), reduction="none"))
@@ -175,5 +180,9 @@ def check_precision(device: torch.device, *, bf16: bool) -> None:
         raise SettingsError("--precision bf16 needs a CUDA device; leave it out on the CPU")
 
 
+def _at_least_float32(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor if tensor.dtype == torch.float64 else tensor.float()
+
+
 def _numpy(tensor: torch.Tensor) -> FloatArray:
-    return tensor.float().cpu().numpy()
+    return _at_least_float32(tensor).cpu().numpy()

@@ -380,6 +380,7 @@ def test_every_method_names_its_place_in_the_paper() -> None:
         "tracin-tfidf": "eq. 7",
         "tracin-last": "section 2, app. G",
         "influence-last": "section 2",
+        "influence-second": "section 2, app. D",
         "representer": "eq. 1",
         "tracin-first": "section 3.3, table 1",
         "tracin-second": "section 3.3, table 1",

@@ -46,7 +46,8 @@ def offer(workspace: influence.Workspace, address: ExploreAddress, method: str) 
     with st.container(key=f"wt-gate-{method}"):
         render.state_text(
             f"{about.title} is not computed yet",
-            f"{about.cost} Here: {info.n_train:,} training sentences through {len(info.checkpoints)} checkpoints.",
+            f"{about.cost} Here: {info.n_train:,} training sentences"
+            f"{f' through {len(info.checkpoints)} checkpoints' if about.needs == 'pass' else ''}.",
         )
         st.button(
             "Compute now", type="primary", key=f"explore_compute_{method}", on_click=_agree, args=(workspace, address, method)
@@ -81,10 +82,13 @@ def _slow(workspace: influence.Workspace, address: ExploreAddress, method: str) 
             return _kept[key]
     bar = st.empty()
     started = drawn = time.monotonic()
+    at = ""
 
     def progress(stage: str, done: int, total: int) -> None:
-        nonlocal drawn
+        nonlocal drawn, started, at
         now = time.monotonic()
+        if stage != at:
+            started, at = now, stage
         if now - drawn > UPDATE:  # Streamlit stops the computing here when the reader has gone on
             drawn = now
             left = numbers.duration((now - started) / max(done, 1) * (total - done))

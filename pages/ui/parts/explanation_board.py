@@ -22,6 +22,10 @@ OTHER_MEANINGS = {  # of the methods whose scores are not about a training step
         "left out, and the last layer fitted again, the loss on “{label}” here would rise by about so many nats.",
         "left out, and the last layer fitted again, the loss on “{label}” here would fall by about so many nats.",
     ),
+    "influence-second": (
+        "left out, and the second layer fitted again, the loss on “{label}” here would rise by about so many nats.",
+        "left out, and the second layer fitted again, the loss on “{label}” here would fall by about so many nats.",
+    ),
     "bm25": ("a control that knows only the texts: it has words of this sentence, and rare words count more.", ""),
     "tfidf": ("a control that knows only the texts: it has words of this sentence, and rare words count more.", ""),
     "representer": ("it raises the logit of “{label}” here.", "it lowers the logit of “{label}” here."),
