@@ -130,7 +130,7 @@ def test_a_restarted_server_shows_the_build_and_picks_up_its_result(page, served
 
 def test_one_at_a_time_and_a_cancelled_build_leaves_nothing(page, served, root):
     _, address = served
-    start_build(page, address, epochs=200)  # that it is not ready before it is cancelled
+    start_build(page, address, epochs=99)  # that it is not ready before it is cancelled
     start_build(page, address, epochs=1, name="second")
     page.get_by_text("1 before it").wait_for()
     within(lambda: list(root.glob("here/builds/*/checkpoints")))
