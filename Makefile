@@ -22,6 +22,7 @@ test: $(VENV)/installed-dev
 
 test-all: OPTIONS = --slow
 test-all: export FUZZ_INPUTS ?= 1000
+test-all: export ARCHITECTURES ?= all
 test-all: test
 
 lint: $(VENV)/installed-dev
