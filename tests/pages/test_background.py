@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +103,24 @@ def test_cancelled_while_it_waits_or_runs_nothing_stays(workspace):
     left = {path.name for path in workspace.path.iterdir()} - before
     assert left <= {"retraining.duckdb", "retraining.lock"}  # models that were finished are kept
     assert outcomes(workspace) == []
+
+
+def test_a_cancelled_process_is_there_until_its_command_has_ended(workspace, tmp_path):
+    """Nobody removes what a command makes while it still holds it."""
+    folder = tmp_path / "job"
+    folder.mkdir()
+    options = ["--workspace", str(workspace.path), "--change", CHANGE, "--seeds", "50", "--device", "cpu"]
+    shell = processes.start(folder, ["retrain", *options])
+    until(lambda: processes.said(folder))  # by now it hears signals in its own way
+    child = int(Path(f"/proc/{shell.pid}/task/{shell.pid}/children").read_text())
+    os.kill(child, signal.SIGSTOP)
+    processes.send(folder, signal.SIGTERM)
+    time.sleep(0.3)
+    assert shell.poll() is None
+    assert processes.is_alive(folder)
+    os.kill(child, signal.SIGCONT)
+    assert shell.wait(60) == processes.code(folder) > 0
+    assert not Path(f"/proc/{child}").exists()
 
 
 def test_a_failure_is_told_until_it_is_dismissed(workspace):

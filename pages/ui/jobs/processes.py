@@ -21,7 +21,8 @@ from influence.files import write_json
 ROOT = Path(__file__).parents[3]
 PROCESS, SAID, ENDED = "process.json", "said", "ended"
 # The shell stays to write the exit code down, which only a parent hears: the server may be another one by then.
-RECORD = '"$@"; code=$?; echo $code > "$0.new"; mv "$0.new" "$0"; exit $code'
+# A signal to both ends the command first: while it is there, nobody tidies up behind it.
+RECORD = 'trap : TERM INT; "$@"; code=$?; echo $code > "$0.new"; mv "$0.new" "$0"; exit $code'
 KILLED = 137  # the exit code of one that was stopped from outside before it could say anything
 SAID_BYTES = 256 << 10  # reserved, so that "disk full" can still be said on a full disk
 NICER = 5  # than the server, so that pages stay quick
