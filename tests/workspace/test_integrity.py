@@ -368,12 +368,8 @@ def test_an_output_that_is_no_file_is_left_alone(
     data: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     os.mkfifo(tmp_path / "a.json")
-    for name, said in (
-        ("a.json", "cannot be written: it is not a plain file"),
-        ("a\0.json", "cannot be written: embedded null byte"),
-    ):
-        assert main(["check", "--train", data["train"], "--output", str(tmp_path / name)]) == 2
-        assert said in capsys.readouterr().err
+    assert main(["check", "--train", data["train"], "--output", str(tmp_path / "a.json")]) == 2
+    assert "cannot be written: it is not a plain file" in capsys.readouterr().err
     assert (tmp_path / "a.json").is_fifo()
 
 
