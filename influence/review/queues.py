@@ -7,6 +7,7 @@ lock: it expires by itself, and a decision made after that still counts.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from influence.data import EDIT_KINDS
@@ -21,6 +22,7 @@ from influence.standing import Board, BoardItem, QueueProgress as QueueProgress,
 SUSPECTS = "suspects"  # the kind of source whose queues follow new rankings
 FLAGGED = "flagged"  # the queue of what the reviewer has flagged, which needs no making
 LONGEST_NAME, MOST_OPINIONS = 200, 20
+MOST_COMING = 64  # examples whose evidence is made ready
 
 
 @dataclass(frozen=True)
@@ -207,10 +209,15 @@ class Queues:
                 self._lease(found, reviewer)
             return found
 
-    def peek(self, queue_id: str, reviewer: Reviewer, *, after: str) -> str | None:
-        """What `next` would give, without leasing it: to have its evidence ready in time."""
+    def coming(self, queue_id: str, reviewer: Reviewer, *, after: str) -> list[str]:
+        """What `next` would give, without leasing it, and what comes behind: to have the evidence ready in time.
+
+        One for each browser that has an example on screen, for each of them will be given another.
+        """
         with self._log.lock:
-            return self._next(queue_id, reviewer, after)
+            leases, board = self._log.live.leases.all(self._log.clock()), self._board(self.get(queue_id), reviewer)
+            found = board.coming(reviewer.name, reviewer.session, leases, after=after)
+            return list(islice(found, min(max(len(leases), 1), MOST_COMING)))
 
     def _next(self, queue_id: str, reviewer: Reviewer, after: str | None) -> str | None:
         leases = self._log.live.leases.all(self._log.clock())

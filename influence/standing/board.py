@@ -83,10 +83,15 @@ class Board:
                     return self.items[place].example_id
         else:
             start = self.place_of.get(after, -1) + 1
-        for place in self._from(start, reviewer):
-            if self._free(place, reviewer, session, holders):
-                return self.items[place].example_id
-        return None
+        return next(self._open(start, reviewer, session, holders), None)
+
+    def coming(self, reviewer: str, session: str, leases: Sequence[Lease], *, after: str) -> Iterator[str]:
+        """What a reviewer may be given after an example, in order."""
+        return self._open(self.place_of.get(after, -1) + 1, reviewer, session, self._holders(leases))
+
+    def _open(self, start: int, reviewer: str, session: str, holders: dict[int, list[Lease]]) -> Iterator[str]:
+        found = (place for place in self._from(start, reviewer) if self._free(place, reviewer, session, holders))
+        return (self.items[place].example_id for place in found)
 
     def progress(self, reviewer: str, session: str, leases: Sequence[Lease], seconds: float | None) -> QueueProgress:
         """How far the queue is for a reviewer, who takes so many seconds an example."""

@@ -18,8 +18,9 @@ Signals (columns of the frames; each is about one example and its own given labe
     neighbour_disagreement  0 to 1, share of its strongest same-word neighbours' pull that goes against it
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, partial
 from typing import Any
 
 import pandas as pd
@@ -59,7 +60,12 @@ class Suspect:
     suspicion: float
     reason: str
     signals: dict[str, float | None]  # by the names of `SIGNALS`
-    errors: pd.DataFrame  # test_id, label, predicted, text, text_pair, score (< 0), rank as opponent, word
+    read_errors: Callable[[], pd.DataFrame] = field(repr=False, compare=False)
+
+    @cached_property
+    def errors(self) -> pd.DataFrame:
+        """Columns test_id, label, predicted, text, text_pair, score (< 0), rank as opponent, word; read when asked for."""
+        return self.read_errors()
 
 
 def has_suspects(workspace: WorkspaceReader) -> bool:
@@ -118,13 +124,13 @@ def suspect(workspace: WorkspaceReader, train_id: str) -> Suspect:
     """One training example with the test errors it drives. Raises `QueryError` for an unknown id."""
     store = _store(workspace)
     found = store.suspect(train_id)
-    if found.empty:
+    if found is None:
         raise QueryError(f"unknown training id {train_id!r} in workspace {workspace.name!r}")
-    row: dict[str, Any] = {str(name): None if pd.isna(value) else value for name, value in found.iloc[0].items()}
+    row: dict[str, Any] = {name: None if pd.isna(value) else value for name, value in found.items()}
     return Suspect(
         **{name: row[name] for name in Suspect.__dataclass_fields__ if name in row},
         signals={name: row[name] for name in SIGNALS},
-        errors=store.driven_errors(int(found["position"].iloc[0])),
+        read_errors=partial(store.driven_errors, row["position"]),
     )
 
 

@@ -1,6 +1,8 @@
 """Why a label is suspicious, in words. The suspects table holds the facts; the sentence is made when it is shown."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 import pandas as pd
 
@@ -52,6 +54,13 @@ def _opinions_say(facts: Facts) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def with_reason(row: Mapping[str, Any]) -> dict[str, Any]:
+    """One row of the suspects table with its reason; a row of schema version 1 has it."""
+    if "reason" in row:
+        return dict(row)
+    return {**row, "reason": reason(Facts(**{field.name: row[field.name] for field in fields(Facts)}))}
 
 
 def with_reasons(rows: pd.DataFrame) -> pd.DataFrame:

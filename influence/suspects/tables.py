@@ -5,6 +5,7 @@ the texts, so that suspects can be searched by themselves.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import duckdb
@@ -12,7 +13,7 @@ import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD
 from influence.errors import QueryError
-from influence.suspects.reasons import with_reasons
+from influence.suspects.reasons import with_reason, with_reasons
 from influence.types import FloatArray
 from influence.workspace import DerivedStore, Migration, ResultStore
 
@@ -92,9 +93,14 @@ class SuspectStore(DerivedStore):
         """The ids of all suspects under the same conditions."""
         return [id for (id,) in self.rows(f"select train_id {MATCHING} {_ordered(order)}", conditions)]
 
-    def suspect(self, train_id: str) -> pd.DataFrame:
-        """The row of one example; none for an unknown id."""
-        return self._frame("select * from suspects where train_id = ?", [train_id])
+    def suspect(self, train_id: str) -> dict[str, Any] | None:
+        """The row of one example, by column; None for an unknown id."""
+        found = self.rows("select * from suspects where train_id = ?", [train_id])
+        return with_reason(dict(zip(self._columns, found[0], strict=True))) if found else None
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        return [str(name) for name, *_ in self.rows("describe suspects")]
 
     def rank_scores(self) -> pd.DataFrame:
         """train_id, rank and suspicion of every example, the most suspicious first."""

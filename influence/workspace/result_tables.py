@@ -5,6 +5,7 @@ their split everywhere but in `examples`, which holds the user's ids.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,6 +74,13 @@ class ResultStore(Database):
     def __init__(self, path: Path, *, read_only: bool = True) -> None:
         super().__init__(path, read_only=read_only)
         self._examples: dict[tuple[str, int], StoredExample] = {}  # those that were asked for last: the same come up again
+        self._place: tuple[tuple[str, str], int] = ("", ""), 0  # of the example that was asked for last, alone
+
+    @cached_property
+    def _tests_in_order(self) -> str:
+        """`TEST_IDS` of this file without its question whether all ids are numbers."""
+        [(numbers,)] = self.rows("select bool_and(regexp_full_match(id, '[0-9]+')) from examples where split = 'test'")
+        return "lpad(e.id, 40, '0'), e.id" if numbers else "e.id"
 
     def confusion(self) -> pd.DataFrame:
         """Test counts by label and prediction at the last checkpoint."""
@@ -104,8 +112,14 @@ class ResultStore(Database):
 
     def positions(self, split: str, ids: Sequence[str]) -> dict[str, int]:
         """Positions of the examples with these ids; unknown ids are left out."""
-        found = self.rows("select id, position from examples where split = ? and list_contains(?, id)", [split, list(ids)])
-        return dict(found)
+        asked, place = self._place
+        if len(ids) == 1 and (split, ids[0]) == asked:
+            return {ids[0]: place}
+        found = dict(self.rows("select id, position from examples where split = ? and list_contains(?, id)", [split, list(ids)]))
+        if len(found) == 1:
+            [(id, position)] = found.items()
+            self._place = ((split, id), position)
+        return found
 
     def first_id(self, split: str) -> str:
         """The id of a split's first example."""
@@ -186,11 +200,12 @@ class ResultStore(Database):
 
         Only tests among whose strongest it is have it stored.
         """
+        order = self._tests_in_order
         return self.rows(
             f"""select test, score, special_score, checkpoint_scores
             from influences join examples e on e.split = 'test' and e.position = test where train = ? and method = ?
-            qualify row_number() over (partition by score > 0 order by abs(score) desc, {TEST_IDS}) <= ?
-            order by score > 0 desc, abs(score) desc, {TEST_IDS}""",
+            qualify row_number() over (partition by score > 0 order by abs(score) desc, {order}) <= ?
+            order by score > 0 desc, abs(score) desc, {order}""",
             [train, method, top],
         )
 

@@ -4,9 +4,10 @@
 
 Each client speaks the browser's own protocol (Streamlit's messages over a web socket to 127.0.0.1): it opens the queue, looks at
 a case for `--think` seconds, presses a key, and waits until the case after it has come with buttons of its own. All begin at
-once. With `--before`, another checkout of this repository, both are measured in turn on the same machine, client count by client
-count. Decisions go to a copy of the workspace. CPU seconds are those of the server's process; the clients' own are not in them,
-though they take from the same cores. Bounded by the counts given, and by 120 seconds a wait.
+once, and press their first keys once all have a case: what opening a page costs is told apart from decisions. With `--before`,
+another checkout of this repository, both are measured in turn on the same machine, client count by client count. Decisions go to
+a copy of the workspace. CPU seconds are those of the server's process; the clients' own are not in them, though they take from
+the same cores. Bounded by the counts given, and by 120 seconds a wait.
 """
 
 import argparse
@@ -45,6 +46,7 @@ class Figures(NamedTuple):
     opened: float  # median seconds until the first case was there
     median: float
     p95: float
+    open_cpu: float  # seconds of the server for a page that is opened, with its first case
     cpu: float  # seconds of the server a decision
     seconds: float  # the whole round
     megabytes: float  # of the server after it
@@ -157,12 +159,15 @@ async def ended(client: Client, tasks: list[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def review(port: int, name: str, query: str, decisions: int, think: float) -> tuple[float, list[float]]:
-    """One reviewer: seconds to the first case, then from each press to the next one."""
+async def review(
+    port: int, name: str, query: str, decisions: int, think: float, all_open: asyncio.Barrier
+) -> tuple[float, list[float]]:
+    """One reviewer: seconds to the first case, then, once all have theirs, from each press to the next one."""
     begun = time.perf_counter()
     client, tasks = await connected(port, name, query)
     await client.until(lambda: client.case)
     opened, seconds = time.perf_counter() - begun, []
+    await all_open.wait()
     for number in range(decisions):
         await asyncio.sleep(think)
         before, key = client.case, f"{DECISIONS[number % len(DECISIONS)]}_{client.case}"
@@ -182,15 +187,20 @@ async def together(port: int, server: psutil.Process, query: str, clients: int, 
     """A round of clients at once."""
     before, begun = cpu_of(server), time.perf_counter()
     names = [f"r{time.time_ns()}x{number}" for number in range(clients)]
-    found = await asyncio.gather(*(review(port, name, query, decisions, think) for name in names))
+    all_open = asyncio.Barrier(clients + 1)
+    reviews = [asyncio.create_task(review(port, name, query, decisions, think, all_open)) for name in names]
+    async with asyncio.timeout(LONGEST):
+        await all_open.wait()
+    between = cpu_of(server)
+    found = await asyncio.gather(*reviews)
     seconds = sorted(one for _, times in found for one in times)
     whole = time.perf_counter() - begun
     await asyncio.sleep(2)  # what is still being prepared in the background counts, too
-    cpu = (cpu_of(server) - before) / len(seconds)
+    open_cpu, cpu = (between - before) / clients, (cpu_of(server) - between) / len(seconds)
     opened = statistics.median(first for first, _ in found)
     p95 = seconds[min(len(seconds) - 1, int(0.95 * len(seconds)))]
     memory = server.memory_info().rss / MB
-    return Figures(clients, len(seconds), opened, statistics.median(seconds), p95, cpu, whole, memory)
+    return Figures(clients, len(seconds), opened, statistics.median(seconds), p95, open_cpu, cpu, whole, memory)
 
 
 def cpu_of(server: psutil.Process) -> float:
@@ -253,10 +263,11 @@ def main() -> None:
     if options.json:
         print(json.dumps({name: [one._asdict() for one in figures] for name, figures in found.items()}))
         return
-    print(f"{'':<8}{'clients':>8}{'decisions':>10}{'open s':>8}{'median s':>10}{'p95 s':>8}{'CPU s each':>12}{'MB':>7}")
+    heads = f"{'clients':>8}{'decisions':>10}{'open s':>8}{'its CPU':>9}{'median s':>10}{'p95 s':>8}{'CPU s each':>12}{'MB':>7}"
+    print(f"{'':<8}{heads}")
     for name, figures in found.items():
         for one in figures:
-            row = f"{one.clients:>8}{one.decisions:>10}{one.opened:>8.2f}{one.median:>10.2f}{one.p95:>8.2f}"
+            row = f"{one.clients:>8}{one.decisions:>10}{one.opened:>8.2f}{one.open_cpu:>9.3f}{one.median:>10.2f}{one.p95:>8.2f}"
             print(f"{name:<8}{row}{one.cpu:>12.3f}{one.megabytes:>7.0f}")
 
 

@@ -157,12 +157,15 @@ def test_looking_ahead_and_round(queues: Queues, reviews: Reviews) -> None:
     assert queues.next("q1", ANN, after="e1") == "e3"
 
 
-def test_peeking_leases_nothing(queues: Queues) -> None:
+def test_what_is_coming_is_told_for_every_browser_and_leases_nothing(queues: Queues) -> None:
     queues.create(ANN, "four", IDS[:4])
     queues.next("q1", ANN)
-    assert queues.peek("q1", ANN, after="e0") == "e1"
+    assert queues.coming("q1", ANN, after="e0") == ["e1"]
     assert queues.next("q1", BOB) == "e1"
-    assert queues.peek("q1", ANN, after="e0") == "e2"
+    assert queues.coming("q1", ANN, after="e0") == ["e2", "e3"]
+    assert queues.coming("q1", BOB, after="e1") == ["e2", "e3"]
+    assert queues.next("q1", CAT) == "e2"
+    assert queues.coming("q1", CAT, after="e2") == ["e3", "e2"]  # round to the one on screen, as `next` would go
 
 
 def test_my_flagged_ones_are_a_queue_of_their_own(queues: Queues, reviews: Reviews) -> None:

@@ -114,11 +114,11 @@ def check(reviews: Reviews) -> None:
         who = Reviewer(name=name)
         for queue in QUEUES:
             is_open = oracle.open(queue, name)
-            assert queues.peek(queue, who, after="nothing") == (is_open[0] if is_open else None)
+            assert queues.coming(queue, who, after="nothing") == is_open[:1]
             for id in oracle.order(queue):
                 behind = oracle.order(queue).index(id)
                 later = [one for one in is_open if oracle.order(queue).index(one) > behind] or is_open
-                assert queues.peek(queue, who, after=id) == (later[0] if later else None)
+                assert queues.coming(queue, who, after=id) == later[:1]
             found, times = queues.progress(queue, who), oracle.pace(name, queue)
             counts = (found.total, found.decided, found.flagged, found.skipped, found.settled, found.left, found.in_hand)
             assert counts == oracle.progress(queue, name)

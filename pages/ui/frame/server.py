@@ -5,6 +5,7 @@ Streamlit alone (`streamlit run app.py`) serves the same pages without the polic
 
 import argparse
 import base64
+import ctypes
 import hashlib
 import ipaddress
 import json
@@ -17,11 +18,13 @@ import threading
 import time
 import webbrowser
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parents[3]
 TOKENS, TOKEN_LENGTH = "tokens.json", 24
+M_ARENA_MAX = -8  # of malloc.h
 INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 
 
@@ -82,6 +85,7 @@ def main() -> None:
     # This file's folder is on the path because it was run as a script; its modules are not top-level ones.
     sys.path[:] = [str(ROOT), *(entry for entry in sys.path if entry != str(Path(__file__).parent))]
     options = _options()
+    _keep_few_heaps()
     root = _root(options)
     names = frozenset(_host_name(name) for name in options.allowed_host)
     beyond = bool(names) or not _is_local(options.host)
@@ -120,6 +124,12 @@ def main() -> None:
         threading.Thread(target=_open_when_it_answers, args=(options.host, options.port, address), daemon=True).start()
     middleware = [Middleware(SecurityHeaders, headers=security_headers()), Middleware(Door, rules=rules)]
     st.App(ROOT / "app.py", middleware=middleware).run(config=configuration)
+
+
+def _keep_few_heaps() -> None:
+    """Have glibc make two heaps instead of one for each thread: every run of a page is a thread, and no heap shrinks."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
 def _root(options: argparse.Namespace) -> Path:

@@ -25,7 +25,7 @@ PROCESS, SAID, ENDED = "process.json", "said", "ended"
 RECORD = 'trap : TERM INT; "$@"; code=$?; echo $code > "$0.new"; mv "$0.new" "$0"; exit $code'
 KILLED = 137  # the exit code of one that was stopped from outside before it could say anything
 SAID_BYTES = 256 << 10  # reserved, so that "disk full" can still be said on a full disk
-NICER = 5  # than the server, so that pages stay quick
+NICER = 10  # than the server, so that pages stay quick
 
 
 def start(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -39,7 +39,7 @@ def start(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
             start_new_session=True,
         )  # fmt: skip
     with suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, process.pid, NICER)
+        os.setpriority(os.PRIO_PGRP, process.pid, NICER)  # the shell, and what it may have started by now
     try:
         write_json(folder / PROCESS, {"pid": process.pid, "born": _born(process.pid), "at": time.time()})
     except OSError:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from queue import SimpleQueue
 
 import streamlit as st
 
@@ -15,6 +16,11 @@ from pages.ui.frame import answers
 from pages.ui.parts import suspicions
 
 TOP = 6  # on each side
+KEPT = 256  # examples
+_asked: dict[tuple[str, str, str | None], None] = {}  # what was to be gathered lately
+_coming: SimpleQueue[tuple[influence.Workspace, str, str | None]] = SimpleQueue()
+_lock = threading.Lock()
+_worker: threading.Thread | None = None
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,7 @@ class Related:
     tests: Effects
 
 
-@st.cache_resource(max_entries=256, show_spinner=False, hash_funcs=answers.BY_BUILD)
+@st.cache_resource(max_entries=KEPT, show_spinner=False, hash_funcs=answers.BY_BUILD)
 def related(workspace: influence.Workspace, train_id: str, label: str | None = None) -> Related:
     """The evidence on one training example, or on its text under another label. Raises `QueryError` for an unknown one.
 
@@ -61,8 +67,27 @@ def _told(explain: Callable[[SpecialTokens], Explanation]) -> Explanation:
 
 
 def prepare(workspace: influence.Workspace, train_id: str, label: str | None = None) -> None:
-    """Gather the evidence on an example in the background, so that it is there when its turn comes."""
-    threading.Thread(target=_quietly, args=(workspace, train_id, label), daemon=True).start()
+    """Gather the evidence on an example in the background, so that it is there when its turn comes.
+
+    One after another: a thread for each would take the processor from those who wait for a page.
+    """
+    global _worker
+    key = (str(workspace.build), train_id, label)
+    with _lock:
+        if key in _asked:
+            return
+        _asked[key] = None
+        while len(_asked) > KEPT:
+            del _asked[next(iter(_asked))]
+        if _worker is None:
+            _worker = threading.Thread(target=_work, daemon=True)
+            _worker.start()
+    _coming.put((workspace, train_id, label))
+
+
+def _work() -> None:
+    while True:
+        _quietly(*_coming.get())
 
 
 def _quietly(workspace: influence.Workspace, train_id: str, label: str | None) -> None:

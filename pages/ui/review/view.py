@@ -96,9 +96,15 @@ def _case(session: Session, address: ReviewAddress, queue: Queue | None, found: 
         _component(key="review_evidence", data=review_item.proof(found, more=st.session_state.get(MORE, False)))
     if st.session_state.get(NOTING):
         buttons.note(session, address, id)
-    if queue is not None and (coming := session.queues.peek(queue.id, session.reviewer, after=id)):
-        shown = session.reviews.shown(coming, queue.id)
-        related.prepare(session.workspace, coming, shown.label if session.reviews.is_control(coming, queue.id) else None)
+    if queue is not None:
+        _prepare(session, queue.id, after=id)
+
+
+def _prepare(session: Session, queue: str, *, after: str) -> None:
+    """Have the evidence ready on what comes next, here and at the browsers of others."""
+    for id in session.queues.coming(queue, session.reviewer, after=after):
+        label = session.reviews.shown(id, queue).label if session.reviews.is_control(id, queue) else None
+        related.prepare(session.workspace, id, label)
 
 
 def _is_shown(address: ReviewAddress, example_id: str) -> bool:
