@@ -1,5 +1,6 @@
 """What decisions say about the ranking, in the words of the screen. Before any decision it is a rank and nothing more."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from pages.ui.parts import suspicions
 T = TypeVar("T")
 STALE, REST = 5, 3.0  # decisions, and seconds, after which what is said of a queue is worked out anew
 NOBODY = Reviewer(name="nobody")  # a queue's examples are the same for all
+_working = threading.Lock()
 _latest: dict[tuple[str, str], tuple[str, int, float, Scale]] = {}  # by workspace and queue: of which ranking and log, and when
 
 
@@ -59,15 +61,27 @@ def refresh(session: Session, queue: Queue, *, exact: bool = False) -> None:
     """
     if not queue.learns or not suspicions.known(session.workspace):
         return
-    key, file = (str(session.workspace.path), queue.id), suspicions.published_file(session.workspace)
-    version, now, found = session.reviews.version, time.monotonic(), _latest.get(key)
-    if found is not None and found[0] == file:
-        behind = version - found[1]
-        if behind == 0 or (not exact and (behind < STALE or now - found[2] < REST)):
-            return
-    ids = Queues(session.reviews).example_ids(queue.id, NOBODY)
-    inside = [id for id in ids if not session.reviews.is_control(id, queue.id)]
-    _latest[key] = (file, version, now, scale(session.workspace, session.reviews, inside))
+    key = (str(session.workspace.path), queue.id)
+    if _is_fresh(session, key, exact=exact) or not _working.acquire(blocking=exact or key not in _latest):
+        return  # or somebody else is at it
+    try:
+        if not _is_fresh(session, key, exact=exact):  # whoever was waited for has seen to it
+            file, version = suspicions.published_file(session.workspace), session.reviews.version
+            ids = Queues(session.reviews).example_ids(queue.id, NOBODY)
+            inside = [id for id in ids if not session.reviews.is_control(id, queue.id)]
+            _latest[key] = (file, version, time.monotonic(), scale(session.workspace, session.reviews, inside))
+    finally:
+        _working.release()
+
+
+def _is_fresh(session: Session, key: tuple[str, str], *, exact: bool) -> bool:
+    if key not in _latest:
+        return False
+    file, version, made, _ = _latest[key]
+    if file != suspicions.published_file(session.workspace):
+        return False
+    behind = session.reviews.version - version
+    return behind == 0 or (not exact and (behind < STALE or time.monotonic() - made < REST))
 
 
 def level(found: Scale, rank: int, total: int) -> str:
