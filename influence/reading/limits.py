@@ -9,6 +9,7 @@ MOST_LINE = 64_000_000  # characters of a line
 MOST_DOCUMENT = 300_000_000  # characters of a file that is one JSON list
 UNFOLDED, RATIO = 32_000_000, 200  # bytes out of gzip from which on no more than so many times its own bytes are taken
 MOST_ENTRIES = 10_000  # below a folder that is a data set; one with more is a project, a home, a disk
+FREE_VALUES = 20_000_000  # in lists
 FREE_ROWS = 1_000_000  # from which on a Parquet file needs a byte a row at least
 
 
@@ -28,6 +29,14 @@ def check_unfolded(source: str, unfolded: int, size: int) -> None:
         raise DataError(
             f"{source!r} unfolds to {unfolded:,} bytes of text out of {size:,}: they repeat without end; give a file without "
             "such repeats"
+        )
+
+
+def check_values(source: str, values: int, size: int) -> None:
+    """Raise `DataError` for more values in lists than its bytes can hold; a vector of zeros for each row weighs little."""
+    if values > FREE_VALUES and values > size:
+        raise DataError(
+            f"{source!r} has lists of {values:,} values in {size:,} bytes: they repeat without end; leave that column out"
         )
 
 

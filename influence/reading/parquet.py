@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from influence.errors import DataError
 from influence.reading.arrow_cells import class_names, column_cells, named, unfolded_bytes
-from influence.reading.limits import check_columns, check_rows, check_unfolded
+from influence.reading.limits import check_columns, check_rows, check_unfolded, check_values
 from influence.reading.table import check_names
 
 
@@ -17,7 +17,8 @@ def open_parquet(path: Path) -> Any:
     try:
         found = pq.ParquetFile(path)
         check_columns(str(path), len(found.schema_arrow.names), found.metadata.num_rows)
-        check_rows(str(path), max(found.metadata.num_rows, _most_values(found.metadata)), path.stat().st_size)
+        check_rows(str(path), found.metadata.num_rows, path.stat().st_size)
+        check_values(str(path), _list_values(found.metadata), path.stat().st_size)
         check_names(str(path), found.schema_arrow.names)
         leaves = (found.schema.column(number) for number in range(len(found.schema)))
         return pq.ParquetFile(path, read_dictionary=[leaf.path for leaf in leaves if leaf.physical_type == "BYTE_ARRAY"])
@@ -42,8 +43,8 @@ def read_parquet(path: Path) -> dict[str, list[Any]]:
     return columns
 
 
-def _most_values(metadata: Any) -> int:
-    """The values of the column that has most: of lists more than there are rows."""
+def _list_values(metadata: Any) -> int:
+    """The values in lists, of the column that has most."""
     lists = [number for number in range(metadata.num_columns) if metadata.schema.column(number).max_repetition_level]
     groups = range(metadata.num_row_groups)
     return max((sum(metadata.row_group(group).column(number).num_values for group in groups) for number in lists), default=0)

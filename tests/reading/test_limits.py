@@ -118,7 +118,7 @@ BOMBS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "20 GB of the same text": ("a.parquet", long_texts, "unfolds to 21,600,000,000 bytes of text out of "),
     "20 GB of the same bytes": ("a.parquet", long_bytes, "unfolds to 22,500,000,000 bytes of text out of "),
     "lists of the same text": ("a.parquet", long_lists, "unfolds to 12,000,000,000 bytes of text out of "),
-    "a list of 50 million": ("a.parquet", one_list, "50,000,000 rows in "),
+    "a list of 50 million": ("a.parquet", one_list, "lists of 50,000,000 values in "),
     "gzip of zeros": ("a.csv.gz", zeros, "it repeats without end"),
     "gzip of few letters": ("a.csv", few_letters, "it repeats without end"),
     "100,000 columns": ("a.csv", columns, "100,000 columns"),
