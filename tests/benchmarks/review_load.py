@@ -212,7 +212,7 @@ def cpu_of(server: psutil.Process) -> float:
 @contextmanager
 def served(tree: Path, workspace: Path) -> Iterator[tuple[int, psutil.Process, str]]:
     """A server of a checkout on a copy of the workspace with no decisions; its port, process and the workspace's name."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:  # a job that is ending may still write there
         copy = Path(folder) / workspace.name
         copy.mkdir()
         shutil.copy(workspace / "workspace.json", copy / "workspace.json")
