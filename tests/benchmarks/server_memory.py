@@ -10,13 +10,16 @@ anew. RSS is the server's process's, after each round. Bounded by the counts giv
 import argparse
 import asyncio
 import json
+import sys
 from pathlib import Path
 
 import websockets
-from review_load import LONGEST, MB, ROOT, Client, ended, served
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from influence import open_workspace
+sys.path[0] = str(Path(__file__).resolve().parents[2])
+
+from influence import open_workspace  # noqa: E402
+from tests.benchmarks.review_load import LONGEST, MB, ROOT, Client, ended, served  # noqa: E402
 
 PAGES = ("", "explore", "suspects", "clusters", "words", "review", "fix_list", "what_if", "evidence", "data_and_runs")
 
