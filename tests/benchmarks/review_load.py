@@ -87,7 +87,8 @@ class Client:
                 key = found.id.split("-", 2)[-1]
                 self.buttons[key] = (found.id, message.delta.fragment_id)
                 if element.WhichOneof("type") == "button_group":
-                    self.chosen.setdefault(found.id, found.options[found.default[0]].content)
+                    if found.default and found.options:
+                        self.chosen.setdefault(found.id, found.options[found.default[0]].content)
                 elif key.startswith("keep_") and not found.disabled:
                     self.case = key.removeprefix("keep_")
             elif element.WhichOneof("type") == "html" and TOO_EARLY in element.html.body:
