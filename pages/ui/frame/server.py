@@ -115,8 +115,7 @@ def main() -> None:
     st.App(ROOT / "app.py")  # from here on its secrets are looked for beside the script, too
     bootstrap.load_config_options(configuration)
     login = _login_is_set_up(options)
-    if not login:  # or Streamlit would look for the files whenever a page asks who is there
-        configuration["secrets.files"] = []
+    configuration |= {} if login else {"secrets.files": []}  # or they are looked for whenever a page asks who is there
     tokens = _tokens(place, renew=options.new_tokens) if beyond and not login else {}
     rules = Rules(options.port, names, beyond, login, tokens, token_needed=bool(tokens) and not options.no_token)
     access.set_policy(access.Policy(beyond, login, frozenset(name.casefold() for name in options.admin)))
