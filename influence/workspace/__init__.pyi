@@ -16,7 +16,6 @@ from .database import (
     DamagedFile as DamagedFile,
     Database as Database,
     DerivedStore as DerivedStore,
-    in_id_order as in_id_order,
     insert_arrow as insert_arrow,
     open_published as open_published,
     opened_alone as opened_alone,
@@ -33,7 +32,11 @@ from .manage import (
     rename_workspace as rename_workspace,
     tidy_up as tidy_up,
 )
-from .result_tables import ResultStore as ResultStore, StoredExample as StoredExample
+from .result_tables import (
+    ResultStore as ResultStore,
+    StoredExample as StoredExample,
+    in_id_order as in_id_order,
+)
 from .results import STORED_TOP as STORED_TOP
 from .shape_tables import NO_LOCK as NO_LOCK, Migration as Migration, first_line as first_line
 from .verify import Damage as Damage, Verified as Verified, verify_workspace as verify_workspace

@@ -179,16 +179,6 @@ class Database:
         return DamagedFile(f"{str(self._path)!r} cannot be opened as a {self.kind} ({line}); {self.remedy}", line)
 
 
-def in_id_order(id: str, among: str) -> str:
-    """SQL for `order by`: ids of examples as `id_ranks` orders them, by number where all are numbers, else as text.
-
-    `id` is the column, `among` what follows `from` where all the ids are.
-    """
-    column = id.rpartition(".")[2]
-    numbers = f"(select bool_and(regexp_full_match({column}, '[0-9]+')) from {among})"
-    return f"case when {numbers} then lpad({id}, 40, '0') else '' end, {id}"
-
-
 def insert_arrow(cursor: duckdb.DuckDBPyConnection, table: str, rows: pa.Table) -> None:
     """Append rows to a table by the names of their columns."""
     cursor.register("incoming", rows)

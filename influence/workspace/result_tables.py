@@ -12,10 +12,26 @@ from typing import Any, NamedTuple
 import duckdb
 import pandas as pd
 
-from influence.workspace.database import Database, in_id_order
+from influence.workspace.database import Database
 from influence.workspace.shape_tables import Migration
 
-TEST_IDS = in_id_order("e.id", "examples where split = 'test'")
+
+def in_id_order(id: str, among: str, numbers: bool | None = None) -> str:
+    """SQL for `order by`: ids of examples as `id_ranks` orders them, by number where all are numbers, else as text.
+
+    `id` is the column, `among` what follows `from` where all the ids are; `numbers`, whether all are, where that is known.
+    """
+    asked = are_numbers(id.rpartition(".")[2], among) if numbers is None else str(numbers).lower()
+    return f"case when {asked} then lpad({id}, 40, '0') else '' end, {id}"
+
+
+def are_numbers(id: str, among: str) -> str:
+    """SQL that asks whether all the ids in a column are numbers."""
+    return f"(select bool_and(regexp_full_match({id}, '[0-9]+')) from {among})"
+
+
+TESTS = "examples where split = 'test'"
+TEST_IDS = in_id_order("e.id", TESTS)
 KEPT_EXAMPLES = 2_000  # in memory
 
 
@@ -78,9 +94,9 @@ class ResultStore(Database):
 
     @cached_property
     def _tests_in_order(self) -> str:
-        """`TEST_IDS` of this file without its question whether all ids are numbers."""
-        [(numbers,)] = self.rows("select bool_and(regexp_full_match(id, '[0-9]+')) from examples where split = 'test'")
-        return "lpad(e.id, 40, '0'), e.id" if numbers else "e.id"
+        """`TEST_IDS` of this file, its question whether all ids are numbers answered once."""
+        [(numbers,)] = self.rows(f"select {are_numbers('id', TESTS)}")
+        return in_id_order("e.id", TESTS, bool(numbers))
 
     def confusion(self) -> pd.DataFrame:
         """Test counts by label and prediction at the last checkpoint."""

@@ -14,7 +14,7 @@ from influence.attribution.training_set import TrainingSet
 from influence.explanations.scores import scores_of
 from influence.gradients.alike import first_alike, rows_alike
 from influence.workspace.build import build_workspace
-from influence.workspace.database import in_id_order
+from influence.workspace.result_tables import in_id_order
 from influence.workspace.workspace import id_ranks
 
 COPIED, N = 11, 60
