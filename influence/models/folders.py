@@ -15,6 +15,7 @@ from transformers import CONFIG_MAPPING, PreTrainedConfig
 from transformers.utils.hub import cached_file, get_checkpoint_shard_files
 
 from influence.errors import ModelError, SettingsError
+from influence.files import is_disk_full
 
 CONFIG, WEIGHTS, SHARDS = "config.json", "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
@@ -56,8 +57,8 @@ def guarded(what: str, load: Callable[[], Loaded], *, done: str = "loaded") -> L
     except ModelError:
         raise
     except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
+        if (not isinstance(error, Exception) and type(error).__name__ != "PanicException") or is_disk_full(error):
+            raise  # a full disk is nothing of the files'
         said = " ".join((str(error).strip().splitlines() or [""])[0].split())
         usual = isinstance(error, OSError | ValueError | ImportError) or type(error).__module__.startswith("safetensors")
         kind = "" if usual and said else f"{type(error).__name__}: " if said else type(error).__name__

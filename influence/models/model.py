@@ -28,7 +28,6 @@ from transformers.utils import logging as transformers_logging
 
 from influence import seals
 from influence.errors import ModelError, SettingsError
-from influence.files import is_disk_full
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.folders import check_tokenizer_files, first_layers, guarded, model_folder, read_config
 from influence.models.packaged import CNN
@@ -124,12 +123,7 @@ def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
 
 def save_tokenizer(tokenizer: PreTrainedTokenizerFast, folder: Path, name: str) -> None:
     """Write a tokenizer of that name. Raises `ModelError` for what cannot be written: half a surrogate pair, say."""
-    try:
-        guarded(f"tokenizer of {name!r}", lambda: tokenizer.save_pretrained(folder), done="saved")
-    except ModelError as error:
-        if is_disk_full(error) and error.__cause__ is not None:  # which is nothing of the tokenizer's
-            raise error.__cause__ from None
-        raise
+    guarded(f"tokenizer of {name!r}", lambda: tokenizer.save_pretrained(folder), done="saved")
 
 
 def longest_input(name: str) -> int | None:
