@@ -37,13 +37,12 @@ def read_data_set(name: str, split: str) -> Table:
     from datasets import ClassLabel, Dataset, DatasetDict, load_dataset, load_from_disk
 
     bare, asked = without_split(name)
+    is_folder = Path(bare).is_dir()
+    saved = is_folder and any((Path(bare) / mark).is_file() for mark in ("state.json", "dataset_dict.json"))
+    if is_folder and not saved:
+        _check_folder(name, Path(bare))
     try:
-        saved = any((Path(bare) / mark).is_file() for mark in ("state.json", "dataset_dict.json"))
-        if Path(bare).is_dir() and not saved:
-            _check_folder(name, Path(bare))
         found = load_from_disk(bare) if saved else load_dataset(bare)
-    except DataError:
-        raise
     except Exception as error:  # the library and the hub raise dozens of kinds, all of which mean the same here
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise DataError(f"{name!r} is no file here and cannot be loaded as a Hugging Face data set: {first_line}") from error

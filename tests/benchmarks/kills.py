@@ -270,7 +270,7 @@ def uninterrupted(victim: str, whole: Path) -> tuple[Any, float]:
     result = whole.parent / f"{victim}.pickle"
     assert ended(fork(lambda: result.write_bytes(pickle.dumps(look(at))) and None, log)) == 0, log.read_text()
     shutil.rmtree(at.folder)
-    return pickle.loads(result.read_bytes()), seconds
+    return pickle.loads(result.read_bytes()), seconds  # written a moment ago by our own fork
 
 
 def table(found: Iterable[Row], seconds: dict[str, float]) -> str:
