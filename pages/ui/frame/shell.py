@@ -22,12 +22,13 @@ DEMO_COMMAND = "python -m influence demo --workspace {root}/demo"
 
 @dataclass(frozen=True)
 class Page:
-    """One page: the file Streamlit runs, and its line in the sidebar."""
+    """One page: the file Streamlit runs, and its line in the sidebar; a page `under` another has none, and lights that one's."""
 
     file: str
     title: str
     icon: str
     about: str
+    under: str = ""
 
 
 PAGES = {
@@ -142,9 +143,12 @@ def _sidebar(current: str, names: list[str], chosen: str) -> None:
         render.brand()
         if len(names) > 1 or (names and not chosen):
             _workspace_choice(names, chosen)
+        lit = PAGES[current].under or current
         for key, page in PAGES.items():
+            if page.under:
+                continue
             parameters = {PARAMETER: chosen} if chosen else {}
-            with st.container(key=f"wt-nav-{key}{'-current' if key == current else ''}"):
+            with st.container(key=f"wt-nav-{key}{'-current' if key == lit else ''}"):
                 st.page_link(page.file, label=page.title, icon=page.icon, help=page.about, query_params=parameters)
         render.version(influence.__version__)
 
