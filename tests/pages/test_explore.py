@@ -11,6 +11,7 @@ from tiny import ANYWHERE
 import influence
 from influence import DEFAULT_METHOD, METHODS
 from influence.experiments.proposals import DEFAULT_STRONGEST
+from pages.ui.parts.method_menu import name
 
 
 @pytest.fixture(scope="session")
@@ -118,10 +119,16 @@ def test_the_board_is_the_engine_s_explanation(open_page, tiny, test_id):
                 assert sum(score for score, _ in sums.values()) == pytest.approx(one.score, rel=1e-2, abs=1e-9)
 
 
+def method_boxes(app):
+    return [box.key for box in app.selectbox if box.key.startswith("explore_method_")]
+
+
 @pytest.mark.parametrize("method", ANYWHERE)
 def test_every_method(open_page, method):
     app = open_page("explore", id="test-3", method=method)
-    assert METHODS[method].about in html.unescape(shown(app))
+    boxes = [app.selectbox(key=key) for key in method_boxes(app)]
+    assert METHODS[method].about in boxes[0].proto.help.replace("\\", "")
+    assert boxes[-1].value == method
     if METHODS[method].slow:  # says what it costs, and waits
         assert not any("columns" in data for data in components(app))
         assert METHODS[method].cost in html.unescape(shown(app))
@@ -160,7 +167,7 @@ def test_a_method_that_the_model_cannot_serve_says_so_and_can_be_left(open_page,
     app = open_page("explore", id="test-5", method="tracin-third", tokens="exclude")
     app.button(key="explore_compute_tracin-third").click().run()
     assert not app.exception
-    assert app.selectbox(key="explore_method_tracin-third").value == "tracin-third"
+    assert app.selectbox(key="explore_method_more_tracin-third").value == "tracin-third"
     assert any("has no third layer" in error.value.replace("\\", "") for error in app.error)
 
 
@@ -192,11 +199,11 @@ def test_two_methods_stand_side_by_side(open_page, tiny):
 
 def test_the_choice_of_a_second_method_is_in_the_address(open_page):
     app = open_page("explore", id="test-3")
-    app.selectbox(key="explore_versus_").select("tracin-tfidf").run()
-    assert parameters_of(app)["versus"] == "tracin-tfidf"
+    app.selectbox(key="explore_versus_").select("tracin-last").run()
+    assert parameters_of(app)["versus"] == "tracin-last"
     assert len(lists_of(app)) == 4
-    app.selectbox(key="explore_method_tracin-we-topk").select("tracin-tfidf").run()  # the same twice is one
-    assert parameters_of(app)["method"] == "tracin-tfidf"
+    app.selectbox(key="explore_method_tracin-we-topk").select("tracin-last").run()  # the same twice is one
+    assert parameters_of(app)["method"] == "tracin-last"
     assert "versus" not in parameters_of(app)
     assert board_of(app)
 
@@ -269,9 +276,39 @@ def test_walking_the_list(open_page, tiny):
     assert rows_of(app)
 
 
+def choose_other(app, key, now, wanted):
+    """Choose a method that stands under "more"."""
+    app.selectbox(key=f"{key}_{now}").select("more").run()
+    app.selectbox(key=f"{key}_more_{now}").select(wanted).run()
+
+
+def test_the_menu_shows_three_methods_and_the_others_under_more(open_page):
+    app = open_page("explore", id="test-3")
+    menu = app.selectbox(key="explore_method_tracin-we-topk")
+    assert menu.options == [
+        "TracIn-WE-Topk: through shared words",
+        "TracIn on the last layer: through the whole text",
+        "BM25: alike texts, a control",
+        "More methods…",
+    ]
+    assert app.selectbox(key="explore_versus_").options == ["no other method", *menu.options[1:]]
+    assert method_boxes(app) == ["explore_method_tracin-we-topk"]
+    menu.select("more").run()
+    assert "method" not in parameters_of(app)
+    more = app.selectbox(key="explore_method_more_tracin-we-topk")
+    assert more.value is None
+    assert {*menu.options[:3], *more.options} == {name(id) for id in METHODS if METHODS[id].needs != "states"}
+    more.select("tracin-tfidf").run()
+    assert parameters_of(app)["method"] == "tracin-tfidf"
+    assert method_boxes(app) == ["explore_method_tracin-tfidf", "explore_method_more_tracin-tfidf"]
+    app.selectbox(key="explore_method_tracin-tfidf").select("bm25").run()
+    assert parameters_of(app)["method"] == "bm25"
+    assert method_boxes(app) == ["explore_method_bm25"]
+
+
 def test_choices_write_the_address(open_page):
     app = open_page("explore", id="test-3")
-    app.selectbox(key="explore_method_tracin-we-topk").select("tracin-we").run()
+    choose_other(app, "explore_method", "tracin-we-topk", "tracin-we")
     assert parameters_of(app)["method"] == "tracin-we"
     label = app.selectbox(
         key=f"explore_target_{SCRIPT}" if app.session_state[f"explore_target_{SCRIPT}"] else f"explore_target_{IMAGE}"

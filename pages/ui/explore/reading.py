@@ -8,7 +8,7 @@ from influence.experiments import DEFAULT_STRONGEST
 from pages.ui.explore import asking, versus
 from pages.ui.explore.address import FIRST, MOST, STEP, TOKENS, ExploreAddress
 from pages.ui.frame import Binding, answers, go, md, messages, numbers, render, shell
-from pages.ui.parts import charts, explanation_board
+from pages.ui.parts import charts, explanation_board, method_menu
 
 BOARD = "explore_board"
 
@@ -122,31 +122,25 @@ def _question(workspace: influence.Workspace, address: ExploreAddress, found: Ex
     """What is asked: which label's loss, by which method, with or without start and end tokens."""
     method = METHODS[address.method]
     labels = list(dict.fromkeys([*filter(None, [found.query.label, found.query.predicted]), *workspace.info.labels]))
-    offered = [
-        id
-        for id, one in METHODS.items()
-        if one.needs != "states" or workspace.info.settings.get("optimizer_states") or one is method
-    ]
-    titles = {"": "no other method", **{id: METHODS[id].title for id in offered}}
+    methods = method_menu.offered(workspace, method.id, address.versus)
+    approximate = workspace.info.approximation if method.id.startswith("tracin-") else ""
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-question"):
         st.selectbox(
             "Explain the loss on", labels, format_func=lambda label: _label_name(label, found), width=210,
             **_choice(address, "target", found.label),
         )  # fmt: skip
-        st.selectbox(
-            "Method", offered, format_func=titles.__getitem__, width=240, help=_methods_help(),
-            **_choice(address, "method", method.id),
+        method_menu.draw(
+            "Method", methods, method.id, key="explore_method", help=method_menu.explained(method.id, approximate),
+            on_choose=lambda id: _ask(address, "method", id),
         )  # fmt: skip
-        st.selectbox(
-            "Compare with", [id for id in titles if id != method.id], format_func=titles.__getitem__, width=200,
-            **_choice(address, "versus", address.versus),
+        method_menu.draw(
+            "Compare with", [id for id in methods if id != method.id], address.versus, key="explore_versus",
+            none="no other method", on_choose=lambda id: _ask(address, "versus", id),
         )  # fmt: skip
         st.segmented_control(
             "Start/end tokens", list(TOKENS), format_func=TOKENS.__getitem__, required=True, disabled=not method.words,
             **_choice(address, "tokens", address.tokens),
         )  # fmt: skip
-    said = f"{method.about} ({method.source})"
-    render.hint(f"{said} {workspace.info.approximation}" if method.id.startswith("tracin-") else said)
 
 
 def _choice(address: ExploreAddress, field: str, value: str) -> Binding:
@@ -163,12 +157,12 @@ def _label_name(label: str, found: Explanation) -> str:
 
 
 def _change(address: ExploreAddress, field: str, key: str) -> None:
-    changed = address.at(**{field: st.session_state[key]}, pin="")
+    _ask(address, field, st.session_state[key])
+
+
+def _ask(address: ExploreAddress, field: str, value: str) -> None:
+    changed = address.at(**{field: value}, pin="")
     go(changed.at(versus="") if changed.versus == changed.method else changed)
-
-
-def _methods_help() -> str:
-    return "\n\n".join(f"**{md(method.title)}**: {md(method.about, 400)} {md(method.cost)}" for method in METHODS.values())
 
 
 def _results(workspace: influence.Workspace, address: ExploreAddress, found: Explanation) -> None:

@@ -4,6 +4,7 @@ from . import (
     decision_charts as decision_charts,
     explanation_board as explanation_board,
     learning as learning,
+    method_menu as method_menu,
     payloads as payloads,
     queues as queues,
     rows as rows,
