@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import clusters, data, opinions, suspects, workspace
+from influence import clusters, data, experiments, fixes, opinions, suspects, workspace
+from influence.cli.manage import comparison_in_words
 from influence.cli.options import (
     add_device,
     add_encoder,
@@ -24,6 +25,7 @@ from influence.cli.suspects import no_encoder
 from influence.data import DEFAULT_SHARE, MOST_TEST, Preparation
 from influence.errors import SettingsError
 from influence.models import CNN, ENCODER_LAYERS, SMALL_DATA
+from influence.review import POLICIES
 
 if TYPE_CHECKING:
     from influence.types import Progress
@@ -45,11 +47,13 @@ def add(commands: Any) -> None:
     _add_index(build.add_argument_group("index"))
     add_device(build)
     add_encoder(build)
+    _add_again(build.add_argument_group("the loop"))
+    build.set_defaults(parser=build)
     build.add_argument("--resume", action="store_true", help="continue an interrupted build of the same request")
 
 
 def _add_data(group: Any) -> None:
-    group.add_argument("--train", required=True, metavar="FILE")
+    group.add_argument("--train", metavar="FILE", help="needed but with --with-fixes")
     group.add_argument("--test", metavar="FILE", help="default: a part of --train is set aside, see --test-share")
     add_workspace(group)
     group.add_argument("--text", default="text", metavar="COL")
@@ -63,6 +67,17 @@ def _add_data(group: Any) -> None:
     group.add_argument("--drop-unusable", action="store_true", help=about)
     about = "give labels that look alike (but for capitals, spaces, unseen characters) the spelling that occurs most"
     group.add_argument("--merge-labels", action="store_true", help=about)
+
+
+def _add_again(group: Any) -> None:
+    about = (
+        "build --workspace again, as a new workspace beside it: the same data, settings and test part, the decided fixes made in "
+        "the training data, decisions and queues carried over; says what became better and worse"
+    )
+    group.add_argument("--with-fixes", action="store_true", help=about)
+    group.add_argument("--as", metavar="NAME", dest="name", help="of the new workspace (default: NAME-2, NAME-3, …)")
+    about = "what settles a disagreement that no adjudicator has settled (default: majority)"
+    group.add_argument("--policy", choices=POLICIES, help=about)
 
 
 def _add_model(model: Any) -> None:
@@ -105,6 +120,14 @@ def _demo(options: argparse.Namespace) -> None:
 
 
 def _build(options: argparse.Namespace) -> None:
+    if options.with_fixes:
+        _build_again(options)
+        return
+    for name in ("name", "policy"):
+        if getattr(options, name) is not None:
+            raise SettingsError(f"--{'as' if name == 'name' else name} goes with --with-fixes")
+    if options.train is None:
+        options.parser.error("the following arguments are required: --train")
     given = {name: getattr(options, name) for name in TRAINING}
     if options.checkpoints is not None and (extra := [name for name, value in given.items() if value is not None]):
         raise SettingsError(f"--{extra[0].replace('_', '-')} is a setting of training; it does not go with --checkpoints")
@@ -140,6 +163,30 @@ def _build(options: argparse.Namespace) -> None:
         )
         _rank_suspects(options.workspace, options.encoder, options.device, progress)
     _print_built(options.workspace, info)
+
+
+def _build_again(options: argparse.Namespace) -> None:
+    """`build --with-fixes`: everything but where, and on what, comes from the workspace."""
+    own = {"workspace", "with_fixes", "name", "policy", "device", "encoder", "resume", "run", "parser"}
+    changed = [name for name in vars(options) if name not in own and getattr(options, name) != options.parser.get_default(name)]
+    if changed:
+        option = f"--{changed[0].replace('_', '-')}"
+        raise SettingsError(f"{option}: --with-fixes takes the data and the settings from --workspace; leave it out")
+    with workspace.opened(Path(options.workspace)) as before:
+        policy, usual = options.policy or "majority", suspects.usual_settings(before)
+        again = fixes.prepare(before, options.name, policy=policy, resume=options.resume)
+        told = (
+            f"{again.target}: {', '.join(f'{count:,} {action}' for action, count in again.counts.items())} in the training data"
+        )
+        with ProgressLine(sys.stderr, every=PROGRESS_EVERY) as progress:
+            noted = after_notes([told], progress)
+            info = fixes.build_again(before, again, device=options.device, resume=options.resume, progress=noted)
+            settings = usual if options.encoder is None else replace(usual, encoder=options.encoder)
+            suspects.write_suspects(str(again.target), settings, device=options.device, progress=progress)
+            clusters.write_clusters(str(again.target), progress=progress)
+        _print_built(str(again.target), info)
+        with workspace.opened(again.target) as after:
+            print(comparison_in_words(experiments.compare(before, after)))
 
 
 def _preparation(options: argparse.Namespace) -> Preparation:

@@ -33,7 +33,7 @@ def _backup(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace) -> None:
     found = experiments.compare(workspace.read_workspace(options.workspace), workspace.read_workspace(options.other))
-    print_answer(options, found, _as_json, _as_text)
+    print_answer(options, found, _as_json, comparison_in_words)
 
 
 def _as_json(found: experiments.Comparison) -> dict[str, Any]:
@@ -49,7 +49,8 @@ def _as_json(found: experiments.Comparison) -> dict[str, Any]:
     }
 
 
-def _as_text(found: experiments.Comparison) -> str:
+def comparison_in_words(found: experiments.Comparison) -> str:
+    """What is different in the second of two workspaces, a line each."""
     lines = [
         f"{found.shared_tests:,} test texts in both; accuracy {found.accuracies[0]:.1%} → {found.accuracies[1]:.1%}",
         f"{len(found.changed):,} predictions changed: {found.count('fixed'):,} fixed, {found.count('broken'):,} broken",

@@ -11,13 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from influence.data import Columns, read_examples
 from influence.fixes.apply import PARQUET, Applied, content, plan
 from influence.fixes.files import encode_fixes
 from influence.fixes.fixlist import Fix, FixList, fix_list
-from influence.fixes.train_file import GivenColumns, TrainFile, open_train_file
-from influence.reading import FormOptions, Table, data_suffix, whole_suffix
-from influence.review import Corpus, Reviews, iso
+from influence.fixes.train_file import GivenColumns, open_train_file, workspace_copy
+from influence.reading import FormOptions, data_suffix, whole_suffix
+from influence.review import Reviews, iso
 
 MOST_LISTED = 50  # conflicts and unmatched decisions spelt out in the report
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])")
@@ -94,22 +93,13 @@ def _applied(reviews: Reviews, fixes: list[Fix]) -> tuple[Applied, bool]:
     own_file = source.is_file() and _sha256(source) == info.train_sha256
     given = GivenColumns(**info.settings["columns"])
     form = FormOptions(**(info.settings.get("form") or {}))
-    train = open_train_file(str(source), fixes, given, form) if own_file else _workspace_copy(reviews.corpus)
+    train = open_train_file(str(source), fixes, given, form) if own_file else workspace_copy(reviews.workspace)
     return plan(train, fixes, source="the fix list"), own_file
 
 
 def _sha256(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _workspace_copy(corpus: Corpus) -> TrainFile:
-    examples = list(corpus.examples.values())
-    pairs = examples[0].text_pair is not None
-    names = ("id", "text", *(("text_pair",) if pairs else ()), "label")
-    table = Table({name: [getattr(example, name) for example in examples] for name in names}, "", "")
-    columns = Columns(text_pair="text_pair" if pairs else None, id="id")
-    return TrainFile(read_examples(table, columns))
 
 
 def _command(reviews: Reviews, applied: Applied) -> str:

@@ -62,6 +62,7 @@ class FixList:
     unmatched: list[Unmatched]  # made on other data: not among `fixes`
     settled: list[Decision]  # relabels that the data has already
     flagged: list[str]  # examples among `fixes` that somebody has flagged since deciding
+    applied: int  # examples that the data has fixed already: it was built again with the decisions on them
     rules: list[AppliedRule]  # that stand
     before: dict[str, int]  # class counts
     after: dict[str, int]
@@ -75,6 +76,11 @@ class FixList:
         return {action: found[action] for action in listed_kinds()}
 
     @property
+    def changes(self) -> int:
+        """How many of them change the data; the others keep an example as it is."""
+        return sum(fix.edit.does.changes_data for fix in self.fixes)
+
+    @property
     def notes(self) -> list[str]:
         """What is not among the fixes, and what to look at, one line each."""
         left_out = sum(resolution.decision is None for resolution in self.conflicts)
@@ -84,6 +90,7 @@ class FixList:
             ("decisions left out, as they were made on other data than this build's", len(self.unmatched)),
             ("relabels left out, as the data has the new label already", len(self.settled)),
             ("fixes of examples that somebody has flagged since", len(self.flagged)),
+            ("examples that this data has fixed already, as it was built with the decisions on them", self.applied),
         )
         return [f"{what}: {count:,}" for what, count in said if count]
 
@@ -94,8 +101,7 @@ def fix_list(reviews: Reviews, *, policy: str = "majority", reviewers: Collectio
     Decisions outlive a rebuild: they are matched by id and text, and those that do not fit are listed apart.
     """
     corpus, notes = reviews.corpus, reviews.all_notes()
-    asked = [d for d in reviews.decisions() if reviewers is None or d.reviewer in reviewers]
-    lost = [d for d in reviews.decisions(unmatched=True) if reviewers is None or d.reviewer in reviewers]
+    asked, lost = (_open(reviews, reviewers, unmatched=unmatched) for unmatched in (False, True))
     gone, changed = "there is no example of that id", "its text has changed"
     unmatched = [Unmatched(d, changed if d.example_id in corpus.examples else gone) for d in lost]
     unmatched += [Unmatched(d, f"its label is no longer {d.old_label!r}") for d in asked if _is_stale(corpus, d)]
@@ -115,12 +121,19 @@ def fix_list(reviews: Reviews, *, policy: str = "majority", reviewers: Collectio
         unmatched=unmatched,
         settled=[d for d in asked if _is_settled(corpus, d)],
         flagged=[id for id in reviews.flagged() if id in edits],
+        applied=len(corpus.applied.until),
         rules=[rule for rule in applied_rules(reviews) if not rule.action.undone],
         before=before,
         after=after,
         policy=policy,
         build=corpus.build,
     )
+
+
+def _open(reviews: Reviews, reviewers: Collection[str] | None, *, unmatched: bool) -> list[Decision]:
+    """The standing decisions of these reviewers that are not in the data already."""
+    found, applied = reviews.decisions(unmatched=unmatched), reviews.corpus.applied
+    return [d for d in found if (reviewers is None or d.reviewer in reviewers) and not applied.covers(d.example_id, d.action)]
 
 
 def import_fixes(reviews: Reviews, reviewer: Reviewer, fixes: Iterable[Fix]) -> tuple[Action | None, list[Fix]]:

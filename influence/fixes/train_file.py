@@ -10,6 +10,7 @@ from influence.data import Columns, Examples, label_key, read_examples, text_sha
 from influence.errors import DataError
 from influence.fixes.fixlist import Fix
 from influence.reading import FormOptions, Table, as_text, label_cell, read_table
+from influence.workspace import WorkspaceReader
 
 PROBED = 50  # fixes that the columns are tried on
 SHOWN = 100  # rows named in a message
@@ -75,6 +76,17 @@ def open_train_file(name: str, fixes: Sequence[Fix], given: GivenColumns, option
     """
     table = read_table(name, split="train", options=options)
     return TrainFile(read_examples(table, _fitting_columns(table, fixes[:PROBED], given)))
+
+
+def workspace_copy(workspace: WorkspaceReader, split: str = "train") -> TrainFile:
+    """The examples of a split as the workspace has them, under the names `id`, `text`, `text_pair` and `label`."""
+    table = Table(workspace.store.split_columns(split), "", "")
+    return TrainFile(read_examples(table, copied_columns(workspace)))
+
+
+def copied_columns(workspace: WorkspaceReader) -> Columns:
+    """The columns of `workspace_copy`."""
+    return Columns(text_pair="text_pair" if workspace.info.has_pairs else None, id="id")
 
 
 def spelling_matters(fixes: Sequence[Fix]) -> bool:

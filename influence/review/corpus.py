@@ -9,6 +9,7 @@ import pandas as pd
 
 from influence.data import Edit, balance, known_label
 from influence.errors import QueryError
+from influence.review.carried import Applied, read_applied
 from influence.workspace import WorkspaceReader
 
 
@@ -51,6 +52,18 @@ class Corpus:
         """Every training example by id, in the data's order."""
         columns = [[None if pd.isna(v) else v for v in self.frame[name]] for name in TrainExample._fields]
         return {row[0]: TrainExample._make(row) for row in zip(*columns, strict=True)}
+
+    @cached_property
+    def applied(self) -> Applied:
+        """The fixes that are in the data already. Raises `WorkspaceDamaged` where that cannot be known."""
+        return read_applied(self._workspace)
+
+    def has(self, example_id: str, text_sha256: str) -> bool:
+        """Whether it has the example with the text of that hash, or with what masking words in that text has left of it."""
+        example = self.examples.get(example_id)
+        if example is None:
+            return False
+        return example.text_sha256 == text_sha256 or text_sha256 in self.applied.former.get(example_id, ())
 
     def __getitem__(self, example_id: str) -> TrainExample:
         try:

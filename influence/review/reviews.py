@@ -161,9 +161,8 @@ class Reviews:
         return action
 
     def is_current(self, example_id: str, text_sha256: str) -> bool:
-        """Whether this build has the example with the same text."""
-        example = self.corpus.examples.get(example_id)
-        return example is not None and example.text_sha256 == text_sha256
+        """Whether this build has the example with the same text, or with words masked in it since."""
+        return self.corpus.has(example_id, text_sha256)
 
     def decision(self, example_id: str, reviewer: Reviewer, *, adjudicates: bool = False) -> Decision | None:
         """What a reviewer has decided on an example with its present text, if anything."""

@@ -6,7 +6,7 @@ An interrupted build leaves its folder; asked to resume, the same request goes o
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -45,10 +45,12 @@ def build_workspace(
     device: str = "auto",
     resume: bool = False,
     progress: Progress = silent,
+    before_publishing: Callable[[], None] = lambda: None,
 ) -> WorkspaceInfo:
     """Build a workspace and publish it; until then whatever was published before stays as it is.
 
-    `data` is what the request's files hold, where they have been read already. Raises a `WordtraceError` for bad data, models
+    `data` is what the request's files hold, where they have been read already. `before_publishing` puts into the workspace what
+    must be there when it is first opened. Raises a `WordtraceError` for bad data, models
     or settings, and leaves nothing behind then.
     """
     started = time.monotonic()
@@ -68,6 +70,7 @@ def build_workspace(
         with _removed_when_refused(folder):
             info = BuildStages(folder, request, parts, names, pretrained, processor, progress).run()
         sync(folder)
+        before_publishing()
         return publish(path, folder, replace(info, seconds=round(time.monotonic() - started, 1)))
 
 

@@ -32,6 +32,7 @@ class BuildRequest:
     store_rest: bool = True
     bf16: bool = False
     keep_optimizer: bool = False  # AdamW's moments of the word embedding beside each checkpoint, for tracin-we-adam
+    made_from: dict[str, Any] | None = None  # the workspace and the decisions that the data was made from: `review.carried`
 
     def __post_init__(self) -> None:
         if self.top_k < 1:
@@ -63,8 +64,11 @@ def training_settings(model: str, **overrides: Any) -> TrainingSettings:
 
 def identity(request: BuildRequest, data: Splits) -> dict[str, Any]:
     """What a build folder must agree with to be resumed: the request, and the bytes of everything it names."""
+    asked = json.loads(json.dumps(asdict(request)))
+    if request.made_from is None:
+        del asked["made_from"]  # which builds begun by an earlier version do not know
     return {
-        "request": json.loads(json.dumps(asdict(request))),
+        "request": asked,
         "train_sha256": data.train.sha256,
         "test_sha256": data.test.sha256,
         "model_sha256": _model_hash(request.checkpoints or request.model),

@@ -181,6 +181,12 @@ class ResultStore(Database):
             where split = 'train' and checkpoint = (select max(checkpoint) from checkpoints) order by position
         """)
 
+    def split_columns(self, split: str) -> dict[str, list[str]]:
+        """Every example of a split in the data's order, as columns: id, text, text_pair where there are pairs, and label."""
+        found = self.frame("select id, text, text_pair, label from examples where split = ? order by position", [split])
+        names = ["id", "text", *(["text_pair"] if found["text_pair"].notna().any() else []), "label"]
+        return {name: found[name].tolist() for name in names}
+
     def texts(self, split: str) -> list[tuple[str, str | None]]:
         """The text and second text (None: there is none) of every example of a split, in the data's order."""
         rows = self.rows("select text, text_pair from examples where split = ? order by position", [split])

@@ -271,6 +271,7 @@ class BuildStages:
                 "optimizer_states": request.keep_optimizer,
                 "precision": "bf16" if request.bf16 else "fp32",
                 "device": self.device.type,
+                **({} if request.made_from is None else {"made_from": request.made_from}),
             },
             versions={package: version(package) for package in PACKAGES},
             checkpoints=checkpoints,
