@@ -64,7 +64,8 @@ def _add_retrain(commands: Any) -> None:
     which.add_argument("--change", metavar="SPEC", help=about)
     about = "a test sentence to look at; may be given more than once"
     parser.add_argument("--test-id", action="append", default=[], metavar="ID", help=about)
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="retrainings without, and as many with it (default 3)")
+    about = "retrainings without, and as many with it (default %(default)s; fewer than 3 cannot tell an effect from luck)"
+    parser.add_argument("--seeds", type=int, default=experiments.DEFAULT_SEEDS, metavar="N", help=about)
     add_device(parser)
     add_json(parser)
 

@@ -32,7 +32,7 @@ from .settings import (
     FixingSettings as FixingSettings,
     OverlapSettings as OverlapSettings,
 )
-from .statistics import Paired as Paired
+from .statistics import FEWEST as FEWEST, Paired as Paired
 from .targeted import (
     Fixing as Fixing,
     fix_mistakes as fix_mistakes,

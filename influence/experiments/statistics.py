@@ -2,10 +2,10 @@
 
 Each seed trains twice, without the change and with it, so what the seed alone does cancels in the difference.
 
-Axes: S seeds.
+Axes: S seeds, M test examples.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,15 +14,23 @@ import numpy as np
 from influence.errors import SettingsError
 from influence.types import FloatArray
 
-LEVEL = 0.95
+LEVEL, POWER = 0.95, 0.8
+FEWEST = 3  # seeds, and test examples, below which no interval is given: two may agree by luck
+SHARE, LOSS = (0.0, 1.0), (0.0, float("inf"))  # what a number can be
+MOST_NEEDED = 1_000
 
 
 @dataclass(frozen=True)
 class Paired:
-    """One number without a change and with it, at each of S seeds; all in the number's own unit."""
+    """One number without a change and with it, at each of S seeds; all in the number's own unit.
+
+    `possible` is what the number can be at all. `step` is the least it can change by, for a share of few test examples.
+    """
 
     before_S: tuple[float, ...]
     after_S: tuple[float, ...]
+    possible: tuple[float, float] = (-float("inf"), float("inf"))
+    step: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.before_S or len(self.before_S) != len(self.after_S):
@@ -53,13 +61,20 @@ class Paired:
         """Mean difference; above 0: the change raised the number."""
         return float(self.differences_S.mean())
 
-    @property
+    @cached_property
     def interval(self) -> tuple[float, float] | None:
-        """95 % confidence interval of the mean difference, by Student's t over the seeds; None with a single seed.
+        """95 % confidence interval of the mean difference, within what is possible; None with fewer than `FEWEST` seeds.
 
-        With 3 seeds it is 4.3 standard errors wide on either side: few seeds can show large effects only.
+        Student's t over the seeds, cut where the number would leave its range: from where it starts, as far as its own t
+        interval goes, it can rise to the top at most and fall to the bottom at most. The cut takes only what cannot be, so it
+        covers the truth as often as Student's t does (see docs/mathematics.md for how often that is).
         """
-        return interval(self.differences_S)
+        if self.seeds < FEWEST:
+            return None
+        low, high = interval(self.differences_S, deviation_at_least=self.step / 6**0.5)
+        bottom, top = self.possible
+        start_low, start_high = interval(self.before_S)
+        return max(low, bottom - min(start_high, top)), min(high, top - max(start_low, bottom))
 
     @property
     def spread(self) -> float | None:
@@ -69,16 +84,54 @@ class Paired:
     @property
     def told_apart(self) -> bool:
         """Whether the interval leaves zero out: the change does more than the choice of a seed explains."""
-        found = self.interval
-        return found is not None and (found[0] > 0 or found[1] < 0)
+        return self.interval is not None and leaves_zero_out(*self.interval)
+
+    @property
+    def seeds_needed(self) -> int | None:
+        """About how many seeds would tell, four times in five, were the difference and its spread what they are here.
+
+        None where no number that anybody would train does, and with fewer than `FEWEST` seeds, whose spread says nothing.
+        """
+        if self.seeds < FEWEST:
+            return None
+        deviation = float(self.differences_S.std(ddof=1))
+        return fewest_that_tell(self.difference, lambda count: (deviation**2 / count, count - 1))
 
 
-def interval(values_S: Sequence[float] | FloatArray) -> tuple[float, float] | None:
-    """Confidence interval of the mean of a sample by Student's t; None for fewer than two values."""
-    from scipy.special import stdtrit
+def interval(values_S: Sequence[float] | FloatArray, *, deviation_at_least: float = 0.0) -> tuple[float, float]:
+    """95 % confidence interval of the mean of a sample by Student's t; infinite for a single value.
 
+    Values that are rounded have a deviation of their own, which equal ones do not show: see `deviation_at_least`.
+    """
     sample = np.asarray(values_S, dtype=np.float64)
     if len(sample) < 2:
-        return None
-    half = float(stdtrit(len(sample) - 1, (1 + LEVEL) / 2) * sample.std(ddof=1) / np.sqrt(len(sample)))
+        return -float("inf"), float("inf")
+    half = half_width(max(float(sample.std(ddof=1)), deviation_at_least) ** 2 / len(sample), len(sample) - 1)
     return float(sample.mean()) - half, float(sample.mean()) + half
+
+
+def half_width(variance: float, freedom: float) -> float:
+    """Half of a 95 % interval around a mean whose variance was estimated with so many degrees of freedom."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(max(freedom, 1.0), (1 + LEVEL) / 2) * np.sqrt(variance))
+
+
+def leaves_zero_out(low: float, high: float) -> bool:
+    """Whether an interval is above or below zero as a whole; one of missing ends is not."""
+    return low > 0 or high < 0
+
+
+def fewest_that_tell(difference: float, at: Callable[[int], tuple[float, float]]) -> int | None:
+    """The smallest count whose interval leaves zero out four times in five; None above `MOST_NEEDED`.
+
+    `at` gives for a count the variance of the mean and its degrees of freedom.
+    """
+    from scipy.special import stdtrit
+
+    for count in range(FEWEST, MOST_NEEDED + 1):
+        variance, freedom = at(count)
+        error = (stdtrit(freedom, (1 + LEVEL) / 2) + stdtrit(freedom, POWER)) * variance**0.5
+        if error < abs(difference):
+            return count
+    return None

@@ -1,6 +1,6 @@
 """What if the training data were changed? Retrained without the change and with it, over the same seeds.
 
-    outcome = try_out(workspace, propose(workspace, "decided"), test_ids=["rt-0005"], seeds=3)
+    outcome = try_out(workspace, propose(workspace, "decided"), test_ids=["rt-0005"], seeds=5)
     for measure in outcome.measures: print(measure.name, measure.paired.difference, measure.paired.interval)
 
 Axes: S seeds, M test examples, Y labels.
@@ -8,7 +8,7 @@ Axes: S seeds, M test examples, Y labels.
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ from influence.attribution import METHODS
 from influence.errors import QueryError, SettingsError
 from influence.experiments.deletion import loss_of
 from influence.experiments.proposals import Proposal
-from influence.experiments.statistics import Paired
+from influence.experiments.statistics import LOSS, SHARE, Paired
 from influence.experiments.trials import Ranking
 from influence.experiments.whatif_tables import HEAD, WhatIfStore, opened
 from influence.explanations import positions_of
@@ -28,9 +28,10 @@ from influence.retraining import Change, Run, RunKey, embedding_frozen, open_sto
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import WorkspaceReader
 
-DEFAULT_SEEDS, MOST_SEEDS = 3, 50
+DEFAULT_SEEDS, MOST_SEEDS = 5, 50
 MOVED = 5  # test sentences shown at either end, of those that a change moves most
 MOST_TESTS = 50
+IN_NATS = ("qld", "rise", "random")  # measures that are losses
 
 
 @dataclass(frozen=True)
@@ -153,12 +154,13 @@ def measured(
         for label in wanted:
             at = names.index(label)
             measures.append(Measure("test", id, label, _pair(before_SMY[:, row, at], after_SMY[:, row, at])))
-    measures.append(Measure("accuracy", "", "", _pair(right_before.mean(axis=1), right_after.mean(axis=1))))
+    steps, shares = _steps(names, labels_M), [right.mean(axis=1) for right in (right_before, right_after)]
+    measures.append(Measure("accuracy", "", "", _pair(*shares, step=steps["accuracy", ""])))
     for index, label in enumerate(names):
         of_label_M = labels_M == index
         if of_label_M.any():
             shares = [right[:, of_label_M].mean(axis=1) for right in (right_before, right_after)]
-            measures.append(Measure("class", "", label, _pair(*shares)))
+            measures.append(Measure("class", "", label, _pair(*shares, step=steps["class", label])))
     return measures + _moved(workspace, before_SMY, after_SMY, labels_M, rows)
 
 
@@ -168,7 +170,7 @@ def ranked(workspace: WorkspaceReader, ranking: Ranking, labels_M: IntArray, *si
     none_S, top_S, random_S = (tuple(loss_of(p_Y, label) for p_Y in side_SMY[:, row]) for side_SMY in sides_SMY)
     sides = {"qld": (random_S, top_S), "rise": (none_S, top_S), "random": (none_S, random_S)}
     id = workspace.store.examples("test", [row])[row].id
-    return [Measure(kind, id, workspace.info.labels[label], Paired(*losses)) for kind, losses in sides.items()]
+    return [Measure(kind, id, workspace.info.labels[label], Paired(*losses, possible=LOSS)) for kind, losses in sides.items()]
 
 
 def _moved(
@@ -203,11 +205,13 @@ def flips_of(before_SMY: FloatArray, after_SMY: FloatArray, labels_M: IntArray) 
 def outcomes(workspace: WorkspaceReader) -> list[Outcome]:
     """Every what-if of the workspace's present build, the latest first."""
     with opened(workspace.path) as store:
-        return [] if store is None else _outcomes(store, workspace.build.name)
+        return [] if store is None else _outcomes(store, workspace)
 
 
-def _outcomes(store: WhatIfStore, build: str) -> list[Outcome]:
-    return [Outcome(**head, measures=_measures(store.measures(head["id"])), **facts) for head, facts in store.outcomes(build)]
+def _outcomes(store: WhatIfStore, workspace: WorkspaceReader) -> list[Outcome]:
+    steps = _steps(workspace.info.labels, np.asarray(load_array(workspace.build / "index" / "test" / "labels.npy")))
+    found = store.outcomes(workspace.build.name)
+    return [Outcome(**head, measures=_measures(store.measures(head["id"]), steps), **facts) for head, facts in found]
 
 
 def to_train(workspace: WorkspaceReader, change: Change, seeds: int, ranking: Ranking | None = None) -> int:
@@ -227,15 +231,27 @@ def seconds_a_model(workspace: WorkspaceReader) -> tuple[float, bool]:
     return (workspace.info.training_seconds or workspace.info.seconds, False) if known is None else (known, True)
 
 
-def _measures(rows: Iterable[tuple[Any, ...]]) -> list[Measure]:
+def _measures(rows: Iterable[tuple[Any, ...]], steps: Mapping[tuple[str, str], float]) -> list[Measure]:
     groups: dict[tuple[str, str, str], list[tuple[float, float]]] = {}
     for kind, name, label, _, before, after in rows:
         groups.setdefault((kind, name, label), []).append((before, after))
-    return [Measure(*key, Paired(*map(tuple, zip(*pairs, strict=True)))) for key, pairs in groups.items()]
+    measures = []
+    for (kind, name, label), pairs in groups.items():
+        before_S, after_S = map(tuple, zip(*pairs, strict=True))
+        possible = LOSS if kind in IN_NATS else SHARE
+        measures.append(Measure(kind, name, label, Paired(before_S, after_S, possible, steps.get((kind, label), 0.0))))
+    return measures
 
 
-def _pair(before_S: FloatArray, after_S: FloatArray) -> Paired:
-    return Paired(tuple(map(float, before_S)), tuple(map(float, after_S)))
+def _pair(before_S: FloatArray, after_S: FloatArray, *, step: float = 0.0) -> Paired:
+    return Paired(tuple(map(float, before_S)), tuple(map(float, after_S)), SHARE, step)
+
+
+def _steps(labels: Sequence[str], labels_M: IntArray) -> dict[tuple[str, str], float]:
+    """What one test sentence counts, in the accuracy on all of them and on those of each label."""
+    counts = np.bincount(labels_M, minlength=len(labels)).tolist()
+    of_label = {("class", label): 1 / count for label, count in zip(labels, counts, strict=True) if count}
+    return {("accuracy", ""): 1 / len(labels_M), **of_label}
 
 
 def _sides(workspace: WorkspaceReader, change: Change, ranking: Ranking | None, seeds: Sequence[int]) -> list[list[Run]]:
@@ -276,5 +292,5 @@ def _keep(workspace: WorkspaceReader, outcome: Outcome) -> None:
     first = {"build": workspace.build.name, **head, "facts": json.dumps(facts)}
     with opened(workspace.path, write=True) as store:
         assert store is not None
-        same = [other.id for other in _outcomes(store, workspace.build.name) if _question(other) == _question(outcome)]
+        same = [other.id for other in _outcomes(store, workspace) if _question(other) == _question(outcome)]
         store.add({"outcomes": [first], "measures": rows}, instead_of=same)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from influence.experiments.whatif import Measure, Outcome
+from influence.experiments.statistics import FEWEST, Paired
+from influence.experiments.whatif import MOST_SEEDS, Measure, Outcome
 
 MINUS = "−"
 LOSSES = {  # measures in nats: what the two sides are
@@ -49,7 +50,7 @@ def difference(measure: Measure, value: float | None = None) -> str:
 
 
 def interval(measure: Measure) -> str:
-    """The 95 % interval of the difference in its unit; a dash with one seed."""
+    """The 95 % interval of the difference in its unit; a dash with too few seeds."""
     found = measure.paired.interval
     return "–" if found is None else f"{difference(measure, found[0])} to {difference(measure, found[1])}"
 
@@ -68,24 +69,38 @@ def changes(counts: Mapping[str, int]) -> str:
 
 
 def verdict(measure: Measure) -> str:
-    """Whether a measure's difference is more than the seeds alone explain, in one sentence."""
+    """Whether a measure's difference is more than the seeds alone explain, and else what could tell; in sentences."""
     paired = measure.paired
-    if measure.kind == "qld":
-        moved = f"{measure.name}: without the top 1% its loss is {paired.after:.3f} nats, without as many random examples "
-        moved += f"{paired.before:.3f}: QLD {difference(measure)}"
-    else:
-        sides = f"{level(measure, paired.before)} to {level(measure, paired.after)}"
-        moved = f"{what(measure)} goes from {sides}, {difference(measure)} {unit(measure)}"
+    moved = _moved(measure)
     if paired.interval is None:
-        return f"{moved}; one seed cannot say whether that is the change or the seed."
-    within = f"95% interval {interval(measure)} over {paired.seeds} seeds"
-    if paired.told_apart:
-        return f"{moved} ({within}): more than the choice of a seed explains."
+        seeds = "one seed" if paired.seeds == 1 else f"{paired.seeds} seeds"
+        return f"{moved}. Whether that is more than luck cannot be told from {seeds}: it takes {FEWEST} or more."
+    moved = f"{moved} (95% interval {interval(measure)} over {paired.seeds} seeds)"
+    if not paired.told_apart:
+        return f"{moved}. That may be luck: without any change seeds differ, too. {_more(paired)}"
+    if measure.kind != "qld":
+        return f"{moved}: more than the choice of a seed explains."
+    if paired.difference > 0:
+        return f"{moved}: more than luck. The ranking finds examples that this prediction needs."
+    return f"{moved}: more than luck. Random examples matter more to this prediction than those that the ranking names."
+
+
+def _moved(measure: Measure) -> str:
+    """What it was, what it is, and the difference."""
+    before, after = (level(measure, value) for value in (measure.paired.before, measure.paired.after))
     if measure.kind == "qld":
-        return f"{moved} ({within}): cannot be told from chance."
-    assert paired.spread is not None  # with more than one seed
-    hint = f"without any change it differs by up to {spread(measure)} {unit(measure)} from seed to seed"
-    return f"{moved} ({within}): cannot be told from seed noise; {hint}."
+        losses = f"its loss is {after} without the top 1%, and {before} without as many random"
+        return f"{measure.name}: {losses}: {difference(measure)}"
+    return f"{what(measure)} goes from {before} to {after}, {difference(measure)} {unit(measure)}"
+
+
+def _more(paired: Paired) -> str:
+    if not paired.difference:
+        return "There is no difference that more seeds could confirm."
+    wanted = paired.seeds_needed
+    if wanted is None or wanted > MOST_SEEDS:
+        return f"If the effect is really so small, even {MOST_SEEDS} seeds would hardly show it."
+    return f"If the effect is really this large, about {max(wanted, paired.seeds + 1)} seeds would show it."
 
 
 def headline(outcome: Outcome) -> Measure:
@@ -133,6 +148,7 @@ def _measure_as_json(measure: Measure) -> dict[str, Any]:
         "interval": paired.interval,
         "control_spread": paired.spread,
         "told_apart": paired.told_apart,
+        "seeds_needed": paired.seeds_needed,
         "before_by_seed": paired.before_S,
         "after_by_seed": paired.after_S,
     }

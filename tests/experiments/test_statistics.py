@@ -1,4 +1,4 @@
-"""Differences between paired retrainings, against the slow way and tables of Student's t."""
+"""Differences between paired retrainings, against the slow way, tables of Student's t, and simulated worlds."""
 
 import math
 import statistics
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from influence.errors import SettingsError
-from influence.experiments.statistics import Paired, interval
+from influence.experiments.statistics import LOSS, SHARE, Paired, interval
 
 T_975 = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262, 30: 2.045}  # by sample size, from a printed table
 
@@ -32,9 +32,45 @@ def test_what_the_seed_does_cancels():
     assert not shuffled.told_apart
 
 
-def test_one_seed_proves_nothing():
-    paired = Paired((0.1,), (0.9,))
-    assert (paired.interval, paired.spread, paired.told_apart) == (None, None, False)
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_seeds_prove_nothing(seeds):
+    paired = Paired((0.1, 0.11)[:seeds], (0.9, 0.91)[:seeds], SHARE)
+    assert (paired.interval, paired.told_apart, paired.seeds_needed) == (None, False, None)
+
+
+def test_a_share_cannot_leave_its_range():
+    """From 0.2 nothing falls by more than 0.2; where the start itself is not known well, by more than that it may reach."""
+    sure_start = Paired((0.20, 0.20, 0.20), (0.9, 0.1, 0.1), SHARE)
+    assert sure_start.interval == pytest.approx((-0.2, 0.8))
+    unsure = Paired((0.1, 0.5, 0.9), (0.9, 0.1, 0.1), SHARE)
+    assert unsure.interval == pytest.approx((-1.0, 1.0))
+    t_low, t_high = interval([0.8, -0.4, -0.8])
+    assert (t_low, t_high) < (-2, 2) < (t_high, t_high)  # what Student's t alone would have printed, in shares of 1
+    loss = Paired((0.2, 0.2, 0.2), (5.0, 0.1, 0.1), LOSS)
+    assert loss.interval == pytest.approx((-0.2, interval([4.8, -0.1, -0.1])[1]))
+
+
+def test_shares_of_few_sentences_are_rounded():
+    """Three seeds that each lose one of 30 test sentences agree to the digit, and still say nothing."""
+    before, after = (20 / 30, 21 / 30, 22 / 30), (19 / 30, 20 / 30, 21 / 30)
+    assert Paired(before, after, SHARE).told_apart
+    assert not Paired(before, after, SHARE, step=1 / 30).told_apart
+    assert Paired(before, tuple(value - 0.2 for value in before), SHARE, step=1 / 30).told_apart
+
+
+def test_the_seeds_that_are_needed_tell_four_times_in_five():
+    random = np.random.default_rng(3)
+    for deviations, seeds in ((0.5, 30), (1.0, 10), (1.5, 6)):
+        pilot = random.normal(size=seeds)
+        pilot = 0.1 * (1 + deviations * (pilot - pilot.mean()) / pilot.std(ddof=1))
+        needed = Paired((0.5,) * seeds, tuple(0.5 + pilot)).seeds_needed
+        again = random.normal(0.1, 0.1 * deviations, size=(4_000, needed))
+        told = np.mean([low > 0 for low, _ in map(interval, again)])
+        fewer = np.mean([low > 0 for low, _ in map(interval, again[:, :-1])]) if needed > 3 else 0.0
+        assert fewer < told
+        assert told >= 0.79
+    assert Paired((0.5, 0.4, 0.3), (0.5, 0.4, 0.3)).seeds_needed is None
+    assert Paired((0.5, 0.4, 0.3), (0.501, 0.4, 0.2991)).seeds_needed is None  # more than anybody would train
 
 
 def test_no_difference_is_not_told_apart():
@@ -52,3 +88,34 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     samples = np.random.default_rng(0).normal(1.0, 3.0, size=(4_000, 3))
     covered = np.mean([low <= 1.0 <= high for low, high in map(interval, samples)])
     assert covered == pytest.approx(0.95, abs=0.012)
+
+
+WORLDS = {  # log-odds without a change (mean, deviation), with it, how far a seed's two trainings go together; least coverage
+    "nothing happens": ((0.5, 1.2), (0.5, 1.2), 0.6, (0.945, 0.945)),
+    "nothing happens to a sure prediction": ((4.0, 1.5), (4.0, 1.5), 0.6, (0.945, 0.945)),
+    "a mistake is mended": ((-2.0, 1.0), (2.0, 1.5), 0.6, (0.91, 0.91)),
+    "a coin becomes sure": ((0.0, 1.0), (5.0, 1.5), 0.6, (0.92, 0.93)),
+    "seeds hardly agree": ((0.0, 3.0), (1.0, 3.0), 0.3, (0.93, 0.945)),
+}
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_the_bounded_interval_covers_the_truth_of_simulated_probabilities(world):
+    """Never outside what can be, about as often right as it says, and a claim of an effect that is none in 1 of 20 at most."""
+    (start, start_sd), (end, end_sd), together, (least_of_3, least_of_5) = WORLDS[world]
+    random = np.random.default_rng(1)
+
+    def trained(worlds, seeds):
+        shared, own = random.normal(size=(2, worlds, seeds))
+        odds = start + start_sd * shared, end + end_sd * (together * shared + (1 - together**2) ** 0.5 * own)
+        return [1 / (1 + np.exp(-log_odds)) for log_odds in odds]
+
+    before, after = trained(400_000, 1)
+    truth = 0.0 if start == end else float((after - before).mean())
+    for seeds, least in ((3, least_of_3), (5, least_of_5)):
+        pairs = [Paired(tuple(b), tuple(a), SHARE) for b, a in zip(*trained(2_000, seeds), strict=True)]
+        ends = np.array([pair.interval for pair in pairs])
+        assert np.all((ends >= -1) & (ends <= 1))
+        assert np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1])) >= least
+        if truth == 0.0:
+            assert np.mean([pair.told_apart for pair in pairs]) <= 0.055

@@ -261,6 +261,15 @@ def test_words_for_it(tried):
     assert ("more than the choice of a seed explains" in verdict(first)) == first.paired.told_apart
 
 
+def test_two_seeds_tell_nothing_and_say_so(tried):
+    workspace, _ = tried
+    outcome = try_out(workspace, propose(workspace, "opponents:te1:5"), seeds=2)
+    first = outcome.of("test")[0]
+    assert verdict(first).endswith(". Whether that is more than luck cannot be told from 2 seeds: it takes 3 or more.")
+    assert "95% interval" not in verdict(first)
+    assert all(measure.paired.interval is None for measure in outcome.measures)
+
+
 # A ranking put to the test
 
 
@@ -327,12 +336,12 @@ def test_words_for_a_ranking(ranked):
     said = verdict(qld)
     sign = f"{qld.paired.difference:+.3f}".replace("-", "−")
     assert said.startswith(
-        f"te1: without the top 1% its loss is {qld.paired.after:.3f} nats, "
-        f"without as many random examples {qld.paired.before:.3f}: QLD {sign} (95% interval "
+        f"te1: its loss is {qld.paired.after:.3f} without the top 1%, "
+        f"and {qld.paired.before:.3f} without as many random: {sign} (95% interval "
     )
     assert said in as_text(ranked["bm25"])
     assert "loss with all, without the top 1%" in as_text(ranked["bm25"])
-    assert "cannot be told from chance" in verdict(ranked["random"].of("qld")[0])
+    assert verdict(ranked["random"].of("qld")[0]).endswith("There is no difference that more seeds could confirm.")
 
 
 @pytest.mark.parametrize("writable", [True, False])
@@ -358,7 +367,7 @@ def test_what_ifs_from_before_rankings_are_read(own, monkeypatch, writable):
 
 def test_the_command_says_qld(tried, ranked, capsys):
     workspace, _ = tried
-    code, out, _ = run(capsys, "--workspace", workspace.path, "--change", "top:te1:bm25", "--json")
+    code, out, _ = run(capsys, "--workspace", workspace.path, "--change", "top:te1:bm25", "--seeds", 3, "--json")
     found = json.loads(out)
     assert (code, found["method"], found["trained"]) == (0, "bm25", 0)
     by_kind = {one["kind"]: one for one in found["measures"] if one["unit"] == "nats"}
@@ -376,7 +385,8 @@ def run(capsys, *arguments):
 
 def test_the_command_prints_json(tried, capsys):
     workspace, outcome = tried
-    code, out, _ = run(capsys, "--workspace", workspace.path, "--change", "opponents:te1:5", "--test-id", "te3", "--json")
+    question = ("--change", "opponents:te1:5", "--test-id", "te3", "--seeds", 3)
+    code, out, _ = run(capsys, "--workspace", workspace.path, *question, "--json")
     found = json.loads(out)
     assert code == 0
     assert found["seeds"] == outcome.seeds

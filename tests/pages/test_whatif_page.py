@@ -49,7 +49,7 @@ def test_what_it_takes_is_said_before_it_is_tried(open_as, workspace):
     for label, removed in found.labels["remove"].items():
         assert html.escape(f"{removed} {label}") in facts(app)
         assert f"{found.before[label]} → {found.after[label]}" in facts(app)
-    assert "Trains 4 models; 2 more are there already" in shown(app)  # of the controls, seeds 1 and 2 are there
+    assert "Trains 8 models; 2 more are there already" in shown(app)  # of the controls, seeds 1 and 2 are there
     assert button(app, "whatif_run").label == "Try it"
 
 
@@ -57,10 +57,10 @@ def test_seeds_chosen_just_before_the_click_count(open_as, workspace, monkeypatc
     asked = []
     monkeypatch.setattr(background, "enqueue", lambda _, command, *options, **about: asked.append((command, options)))
     app = open_as("Ann", "what_if", workspace="tiny", change="opponents:test-7:10")
-    app.segmented_control(key="whatif_seeds").set_value(5)
+    app.segmented_control(key="whatif_seeds").set_value(10)
     button(app, "whatif_run").click()
     app.run()
-    assert asked == [("retrain", ("--change", "opponents:test-7:10", "--seeds", "5"))]
+    assert asked == [("retrain", ("--change", "opponents:test-7:10", "--seeds", "10"))]
 
 
 def test_the_result_is_the_engine_s(open_as, workspace):
@@ -89,11 +89,11 @@ def test_a_ranking_is_put_to_the_test(open_as, root, workspace):
     app.selectbox(key="whatif_method").set_value("bm25").run()
     assert not app.exception
     assert parameters_of(app)["change"] == "top:test-3:bm25"
-    assert "Trains 7 models; 2 more are there already" in shown(app)  # of three seeds' controls, two are there
+    assert "Trains 13 models; 2 more are there already" in shown(app)  # of five seeds' controls, two are there
     outcome = try_out(workspace, propose(workspace, "top:test-3:bm25"), seeds=2)
     app = open_as("Ann", "what_if", workspace="tiny", change="top:test-3:bm25", seeds="2")
     assert not app.exception
-    assert verdict(outcome.of("qld")[0]).split(": QLD ")[1] in shown(app)
+    assert verdict(outcome.of("qld")[0]).split(" random: ")[1] in shown(app)
     table = app.dataframe[0].value
     assert table["rise"].tolist() == [difference(measure) for measure in outcome.of("qld", "rise", "random")]
     app = open_as("Ann", "what_if", workspace="tiny", change="top:test-3:tracin-all")

@@ -10,7 +10,7 @@ from influence.experiments import DEFAULT_SEEDS, DEFAULT_STRONGEST
 from pages.ui.frame import Address
 
 KINDS = {"decided": "Decisions", "cluster": "Cluster", "rule": "Rule", "opponents": "Opponents", "top": "Top 1%"}
-SEEDS = (2, 3, 5, 10)
+SEEDS = (3, 5, 10, 20)
 STRONGEST = (5, 10, 20, 50, 100)  # opponents
 OPPONENT_KINDS = {"opponents": "Remove them", "words": "Mask their worst word"}
 

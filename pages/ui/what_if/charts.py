@@ -98,5 +98,5 @@ def _difference(figure: go.Figure, row: int, place: int, measure: Measure) -> No
 
 def _difference_text(measure: Measure, paired: Paired) -> str:
     within = paired.interval
-    interval = "one seed: no interval" if within is None else f"95% interval {points(within[0])} to {points(within[1])}"
+    interval = "too few seeds for an interval" if within is None else f"95% interval {points(within[0])} to {points(within[1])}"
     return f"{label(what(measure), 60)}<br>{points(paired.difference)} points<br>{interval}, {paired.seeds} seeds"

@@ -22,7 +22,7 @@ def draw(session: Session, address: WhatIfAddress, known: list[Outcome]) -> None
 
 def _row(one: Outcome) -> Row:
     first = headline(one)
-    sure = "more than noise" if first.paired.told_apart else "cannot be told from noise"
+    sure = "more than luck" if first.paired.told_apart else "may be luck"
     return rows.row(
         one.id,
         name=one.title,
