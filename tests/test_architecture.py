@@ -26,6 +26,7 @@ FLOORS = [
     ["formulas"],
     ["seals"],
     ["files"],
+    ["guarded"],
     ["sealed"],
     ["reading"],
     ["data"],

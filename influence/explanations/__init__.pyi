@@ -14,6 +14,7 @@ from .explanation import (
     word_totals as word_totals,
 )
 from .last_layer_words import has_score_words as has_score_words, score_words as score_words
+from .pieces import Spans as Spans, WordPieces as WordPieces, word_pieces as word_pieces
 from .scores import scores_of as scores_of, training_set as training_set
 from .word_influence import (
     COMMON as COMMON,

@@ -6,16 +6,16 @@ file could ask for other kernels, code or files are left out before the library 
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import transformers
 from transformers import CONFIG_MAPPING, PreTrainedConfig
 from transformers.utils.hub import cached_file, get_checkpoint_shard_files
 
 from influence.errors import ModelError, SettingsError
-from influence.files import is_disk_full
+from influence.guarded import guarded
 
 CONFIG, WEIGHTS, SHARDS = "config.json", "model.safetensors", "model.safetensors.index.json"
 ADAPTER = "adapter_config.json"
@@ -44,25 +44,6 @@ TOKENIZER_BYTES = {
     "tokenizer.json": 256 << 20,
 }
 MOST_ADDED, AN_ADDED_TOKEN = 20_000, b'"single_word"'
-Loaded = TypeVar("Loaded")
-
-
-def guarded(what: str, load: Callable[[], Loaded], *, done: str = "loaded") -> Loaded:
-    """One place where all that reading a stranger's files may raise becomes one line of ours.
-
-    The Rust libraries panic with a `BaseException` of their own.
-    """
-    try:
-        return load()
-    except ModelError:
-        raise
-    except BaseException as error:
-        if (not isinstance(error, Exception) and type(error).__name__ != "PanicException") or is_disk_full(error):
-            raise  # a full disk is nothing of the files'
-        said = " ".join((str(error).strip().splitlines() or [""])[0].split())
-        usual = isinstance(error, OSError | ValueError | ImportError) or type(error).__module__.startswith("safetensors")
-        kind = "" if usual and said else f"{type(error).__name__}: " if said else type(error).__name__
-        raise ModelError(f"the {what} cannot be {done}: {kind}{said}") from error
 
 
 def read_json(file: Path, *, limit: int = CONFIG_BYTES) -> Any:

@@ -28,8 +28,9 @@ from transformers.utils import logging as transformers_logging
 
 from influence import seals
 from influence.errors import ModelError, SettingsError
+from influence.guarded import guarded
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
-from influence.models.folders import check_tokenizer_files, first_layers, guarded, model_folder, read_config
+from influence.models.folders import check_tokenizer_files, first_layers, model_folder, read_config
 from influence.models.packaged import CNN
 from influence.models.weights import OpenedModel, listed, loaded, of_a_pooler, open_body, open_classifier, skeleton, targets
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from tokenizers import Tokenizer
 
+from influence.guarded import guarded
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
@@ -26,7 +28,6 @@ class Spelling:
 
     def encodings(self, texts: list[str], pairs: list[str] | None, max_length: int) -> list[Any]:
         """The encoding of every text (or pair), cut at `max_length` tokens."""
-        from influence.models.folders import guarded  # not before a tokenizer is there: it imports transformers
 
         def read() -> Any:
             return self._tokenizer(texts, pairs, truncation=True, max_length=max_length, split_special_tokens=True)

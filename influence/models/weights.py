@@ -19,7 +19,8 @@ from transformers.conversion_mapping import get_model_conversion_mapping
 from transformers.core_model_loading import WeightConverter, WeightRenaming, rename_source_key
 
 from influence.errors import ModelError
-from influence.models.folders import an_adapter, guarded, model_folder, read_config, weight_files
+from influence.guarded import guarded
+from influence.models.folders import an_adapter, model_folder, read_config, weight_files
 from influence.models.inputs import last_linear
 
 Tensors = Mapping[str, torch.Tensor]
