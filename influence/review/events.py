@@ -175,6 +175,7 @@ class Row(NamedTuple):
     adjudicates: bool
     kind: str
     control_of: str | None  # the queue whose planted control it answers
+    queue: str | None  # that it was answered in
     decision: Decision
 
 
@@ -183,15 +184,16 @@ def rows_of(record: "Record") -> list[Row]:
     content, found = record.content, []
     shared = {name: content[name] for name in ("reviewer", "adjudicates", "build")}
     shared |= {"at": as_datetime(content["at"]), "origin": content.get("origin") or {}, "action": record.seq}
-    control_of = content["queue"] if content.get("control") else None
+    where = content.get("queue")
+    control_of = where if content.get("control") else None
     for item, event in enumerate(content["events"]):
         texts = {
             name: event.get(name) for name in ("kind", "example_id", "text_sha256", "old_label", "new_label", "method", "score")
         }
         more: dict[str, Any] = {"words": tuple(event.get("words") or ()), "note": event.get("note") or ""}
         decision = Decision(**shared, **texts, **more, evidence=event.get("evidence") or {})
-        who = (decision.reviewer, decision.adjudicates)
-        found.append(Row(record.seq, item, decision.example_id, decision.text_sha256, *who, decision.kind, control_of, decision))
+        about = (decision.example_id, decision.text_sha256, decision.reviewer, decision.adjudicates, decision.kind)
+        found.append(Row(record.seq, item, *about, control_of, where, decision))
     return found
 
 

@@ -3,7 +3,7 @@
 A page that shows a case asks a dozen questions of the log; put to its tables they would take ten times the rest of the page.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from influence.data import EDIT_KINDS
@@ -39,6 +39,7 @@ class Live:
             self._act(record)
         elif content["type"] == "queue":
             self.forget_queue(content["queue"])
+            self._boards = {key: board for key, board in self._boards.items() if board.made_in is None}  # one more may be blind
         else:
             self._turn(content["target"], undone=content["type"] == UNDO)
             self._actions.forget(content["reviewer"])
@@ -101,12 +102,17 @@ class Live:
             self._cases[example_id] = [row for record in records for row in rows_of(record) if row.example_id == example_id]
         return self._cases[example_id]
 
-    def latest(self, example_id: str, kinds: Iterable[str], control_of: str | None) -> list[Row]:
-        """The latest event of these kinds by each reviewer on an example, or on a queue's planted control, oldest first."""
+    def latest(
+        self, example_id: str, kinds: Iterable[str], control_of: str | None, made_in: Collection[str] | None = None
+    ) -> list[Row]:
+        """The latest event of these kinds by each reviewer on an example, or on a queue's planted control, oldest first.
+
+        With `made_in`, of those made in these queues.
+        """
         found = {
             (row.reviewer, row.adjudicates): row
             for row in self.rows(example_id)
-            if row.kind in kinds and row.control_of == control_of
+            if row.kind in kinds and row.control_of == control_of and (made_in is None or row.queue in made_in)
         }
         return sorted(found.values(), key=lambda row: (row.seq, row.item))
 
@@ -152,7 +158,9 @@ class Live:
 def fill_board(store: ReviewStore, board: Board) -> Board:
     """Put what stands on every item of a new board."""
     controls = any(item.is_control for item in board.items)
-    answers, decisions = state.answers_on(store, board.queue, adjudicates=board.adjudicates, controls=controls)
+    answers, decisions = state.answers_on(
+        store, board.queue, adjudicates=board.adjudicates, controls=controls, made_in=board.made_in
+    )
     for answer in answers:
         if (place := board.place(BoardItem(*answer[:3]))) is not None:
             board.answer(place, answer.reviewer, answer.kind)
@@ -165,5 +173,7 @@ def fill_board(store: ReviewStore, board: Board) -> Board:
 def _place(board: Board, row: Row) -> int | None:
     """The place of the item that an event is about; None where the board has none."""
     if row.adjudicates != board.adjudicates or row.control_of not in (None, board.queue):
+        return None
+    if board.made_in is not None and row.queue not in board.made_in:
         return None
     return board.place(BoardItem(row.example_id, row.text_sha256, row.control_of is not None))

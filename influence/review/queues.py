@@ -1,12 +1,12 @@
 """Queues of examples to review, so that several people can work one list and nobody gets what another has.
 
-A reviewer's next item is leased to them for 90 seconds, renewed while it is on screen. A lease is a courtesy, never a
-lock: it expires by itself, and a decision made after that still counts.
+What a reviewer has on screen is leased to them for 90 seconds, and so are the few that come next and were fetched ahead;
+renewed while somebody is there. A lease is a courtesy, never a lock: it expires by itself, a decision made after that still
+counts, and what is only fetched ahead goes to whoever has nothing else left.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -15,40 +15,13 @@ from influence.errors import QueryError, SettingsError
 from influence.review import state
 from influence.review.events import Reviewer, as_datetime, plain
 from influence.review.live import fill_board
+from influence.review.queue import SUSPECTS as SUSPECTS, Queue as Queue, follow
 from influence.review.reviews import Reviews
 from influence.review.state import Move, loaded
-from influence.standing import Board, BoardItem, QueueProgress as QueueProgress, spread, with_rest
+from influence.standing import Board, BoardItem, QueueProgress as QueueProgress, spread
 
-SUSPECTS = "suspects"  # the kind of source whose queues follow new rankings
 FLAGGED = "flagged"  # the queue of what the reviewer has flagged, which needs no making
 LONGEST_NAME, MOST_OPINIONS = 200, 20
-MOST_COMING = 64  # examples whose evidence is made ready
-
-
-@dataclass(frozen=True)
-class Queue:
-    """An ordered list of training examples and how it is worked."""
-
-    id: str
-    name: str
-    created_by: str
-    at: datetime
-    overlap: int  # how many reviewers each example is wanted from
-    blind: bool  # others' decisions and the model's suggestion stay hidden until the reviewer has decided
-    adjudicates: bool  # its decisions settle conflicts
-    closed: bool
-    source: dict[str, Any]  # what it was made from, such as a cluster
-    build: str
-    size: int
-    controls: int = 0  # planted: examples shown under a wrong label, to measure reviewers
-    ranking: str = ""  # of suspects, whose order it follows
-    decisions: int = 0  # decided examples that this ranking has learnt from
-    reranked: int = 0  # how often another ranking has changed its order
-
-    @property
-    def learns(self) -> bool:
-        """Whether what nobody has decided in it follows each new ranking of suspects."""
-        return self.source.get("kind") == SUSPECTS
 
 
 class Queues:
@@ -155,41 +128,10 @@ class Queues:
     # A new ranking ---------------------------------------------------------------------------------------------------
 
     def follow(self, queue_id: str, reviewer: Reviewer, suspected: Sequence[str], *, ranking: str, decisions: int) -> bool:
-        """Put what is open in a queue of suspects in the order of a new ranking; False where it follows that already.
-
-        What anybody has decided, flagged, skipped or has on screen keeps its place. Of `suspected`, the most suspicious
-        first, those join that are not in the queue and come before the end of what is open; nothing leaves it. `decisions`
-        is how many decided examples the ranking has learnt from. The log says what joined and why.
-        """
+        """Put what is open in a queue of suspects in the order of a new ranking: see `queue.follow`."""
         with self._log.lock:
-            store, queue = self._log.store, self.get(queue_id)
-            if not queue.learns or (queue.ranking == ranking and not (queue.reranked and not state.has_order(store, queue_id))):
-                return False
-            items = [item.example_id for item in state.queue_items(store, queue_id)]
-            leases = self._log.live.leases.all(self._log.clock())
-            kept = state.settled(store, queue_id) | {lease.example_id for lease in leases}
-            decided = {decision.example_id for decision in self._reviews.decisions()}
-            is_open = [id for id in items if id not in kept and not self._reviews.is_control(id, queue_id)]
-            inside, wanted = set(items), None if queue.source.get("size", queue.size) == 0 else len(is_open)
-            able = [id for id in suspected if (id not in decided if id not in inside else id not in kept)]
-            front = [id for id in able if not self._reviews.is_control(id, queue_id)][:wanted]
-            joined = [id for id in front if id not in inside]
-            if queue.ranking != ranking:
-                self._log.append(self._rank_record(queue, reviewer, joined, ranking, decisions))
-            order = with_rest(front, [id for id in is_open if id not in set(front)], int(queue.source.get("checks") or 0))
-            before = {id: place for place, id in enumerate(is_open, start=1)}
-            moved: dict[str, tuple[int | None, int | None]] = {id: (n, before.get(id)) for n, id in enumerate(order, start=1)}
-            planted = [id for id in items if id not in kept and id not in before]
-            whole = [*(id for id in items if id in kept), *spread(order, planted)]
-            state.write_order(self._log.store, queue_id, [(id, *moved.get(id, (None, None))) for id in whole])
-            self._log.live.forget_queue(queue_id)
-            return True
-
-    def _rank_record(self, queue: Queue, reviewer: Reviewer, joined: list[str], ranking: str, decisions: int) -> dict[str, Any]:
-        items = [(id, self._reviews.corpus[id].text_sha256) for id in joined]
-        content = {"queue": queue.id, **_settings_of(queue), "ranking": ranking, "decisions": decisions}
-        content |= {"items": items, "first_rank": queue.size} if items else {}
-        return self._reviews.stamped(reviewer, "queue", build=True) | content
+            queue = self.get(queue_id)
+            return follow(self._reviews, queue, _settings_of(queue), reviewer, suspected, ranking=ranking, decisions=decisions)
 
     def moves(self, queue_id: str) -> list[Move]:
         """What was open when the queue last followed a new ranking, in the new order; planted controls are left out."""
@@ -209,15 +151,25 @@ class Queues:
                 self._lease(found, reviewer)
             return found
 
-    def coming(self, queue_id: str, reviewer: Reviewer, *, after: str) -> list[str]:
-        """What `next` would give, without leasing it, and what comes behind: to have the evidence ready in time.
+    def hold(self, queue_id: str, example_id: str, reviewer: Reviewer, *, ahead: int) -> list[str]:
+        """Lease what is on screen and up to `ahead` examples that come behind it, and return those in order.
 
-        One for each browser that has an example on screen, for each of them will be given another.
+        Fewer where few are left, so that each browser at work has its share of them.
         """
         with self._log.lock:
+            leases = self._log.live.leases.all(self._log.clock())
+            browsers = len({(lease.reviewer, lease.session) for lease in leases} | {(reviewer.name, reviewer.session)})
+            coming = self.coming(queue_id, reviewer, after=example_id, most=ahead * browsers + 1)
+            others = [id for id in coming if id != example_id]
+            found = others[: min(ahead, math.ceil(len(others) / browsers))]
+            self._lease(example_id, reviewer, found)
+            return found
+
+    def coming(self, queue_id: str, reviewer: Reviewer, *, after: str, most: int = 1) -> list[str]:
+        """What is open for a reviewer behind an example, and round to it again; leases nothing."""
+        with self._log.lock:
             leases, board = self._log.live.leases.all(self._log.clock()), self._board(self.get(queue_id), reviewer)
-            found = board.coming(reviewer.name, reviewer.session, leases, after=after)
-            return list(islice(found, min(max(len(leases), 1), MOST_COMING)))
+            return list(islice(board.coming(reviewer.name, reviewer.session, leases, after=after), most))
 
     def _next(self, queue_id: str, reviewer: Reviewer, after: str | None) -> str | None:
         leases = self._log.live.leases.all(self._log.clock())
@@ -228,7 +180,8 @@ class Queues:
 
         def make() -> Board:
             items = [item for item in self._items(queue.id, reviewer) if self._reviews.is_current(*item[:2])]
-            return Board(queue.id, items, overlap=queue.overlap, adjudicates=queue.adjudicates)
+            made_in = self._blind() if _counts_blind(queue) else None
+            return Board(queue.id, items, overlap=queue.overlap, adjudicates=queue.adjudicates, made_in=made_in)
 
         if queue.id != FLAGGED:
             return self._log.live.board(queue.id, self._reviews.corpus.build, lambda: fill_board(self._log.store, make()))
@@ -255,8 +208,8 @@ class Queues:
         """Lengthen the lease of what this browser has on screen; False if it has run out or been taken over."""
         with self._log.lock:
             held = self._log.live.leases.held(reviewer.name, reviewer.session, self._log.clock())
-            for example_id in held:
-                self._lease(example_id, reviewer)
+            if held:
+                self._lease(held[0], reviewer, held[1:])
             return bool(held)
 
     def leave(self, reviewer: Reviewer) -> None:
@@ -280,11 +233,26 @@ class Queues:
         queue = self.get(queue_id)
         if not queue.blind:
             return False
-        standing = self._reviews.standing(example_id, reviewer, adjudicates=queue.adjudicates, queue=queue_id)
-        return standing is None or standing.kind not in EDIT_KINDS
+        if not _counts_blind(queue):
+            standing = self._reviews.standing(example_id, reviewer, adjudicates=queue.adjudicates, queue=queue_id)
+            return standing is None or standing.kind not in EDIT_KINDS
+        control_of = queue_id if self._reviews.is_control(example_id, queue_id) else None
+        with self._log.lock:
+            made = self._log.live.latest(example_id, EDIT_KINDS, control_of, self._blind())
+        who = (reviewer.name, queue.adjudicates)
+        return all((row.reviewer, row.adjudicates) != who or not self._reviews.is_current(*row[2:4]) for row in made)
 
-    def _lease(self, example_id: str, reviewer: Reviewer) -> None:
-        self._log.live.leases.take(example_id, reviewer.name, reviewer.session, self._log.clock())
+    def _blind(self) -> frozenset[str]:
+        """The queues whose answers were given without hearing others or the model."""
+        return frozenset(queue.id for queue in self.all(closed=True) if queue.blind)
+
+    def _lease(self, example_id: str, reviewer: Reviewer, ahead: Sequence[str] = ()) -> None:
+        self._log.live.leases.take(example_id, reviewer.name, reviewer.session, self._log.clock(), ahead=ahead)
+
+
+def _counts_blind(queue: Queue) -> bool:
+    """Whether only blind answers count in a queue: opinions that are to be compared must not have heard each other."""
+    return queue.blind and queue.overlap > 1
 
 
 def _settings_of(queue: Queue) -> dict[str, Any]:

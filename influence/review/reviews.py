@@ -68,15 +68,16 @@ class Reviews:
         evidence: Evidence = NO_EVIDENCE,
         queue: str | None = None,
         adjudicates: bool = False,
+        again: bool = False,
     ) -> Action | None:
-        """Keep, relabel, remove or mask an example, or flag or skip it. None if it stands so already: a key held down.
+        """Keep, relabel, remove or mask an example, or flag or skip it. None if it stands so already, unless asked for `again`.
 
         Raises `QueryError` for an unknown example or label and `SettingsError` for a decision that changes nothing.
         """
         event = checked_event(self.corpus, self.shown(example_id, queue), Edit(kind, new_label, tuple(words)), note)
         with self.log.lock:
             standing = self.standing(example_id, reviewer, adjudicates=adjudicates, queue=queue)
-            if standing is not None and event.repeats(standing):
+            if standing is not None and event.repeats(standing) and not again:
                 return None
             return self.act(reviewer, [event], evidence, queue=queue, adjudicates=adjudicates)
 

@@ -4,7 +4,7 @@ What is asked at every case is answered by `live`, which begins with these answe
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -219,15 +219,22 @@ def queue_rows(store: ReviewStore) -> list[tuple[Any, ...]]:
     """)
 
 
-def answers_on(store: ReviewStore, queue: str, *, adjudicates: bool, controls: bool) -> tuple[list[Answer], list[Answer]]:
-    """Each reviewer's latest answer on each item of a queue, and their latest decision, which a later flag leaves standing."""
+def answers_on(
+    store: ReviewStore, queue: str, *, adjudicates: bool, controls: bool, made_in: Collection[str] | None
+) -> tuple[list[Answer], list[Answer]]:
+    """Each reviewer's latest answer on each item of a queue, and their latest decision, which a later flag leaves standing.
+
+    Of those that were made in some queues, or of all.
+    """
     among = _STANDING if controls else "live"  # most queues have no controls, and are answered sooner without asking for them
+    if made_in is not None:
+        among = f"(from {among} where list_contains($made_in, queue))"
     answers, decisions = (
         store.rows(
             f"""select example_id, text_sha256, coalesce(control, false), reviewer, kind from {latest(kinds, among)}
             semi join (select example_id from queue_items where queue = $queue) using (example_id)
             where adjudicates = $adjudicates""",
-            {"queue": queue, "adjudicates": adjudicates},
+            {"queue": queue, "adjudicates": adjudicates} | ({} if made_in is None else {"made_in": list(made_in)}),
         )
         for kinds in (statuses(), EDIT_KINDS)
     )

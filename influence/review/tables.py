@@ -184,7 +184,9 @@ class ReviewStore(Database):
         with self._naming_what_cannot_be_written(), self.transaction() as cursor:
             cursor.execute("delete from leases")
             for lease in leases:
-                cursor.execute("insert into leases (example_id, reviewer, session, until_ms) values (?, ?, ?, ?)", lease)
+                if not lease.ahead:
+                    values = lease[:4]
+                    cursor.execute("insert into leases (example_id, reviewer, session, until_ms) values (?, ?, ?, ?)", values)
 
     @contextmanager
     def _naming_what_cannot_be_written(self) -> Iterator[None]:

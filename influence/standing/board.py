@@ -1,7 +1,7 @@
 """A queue as it stands: its items in order, who has decided which, and what each reviewer may still be given."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -36,8 +36,18 @@ class Board:
     Kept up to date item by item with `put`, so that giving out the next case looks at the few items that are passed over.
     """
 
-    def __init__(self, queue: str, items: Iterable[BoardItem], *, overlap: int, adjudicates: bool) -> None:
+    def __init__(
+        self,
+        queue: str,
+        items: Iterable[BoardItem],
+        *,
+        overlap: int,
+        adjudicates: bool,
+        made_in: Collection[str] | None = None,
+    ) -> None:
+        """`made_in`: only what was answered in these queues counts, those whose answers are blind; None for all."""
         self.queue, self.overlap, self.adjudicates, self.items = queue, overlap, adjudicates, list(items)
+        self.made_in = made_in
         self.place_of = {item.example_id: place for place, item in enumerate(self.items)}
         self._mine: dict[str, dict[int, str]] = {}  # by reviewer: the kind of what stands, by place
         self._deciders: dict[int, set[str]] = {}  # by place
@@ -71,7 +81,10 @@ class Board:
         return place if place is not None and self.items[place] == item else None
 
     def next(self, reviewer: str, session: str, leases: Sequence[Lease], *, after: str | None) -> str | None:
-        """What a reviewer is to be given: what their browser has, else the first in order, or the first after `after`."""
+        """What a reviewer is to be given: what their browser has, else the first in order, or the first after `after`.
+
+        Where nothing else is open, the last of what others have fetched ahead and not on screen.
+        """
         holders = self._holders(leases)
         start = 0
         if after is None:
@@ -83,19 +96,25 @@ class Board:
                     return self.items[place].example_id
         else:
             start = self.place_of.get(after, -1) + 1
-        return next(self._open(start, reviewer, session, holders), None)
+        if (found := next(self._open(start, reviewer, session, holders), None)) is not None:
+            return found
+        on_screen = [lease for lease in leases if not lease.ahead or (lease.reviewer, lease.session) == (reviewer, session)]
+        last = max(self._places(0, reviewer, session, self._holders(on_screen)), default=None)
+        return None if last is None else self.items[last].example_id
 
     def coming(self, reviewer: str, session: str, leases: Sequence[Lease], *, after: str) -> Iterator[str]:
         """What a reviewer may be given after an example, in order."""
         return self._open(self.place_of.get(after, -1) + 1, reviewer, session, self._holders(leases))
 
     def _open(self, start: int, reviewer: str, session: str, holders: dict[int, list[Lease]]) -> Iterator[str]:
-        found = (place for place in self._from(start, reviewer) if self._free(place, reviewer, session, holders))
-        return (self.items[place].example_id for place in found)
+        return (self.items[place].example_id for place in self._places(start, reviewer, session, holders))
+
+    def _places(self, start: int, reviewer: str, session: str, holders: dict[int, list[Lease]]) -> Iterator[int]:
+        return (place for place in self._from(start, reviewer) if self._free(place, reviewer, session, holders))
 
     def progress(self, reviewer: str, session: str, leases: Sequence[Lease], seconds: float | None) -> QueueProgress:
         """How far the queue is for a reviewer, who takes so many seconds an example."""
-        mine, holders = self._mine.get(reviewer, {}), self._holders(leases)
+        mine, holders = self._mine.get(reviewer, {}), self._holders(lease for lease in leases if not lease.ahead)
         kinds = Counter(mine.values())
         left = len(self.items) - len(mine.keys() | self._full)
         for place in holders:

@@ -157,15 +157,64 @@ def test_looking_ahead_and_round(queues: Queues, reviews: Reviews) -> None:
     assert queues.next("q1", ANN, after="e1") == "e3"
 
 
-def test_what_is_coming_is_told_for_every_browser_and_leases_nothing(queues: Queues) -> None:
+def test_what_comes_next_is_leased_ahead(queues: Queues, reviews: Reviews) -> None:
+    queues.create(ANN, "all", IDS)
+    queues.create(ANN, "one", ["e3"])
+    assert queues.next("q1", ANN) == "e0"
+    assert queues.hold("q1", "e0", ANN, ahead=3) == ["e1", "e2", "e3"]
+    assert queues.next("q1", BOB) == "e4"
+    assert queues.hold("q1", "e4", BOB, ahead=3) == ["e5", "e6"]  # half of what is left
+    assert (queues.progress("q1", CAT).left, queues.progress("q1", CAT).in_hand) == (len(IDS) - 2, 2)  # what is on screen
+    assert queues.claim("q1", "e2", CAT)  # a link to what another has not seen yet
+    assert queues.next("q2", CAT) == "e3"  # nothing else is left there
+    reviews.decide(ANN, "e0", "keep", queue="q1")
+    assert queues.next("q1", ANN) == "e1"
+    assert queues.hold("q1", "e1", ANN, ahead=3)[0] == "e2"
+    assert queues.renew(ANN)
+    queues.leave(ANN)
+    assert not queues.renew(ANN)
+    assert queues.coming("q1", ANN, after="e6", most=3) == ["e7", "e1", "e2"]
+
+
+def test_the_last_ones_are_shared_out(queues: Queues, reviews: Reviews) -> None:
     queues.create(ANN, "four", IDS[:4])
-    queues.next("q1", ANN)
-    assert queues.coming("q1", ANN, after="e0") == ["e1"]
-    assert queues.next("q1", BOB) == "e1"
-    assert queues.coming("q1", ANN, after="e0") == ["e2", "e3"]
-    assert queues.coming("q1", BOB, after="e1") == ["e2", "e3"]
-    assert queues.next("q1", CAT) == "e2"
-    assert queues.coming("q1", CAT, after="e2") == ["e3", "e2"]  # round to the one on screen, as `next` would go
+    assert queues.next("q1", ANN) == "e0"
+    assert queues.hold("q1", "e0", ANN, ahead=9) == ["e1", "e2", "e3"]
+    assert queues.next("q1", BOB) == "e3"  # the last that Ann has not seen
+    assert queues.hold("q1", "e3", BOB, ahead=9) == []
+    assert queues.hold("q1", "e0", ANN, ahead=9) == ["e1"]  # her half of what is left
+    for who, id in ((ANN, "e0"), (BOB, "e3")):
+        reviews.decide(who, id, "keep", queue="q1")
+    assert queues.next("q1", ANN) == "e1"
+    assert queues.next("q1", BOB) == "e2"
+    assert queues.next("q1", CAT) is None
+
+
+def test_opinions_of_a_blind_queue_are_made_blind(queues: Queues, reviews: Reviews) -> None:
+    queues.create(CAT, "blind", ["e0", "e1"], overlap=2, blind=True)
+    reviews.decide(ANN, "e0", "keep")
+    reviews.decide(BOB, "e0", "remove")
+    assert queues.progress("q1", CAT).settled == 0
+    assert queues.next("q1", ANN) == "e0"
+    assert queues.hides("q1", "e0", ANN)
+    assert reviews.decide(ANN, "e0", "keep", queue="q1") is None  # it stands so: a key held down
+    assert reviews.decide(ANN, "e0", "keep", queue="q1", again=True) is not None
+    assert not queues.hides("q1", "e0", ANN)
+    assert queues.next("q1", ANN) == "e1"
+    reviews.decide(BOB, "e0", "keep", queue="q1")
+    assert (queues.progress("q1", CAT).settled, queues.progress("q1", BOB).decided) == (1, 1)
+    second = queues.create(CAT, "blind, too", ["e0", "e2"], overlap=2, blind=True).id
+    assert queues.progress(second, CAT).settled == 1  # those were blind
+    reviews.undo(BOB)
+    assert [queues.progress(queue, CAT).settled for queue in ("q1", second)] == [0, 0]
+    shown = queues.create(CAT, "shown", ["e0"], overlap=2).id
+    assert queues.progress(shown, CAT).settled == 1  # there what was heard counts, too: Bob's first answer stands again
+    reviews.log.live.forget_queue("q1")  # as a server that starts has it from the tables
+    assert queues.progress("q1", CAT).settled == 0
+    assert reviews.redo(BOB) is not None
+    assert queues.progress("q1", CAT).settled == 1
+    reviews.log.live.forget_queue("q1")
+    assert queues.progress("q1", CAT).settled == 1
 
 
 def test_my_flagged_ones_are_a_queue_of_their_own(queues: Queues, reviews: Reviews) -> None:
@@ -222,8 +271,8 @@ def test_pace_leaves_out_pauses_and_bulk_work(queues: Queues, reviews: Reviews, 
 def test_a_blind_queue_hides_what_others_say_until_one_has_decided(queues: Queues, reviews: Reviews) -> None:
     queues.create(ANN, "blind", IDS, blind=True, overlap=2)
     queues.create(ANN, "open", IDS)
-    reviews.decide(ANN, "e0", "keep")
-    reviews.decide(BOB, "e0", "flag")
+    reviews.decide(ANN, "e0", "keep", queue="q1")
+    reviews.decide(BOB, "e0", "flag", queue="q1")
     assert [queues.hides("q1", "e0", who) for who in (ANN, BOB, CAT)] == [False, True, True]
     assert not queues.hides("q2", "e0", CAT)
 

@@ -71,6 +71,7 @@ def decide(
         action = session.reviews.decide(
             session.reviewer, example_id, kind, new_label=new_label, words=words, evidence=on_screen.evidence(),
             queue=address.queue_id, adjudicates=adjudicates,
+            again=bool(address.queue) and session.queues.hides(address.queue, example_id, session.reviewer),
         )  # fmt: skip
     except influence.WordtraceError as error:
         messages.say(f"Not saved: {error}", failed=True)

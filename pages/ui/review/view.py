@@ -102,7 +102,7 @@ def _case(session: Session, address: ReviewAddress, queue: Queue | None, found: 
 
 def _prepare(session: Session, queue: str, *, after: str) -> None:
     """Have the evidence ready on what comes next, here and at the browsers of others."""
-    for id in session.queues.coming(queue, session.reviewer, after=after):
+    for id in session.queues.coming(queue, session.reviewer, after=after, most=2):
         label = session.reviews.shown(id, queue).label if session.reviews.is_control(id, queue) else None
         related.prepare(session.workspace, id, label)
 
