@@ -14,7 +14,7 @@ from influence.attribution import DEFAULT_METHOD, SpecialTokens
 from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, Cluster, clusters
 from influence.data import Columns, Preparation
 from influence.errors import QueryError
-from influence.explanations import COMMON, TOKEN, MistakeFilter, all_scores, explain, words
+from influence.explanations import APART, COMMON, TOKEN, MistakeFilter, all_scores, explain, words
 from influence.fixes import Fix, fix_list
 from influence.reading import FormOptions
 from influence.review import has_reviews, read_reviews
@@ -161,16 +161,17 @@ class Workspace(WorkspaceReader):
     ) -> pd.DataFrame:
         """The words that carry the most negative influence over the wrong test predictions, the most negative first.
 
-        `label` (given) and `predicted` choose the mistakes; `common` keeps stop words and punctuation. Columns word, against
-        (<= 0) and support (>= 0): sums over the stored 100 opponents and proponents of each mistake; score, their sum; and
-        mistakes and examples, how many it acts against and through. `frame.attrs["special_tokens"]` gives the same for start
+        `label` (given) and `predicted` choose the mistakes; `common` keeps function words, punctuation and words that are
+        everywhere. Columns word, against (<= 0) and support (>= 0): sums over the stored 100 opponents and proponents of each
+        mistake; score, their sum; mistakes, of which it carries at least a twentieth of all that pulls against them; and
+        examples, through how many. `frame.attrs["special_tokens"]` gives the same for start
         and end tokens. Raises `QueryError` for an unknown label or a top below 1.
         """
         if top is not None and top < 1:
             raise QueryError(f"top={top}: must be 1 or more")
         found = words(self, MistakeFilter(label=label, predicted=predicted))
         names = ["word", "against", "support", "score", "mistakes", "examples"]
-        frame = found[~found["kind"].isin([TOKEN] if common else [TOKEN, COMMON])][names].reset_index(drop=True)
+        frame = found[~found["kind"].isin([*APART, *([] if common else [COMMON])])][names].reset_index(drop=True)
         frame = frame if top is None else frame.head(top)
         frame.attrs["special_tokens"] = found[found["kind"] == TOKEN][names].to_dict("records")
         return frame

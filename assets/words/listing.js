@@ -20,7 +20,7 @@ export default function (component) {
 function draw(data, state) {
   const lines = [makeHead(data.sort), ...data.rows.map((row) => makeRow(state, row))];
   if (data.tokens.length) {
-    lines.push(make("p", "apart", "Apart: start and end tokens, through which sentences without a common word reach each other"));
+    lines.push(make("p", "apart", "Apart: start and end tokens, and pieces that different words share, as “fun” in “funnier”"));
     lines.push(...data.tokens.map((row) => makeRow(state, row)));
   }
   return lines;

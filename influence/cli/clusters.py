@@ -61,7 +61,7 @@ def _clusters_as_text(found: list[clusters.Cluster], made: dict[str, Any]) -> st
     less = "" if made["clustered"] == made["difficult"] else f", the most suspicious {made['clustered']:,} clustered"
     lines = [f"{len(found):,} clusters by {made['method']}; {made['difficult']:,} difficult examples{less}"]
     for one in found:
-        lines.append(f"  {one.number}: {one.size:,} examples, {', '.join(one.words) or 'no word in common'}")
+        lines.append(f"  {one.number}: {one.size:,} examples, {one.name}")
         lines.append(f"      {_worth(one)}")
         lines.append(f"      given {_counts(one.labels)}; suggested {_counts(one.suggestions)}")
         lines.append(f"      {', '.join(one.train_ids[:SHOWN_IDS])}{', …' if one.size > SHOWN_IDS else ''}")

@@ -19,7 +19,7 @@ from influence.types import FloatArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader, build_lock, disk_full_explained, opened, published, publishing
 
 CLUSTERS = "clusters"
-FORMULA = 3  # to be raised when the same examples come to other clusters, names or worths, so that stored ones are made anew
+FORMULA = 4  # to be raised when the same examples come to other clusters, names or worths, so that stored ones are made anew
 NAMED_HEIGHT = 1.0  # above it members do not pull together at all
 
 

@@ -18,6 +18,7 @@ import pandas as pd
 from influence.attribution import METHODS, TrainQueries
 from influence.clusters.settings import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, WE, WE_TOPK, ClusterOrder
 from influence.clusters.tables import ClusterStore
+from influence.data import is_function_word
 from influence.errors import QueryError
 from influence.explanations import Sentence, sentences
 from influence.types import IntArray
@@ -48,8 +49,11 @@ class Cluster:
 
     @property
     def name(self) -> str:
-        """What it is called: the words that its members share and other texts do not."""
-        return ", ".join(self.words[:NAME_WORDS]) or "no word in common"
+        """What it is called: the words that its members share and other texts do not. Of function words alone that is said."""
+        named = ", ".join(self.words[:NAME_WORDS])
+        if not named:
+            return "no word in common"
+        return f"only function words: {named}" if all(map(is_function_word, self.words)) else named
 
 
 @dataclass(frozen=True)

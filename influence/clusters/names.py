@@ -3,10 +3,10 @@
     score of a word = its share of the members' pull x log(share of the members that hold it / share of all texts that do)
 
 The pull of a pair is its influence score divided by the geometric mean of the two self-influences, so that every pair
-counts alike and a cluster's mean pull is 1 - its mean influence distance. A word is a whole word in lower case, no
-punctuation, and pulls only where both texts hold it; stop words name a cluster only where no other word does, and they are
-several times as frequent as elsewhere. Exact for every cluster of the dendrogram: a pair is
-counted once, at the join that brings it together, and a join inherits what its two parts have counted.
+counts alike and a cluster's mean pull is 1 - its mean influence distance. A word is a whole word in lower case as a reader
+sees it ("doesn't", not "doesn" or "t"), no punctuation, and pulls only where both texts hold it; function words name a cluster
+only where no other word does, and they are several times as frequent as elsewhere. Exact for every cluster of the dendrogram:
+a pair is counted once, at the join that brings it together, and a join inherits what its two parts have counted.
 
 Axes: E clustered examples, J joins, K examples that hold one word, V words.
 """
@@ -22,16 +22,16 @@ import pandas as pd
 from influence.attribution import WordIndex
 from influence.clusters.dendrogram import Dendrogram
 from influence.clusters.pairs import Pull, products
-from influence.data import SPECIAL_SIDE
-from influence.models import Encoding, is_common
+from influence.data import SPECIAL_SIDE, is_function_word, whole_span
+from influence.models import Encoding
 from influence.types import BoolArray, FloatArray, IntArray, Progress, StageKind, silent
 
 NAME_WORDS = 5  # kept as a cluster's name
 LEAST_SHARE = 0.01  # of the pull; a word that carries less names nothing
 LEAST_HOLDERS = 1 / 3  # of the members, two at least, that hold a word which names them
 FREQUENT = 0.1  # of all texts; a word that more of them hold counts as a stop word, as "film" does among reviews of films
-COMMON_FACTOR = 3  # a stop word must be this many times as frequent in a cluster as elsewhere: "not" or "too", never "the"
-CLITICS = frozenset(["ll", "re", "ve", "amp", "nbsp"])  # parts of "we'll" and the like, and of spelt-out signs
+COMMON_FACTOR = 3  # a function word must be this many times as frequent in a cluster as elsewhere: "not" or "too", never "the"
+SIGNS = frozenset(["amp", "nbsp"])  # spelt out
 MOST_TEXTS = 20_000  # looked at for how common a word is
 MOST_WAITING = 4_000_000  # values of pairs in memory before they are added up
 NO_WORD = -1
@@ -45,7 +45,7 @@ class Vocabulary(NamedTuple):
     tokens: int  # number of token ids
     held_E: list[IntArray]  # the words of each clustered example
     shares_V: FloatArray  # of all texts, that hold the word; above 0
-    common_V: BoolArray  # stop words, and words as frequent as these
+    common_V: BoolArray  # function words, and words as frequent as these
 
 
 class Tally(NamedTuple):
@@ -61,7 +61,12 @@ def text_words(encoding: Encoding, examples: pd.DataFrame) -> Iterator[list[str]
     for position, *sides in zip(examples["position"].tolist(), examples["text"], examples["text_pair"], strict=True):
         rows = slice(*encoding.word_offsets_N1[position : position + 2].tolist())
         spans = zip(encoding.word_sides_W[rows], encoding.word_starts_W[rows], encoding.word_ends_W[rows], strict=True)
-        yield ["" if side == SPECIAL_SIDE else str(sides[side])[start:end].lower() for side, start, end in spans]
+        yield ["" if side == SPECIAL_SIDE else _whole(str(sides[side]), start, end) for side, start, end in spans]
+
+
+def _whole(text: str, start: int, end: int) -> str:
+    start, end = whole_span(text, int(start), int(end))
+    return text[start:end].lower()
 
 
 def vocabulary(
@@ -83,13 +88,13 @@ def vocabulary(
         texts += 1
         counts_V[[number_of[word] for word in set(other) if word in number_of]] += 1
     shares_V = counts_V / texts
-    common_V = np.array([is_common(word) for word in number_of], dtype=np.bool_) | (shares_V > FREQUENT)
+    common_V = np.array([is_function_word(word) for word in number_of], dtype=np.bool_) | (shares_V > FREQUENT)
     return Vocabulary(list(number_of), keys_R, tokens, held_E, shares_V, common_V)
 
 
 def _names(word: str) -> bool:
-    """Whether a word could say anything: no punctuation, no single letter or digit of ours, no clitic."""
-    return any(map(str.isalnum, word)) and not (len(word) == 1 and word.isascii()) and word not in CLITICS
+    """Whether a word could say anything: no punctuation, no single letter or digit of ours, no spelt-out sign."""
+    return any(map(str.isalnum, word)) and not (len(word) == 1 and word.isascii()) and word not in SIGNS
 
 
 def join_names(

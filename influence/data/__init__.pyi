@@ -34,5 +34,8 @@ from .words import (
     COUNTED_WORD as COUNTED_WORD,
     SPECIAL_SIDE as SPECIAL_SIDE,
     Span as Span,
+    is_common as is_common,
+    is_function_word as is_function_word,
+    whole_span as whole_span,
     whole_words as whole_words,
 )

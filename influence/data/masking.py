@@ -21,7 +21,7 @@ Span = tuple[int, int]
 
 def find(text: str, phrase: str) -> list[Span]:
     """Spans of a word or phrase as a whole word, ignoring case, any white space for a space."""
-    return [span for span in _spans(text, phrase) if not _goes_on(text, *span, _is_word)]
+    return [span for span in _spans(text, phrase) if not _goes_on(text, *span, is_word)]
 
 
 def find_to_mask(text: str, word: str) -> list[Span]:
@@ -67,7 +67,7 @@ def _cut(text: str, start: int, end: int) -> tuple[int, int, str]:
 
 def _run_together(before: str, after: str) -> bool:
     """Whether two characters side by side are one word, or one row of marks; scripts without spaces have none to lose."""
-    if not before.strip() or not after.strip() or _is_word(before) != _is_word(after):
+    if not before.strip() or not after.strip() or is_word(before) != is_word(after):
         return False
     return not any(unicodedata.name(edge, "").startswith(NO_SPACES) for edge in (before, after))
 
@@ -75,9 +75,9 @@ def _run_together(before: str, after: str) -> bool:
 def _with_space(text: str, start: int, end: int) -> Span:
     """A span to delete, with the space on the side where no word stands: behind "(" and before ",", one of two spaces."""
     before, after = text[max(start - 1, 0) : start], text[end : end + 1]
-    if after.isspace() and not (before and _is_word(before)):
+    if after.isspace() and not (before and is_word(before)):
         return start, end + 1
-    if before.isspace() and not (after and _is_word(after)):
+    if before.isspace() and not (after and is_word(after)):
         return start - 1, end
     return start, end
 
@@ -96,7 +96,8 @@ def _goes_on(text: str, start: int, end: int, kind: Callable[[str], str]) -> boo
     )
 
 
-def _is_word(character: str) -> str:
+def is_word(character: str) -> str:
+    """ "word" for a letter, a digit or `_`, else "": what `find` takes a word to go on with."""
     return "word" if _letter_or_digit(character) or character == "_" else ""
 
 

@@ -2,14 +2,28 @@
 
 A word is what the tokenizer's own pre-tokenizer calls one, but white space always ends it and never belongs to it, and a
 combining mark neither begins nor ends one that letters go on. So every word can be lit up in the text as it stands.
+
+Where words are *named* (lists, clusters, reasons) they are whole as a reader sees them: many pre-tokenizers cut "doesn't" into
+three and "foo_bar" too, and a list of "doesn", "t" and "s" says nothing. `whole_span` is what such a word is a part of.
 """
 
 import unicodedata
 from collections.abc import Iterable
 
+from influence.data.masking import NO_SPACES, is_word
+
 SPECIAL_SIDE = -1
 # What texts are counted in where no model is asked: a character of a script that puts no spaces between words is a word.
 COUNTED_WORD = r"(?u)[\u2e80-\u9fff\uac00-\ud7af]|\b\w\w+\b"
+
+BETWEEN_LETTERS, BETWEEN_DIGITS = "'\u2019", ".,"  # do not end a word there (Unicode's annex 29 has them so)
+CLITICS = frozenset(["s", "t", "d", "m", "ll", "re", "ve"])  # what English puts behind an apostrophe
+# Before "n't"; not all of them are stop words by themselves.
+AUXILIARIES = frozenset([
+    "ai", "are", "ca", "can", "could", "did", "do", "does", "had", "has", "have", "is", "let", "may", "might", "must", "need",
+    "should", "was", "were", "wo", "would",
+])  # fmt: skip
+MORE_STOP_WORDS = frozenset(["did", "does", "doing", "just"])
 
 Span = tuple[int, int, int]  # side (0 the text, 1 the second text, -1 a start or end token at 0, 0), start, end
 
@@ -86,3 +100,54 @@ def _with_marks(span: Span, texts: tuple[str, str]) -> Span:
 
 def _is_mark(character: str) -> bool:
     return character >= "\u0300" and unicodedata.category(character).startswith("M")
+
+
+def whole_span(text: str, start: int, end: int) -> tuple[int, int]:
+    """The whole word that a tokenizer's word at a span is, or is a part of: "doesn't" for its "doesn", "'" and "t"."""
+    while start > 0 and _one_word(text, start):
+        start -= 1
+    while end < len(text) and _one_word(text, end):
+        end += 1
+    return start, end
+
+
+def is_common(word: str) -> bool:
+    """Whether a word is a stop word (English), punctuation or white space."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
+
+    return word.lower() in ENGLISH_STOP_WORDS or not any(map(_says_something, word))
+
+
+def is_function_word(word: str) -> bool:
+    """Whether a whole word says nothing by itself: common, a single letter or digit, or such a word with a clitic, as "it's"."""
+    if is_common(word) or word.lower() in MORE_STOP_WORDS or (len(word) == 1 and word.isascii()):
+        return True
+    stem, joint, clitic = word.lower().replace("\u2019", "'").rpartition("'")
+    if not joint or clitic not in CLITICS:
+        return False
+    return stem.removesuffix("n" if clitic == "t" else "") in AUXILIARIES or is_function_word(stem)
+
+
+def _one_word(text: str, at: int) -> bool:
+    """Whether the characters before and at a place are of one word."""
+    before, after = text[at - 1], text[at]
+    if _is_joint(text, at - 1) or _is_joint(text, at):
+        return True
+    if not is_word(before) or not is_word(after):
+        return False
+    return not any(unicodedata.name(character, "").startswith(NO_SPACES) for character in (before, after))
+
+
+def _is_joint(text: str, at: int) -> bool:
+    """Whether a character is a mark within a word: an apostrophe between letters, a point or comma between digits."""
+    if not 0 < at < len(text) - 1:
+        return False
+    before, after = text[at - 1], text[at + 1]
+    if text[at] in BETWEEN_LETTERS:
+        return all(is_word(one) and not one.isdigit() and one != "_" for one in (before, after))
+    return text[at] in BETWEEN_DIGITS and before.isdigit() and after.isdigit()
+
+
+def _says_something(character: str) -> bool:
+    # So: emoji and the like; the replacement character among them is a part of some letter's bytes.
+    return character.isalnum() or unicodedata.category(character) == "So"

@@ -17,7 +17,9 @@ from .last_layer_words import has_score_words as has_score_words, score_words as
 from .pieces import Spans as Spans, WordPieces as WordPieces, word_pieces as word_pieces
 from .scores import scores_of as scores_of, training_set as training_set
 from .word_influence import (
+    APART as APART,
     COMMON as COMMON,
+    PIECE as PIECE,
     TOKEN as TOKEN,
     MistakeFilter as MistakeFilter,
     WordExample as WordExample,

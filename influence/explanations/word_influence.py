@@ -8,14 +8,20 @@
 Summed are the stored contributions (method tracin-we-topk) of the wrong test predictions: of each one's 100 strongest
 opponents and 100 strongest proponents, and of no other training example. So `against` nears the whole from above, while
 `score` depends on where the two lists end. The unit is that of a score, nats for one step at each checkpoint's learning
-rate; a sum grows with the number of mistakes. A word is a whole word of the training example, its case folded; what one
-word carries between a training and a test example is summed first and counted as one.
+rate; a sum grows with the number of mistakes. A word is a whole word that both examples hold, its case folded; what one
+word carries between a training and a test example is summed first and counted as one. What goes through a piece that two
+different words share, as "fun" in "funnier", is no word's: it is summed apart, as are start and end tokens.
+
+A mistake counts for a word that carries at least `LEAST_PULL` of all that pulls against it. A word is common, and listed only
+when asked for, where it is a function word, or where more than `FREQUENT` of the training texts hold it and no label is much
+more frequent among those than among all (`DISTINCTIVE` times): "film" among reviews of films, but not "good".
 """
 
 import errno
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,16 +29,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from influence.data import SPECIAL_SIDE, is_function_word, whole_span
 from influence.errors import WorkspaceError
-from influence.explanations.explanation import Sentence, check_label, sentences
-from influence.explanations.word_tables import WordStore, contributions, mistakes, train_examples
-from influence.models import is_common
-from influence.workspace import STORED_TOP, WorkspaceReader, build_lock, open_published, published, publishing
+from influence.explanations.explanation import Sentence, Word, check_label, sentences
+from influence.explanations.word_tables import WordStore, contributions, mistakes, spellings, train_examples
+from influence.workspace import STORED_TOP, ResultStore, WorkspaceReader, build_lock, open_published, published, publishing
 
 WORDS = "words"
-SETTINGS = {"stored_top": STORED_TOP, "formula": 1}  # the formula counts up when the sums would come out differently
+SETTINGS = {"stored_top": STORED_TOP, "formula": 2}  # the formula counts up when the sums would come out differently
 _WRITING = threading.Lock()  # several readers of one server may be the first to ask; the lock on disk only turns them away
-WORD, COMMON, TOKEN = "word", "common", "token"  # kinds: common are stop words and punctuation, tokens start and end
+# Kinds: common are function words, punctuation and frequent words, tokens start and end; a piece is shared by different words.
+WORD, COMMON, TOKEN, PIECE = "word", "common", "token", "piece"
+APART = (TOKEN, PIECE)  # no words
+PIECES = "pieces of words"
+FREQUENT, DISTINCTIVE = 0.1, 1.5
+MOST_TEXTS = 20_000  # looked at for how frequent a word is
+Spelt = tuple[str, bool]  # as written, and whether it is a start or end token
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +67,12 @@ class Driven:
 
 @dataclass(frozen=True)
 class WordExample:
-    """A training example that holds a word, where the word stands in it, and the mistakes it drives through the word."""
+    """A training example that holds a word, where the word stands in it, and the mistakes it pulls against through the word."""
 
     sentence: Sentence
     words: list[int]  # indices of the word in the sentence
     score: float  # the sum over `mistakes`, below 0
-    mistakes: list[Driven]  # the most negative first
+    mistakes: list[Driven]  # among whose 100 strongest opponents it is, the most negative first
 
 
 def has_words(workspace: WorkspaceReader) -> bool:
@@ -87,9 +99,10 @@ def write_words(path: str | Path) -> None:
 def words(workspace: WorkspaceReader, filter: MistakeFilter | None = None) -> pd.DataFrame:
     """Every word that pulls against one of the mistakes, the most negative `against` first.
 
-    Columns word (case folded), written (its commonest spelling), kind ("word", "common": a stop word or punctuation, "token":
-    a start or end token), score, against, support, mistakes and examples (how many test and training examples it acts
-    against and through). Computed the first time. Raises `QueryError` for an unknown label.
+    Columns word (case folded), written (its commonest spelling), kind ("word"; "common", see above; "token": a start or end
+    token; "piece": all pieces that different words share), score, against, support, mistakes (of which it carries at least
+    `LEAST_PULL`) and examples (training examples that it acts through). Computed the first time. Raises `QueryError` for an
+    unknown label.
     """
     return _store(workspace).words(_asked(workspace, filter))
 
@@ -110,14 +123,14 @@ def count_mistakes(workspace: WorkspaceReader, filter: MistakeFilter | None = No
 def word_examples(workspace: WorkspaceReader, word: str, filter: MistakeFilter | None = None) -> pd.DataFrame:
     """The training examples that pull against the mistakes through a word, the most negative `against` first.
 
-    Columns position, train_id, label, score, against, support, mistakes. Empty for a word that does nothing of the kind;
-    start and end tokens are no words here.
+    Columns position, train_id, label, score, against, support, mistakes (among whose 100 strongest opponents it is). Empty for
+    a word that does nothing of the kind; start and end tokens are no words here.
     """
     return _store(workspace).examples(word.casefold(), _asked(workspace, filter))
 
 
 def word_confusions(workspace: WorkspaceReader, word: str, filter: MistakeFilter | None = None) -> pd.DataFrame:
-    """Columns label, predicted, mistakes: the mistakes that a word pulls against, by confusion."""
+    """Columns label, predicted, mistakes: those that count for a word, by confusion."""
     return _store(workspace).pulled_against(word.casefold(), _asked(workspace, filter))
 
 
@@ -132,7 +145,7 @@ def read_examples(
     return [
         WordExample(
             found[position],
-            [i for i, one in enumerate(found[position].words) if one.side >= 0 and one.text.casefold() == folded],
+            [i for i, one in enumerate(found[position].words) if _is_of(found[position], one, folded)],
             sum(mistake.score for mistake in driven[position]),
             driven[position],
         )
@@ -153,41 +166,106 @@ def _asked(workspace: WorkspaceReader, filter: MistakeFilter | None) -> Mapping[
     return asked
 
 
+def _is_of(sentence: Sentence, word: Word, folded: str) -> bool:
+    """Whether a tokenizer's word is, or is a part of, a whole word."""
+    if word.side == SPECIAL_SIDE:
+        return False
+    text = (sentence.text, sentence.text_pair or "")[word.side]
+    start, end = whole_span(text, word.start, word.end)
+    return text[start:end].casefold() == folded
+
+
 def _write(workspace: WorkspaceReader) -> None:
     started = time.monotonic()
-    named, pairs = _folded(contributions(workspace.store))
-    examples = train_examples(workspace.store)
-    with publishing(workspace.build, WORDS, WordStore, SETTINGS) as store:
-        store.fill("mistakes", mistakes(workspace.store))
-        store.fill("words", named)
-        store.fill("examples", examples[examples["train"].isin(pairs["train"].unique())])
-        store.fill("pairs", pairs)
-        store.write_provenance({"settings": SETTINGS, "build": workspace.build.name}, started)
+    store, examples = workspace.store, train_examples(workspace.store)
+    found = contributions(store)
+    trains, tests = (_spelt(store, split, found[split].unique()) for split in ("train", "test"))
+    pairs, named = _folded(_by_spelling(found, trains, tests), _frequent(store, examples))
+    wrong = mistakes(store)
+    against = pairs["score"].clip(upper=0).groupby(pairs["test"]).sum()
+    with publishing(workspace.build, WORDS, WordStore, SETTINGS) as made:
+        made.fill("mistakes", wrong.assign(of_all=wrong["test"].map(against).fillna(0.0)))
+        made.fill("words", named)
+        made.fill("examples", examples[examples["train"].isin(pairs["train"].unique())])
+        made.fill("pairs", pairs)
+        made.write_provenance({"settings": SETTINGS, "build": workspace.build.name}, started)
 
 
-def _folded(found: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The words, spellings that differ in case made one, and the pairs by word.
+def _spelt(store: ResultStore, split: str, positions: Iterable[int]) -> dict[tuple[int, int], Spelt]:
+    """By an example's position and the index of a word in it: the whole word, as it is written there."""
+    found: dict[tuple[int, int], Spelt] = {}
+    for position, text, pair, words in spellings(store, split, list(positions)):
+        for word, side, start, end, special in words:
+            if special is None:
+                written = pair if side == 1 else text
+                start, end = whole_span(written, start, end)
+                found[position, word] = (written[start:end], False)
+            else:
+                found[position, word] = (special, True)
+    return found
+
+
+def _by_spelling(
+    found: pd.DataFrame, trains: Mapping[tuple[int, int], Spelt], tests: Mapping[tuple[int, int], Spelt]
+) -> pd.DataFrame:
+    """Columns train, test, score and spelt: the training example's word; None where the test example's is another one."""
+    spelt = [trains[key] for key in zip(found["train"].tolist(), found["train_word"].tolist(), strict=True)]
+    other = [tests[key] for key in zip(found["test"].tolist(), found["test_word"].tolist(), strict=True)]
+    same = [a[1] or a[0].casefold() == b[0].casefold() for a, b in zip(spelt, other, strict=True)]
+    kept = [one if whole else None for one, whole in zip(spelt, same, strict=True)]
+    return found[["train", "test", "score"]].assign(spelt=pd.Series(kept, index=found.index, dtype=object))
+
+
+def _frequent(store: ResultStore, examples: pd.DataFrame) -> set[str]:
+    """The words, folded, that many training texts hold, about as often whatever the label is."""
+    some = examples.iloc[:: 1 + (len(examples) - 1) // MOST_TEXTS]
+    held: dict[str, Counter[str]] = {}
+    spelt = _spelt(store, "train", some["train"])
+    labels = dict(zip(some["train"].tolist(), some["label"].tolist(), strict=True))
+    for position, word in {(position, written.casefold()) for (position, _), (written, special) in spelt.items() if not special}:
+        held.setdefault(word, Counter())[labels[position]] += 1
+    usual = {label: count / len(some) for label, count in Counter(labels.values()).items()}
+
+    def says_nothing(counts: Counter[str]) -> bool:
+        total = counts.total()
+        return total > FREQUENT * len(some) and max(n / total / usual[label] for label, n in counts.items()) < DISTINCTIVE
+
+    return {word for word, counts in held.items() if says_nothing(counts)}
+
+
+def _folded(found: pd.DataFrame, frequent: Collection[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The pairs by word, spellings that differ in case made one, and the words.
 
     Folded here and not in SQL, whose lower case is not Python's folded one, which the rest of Wordtrace masks and lights by.
     """
-    texts, unique = pd.factorize(found["written"])
-    spelled, codes = pd.factorize(texts * 2 + found["special"].to_numpy())  # a token and a word written like it stay apart
-    spellings = [(str(unique[code // 2]), bool(code % 2)) for code in codes.tolist()]
-    counts = np.bincount(spelled, minlength=len(spellings))
-    keys = [(text if special else text.casefold(), special) for text, special in spellings]
-    numbers: dict[tuple[str, bool], int] = {}
-    word_of = np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=int)
-    best: dict[int, tuple[int, str]] = {}
-    for word, count, (text, _) in zip(word_of.tolist(), counts.tolist(), spellings, strict=True):
+    counts = Counter(found["spelt"].tolist())
+    best: dict[Spelt | None, tuple[int, str]] = {}
+    for spelt, count in counts.items():
+        written = PIECES if spelt is None else spelt[0]
         # The commonest spelling names the word; of two as common the one first in the alphabet.
-        best[word] = min(best.get(word, (1, "")), (-count, text))
+        best[_key(spelt)] = min(best.get(_key(spelt), (1, "")), (-count, written))
+    numbers = {key: number for number, key in enumerate(best)}
+    of_spelling = {spelt: numbers[_key(spelt)] for spelt in counts}
     named = pd.DataFrame(
         {
             "word": np.arange(len(numbers), dtype=np.int32),
-            "folded": [folded for folded, _ in numbers],
-            "written": [best[word][1] for word in range(len(numbers))],
-            "kind": [TOKEN if special else COMMON if is_common(folded) else WORD for folded, special in numbers],
+            "folded": [PIECES if key is None else key[0] for key in numbers],
+            "written": [written for _, written in best.values()],
+            "kind": [_kind(key, frequent) for key in numbers],
         }
     )
-    pairs = pd.DataFrame({"word": word_of[spelled], "train": found["train"], "test": found["test"], "score": found["score"]})
-    return named, pairs.groupby(["word", "train", "test"], sort=True).sum().reset_index()
+    words = np.array([of_spelling[spelt] for spelt in found["spelt"].tolist()], dtype=int)
+    pairs = pd.DataFrame({"word": words, "train": found["train"], "test": found["test"], "score": found["score"]})
+    return pairs.groupby(["word", "train", "test"], sort=True).sum().reset_index(), named
+
+
+def _key(spelt: Spelt | None) -> Spelt | None:
+    """What spellings of one word share; a token and a word written like it stay apart."""
+    return None if spelt is None else (spelt[0] if spelt[1] else spelt[0].casefold(), spelt[1])
+
+
+def _kind(key: Spelt | None, frequent: Collection[str]) -> str:
+    if key is None:
+        return PIECE
+    folded, special = key
+    return TOKEN if special else COMMON if folded in frequent or is_function_word(folded) else WORD

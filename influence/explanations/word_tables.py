@@ -1,7 +1,8 @@
 """The tables of `words.duckdb`, its SQL, and what it takes from `results.duckdb`.
 
 A pair is a wrong test prediction with a training example and a word of that example: its score is the sum of the stored
-contributions of the word, wherever it stands in the example. Against is what lies below 0, support what lies above.
+contributions of the word, wherever it stands in the example. Against is what lies below 0, support what lies above. A mistake
+counts for a word that carries at least `LEAST_PULL` of all that lies below 0 there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ from typing import Any, ClassVar
 import duckdb
 import pandas as pd
 
-from influence.workspace import DerivedStore, Migration, ResultStore, in_id_order
+from influence.workspace import LEAST_PULL, DerivedStore, Migration, ResultStore, in_id_order
 
 MISTAKES = """
     select e.position as test, e.id as test_id, e.label, p.predicted
@@ -18,8 +19,10 @@ MISTAKES = """
     where split = 'test' and checkpoint = (select max(checkpoint) from checkpoints) and e.label <> p.predicted
 """
 ASKED = "($label is null or m.label = $label) and ($predicted is null or m.predicted = $predicted)"
-SUMS = """sum(p.score) as score, sum(least(p.score, 0)) as against, sum(greatest(p.score, 0)) as support,
-    count(distinct case when p.score < 0 then p.test end) as mistakes"""
+IS_WORD = "w.kind in ('word', 'common')"
+SUMS = "sum(p.score) as score, sum(least(p.score, 0)) as against, sum(greatest(p.score, 0)) as support"
+# Whether a word carries enough of everything that pulls against one mistake.
+COUNTS = f"min(p.score) < 0 and sum(least(p.score, 0)) <= {LEAST_PULL} * any_value(m.of_all) as counts"
 
 
 def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
@@ -32,10 +35,15 @@ def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def m002_what_pulls_against_a_mistake(cursor: duckdb.DuckDBPyConnection) -> None:
+    # The file is always written new; one of version 1 is of an older formula, and nobody reads it.
+    cursor.execute("alter table mistakes add column of_all double")
+
+
 class WordStore(DerivedStore):
     """What every word carries in the wrong test predictions of one build."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_initial,)
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_what_pulls_against_a_mistake)
     kind = "words file"
     remedy = "delete it and run: python -m influence words"
 
@@ -46,19 +54,24 @@ class WordStore(DerivedStore):
     def words(self, asked: Mapping[str, Any]) -> pd.DataFrame:
         """Every word that pulls against one of the mistakes asked for, the most negative sum first."""
         return self.frame(
-            f"""select any_value(w.folded) as word, any_value(w.written) as written, any_value(w.kind) as kind, {SUMS},
-                count(distinct case when p.score < 0 then p.train end) as examples
-            from pairs p join mistakes m using (test) join words w using (word) where {ASKED}
-            group by w.word having against < 0 order by against, 1, 3""",
+            f"""with by_test as (select p.word, {SUMS}, {COUNTS}
+                    from pairs p join mistakes m using (test) where {ASKED} group by p.word, p.test),
+                through as (select p.word, count(distinct p.train) as examples
+                    from pairs p join mistakes m using (test) where p.score < 0 and {ASKED} group by p.word)
+            select any_value(w.folded) as word, any_value(w.written) as written, any_value(w.kind) as kind,
+                sum(b.score) as score, sum(b.against) as against, sum(b.support) as support,
+                count(*) filter (b.counts) as mistakes, any_value(t.examples) as examples
+            from by_test b join words w using (word) join through t using (word)
+            group by word having sum(b.against) < 0 order by 5, 1, 3""",
             asked,
         )
 
     def examples(self, folded: str, asked: Mapping[str, Any]) -> pd.DataFrame:
         """Training examples that pull against the mistakes asked for through a word, the most negative sum first."""
         return self.frame(
-            f"""select e.train as position, e.train_id, e.label, {SUMS}
+            f"""select e.train as position, e.train_id, e.label, {SUMS}, count(*) filter (p.score < 0) as mistakes
             from pairs p join mistakes m using (test) join words w using (word) join examples e using (train)
-            where w.folded = $word and w.kind <> 'token' and {ASKED}
+            where w.folded = $word and {IS_WORD} and {ASKED}
             group by e.train, e.train_id, e.label having against < 0 order by against, {in_id_order("e.train_id", "examples")}""",
             {"word": folded, **asked},
         )
@@ -68,7 +81,7 @@ class WordStore(DerivedStore):
         return self.rows(
             f"""select p.train, m.test_id, m.label, m.predicted, p.score
             from pairs p join mistakes m using (test) join words w using (word)
-            where w.folded = $word and w.kind <> 'token' and p.score < 0 and list_contains($trains, p.train) and {ASKED}
+            where w.folded = $word and {IS_WORD} and p.score < 0 and list_contains($trains, p.train) and {ASKED}
             order by p.train, p.score, {in_id_order("m.test_id", "mistakes")}""",
             {"word": folded, "trains": [int(train) for train in trains], **asked},
         )
@@ -76,10 +89,10 @@ class WordStore(DerivedStore):
     def pulled_against(self, folded: str, asked: Mapping[str, Any]) -> pd.DataFrame:
         """Columns label, predicted, mistakes: the mistakes that a word pulls against, the most frequent confusion first."""
         return self.frame(
-            f"""select m.label, m.predicted, count(distinct m.test) as mistakes
-            from pairs p join mistakes m using (test) join words w using (word)
-            where w.folded = $word and w.kind <> 'token' and p.score < 0 and {ASKED}
-            group by all order by 3 desc, 1, 2""",
+            f"""with by_test as (select m.label, m.predicted, {COUNTS}
+                from pairs p join mistakes m using (test) join words w using (word)
+                where w.folded = $word and {IS_WORD} and {ASKED} group by m.test, m.label, m.predicted)
+            select label, predicted, count(*) as mistakes from by_test where counts group by all order by 3 desc, 1, 2""",
             {"word": folded, **asked},
         )
 
@@ -90,20 +103,21 @@ def mistakes(results: ResultStore) -> pd.DataFrame:
 
 
 def contributions(results: ResultStore) -> pd.DataFrame:
-    """Columns test, train, written, special, score: what each spelling of a word carries, of every stored pair."""
+    """Columns test, train, test_word, train_word, score: what every pair of words carries, of every stored pair of examples."""
     return results.frame(f"""
-        with wrong as ({MISTAKES}),
-        parts as (select c.test, c.train, c.train_word, c.score from contributions c join wrong using (test)),
-        named as (
-            select w.position as train, w.word as train_word, w.special is not null as special,
-                coalesce(w.special, substr(case w.side when 1 then e.text_pair else e.text end, w.start_at + 1,
-                    w.end_at - w.start_at)) as written
-            from (select distinct train, train_word from parts) used
-            join words w on w.split = 'train' and w.position = used.train and w.word = used.train_word
-            join examples e on e.split = 'train' and e.position = used.train
-        )
-        select test, train, written, special, sum(score) as score from parts join named using (train, train_word) group by all
+        with wrong as ({MISTAKES})
+        select c.test, c.train, c.test_word, c.train_word, c.score from contributions c join wrong using (test)
     """)
+
+
+def spellings(results: ResultStore, split: str, positions: Sequence[int]) -> list[tuple[Any, ...]]:
+    """(position, text, text_pair, [(word, side, start, end, special or None), ...]) of some examples of a split."""
+    return results.rows(
+        """select e.position, e.text, e.text_pair, list((w.word, w.side, w.start_at, w.end_at, w.special) order by w.word)
+        from examples e join words w using (split, position)
+        where split = ? and e.position in (select unnest(?::integer[])) group by all""",
+        [split, [int(position) for position in positions]],
+    )
 
 
 def train_examples(results: ResultStore) -> pd.DataFrame:

@@ -14,7 +14,6 @@ from .encoding import (
     common_tokens as common_tokens,
     encode as encode,
     few_examples as few_examples,
-    is_common as is_common,
     length_buckets as length_buckets,
     long_text as long_text,
     of_one_length as of_one_length,

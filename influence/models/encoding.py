@@ -4,7 +4,6 @@ Axes: N examples, R token rows of all examples one after the other, W words like
 """
 
 import itertools
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from influence.data import Span, whole_words
+from influence.data import Span, is_common, whole_words
 from influence.errors import DataError
 from influence.files import load_array
 from influence.models.spelling import Spelling
@@ -155,18 +154,6 @@ def common_tokens(tokenizer: "PreTrainedTokenizerFast", size: int) -> BoolArray:
             common_V[index] = is_common(tokenizer.convert_tokens_to_string([token]).strip(" \u2581"))
     common_V[[index for index in tokenizer.all_special_ids if index < size]] = True
     return common_V
-
-
-def is_common(word: str) -> bool:
-    """Whether a word is a stop word (English), punctuation or white space."""
-    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
-
-    return word.lower() in ENGLISH_STOP_WORDS or not any(map(_says_something, word))
-
-
-def _says_something(character: str) -> bool:
-    # So: emoji and the like; the replacement character among them is a part of some letter's bytes.
-    return character.isalnum() or unicodedata.category(character) == "So"
 
 
 class Batch(NamedTuple):

@@ -37,7 +37,7 @@ from .result_tables import (
     StoredExample as StoredExample,
     in_id_order as in_id_order,
 )
-from .results import STORED_TOP as STORED_TOP
+from .results import LEAST_PULL as LEAST_PULL, STORED_TOP as STORED_TOP
 from .shape_tables import NO_LOCK as NO_LOCK, Migration as Migration, first_line as first_line
 from .verify import Damage as Damage, Verified as Verified, verify_workspace as verify_workspace
 from .workspace import (

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 FAR_BELOW, MUCH_BETTER = 0.75, 0.2  # share of the majority's accuracy; how much more another reading must get right
 ROWS_AT_ONCE = 1 << 20  # of a table, on the way into it
 STORED_TOP = 100  # proponents and opponents kept for each test example
+# Share of the pull of a mistake's stored opponents from which one of them, or a group or a word, is said to push it: five times
+# what each of a hundred equal ones would carry. Being among the hundred says little (docs/mathematics.md).
+LEAST_PULL = 0.05
 
 
 def write_results(

@@ -28,7 +28,7 @@ from influence.clusters.compute import write_clusters
 from influence.clusters.cuts import Cluster, cluster, cluster_map, cluster_members, clusters, clusters_provenance, has_clusters
 from influence.clusters.dendrogram import dendrogram, flat_map, influence_distances
 from influence.clusters.difficulty import best_epoch, misclassified_shares
-from influence.clusters.names import CLITICS, Tally, Vocabulary, best_words, join_sums
+from influence.clusters.names import SIGNS, Tally, Vocabulary, best_words, join_sums
 from influence.clusters.pairs import pull
 from influence.clusters.settings import ClusterSettings
 from influence.clusters.worth import join_worth
@@ -239,7 +239,7 @@ def test_best_words_by_hand() -> None:
 
 
 def eligible(word: str) -> bool:
-    return any(map(str.isalnum, word)) and (len(word) > 1 or not word.isascii()) and word not in CLITICS
+    return any(map(str.isalnum, word)) and (len(word) > 1 or not word.isascii()) and word not in SIGNS
 
 
 def words_by_hand(opened: WorkspaceReader, ids: list[str], texts: list[set[str]]) -> tuple[list[str], float]:

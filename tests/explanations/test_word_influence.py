@@ -1,9 +1,10 @@
 """Words summed over the mistakes: the one query in SQL against a slow double loop over explanations."""
 
 import json
+import re
 import shutil
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 import numpy as np
 import pytest
@@ -12,7 +13,17 @@ from tiny import write_csv
 from influence import QueryError, Workspace, WorkspaceBusy, explain, open_workspace
 from influence.cli import main
 from influence.data.dataset import Columns
-from influence.explanations.word_influence import MistakeFilter, confusions, count_mistakes, read_examples, word_examples, words
+from influence.data.words import is_function_word, whole_span
+from influence.explanations.explanation import sentences
+from influence.explanations.word_influence import (
+    PIECES,
+    MistakeFilter,
+    confusions,
+    count_mistakes,
+    read_examples,
+    word_examples,
+    words,
+)
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
 from influence.workspace.builds import build_lock
@@ -50,15 +61,29 @@ def workspace(request, tmp_path_factory):
 
 
 def slow_pairs(workspace, label=None, predicted=None):
-    """(word, is a token), test, train -> what it carries; from explanations, one at a time."""
+    """(word, kind), test, train -> what it carries; from explanations, one at a time."""
     pairs = defaultdict(float)
     for test in workspace.search_tests(engine_filter(label, predicted), limit=10_000)[1]["id"]:
         found = explain(workspace, test_id=test, top=100)
         for one in (*found.proponents, *found.opponents):
-            for word, score in one.train_words().items():
-                text, token = one.train.words[word].text, one.train.words[word].side < 0
-                pairs[(text if token else text.casefold(), token), test, one.train.id] += score
+            for match in one.matches:
+                mine, other = whole(one.train, match.train_word), whole(found.query, match.test_word)
+                if one.train.words[match.train_word].side < 0:
+                    key = (mine, "token")
+                else:
+                    key = (mine.casefold(), "word") if mine.casefold() == other.casefold() else (PIECES, "piece")
+                pairs[key, test, one.train.id] += match.score
     return pairs
+
+
+def whole(sentence, number):
+    """The word as a reader sees it: up to white space, or what is no letter, digit, or mark between two of them."""
+    word = sentence.words[number]
+    if word.side < 0:
+        return word.text
+    text = (sentence.text, sentence.text_pair)[word.side]
+    runs = [match.span() for match in re.finditer(r"[\u4e00-\u9fff]|(?:\w|(?<=[^\W\d_])'(?=[^\W\d_])|[\u0300-\u036f])+", text)]
+    return next((text[a:b] for a, b in runs if a <= word.start < b), word.text)
 
 
 def engine_filter(label, predicted):
@@ -76,23 +101,30 @@ def some_filters(workspace):
 def test_words_are_explanations_summed_one_by_one(workspace, which):
     label, predicted = some_filters(workspace)[which]
     pairs = slow_pairs(workspace, label, predicted)
-    expected = {}
+    expected, of_all = {}, defaultdict(float)
     for (word, test, train), score in pairs.items():
-        sums = expected.setdefault(word, [0.0, 0.0, set(), set()])
+        sums = expected.setdefault(word, [0.0, 0.0, defaultdict(float), set()])
         sums[0 if score < 0 else 1] += score
         if score < 0:
-            sums[2].add(test)
+            of_all[test] += score
+            sums[2][test] += score
             sums[3].add(train)
     expected = {word: sums for word, sums in expected.items() if sums[0] < 0}
     found = words(workspace, MistakeFilter(label=label, predicted=predicted))
-    assert {(row.word, row.kind == "token") for row in found.itertuples()} == set(expected)
+    assert {key_of(row) for row in found.itertuples()} == set(expected)
     assert len(found) == len(expected) > 5
     assert found["against"].is_monotonic_increasing
     for row in found.itertuples():
-        against, support, tests, trains = expected[row.word, row.kind == "token"]
+        against, support, tests, trains = expected[key_of(row)]
         assert (row.against, row.support) == pytest.approx((against, support), rel=1e-9)
         assert row.score == pytest.approx(against + support, rel=1e-6, abs=1e-12)
-        assert (row.mistakes, row.examples) == (len(tests), len(trains))
+        counted = [test for test, score in tests.items() if score <= 0.05 * of_all[test]]
+        assert (row.mistakes, row.examples) == (len(counted), len(trains))
+    assert found["mistakes"].sum() < sum(len(sums[2]) for sums in expected.values()), "some carry too little to count"
+
+
+def key_of(row):
+    return row.word, row.kind if row.kind in ("token", "piece") else "word"
 
 
 @pytest.mark.parametrize("which", range(4))
@@ -101,10 +133,10 @@ def test_a_word_s_examples_are_those_it_was_summed_over(workspace, which):
     filter = MistakeFilter(label=label, predicted=predicted)
     pairs = slow_pairs(workspace, label, predicted)
     listed = words(workspace, filter)
-    for row in listed[listed["kind"] != "token"].itertuples():
+    for row in listed[~listed["kind"].isin(["token", "piece"])].itertuples():
         expected = defaultdict(dict)
         for (word, test, train), score in pairs.items():
-            if word == (row.word, False) and score < 0:
+            if word == (row.word, "word") and score < 0:
                 expected[train][test] = score
         found = word_examples(workspace, row.word.upper() if row.word == "film" else row.word, filter)
         assert set(found["train_id"]) == set(expected)
@@ -115,7 +147,7 @@ def test_a_word_s_examples_are_those_it_was_summed_over(workspace, which):
         for one in read:
             assert {m.test_id: m.score for m in one.mistakes} == pytest.approx(expected[one.sentence.id], rel=1e-9)
             assert one.words
-            assert {one.sentence.words[word].text.casefold() for word in one.words} == {row.word}
+            assert {whole(one.sentence, word).casefold() for word in one.words} == {row.word}
 
 
 def test_case_and_scripts(workspace):
@@ -123,11 +155,55 @@ def test_case_and_scripts(workspace):
     assert {"film", "strasse", "🎬"} <= set(found.index)
     assert not {"Film", "FILM"} & set(found.index)
     assert found.loc["film", "written"] in ("film", "Film", "FILM")
-    assert set(found["kind"]) == {"word", "common", "token"}
-    assert found.loc["the", "kind"] == "common"
-    assert found.loc["🎬", "kind"] == "word"
+    assert set(found["kind"]) <= {"word", "common", "token", "piece"}
+    assert {found.loc[word, "kind"] for word in ("the", "it's", ",") if word in found.index} == {"common"}
+    assert not {"t", "s", "it"} & set(found.index)  # parts of "it's"
     assert all(row.written.casefold() == word for word, row in found.iterrows() if row.kind != "token")
     assert {"[CLS]", "[SEP]"} >= set(found.index[found["kind"] == "token"])
+
+
+def test_frequent_words_that_no_label_has_more_of_are_common(workspace):
+    """By hand: the share of the training texts that hold a word, and of those that have each label."""
+    rows = workspace.store.rows("select id, label from examples where split = 'train'")
+    labels = dict(rows)
+    usual = {label: share / len(rows) for label, share in Counter(labels.values()).items()}
+    texts = sentences(workspace, "train", range(len(rows))).values()
+    held = {one.id: {whole(one, n).casefold() for n, word in enumerate(one.words) if word.side >= 0} for one in texts}
+    for row in words(workspace).itertuples():
+        if row.kind not in ("word", "common") or is_function_word(row.word):
+            continue
+        holders = [labels[id] for id, said in held.items() if row.word in said]
+        lifts = [count / len(holders) / usual[label] for label, count in Counter(holders).items()]
+        frequent = len(holders) > 0.1 * len(rows) and max(lifts) < 1.5
+        assert (row.kind == "common") == frequent, row.word
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("the", True), ("t", True), ("5", True), ("it's", True), ("doesn’t", True), ("isn't", True), ("let's", True), (",", True),
+        ("film's", False), ("l'amour", False), ("good", False), ("影", False), ("🎬", False), ("o'clock", False), ("can't", True),
+    ],
+)  # fmt: skip
+def test_function_words(word, expected):
+    assert is_function_word(word) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "part", "expected"),
+    [
+        ("he doesn't work", "doesn", "doesn't"), ("he doesn't work", "t", "doesn't"), ("he doesn't work", "'", "doesn't"),
+        ("the film's 'good' bits", "film", "film's"), ("the film's 'good' bits", "good", "good"),
+        ("a feel-good film", "good", "good"),
+        ("cuba gooding jr", "good", "gooding"), ("foo_bar", "bar", "foo_bar"), ("1,000 more", "000", "1,000"),
+        ("end.Then", "end", "end"),
+        ("電影很好", "影", "影"), ("cafe\u0301's", "s", "cafe\u0301's"), ("covid19", "19", "covid19"), (" ' ", "'", "'"),
+    ],
+)  # fmt: skip
+def test_the_whole_word_around_a_part(text, part, expected):
+    start = text.index(part)
+    start, end = whole_span(text, start, start + len(part))
+    assert text[start:end] == expected
 
 
 def test_special_tokens_stay_apart_from_words_written_like_them(workspace):

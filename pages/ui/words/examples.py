@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from influence.attribution import DEFAULT_METHOD
-from influence.explanations import WordExample, read_examples, word_confusions, word_examples
+from influence.explanations import APART, WordExample, read_examples, word_confusions, word_examples
 from influence.review import Evidence
 from pages.ui.frame import Session, bind, go, numbers, render, shell, turn_pages
 from pages.ui.parts import Chosen, Row, bulk_bar, explanation_board, rows, suspect_choice, suspicions, verdicts
@@ -24,7 +24,7 @@ LINKED = 3  # mistakes of an example that have a link
 def draw(session: Session, address: WordsAddress, sums: pd.DataFrame, mistakes: Callable[[], None]) -> None:
     """The whole of it."""
     found = word_examples(session.workspace, address.word, address.filter)
-    written = next(iter(sums["written"][(sums["word"] == address.word) & (sums["kind"] != "token")]), address.word)
+    written = next(iter(sums["written"][(sums["word"] == address.word) & ~sums["kind"].isin(APART)]), address.word)
     suggested = suspect_choice.suggested(session, list(found["train_id"])) if suspicions.known(session.workspace) else None
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
         st.button("All words", icon=":material/list:", key="words_back", on_click=go, args=(address.of_word(""),))

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 import pandas as pd
 import streamlit as st
 
-from influence.explanations import COMMON, TOKEN
+from influence.explanations import APART, COMMON
 from influence.workspace import STORED_TOP
 from pages.ui.frame import Session, bind, component, go, numbers, render, turn_pages
 from pages.ui.parts import stamped
@@ -42,7 +42,7 @@ def draw(session: Session, address: WordsAddress, sums: pd.DataFrame, found: pd.
     with st.container(horizontal=True, vertical_alignment="bottom", key="wt-filters"):
         mistakes()
         _filters(address)
-    listed = sums[~sums["kind"].isin([TOKEN] if address.show == "all" else [TOKEN, COMMON])]
+    listed = sums[~sums["kind"].isin([*APART, *([] if address.show == "all" else [COMMON])])]
     listed = listed[listed["word"].str.contains(address.q.casefold(), regex=False)]
     listed = listed.sort_values(address.sort, ascending=address.sort in ("against", "score"), kind="stable")
     pages = max(1, -(-len(listed) // PAGE))
@@ -93,11 +93,12 @@ def _said(session: Session, address: WordsAddress, count: int, found: pd.DataFra
         return f"The model makes no mistake {asked}."
     if not count:
         return f"No word like that pulls against the {these}."
-    return f"{numbers.counted(count, 'word')} pull against the {these} in {session.workspace.info.n_test:,} test predictions"
+    who = f"{numbers.counted(count, 'word')} {'pulls' if count == 1 else 'pull'}"
+    return f"{who} against the {these} in {session.workspace.info.n_test:,} test predictions"
 
 
 def _payload(address: WordsAddress, shown: pd.DataFrame, sums: pd.DataFrame, most: float) -> dict[str, object]:
-    tokens = sums[sums["kind"] == TOKEN]
+    tokens = sums[sums["kind"].isin(APART)]
     return stamped(
         {
             "sort": address.sort,
@@ -112,7 +113,7 @@ def _row(address: WordsAddress, row: dict[Hashable, Any], most: float) -> WordRo
     return {
         "word": row["word"],
         "written": written if len(written) <= WIDEST else f"{written[: WIDEST - 1]}…",
-        "href": "" if row["kind"] == TOKEN else address.of_word(row["word"]).href(),
+        "href": "" if row["kind"] in APART else address.of_word(row["word"]).href(),
         "against": total(row["against"]),
         "support": total(row["support"]),
         "score": total(row["score"]),
