@@ -145,7 +145,7 @@ class Workspace(WorkspaceReader):
         """Difficult examples that share a cause, those first whose labels are doubted most.
 
         Columns are the fields of `Cluster`: number, words (its name), size, height, counts of labels, contradicted,
-        train_ids, doubt, mistakes, start_end_share.
+        train_ids, doubt, mistakes, mistake_pull, start_end_share.
 
         The dendrogram is computed the first time. Raises `QueryError` for a cut that cannot be.
         """

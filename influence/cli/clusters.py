@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--models", type=int, default=0, metavar="N", help=about)
     about = "default: tracin-we as in the paper; tracin-we-topk where the index stores nothing else"
     parser.add_argument("--method", choices=METHOD_CHOICES, help=about)
-    about = "worth: doubt in the labels, then mistakes driven (default); mistakes; size"
+    about = "worth: doubt in the labels, then mistakes pushed (default); mistakes; size"
     parser.add_argument("--order", choices=get_args(ClusterOrder), default="worth", help=about)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the models and of the map (default 0)")
     add_device(parser)
@@ -69,7 +69,10 @@ def _clusters_as_text(found: list[clusters.Cluster], made: dict[str, Any]) -> st
 
 
 def _worth(one: clusters.Cluster) -> str:
-    said = [f"another label suggested for {one.contradicted:,} of {one.size:,}", f"{one.mistakes or 0:,} mistakes driven"]
+    said = [f"another label suggested for {one.contradicted:,} of {one.size:,}"]
+    if one.mistakes:
+        counted = f"{one.mistakes:,} test mistake{'' if one.mistakes == 1 else 's'}"
+        said.append(f"{one.mistake_pull:.0%} of the pull against {counted}")
     if one.start_end_share is not None:
         said.append(f"start and end tokens carry {one.start_end_share:.0%} of the pull")
     return "; ".join(said)

@@ -84,8 +84,10 @@ def _clustered(workspace: WorkspaceReader, examples: pd.DataFrame, method: str, 
     names = join_names(tree, pulls, index, positions_E, words, method=method, max_height=NAMED_HEIGHT, progress=progress)
     totals_J, special_J = (join_sums(tree, pulls.normalised(part)) for part in pulls)
     start_end_J = np.divide(special_J, totals_J, out=np.full(len(totals_J), np.nan), where=totals_J > 0)
-    driven = driven_by(workspace, positions_E.tolist()).groupby("position")["test_id"].agg(list).to_dict()
-    worth = join_worth(tree, examples["doubt"].to_numpy(), [driven.get(position, []) for position in positions_E.tolist()])
+    shares: dict[int, dict[str, float]] = {}
+    for position, test_id, share in driven_by(workspace, positions_E.tolist()).itertuples(index=False):
+        shares.setdefault(position, {})[test_id] = share
+    worth = join_worth(tree, examples["doubt"].to_numpy(), [shares.get(position, {}) for position in positions_E.tolist()])
     progress(StageKind.MAP, 0, 1)
     places_E2 = flat_map(distances_EE, seed)
     progress(StageKind.MAP, 1, 1)
@@ -109,6 +111,7 @@ def _joins(made: _Found) -> pd.DataFrame:
             "words": pd.Series(made.names, dtype=object),
             "doubt": made.worth.doubt_J,
             "mistakes": made.worth.mistakes_J,
+            "mistake_pull": made.worth.pull_J,
             "start_end_share": made.start_end_J,
         }
     )

@@ -44,7 +44,8 @@ class Cluster:
     train_ids: list[str]  # the most suspicious first
     # Missing in files of earlier versions:
     doubt: float | None  # sum over its members of 1 - confidence in their labels; it orders, and is no number of wrong ones
-    mistakes: int | None  # different wrong test predictions among whose 100 strongest opponents a member is
+    mistakes: int | None  # wrong test predictions of whose opponents' pull its members together carry 5 % or more
+    mistake_pull: float | None  # the mean of that share over those
     start_end_share: float | None  # of its members' pull that start and end tokens carry; below 0 or above 1: against words
 
     @property
@@ -85,7 +86,7 @@ def clusters(
 ) -> list[Cluster]:
     """The clusters at a threshold, in an order.
 
-    `worth`: by how much its labels are doubted, to a tenth, then by how many mistakes it drives;
+    `worth`: by how much its labels are doubted, to a tenth, then by how many mistakes it pushes;
     `mistakes`: by these first; `size`: the largest first. Then the larger, the tighter and the lower number first.
     Raises `QueryError` for a threshold outside (0, 1], a size below 2 or another order, `WorkspaceMissing` where none
     were computed.
@@ -164,6 +165,7 @@ def _cluster(row: dict[Any, Any], members: pd.DataFrame) -> Cluster:
     def counts(column: str) -> dict[str, int]:
         return dict(Counter(members[column].tolist()).most_common())
 
+    pull = _known(row, "mistake_pull")
     return Cluster(
         number=row["cluster"],
         words=list(row["words"]),
@@ -175,7 +177,8 @@ def _cluster(row: dict[Any, Any], members: pd.DataFrame) -> Cluster:
         contradicted=int((members["suggested_label"] != members["label"]).sum()),
         train_ids=members["train_id"].tolist(),
         doubt=_known(row, "doubt"),
-        mistakes=None if (mistakes := _known(row, "mistakes")) is None else int(mistakes),
+        mistakes=None if pull is None else int(row["mistakes"]),
+        mistake_pull=pull,
         start_end_share=_known(row, "start_end_share"),
     )
 

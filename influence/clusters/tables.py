@@ -31,10 +31,15 @@ def m002_what_they_are_worth(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(f"alter table joins add column {column}")
 
 
+def m003_their_share_of_the_pull(cursor: duckdb.DuckDBPyConnection) -> None:
+    # As above. In a file of version 2 `mistakes` counts whatever a member is among the stored opponents of; it is not read.
+    cursor.execute("alter table joins add column mistake_pull double")
+
+
 class ClusterStore(DerivedStore):
     """The dendrogram of one build's difficult examples."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_what_they_are_worth)
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_what_they_are_worth, m003_their_share_of_the_pull)
     kind = "clusters file"
     remedy = "delete it and run: python -m influence clusters"
 

@@ -81,8 +81,8 @@ def _driven(workspace: WorkspaceReader) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The wrong predictions each training example drives, and the test examples it opposes; of the build alone, so kept."""
     folder = workspace.build / "signals"
     return (
-        _kept_frame(folder / "driven_errors.parquet", lambda: driven_errors(workspace.store)),
-        _kept_frame(folder / "opposed_tests.parquet", lambda: opposed_tests(workspace.store)),
+        _kept_frame(folder / "opponents_of_wrong.parquet", lambda: driven_errors(workspace.store)),
+        _kept_frame(folder / "opponents_of_right.parquet", lambda: opposed_tests(workspace.store)),
     )
 
 

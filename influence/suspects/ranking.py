@@ -14,7 +14,7 @@ Signals (columns of the frames; each is about one example and its own given labe
     held_out_confidence     0 to 1, probability that models which never saw it give to its label; missing without models
     opposition              >= 0, minus the sum of its negative scores on correctly predicted test examples
     opposed_tests           count of correctly predicted test examples among whose 100 strongest opponents it is
-    driven_errors           count of wrongly predicted test examples likewise
+    driven_errors           count of wrongly predicted test examples of whose 100 strongest opponents' pull it carries 5 % or more
     neighbour_disagreement  0 to 1, share of its strongest same-word neighbours' pull that goes against it
 """
 
@@ -48,7 +48,7 @@ class SuspectFilter:
 
 @dataclass(frozen=True)
 class Suspect:
-    """One training example, its signals, and the wrong test predictions that it drives."""
+    """One training example, its signals, and the wrong test predictions that it pushes."""
 
     train_id: str
     rank: int  # 1 is the most suspicious
@@ -64,7 +64,10 @@ class Suspect:
 
     @cached_property
     def errors(self) -> pd.DataFrame:
-        """Columns test_id, label, predicted, text, text_pair, score (< 0), rank as opponent, word; read when asked for."""
+        """Columns test_id, label, predicted, text, text_pair, score (< 0), rank as opponent, word, share; read when asked for.
+
+        Of every wrong test prediction among whose 100 strongest opponents it is; `share` is its part of their pull.
+        """
         return self.read_errors()
 
 
@@ -121,7 +124,7 @@ def _conditions(filter: SuspectFilter | None) -> dict[str, Any]:
 
 
 def suspect(workspace: WorkspaceReader, train_id: str) -> Suspect:
-    """One training example with the test errors it drives. Raises `QueryError` for an unknown id."""
+    """One training example with the test errors it pushes. Raises `QueryError` for an unknown id."""
     store = _store(workspace)
     found = store.suspect(train_id)
     if found is None:
@@ -135,11 +138,11 @@ def suspect(workspace: WorkspaceReader, train_id: str) -> Suspect:
 
 
 def suspects_behind(workspace: WorkspaceReader, test_id: str, *, changed: bool | None = True, limit: int = 20) -> pd.DataFrame:
-    """The suspects that drive a wrong test prediction: its strongest opponents whose own label is in doubt.
+    """The suspects behind a wrong test prediction: its strongest opponents whose own label is in doubt.
 
-    Rows of `suspects` with the score (< 0, the strongest first), the place among the test example's opponents and the
-    word that carries most of it. `changed`: only those for which another label is suggested (None: every opponent).
-    Empty for a correct prediction. Raises `QueryError` for an unknown test id.
+    Rows of `suspects` with the score (< 0, the strongest first), the place among the test example's opponents, the word that
+    carries most of it, and `share`, its part of the pull of the 100 strongest. `changed`: only those for which another label
+    is suggested (None: every opponent). Empty for a correct prediction. Raises `QueryError` for an unknown test id.
     """
     if test_id not in workspace.store.positions("test", [test_id]):
         raise QueryError(f"unknown test id {test_id!r} in workspace {workspace.name!r}")
@@ -164,7 +167,10 @@ def difficult_examples(
 
 
 def driven_by(workspace: WorkspaceReader, positions: Sequence[int]) -> pd.DataFrame:
-    """The wrong test predictions among whose strongest opponents some training examples are: columns position, test_id."""
+    """The wrong test predictions among whose 100 strongest opponents some training examples are.
+
+    Columns position, test_id, share (of the pull of those 100).
+    """
     return _store(workspace).driven_by(positions)
 
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from influence.data import is_function_word
+from influence.workspace import STORED_TOP
+
 NOTABLE_DISAGREEMENT = 0.5  # neighbours are worth a word where most of their pull is against the label
 # Columns of the suspects table that nothing but the reason is made of.
-ONLY_FACTS = ("opinions", "votes", "trained", "missed", "opposed_word", "neighbours", "neighbours_against")
+ONLY_FACTS = ("opinions", "votes", "trained", "missed", "opposed_word", "error_pull", "neighbours", "neighbours_against")
 
 
 @dataclass(frozen=True)
@@ -23,7 +26,8 @@ class Facts:
     missed: int  # after how many of those it was misclassified
     opposed_tests: int  # correctly predicted test examples among whose strongest opponents it is
     opposed_word: str | None  # through which most of that opposition goes
-    driven_errors: int  # wrong test predictions likewise
+    driven_errors: int  # wrong test predictions of whose opponents' pull it carries `LEAST_PULL` or more
+    error_pull: float  # its share of the pull against those
     neighbours: int
     neighbours_against: int
     neighbour_disagreement: float
@@ -35,10 +39,15 @@ def reason(facts: Facts) -> str:
     if facts.missed:
         parts.append(f"misclassified after {facts.missed} of {facts.trained} epochs of training")
     if facts.driven_errors:
-        parts.append(f"drives {_count(facts.driven_errors, 'wrong test prediction')}")
+        wrong = _count(facts.driven_errors, "wrong test prediction")
+        parts.append(f"one of the strongest opponents of {wrong}, with {facts.error_pull:.0%} of the pull")
     if facts.opposed_tests:
-        word = f", most through {facts.opposed_word!r}" if facts.opposed_word else ""
-        parts.append(f"opposes {_count(facts.opposed_tests, 'correct test example')}{word}")
+        # Files of earlier versions name function words and parts of words, too.
+        told = facts.opposed_word if facts.opposed_word and not is_function_word(facts.opposed_word) else None
+        word = f", most through “{told}”" if told else ""
+        parts.append(
+            f"among the {STORED_TOP} strongest opponents of {_count(facts.opposed_tests, 'right test prediction')}{word}"
+        )
     if facts.neighbours and facts.neighbour_disagreement >= NOTABLE_DISAGREEMENT:
         parts.append(f"{facts.neighbours_against} of its {facts.neighbours} strongest same-word neighbours pull against it")
     return "; ".join(parts)
@@ -48,8 +57,8 @@ def _opinions_say(facts: Facts) -> str:
     verb = "says" if facts.votes == 1 else "say"
     who = f"{facts.votes} of {_count(facts.opinions, 'opinion')} {verb}"
     if facts.suggested_label == facts.label:
-        return f"given {facts.label}, and {who} so"
-    return f"given {facts.label}, {who} {facts.suggested_label}"
+        return f"labelled {facts.label}, and {who} so"
+    return f"labelled {facts.label}, {who} {facts.suggested_label}"
 
 
 def _count(number: int, noun: str) -> str:

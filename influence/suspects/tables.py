@@ -12,12 +12,12 @@ import duckdb
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD
+from influence.data import is_function_word, whole_span
 from influence.errors import QueryError
 from influence.suspects.reasons import with_reason, with_reasons
 from influence.types import FloatArray
-from influence.workspace import DerivedStore, Migration, ResultStore
+from influence.workspace import LEAST_PULL, DerivedStore, Migration, ResultStore
 
-WORDLIKE = r"regexp_matches(word, '[\pL\pN]')"  # not punctuation
 SIGNALS = (
     "suspicion",
     "confidence",
@@ -31,8 +31,16 @@ SIGNALS = (
     "driven_errors",
     "neighbour_disagreement",
 )
-MATCHING = """
-    from suspects where ($label is null or label = $label)
+# Every suspect with the wrong test predictions that it pushes, and its share of their pull. That it is among the stored
+# opponents of others, which is all that the file says, is no push: see LEAST_PULL.
+SUSPECTS = f"""(
+    with pulls as (select position, test_id, score, sum(score) over (partition by test_id) as of_all from driven_errors),
+    pushed as (select position, count(*) as errors, sum(score) / sum(of_all) as pull
+        from pulls where score <= {LEAST_PULL} * of_all group by position)
+    select s.* replace (coalesce(pushed.errors, 0) as driven_errors), coalesce(pushed.pull, 0.0) as error_pull
+    from suspects s left join pushed using (position))"""
+MATCHING = f"""
+    from {SUSPECTS} where ($label is null or label = $label)
     and ($suggested_label is null or suggested_label = $suggested_label)
     and ($predicted is null or predicted = $predicted)
     and ($changed is null or (suggested_label <> label) = $changed)
@@ -95,31 +103,35 @@ class SuspectStore(DerivedStore):
 
     def suspect(self, train_id: str) -> dict[str, Any] | None:
         """The row of one example, by column; None for an unknown id."""
-        found = self.rows("select * from suspects where train_id = ?", [train_id])
+        found = self.rows(f"select * from {SUSPECTS} where train_id = ?", [train_id])
         return with_reason(dict(zip(self._columns, found[0], strict=True))) if found else None
 
     @cached_property
     def _columns(self) -> list[str]:
-        return [str(name) for name, *_ in self.rows("describe suspects")]
+        return [str(name) for name, *_ in self.rows(f"describe from {SUSPECTS}")]
 
     def rank_scores(self) -> pd.DataFrame:
         """train_id, rank and suspicion of every example, the most suspicious first."""
         return self.frame("select train_id, rank, suspicion from suspects order by rank")
 
     def driven_errors(self, position: int) -> pd.DataFrame:
-        """Wrong test predictions among whose strongest opponents an example is, the most negative score first."""
+        """Wrong test predictions among whose strongest opponents an example is, the largest share of the pull first."""
         return self.frame(
-            """select test_id, label, predicted, text, text_pair, score, rank, word from driven_errors
-            where position = ? order by score, test_id""",
+            """with totals as (select test_id, sum(score) as of_all from driven_errors group by test_id)
+            select test_id, label, predicted, text, text_pair, score, rank, word,
+                coalesce(score / nullif(of_all, 0), 0.0) as share
+            from driven_errors join totals using (test_id) where position = ? order by share desc, score, test_id""",
             [position],
         )
 
     def behind(self, test_id: str, changed: bool | None, limit: int) -> pd.DataFrame:
         """Suspects among the strongest opponents of a wrong test prediction, the most negative score first."""
         return self._frame(
-            """select s.* exclude position, d.score, d.rank as opponent_rank, d.word
-            from driven_errors d join suspects s using (position)
-            where d.test_id = $test_id and ($changed is null or (s.suggested_label <> s.label) = $changed)
+            f"""with of_test as (select *, coalesce(score / nullif(sum(score) over (), 0), 0.0) as share
+                from driven_errors where test_id = $test_id)
+            select s.* exclude position, d.score, d.rank as opponent_rank, d.word, d.share
+            from of_test d join {SUSPECTS} s using (position)
+            where ($changed is null or (s.suggested_label <> s.label) = $changed)
             order by d.score, s.rank limit $limit""",
             {"test_id": test_id, "changed": changed, "limit": limit},
         )
@@ -137,9 +149,11 @@ class SuspectStore(DerivedStore):
         ), total
 
     def driven_by(self, positions: Sequence[int]) -> pd.DataFrame:
-        """The wrong test predictions that each of some examples drives: columns position and test_id."""
+        """What each of some examples pulls against wrong test predictions: columns position, test_id, share (of the pull)."""
         return self.frame(
-            """select position, test_id from driven_errors
+            """with totals as (select test_id, sum(score) as of_all from driven_errors group by test_id)
+            select position, test_id, coalesce(score / nullif(of_all, 0), 0.0) as share
+            from driven_errors join totals using (test_id)
             where position in (select unnest(?::integer[])) order by position, test_id""",
             [list(positions)],
         )
@@ -172,29 +186,26 @@ def self_influences(results: ResultStore) -> FloatArray:
 def opposed_tests(results: ResultStore) -> pd.DataFrame:
     """For training examples among the strongest stored opponents of correctly predicted test examples.
 
-    Columns position, tests (how many those are) and word (through which word most of that opposition goes; start
-    and end tokens and punctuation left out).
+    Columns position, tests (how many those are) and word (the whole word through which most of that opposition goes; start
+    and end tokens, punctuation and function words left out).
     """
-    return results.frame(f"""
-        with {_opponents("=")},
-        words as ({_words("train")} group by all),
-        best as (select train, arg_min(word, (score, word)) as word from words where score < 0 and {WORDLIKE} group by train)
-        select train as position, count(*) as tests, any_value(best.word) as word
-        from opponents left join best using (train) group by train order by train
-    """)
+    counts = results.frame(
+        f"with {_opponents('=')} select train as position, count(*) as tests from opponents group by train order by train"
+    )
+    words = {train: word for (train,), word in _telling_words(results, "=", ("train",)).items()}
+    return counts.assign(word=counts["position"].map(words).astype(object))
 
 
 def driven_errors(results: ResultStore) -> pd.DataFrame:
     """The strongest stored opponents of every wrong test prediction: the columns of the table of that name."""
-    return results.frame(f"""
-        with {_opponents("<>")},
-        words as ({_words("train, test")} group by all),
-        best as (select train, test, arg_min(word, (score, word)) as word from words
-            where score < 0 and {WORDLIKE} group by train, test)
-        select train as position, e.id as test_id, e.label, o.predicted, e.text, e.text_pair, o.score, -o.rank as rank, best.word
-        from opponents o join examples e on e.split = 'test' and e.position = o.test
-        left join best using (train, test) order by o.train, o.score
+    found = results.frame(f"""
+        with {_opponents("<>")}
+        select o.train as position, o.test, e.id as test_id, e.label, o.predicted, e.text, e.text_pair, o.score, -o.rank as rank
+        from opponents o join examples e on e.split = 'test' and e.position = o.test order by o.train, o.score
     """)
+    words = _telling_words(results, "<>", ("train", "test"))
+    pairs = zip(found["position"].tolist(), found["test"].tolist(), strict=True)
+    return found.drop(columns="test").assign(word=pd.Series([words.get(pair) for pair in pairs], dtype=object))
 
 
 def _opponents(predicted: str) -> str:
@@ -207,11 +218,30 @@ def _opponents(predicted: str) -> str:
         where i.method = '{DEFAULT_METHOD}' and i.rank < 0 and p.predicted {predicted} e.label)"""
 
 
-def _words(keys: str) -> str:
-    return f"""
-        select {", ".join(f"c.{key.strip()}" for key in keys.split(","))}, sum(c.score) as score,
-            lower(substr(case w.side when 1 then e.text_pair else e.text end, w.start_at + 1, w.end_at - w.start_at)) as word
-        from contributions c join opponents using (train, test)
-        join words w on w.split = 'train' and w.position = c.train and w.word = c.train_word
-        join examples e on e.split = 'train' and e.position = c.train
-        where w.special is null"""
+def _telling_words(results: ResultStore, predicted: str, keys: Sequence[str]) -> dict[tuple[int, ...], str]:
+    """By train, or by train and test: the whole word, in lower case, that carries most of the opposition and says something."""
+    names = ", ".join(keys)
+    rows = results.rows(f"""
+        with {_opponents(predicted)},
+        parts as (select {", ".join(f"c.{key}" for key in keys)}, c.train_word, sum(c.score) as score
+            from contributions c join opponents using (train, test) group by all)
+        select {names}, any_value(e.text), any_value(e.text_pair), list((p.score, w.side, w.start_at, w.end_at) order by w.word)
+        from parts p join words w on w.split = 'train' and w.position = p.train and w.word = p.train_word
+        join examples e on e.split = 'train' and e.position = p.train
+        where w.special is null group by {names}""")
+    found = {}
+    for *key, text, pair, parts in rows:
+        if word := _telling_word(text, pair, parts):
+            found[tuple(key)] = word
+    return found
+
+
+def _telling_word(text: str, pair: str | None, parts: Sequence[tuple[float, int, int, int]]) -> str | None:
+    sums: dict[str, float] = {}
+    for score, side, start, end in parts:
+        written = (text, pair or "")[side]
+        start, end = whole_span(written, start, end)
+        word = written[start:end].lower()
+        sums[word] = sums.get(word, 0.0) + score
+    carrying = [(score, word) for word, score in sums.items() if score < 0 and not is_function_word(word)]
+    return min(carrying)[1] if carrying else None

@@ -183,7 +183,7 @@ def test_nothing_to_join(n: int) -> None:
     tree = dendrogram(np.zeros((n, n)))
     assert tree.cut(1, 2).tolist() == []
     assert join_sums(tree, np.zeros((n, n))).tolist() == []
-    assert join_worth(tree, np.ones(n), [["a"]] * n).mistakes_J.tolist() == []
+    assert join_worth(tree, np.ones(n), [{"a": 1.0}] * n).mistakes_J.tolist() == []
     assert flat_map(np.zeros((n, n)), 0).shape == (n, 2)
 
 
@@ -292,9 +292,12 @@ def test_names_by_a_double_loop_over_pairs(opened: WorkspaceReader) -> None:
 
 def test_worth_by_hand() -> None:
     tree = dendrogram(np.abs(LINE[:, None] - LINE[None, :]))
-    worth = join_worth(tree, np.array([0.5, 0.25, 1.0, 0.0]), [["t1", "t2"], ["t2"], [], ["t3"]])
+    """Each alone carries too little of t2, both together enough; of t1 and t4 nobody ever does."""
+    shares = [{"t1": 0.04, "t2": 0.03}, {"t2": 0.03}, {"t4": 0.009}, {"t3": 0.2}]
+    worth = join_worth(tree, np.array([0.5, 0.25, 1.0, 0.0]), shares)
     assert worth.doubt_J.tolist() == [0.75, 1.75, 1.75]
-    assert worth.mistakes_J.tolist() == [2, 2, 3]
+    assert worth.mistakes_J.tolist() == [1, 1, 2]
+    assert worth.pull_J.tolist() == pytest.approx([0.06, 0.06, 0.13])
 
 
 def test_worth_recounted_from_the_suspects(copied: Callable[[], Path]) -> None:
@@ -307,8 +310,12 @@ def test_worth_recounted_from_the_suspects(copied: Callable[[], Path]) -> None:
         members = [suspect(opened, id) for id in one.train_ids]
         assert one.doubt == pytest.approx(sum(1 - (member.signals["confidence"] or 0) for member in members))
         assert one.contradicted == sum(member.suggested_label != member.label for member in members)
-        assert one.mistakes == len({id for member in members for id in member.errors["test_id"]})
+        together = pd.concat([member.errors for member in members]).groupby("test_id")["share"].sum()
+        counted = together[together >= 0.05]
+        assert one.mistakes == len(counted)
+        assert one.mistake_pull == pytest.approx(counted.mean() if len(counted) else 0.0)
     assert any(one.mistakes for one in found)
+    assert not all(one.mistakes for one in found)
 
 
 def test_orders(opened: WorkspaceReader) -> None:
@@ -544,7 +551,7 @@ def test_a_newer_schema_is_refused(copied_path: Path) -> None:
     with duckdb.connect(str(found[0])) as connection:
         connection.execute("insert into schema_versions values (99)")
     reseal_published(workspace.build, "clusters")
-    with pytest.raises(WorkspaceNewer, match=r"has schema version 99, this Wordtrace knows 2; install a newer Wordtrace$"):
+    with pytest.raises(WorkspaceNewer, match=r"has schema version 99, this Wordtrace knows 3; install a newer Wordtrace$"):
         clusters(workspace)
 
 
@@ -574,6 +581,7 @@ def test_command_prints_json(path: Path, opened: WorkspaceReader, capsys: pytest
                 "train_ids": one.train_ids,
                 "doubt": one.doubt,
                 "mistakes": one.mistakes,
+                "mistake_pull": one.mistake_pull,
                 "start_end_share": one.start_end_share,
             }
             for one in found
@@ -590,8 +598,9 @@ def test_command_prints_text(path: Path, opened: WorkspaceReader, capsys: pytest
     assert lines[1] == f"  {found[0].number}: {found[0].size} examples, {found[0].name}"
     one = found[0]
     assert one.start_end_share is not None
+    pushed = f"{one.mistake_pull:.0%} of the pull against {one.mistakes} test mistake{'s' if one.mistakes != 1 else ''}; "
     assert lines[2].strip() == (
-        f"another label suggested for {one.contradicted} of {one.size}; {one.mistakes} mistakes driven; "
+        f"another label suggested for {one.contradicted} of {one.size}; {pushed if one.mistakes else ''}"
         f"start and end tokens carry {one.start_end_share:.0%} of the pull"
     )
     assert lines[4].strip().split(", ")[:3] == found[0].train_ids[:3]
@@ -635,10 +644,10 @@ def test_a_file_of_an_earlier_version_is_read_without_what_it_has_not_got(copied
     found = published(workspace.build, "clusters")
     assert found is not None
     with duckdb.connect(str(found[0])) as connection:
-        for column in ("doubt", "mistakes", "start_end_share"):
+        for column in ("doubt", "mistakes", "start_end_share", "mistake_pull"):
             connection.execute(f"alter table joins drop column {column}")
         connection.execute("delete from provenance where name = 'method'")
-        connection.execute("delete from schema_versions where version = 2")
+        connection.execute("delete from schema_versions where version >= 2")
     reseal_published(workspace.build, "clusters")
     old = clusters(workspace, threshold=0.9)
     assert [one.size for one in old] == sorted((one.size for one in old), reverse=True)

@@ -39,7 +39,7 @@ def test_the_list_is_the_engine_s_ranking(open_as, workspace):
         assert [chip[0] for chip in row["labels"]] == [found["label"], "→", found["suggested_label"]]
         values = {signal["name"]: signal["value"] for signal in row["signals"]}
         assert values["rank"] == f"{found['rank']:,}"
-        assert values["drives errors"] == str(found["driven_errors"])
+        assert values["pushes errors"] == str(found["driven_errors"])
         assert all(0 <= signal["bar"] <= 1 for signal in row["signals"])
 
 
@@ -180,14 +180,17 @@ def driving(workspace):
     return next(id for id in suspect_ids(workspace, order="-driven_errors") if len(suspect(workspace, id).errors))
 
 
-def test_from_a_suspect_to_the_test_errors_it_drives(open_as, workspace):
+def test_from_a_suspect_to_the_test_errors_it_pushes(open_as, workspace):
     id = driving(workspace)
-    errors = suspect(workspace, id).errors
+    every = suspect(workspace, id).errors
+    errors = every[every["share"] >= 0.05]
     app = open_as("Ann", "suspects", workspace="tiny", id=id)
     assert listed(app) == list(errors["test_id"])
-    assert f"It drives {len(errors)} test error" in shown(app)
+    assert f"One of the strongest opponents of {len(errors)} wrong test prediction" in shown(app)
+    assert (f"of {len(every) - len(errors)} other" in shown(app)) == (len(every) > len(errors))
     for row, found in zip(lists(app)[-1], errors.to_dict("records"), strict=True):
         assert joined(row["sides"]) == [found["text"]]
+        assert f"{found['share']:.0%} of the pull" in row["foot"]
         assert [link[0] for link in row["links"]] == ["Explore", "All suspects behind it"]
     button(app, "suspects_back").click().run()
     assert "id" not in parameters_of(app)
@@ -203,7 +206,12 @@ def test_from_a_test_error_to_the_suspects_behind_it(open_as, workspace):
 
 @pytest.mark.parametrize(
     ("score", "word", "said"),
-    [(-0.0123, "co-op", "−0.0123 through “co-op”"), (-0.5, float("nan"), "−0.500"), (0.25, None, "+0.250")],
+    [
+        (0.123, "co-op", "12% of the pull, most through “co-op”"),
+        (0.5, float("nan"), "50% of the pull"),
+        (0.25, None, "25% of the pull"),
+        (0.004, "t", "0.4% of the pull"),
+    ],
 )
 def test_a_pull_without_a_word_names_none(score, word, said):
     assert suspicions.pull(score, word) == said

@@ -21,6 +21,7 @@ from tiny import bench, labelled, rows, write_csv
 from influence.attribution.methods import METHODS
 from influence.cli import main
 from influence.data.dataset import Columns
+from influence.data.words import is_function_word
 from influence.errors import QueryError, SettingsError, WorkspaceBusy, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.explanations.explaining import all_scores
 from influence.opinions.held_out import model_folder
@@ -105,6 +106,7 @@ FACTS = Facts(
     opposed_tests=1_041,
     opposed_word="championship",
     driven_errors=1,
+    error_pull=0.074,
     neighbours=10,
     neighbours_against=8,
     neighbour_disagreement=0.75,
@@ -116,8 +118,9 @@ FACTS = Facts(
     [
         (
             {},
-            "given World, 4 of 5 opinions say Sports; misclassified after 11 of 20 epochs of training; "
-            "drives 1 wrong test prediction; opposes 1,041 correct test examples, most through 'championship'; "
+            "labelled World, 4 of 5 opinions say Sports; misclassified after 11 of 20 epochs of training; "
+            "one of the strongest opponents of 1 wrong test prediction, with 7% of the pull; "
+            "among the 100 strongest opponents of 1,041 right test predictions, most through “championship”; "
             "8 of its 10 strongest same-word neighbours pull against it",
         ),
         (
@@ -130,11 +133,16 @@ FACTS = Facts(
                 "opposed_tests": 0,
                 "neighbour_disagreement": 0.1,
             },
-            "given World, and 1 of 1 opinion says so",
+            "labelled World, and 1 of 1 opinion says so",
         ),
         (
-            {"missed": 0, "driven_errors": 2, "opposed_tests": 1, "opposed_word": None, "neighbours": 0},
-            "given World, 4 of 5 opinions say Sports; drives 2 wrong test predictions; opposes 1 correct test example",
+            {"missed": 0, "driven_errors": 2, "error_pull": 0.3, "opposed_tests": 1, "opposed_word": None, "neighbours": 0},
+            "labelled World, 4 of 5 opinions say Sports; one of the strongest opponents of 2 wrong test predictions, with 30% of "
+            "the pull; among the 100 strongest opponents of 1 right test prediction",
+        ),
+        (  # a word that says nothing, as files of earlier versions have it
+            {"missed": 0, "driven_errors": 0, "opposed_tests": 7, "opposed_word": "t", "neighbours": 0},
+            "labelled World, 4 of 5 opinions say Sports; among the 100 strongest opponents of 7 right test predictions",
         ),
     ],
 )
@@ -263,13 +271,25 @@ def test_counts_and_self_influence_agree_with_the_results(opened: WorkspaceReade
     found = everything(opened).set_index("train_id")
     names = opened.train_ids()
     opposed, driven = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    pulls: dict[str, list[tuple[float, float]]] = {id: [] for id in names}
     for position, label in opened.store.rows("select position, label from examples where split = 'test'"):
         predicted = opened.store.examples("test", [position])[position].predicted
-        for train, score, *_ in opened.store.influences(position, "tracin-we-topk", 100):
-            if score < 0:
-                (opposed if predicted == label else driven)[names[train]] += 1
+        against = {names[train]: s for train, s, *_ in opened.store.influences(position, "tracin-we-topk", 100) if s < 0}
+        for id, score in against.items():
+            if predicted == label:
+                opposed[id] += 1
+            elif score <= 0.05 * sum(against.values()):
+                driven[id] += 1
+                pulls[id].append((score, sum(against.values())))
     assert found["opposed_tests"].to_dict() == opposed
     assert found["driven_errors"].to_dict() == driven
+    assert sum(driven.values()) > 0
+    for id, pairs in pulls.items():
+        said = re.search(r"opponents of [\d,]+ wrong test predictions?, with (\d+)% of the pull", found.loc[id, "reason"])
+        assert (said is not None) == bool(pairs)
+        if said:
+            scores, totals = zip(*pairs, strict=True)
+            assert int(said.group(1)) == pytest.approx(100 * sum(scores) / sum(totals), abs=0.51)
     stored = dict(opened.store.rows("select position, score from self_influence where split='train' and method='tracin-we-topk'"))
     assert found["self_influence"].to_dict() == {names[position]: score for position, score in stored.items()}
 
@@ -280,15 +300,16 @@ def test_one_suspect_with_the_errors_it_drives_and_back(opened: WorkspaceReader)
     assert (one.train_id, one.rank, one.label, one.reason) == (row["train_id"], row["rank"], row["label"], row["reason"])
     assert one.signals == {name: pytest.approx(row[name]) for name in SIGNALS}
     assert one.text_pair is None
-    assert len(one.errors) == row["driven_errors"] > 0
+    assert (one.errors["share"] >= 0.05).sum() == row["driven_errors"] > 0
     assert (one.errors["label"] != one.errors["predicted"]).all()
-    assert one.errors["score"].is_monotonic_increasing
+    assert one.errors["share"].is_monotonic_decreasing
     assert (one.errors["score"] < 0).all()
     test_id = one.errors["test_id"].iloc[0]
     behind = suspects_behind(opened, test_id, changed=None, limit=1_000)
     scores = all_scores(opened, test_id=test_id).set_index("train_id")["score"]
     expected = scores[scores < 0].sort_values()[:100]
     np.testing.assert_allclose(behind["score"], expected, rtol=1e-4)
+    np.testing.assert_allclose(behind["share"], expected / expected.sum(), rtol=1e-4)
     assert one.train_id in set(behind["train_id"])
     changed = suspects_behind(opened, test_id, limit=1_000)
     kept = behind[behind["suggested_label"] != behind["label"]]
@@ -306,10 +327,11 @@ def test_a_right_prediction_has_no_suspects_behind_it(opened: WorkspaceReader) -
 def test_words_named_in_reasons_are_in_the_text(opened: WorkspaceReader) -> None:
     named = 0
     for row in everything(opened).to_dict("records"):
-        word = re.search(r"most through '([^']+)'", row["reason"])
+        word = re.search(r"most through “([^”]+)”", row["reason"])
         if word:
             named += 1
-            assert word.group(1) in row["text"].lower()
+            assert word.group(1) in row["text"].lower().split()
+            assert not is_function_word(word.group(1))
     assert named > N / 2
 
 

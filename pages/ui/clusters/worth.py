@@ -10,15 +10,13 @@ NO_LESS = 0.05  # fewer wrong labels than this read as none
 
 
 def sentence(one: Cluster, chances: pd.Series | None) -> str:
-    """What speaks against its labels, and mistakes driven; empty for a cluster of an earlier version, which knows neither.
+    """What speaks against its labels, and the mistakes that it pushes; of a cluster of an earlier version these are not known.
 
     `chances` are those of `scales.chances`: before enough is decided nothing says how many labels are wrong.
     """
-    if one.doubt is None or one.mistakes is None:
-        return ""
     said = f"another label suggested for {one.contradicted:,} of {one.size:,}" if one.contradicted else "no other label suggested"
-    driven = f"drives {numbers.counted(one.mistakes, 'test mistake')}" if one.mistakes else "drives no test mistake"
-    return "; ".join(part for part in (said, _wrong(one, chances), driven) if part)
+    pushed = f"{one.mistake_pull:.0%} of the pull against {numbers.counted(one.mistakes, 'test mistake')}" if one.mistakes else ""
+    return "; ".join(part for part in (said, _wrong(one, chances), pushed) if part)
 
 
 def _wrong(one: Cluster, chances: pd.Series | None) -> str:

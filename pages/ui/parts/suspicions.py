@@ -8,8 +8,9 @@ import pandas as pd
 import streamlit as st
 
 import influence
+from influence.data import is_function_word
 from influence.suspects import SuspectFilter, has_suspects, suspect, suspect_ids, suspects, suspects_behind
-from influence.workspace import published
+from influence.workspace import LEAST_PULL, published
 from pages.ui.frame import numbers
 from pages.ui.parts.payloads import Signal
 
@@ -19,7 +20,7 @@ SORTS = {
     "held_out_confidence": "held-out models doubt it",
     "-misclassified_share": "misclassified in training",
     "margin": "smallest margin in training",
-    "-driven_errors": "drives test errors",
+    "-driven_errors": "pushes test errors",
     "-opposed_tests": "opposes right tests (count)",
     "-opposition": "opposes right tests (strength)",
     "-neighbour_disagreement": "neighbours disagree",
@@ -121,8 +122,10 @@ def signals(rank: int, values: Mapping[str, Any], largest: Mapping[str, float]) 
     share, disagreement = values["misclassified_share"], values["neighbour_disagreement"]
     about = "share of the epochs of training after which it was misclassified"
     found.append(_signal("missed in training", numbers.probability(share), share, about))
-    about = "wrong test predictions that it is among the 100 strongest opponents of"
-    found.append(_signal("drives errors", f"{int(values['driven_errors']):,}", scaled("driven_errors"), about))
+    about = (
+        f"wrong test predictions against which it carries {LEAST_PULL:.0%} or more of the pull of their 100 strongest opponents"
+    )
+    found.append(_signal("pushes errors", f"{int(values['driven_errors']):,}", scaled("driven_errors"), about))
     about = "right test predictions that it is among the 100 strongest opponents of; the strength is the sum of its scores"
     strength = f"{int(values['opposed_tests']):,}"
     found.append(_signal("opposes right", strength, scaled("opposed_tests"), about))
@@ -142,6 +145,7 @@ def _missing(value: Any) -> bool:
     return value is None or bool(pd.isna(value))
 
 
-def pull(score: float, word: object) -> str:
-    """A pair's score and the word that carries most of it; there is none where start and end tokens or punctuation do."""
-    return f"{numbers.score(score)} through “{word}”" if isinstance(word, str) else numbers.score(score)
+def pull(share: float, word: object) -> str:
+    """An opponent's share of the pull against a test prediction, and the word that carries most of it, if one says anything."""
+    said = f"{numbers.probability(share)} of the pull"
+    return f"{said}, most through “{word}”" if isinstance(word, str) and not is_function_word(word) else said

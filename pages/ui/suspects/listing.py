@@ -75,7 +75,7 @@ def _row(session: Session, row: dict[Hashable, Any], state: str, largest: dict[s
     workspace = session.workspace.name
     links = [("Review", shell.href("review", workspace=workspace, id=id))]
     if errors := int(row["driven_errors"]):
-        name = f"{numbers.counted(errors, 'test error')} it drives"
+        name = f"{numbers.counted(errors, 'test error')} it pushes"
         links.append((name, shell.href("suspects", workspace=workspace, id=id)))
     return rows.row(
         id,
@@ -85,7 +85,7 @@ def _row(session: Session, row: dict[Hashable, Any], state: str, largest: dict[s
         state=state,
         signals=suspicions.signals(int(row["rank"]), {name: row[name] for name in SIGNALS}, largest),
         links=links,
-        foot=suspicions.pull(row["score"], row["word"]) if "score" in row else "",
+        foot=suspicions.pull(row["share"], row["word"]) if "share" in row else "",
     )
 
 
