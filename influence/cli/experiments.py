@@ -131,7 +131,7 @@ def _areas_as_text(found: experiments.Evaluation) -> str:
     ks = ", ".join(map(str, settings["ks"]))
     lines = [f"{settings['test_points']} test examples, retrainings of each removal: {settings['retrains']}, k = {ks}"]
     for measure, unit in (("probability", "probability of the true label"), ("margin", "logit margin in nats")):
-        lines.append(f"\nAUC-DEL, {unit}: mean [95 % interval over test examples] sd over retrainings")
+        lines.append(f"\nAUC-DEL, {unit}: mean [95 % interval over test examples and seeds] sd over retrainings")
         lines.append(f"  {'method':<20}{'proponents removed (DEL+)':>42}{'opponents removed (DEL-)':>42}")
         here = found.areas[found.areas["measure"] == measure]
         for method in settings["methods"]:
@@ -141,7 +141,12 @@ def _areas_as_text(found: experiments.Evaluation) -> str:
 
 def _cell(areas: pd.DataFrame, method: str, direction: str) -> str:
     row = areas[(areas["method"] == method) & (areas["direction"] == direction)].iloc[0]
-    return f"{row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]{_spread(row)}".rjust(42)
+    return f"{row['mean']:+.4f} {_ends(row, '+.4f')}{_spread(row)}".rjust(42)
+
+
+def _ends(row: Any, form: str) -> str:
+    """An interval; a dash where there is none."""
+    return "[–]" if row["low"] != row["low"] else f"[{row['low']:{form}}, {row['high']:{form}}]"
 
 
 def _spread(row: Any) -> str:
@@ -153,7 +158,7 @@ def _qld_as_text(found: experiments.Evaluation) -> Iterator[str]:
         if number == 0:
             yield f"\nQLD: rise of the loss, in nats, without the {row['k']} strongest (1 %), less that without random ones"
         rise = f"rise {row['rise']:+.4f}"
-        yield f"  {row['method']:<20}{row['mean']:+.4f} [{row['low']:+.4f}, {row['high']:+.4f}]{_spread(row)}   {rise}"
+        yield f"  {row['method']:<20}{row['mean']:+.4f} {_ends(row, '+.4f')}{_spread(row)}   {rise}"
 
 
 def _removals_as_text(found: experiments.Evaluation) -> Iterator[str]:
@@ -200,7 +205,7 @@ def _curves_as_text(found: experiments.Fixing) -> str:
     lines = [f"{settings['test_points']} mistakes, {settings['retrains']} retrainings: share mended [95 % interval], accuracy"]
     for row in curves.sort_values("k", kind="stable").to_dict("records"):
         what = f"{row['method']} {row['way']}".strip()
-        share = f"{row['fixed']:.0%} [{row['low']:.0%}, {row['high']:.0%}]"
+        share = f"{row['fixed']:.0%} {_ends(row, '.0%')}"
         changed = f"{row['changed']:.1f} changed" if row["k"] else ""
         lines.append(f"  k = {row['k']:<5} {what:<32} {share:<20} {100 * row['accuracy']:+.2f} points  {changed}".rstrip())
     return "\n".join(lines)
@@ -238,4 +243,4 @@ def _overlaps_as_text(found: experiments.Overlaps) -> str:
 
 
 def _shared(row: dict[Any, Any]) -> str:
-    return f"{row['shared']:.1f} [{row['low']:.1f}, {row['high']:.1f}]"
+    return f"{row['shared']:.1f} {_ends(row, '.1f')}"

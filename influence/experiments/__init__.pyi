@@ -13,6 +13,7 @@ from .overlapping import (
     NORM as NORM,
     Overlaps as Overlaps,
     measure_overlaps as measure_overlaps,
+    overlap_difference as overlap_difference,
     overlap_table as overlap_table,
     overlaps as overlaps,
 )
@@ -27,15 +28,17 @@ from .proposals import (
 from .settings import (
     MASK as MASK,
     RANDOM as RANDOM,
+    RANDOM_SAME_LABEL as RANDOM_SAME_LABEL,
     REMOVE as REMOVE,
     EvaluationSettings as EvaluationSettings,
     FixingSettings as FixingSettings,
     OverlapSettings as OverlapSettings,
 )
-from .statistics import FEWEST as FEWEST, Paired as Paired
+from .statistics import FEWEST as FEWEST, Crossed as Crossed, Paired as Paired
 from .targeted import (
     Fixing as Fixing,
     fix_mistakes as fix_mistakes,
+    fixing_beyond as fixing_beyond,
     fixing_curves as fixing_curves,
     fixings as fixings,
     masks_words as masks_words,

@@ -9,10 +9,12 @@ still moves where the probability is all but 1.
 QLD is the rise of the loss on x', in nats, after the strongest 1 % of all training examples were removed, minus the rise
 after as many random ones were.
 
+Intervals are over the test examples and the seeds together, see `Crossed`, and missing where there are too few of either.
+
 `runs` has a row for every method, direction, k, test_id and seed, with label, removed, available, control (probability of
 the true label with nothing removed) and the differences to that control: probability, margin and loss.
 
-Axes: R retrainings, M test examples, Y labels, B bootstrap samples.
+Axes: R retrainings, M test examples, S seeds, Y labels.
 """
 
 from typing import Any
@@ -20,18 +22,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from influence.experiments.settings import RANDOM, RANDOM_SAME_LABEL
+from influence.experiments.statistics import Crossed
 from influence.types import FloatArray, IntArray
 
 MEASURES = ("probability", "margin")
 PROPONENTS, OPPONENTS = "+", "-"  # which examples were removed
 DIRECTIONS = (PROPONENTS, OPPONENTS)
-RANDOM = "random"
+CONTROLS = {"over_random": RANDOM, "over_same_label": RANDOM_SAME_LABEL}  # columns of what a method does beyond each
 QLD_SHARE = 0.01
-BOOTSTRAP, BOOTSTRAP_SEED, LEVEL = 2_000, 0, 0.95
 SMALLEST = float(np.finfo(np.float32).tiny)  # below it a float32 probability is stored as 0
 POINT = ["method", "direction", "k", "test_id"]
+QLD_COLUMNS = [
+    "method", "k", "rise", "rise_low", "rise_high", "mean", "low", "high",
+    "over_same_label", "over_same_label_low", "over_same_label_high", "retraining_sd",
+]  # fmt: skip
 MEANS = ["removed", "available", "control", "probability", "margin", "loss"]
-OVER_RANDOM = ["over_random", "over_random_low", "over_random_high"]
+OVER = [f"{name}{end}" for name in CONTROLS for end in ("", "_low", "_high")]
 
 
 def probability_and_margin(probabilities_Y: FloatArray, label: int) -> tuple[float, float]:
@@ -60,18 +67,22 @@ def points_of(runs: pd.DataFrame) -> pd.DataFrame:
     return points.assign(**{name: points[name].round().astype(int) for name in ("removed", "available")})
 
 
-def bootstrap_weights(n: int, *, samples: int = BOOTSTRAP, seed: int = BOOTSTRAP_SEED) -> FloatArray:
-    """How much each of n test examples counts in each of B resamplings with replacement, shape (B, n); rows sum to 1."""
-    drawn_BM = np.random.default_rng(seed).integers(n, size=(samples, n))
-    counts_BM = np.stack([np.bincount(row_M, minlength=n) for row_M in drawn_BM])
-    weights_BM: FloatArray = counts_BM / n
-    return weights_BM
+def crossed(runs: pd.DataFrame, measure: str) -> Crossed:
+    """A measure of one method and direction for every test example and seed, the mean over k where there are several."""
+    table: Any = runs.pivot_table(index="test_id", columns="seed", values=measure, aggfunc="mean").sort_index()
+    return Crossed(table.to_numpy(dtype=np.float64))
 
 
-def interval(values_M: FloatArray, weights_BM: FloatArray) -> tuple[float, float, float]:
-    """Mean over test examples, and the ends of its 95 % percentile bootstrap interval."""
-    low, high = np.quantile(weights_BM @ values_M, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(values_M.mean()), float(low), float(high)
+def beyond(runs: pd.DataFrame, method: str, direction: str, measure: str, control: str) -> Crossed:
+    """What removing a method's examples does less what a random removal does, paired by test example and seed."""
+    here = runs[runs["direction"] == direction]
+    own, random = (crossed(here[here["method"] == one], measure) for one in (method, control))
+    return Crossed(own.values_MS - random.values_MS)
+
+
+def ends(found: Crossed) -> tuple[float, float, float]:
+    """Its mean and the ends of its interval; NaN where there is none."""
+    return found.mean, *(found.interval or (float("nan"), float("nan")))
 
 
 def bootstrap_deviation(values_R: FloatArray) -> float:
@@ -84,14 +95,12 @@ def bootstrap_deviation(values_R: FloatArray) -> float:
     return float(np.sqrt(np.square(values_R - values_R.mean()).sum()) / len(values_R))
 
 
-def curves(points: pd.DataFrame) -> pd.DataFrame:
+def curves(runs: pd.DataFrame) -> pd.DataFrame:
     """DEL of every method, direction and k: columns method, direction, k, measure, mean, low, high."""
-    weights_BM = bootstrap_weights(points["test_id"].nunique())
     rows = []
-    for (method, direction, k), some in points.groupby(["method", "direction", "k"], sort=False):
-        values = some.sort_values("test_id")
+    for (method, direction, k), some in runs.groupby(["method", "direction", "k"], sort=False):
         for measure in MEASURES:
-            rows.append((method, direction, k, measure, *interval(values[measure].to_numpy(), weights_BM)))
+            rows.append((method, direction, k, measure, *ends(crossed(some, measure))))
     return pd.DataFrame(rows, columns=["method", "direction", "k", "measure", "mean", "low", "high"])
 
 
@@ -102,26 +111,31 @@ def seed_areas(runs: pd.DataFrame) -> pd.DataFrame:
     return means
 
 
-def areas(points: pd.DataFrame, by_seed: pd.DataFrame) -> pd.DataFrame:
-    """AUC-DEL of every method and direction, and how far it is from that of random removal, test example by test example.
+def areas(runs: pd.DataFrame, by_seed: pd.DataFrame) -> pd.DataFrame:
+    """AUC-DEL of every method and direction, and how far it is from that of each random removal, by test example and seed.
 
-    Columns method, direction, measure, mean, low, high, over_random, over_random_low, over_random_high (intervals over the
-    test examples) and retraining_sd (see `bootstrap_deviation`).
+    Columns method, direction, measure, mean, low, high, over_random, over_same_label (each with _low and _high; missing where
+    that control was not tried) and retraining_sd (see `bootstrap_deviation`).
     """
-    weights_BM = bootstrap_weights(points["test_id"].nunique())
     rows = []
-    for direction in points["direction"].unique():
+    for (method, direction), some in runs.groupby(["method", "direction"], sort=False):
         for measure in MEASURES:
-            here = points[points["direction"] == direction]
-            means = here.pivot_table(index="test_id", columns="method", values=measure, aggfunc="mean").sort_index()
-            seeds = by_seed[(by_seed["direction"] == direction) & (by_seed["measure"] == measure)]
-            for method in points["method"].unique():
-                values_M = means[method].to_numpy()
-                beyond_M = values_M - means[RANDOM].to_numpy()
-                spread = bootstrap_deviation(seeds[seeds["method"] == method]["mean"].to_numpy())
-                about = (method, direction, measure)
-                rows.append((*about, *interval(values_M, weights_BM), *interval(beyond_M, weights_BM), spread))
-    return pd.DataFrame(rows, columns=["method", "direction", "measure", "mean", "low", "high", *OVER_RANDOM, "retraining_sd"])
+            about = {"method": method, "direction": direction, "measure": measure}
+            seeds = by_seed[(by_seed[list(about)] == pd.Series(about)).all(axis=1)]
+            spread = bootstrap_deviation(seeds["mean"].to_numpy())
+            own = dict(zip(("mean", "low", "high"), ends(crossed(some, measure)), strict=True))
+            over = _beyond_controls(runs, str(method), str(direction), measure)
+            rows.append({**about, **own, **over, "retraining_sd": spread})
+    return pd.DataFrame(rows, columns=["method", "direction", "measure", "mean", "low", "high", *OVER, "retraining_sd"])
+
+
+def _beyond_controls(runs: pd.DataFrame, method: str, direction: str, measure: str) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, control in CONTROLS.items():
+        if (runs["method"] == control).any():
+            values = ends(beyond(runs, method, direction, measure, control))
+            found |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+    return found
 
 
 def qld_k(n: int) -> int:
@@ -132,19 +146,20 @@ def qld_k(n: int) -> int:
 def qld(runs: pd.DataFrame) -> pd.DataFrame:
     """QLD of every method from `runs` of one k: how much more the loss rises than after random removal, in nats.
 
-    Columns method, k, rise, rise_low, rise_high (of the loss itself), mean, low, high (less that of random, by test example;
-    above 0: the method found examples that the prediction needs) and retraining_sd.
+    Columns method, k, rise, rise_low, rise_high (of the loss itself), mean, low, high (less that of random, by test example
+    and seed; above 0: the method found examples that the prediction needs), over_same_label, with _low and _high (the same less
+    that of random removal among those of the label) and retraining_sd.
     """
-    weights_BM = bootstrap_weights(runs["test_id"].nunique())
-    by_test: Any = runs.pivot_table(index="test_id", columns="method", values="loss", aggfunc="mean").sort_index()
     by_seed: Any = runs.pivot_table(index="seed", columns="method", values="loss", aggfunc="mean")
     rows = []
     for method in runs["method"].unique():
-        rise_M, random_M = by_test[method].to_numpy(), by_test[RANDOM].to_numpy()
         spread = bootstrap_deviation((by_seed[method] - by_seed[RANDOM]).to_numpy())
-        both = (*interval(rise_M, weights_BM), *interval(rise_M - random_M, weights_BM))
-        rows.append((method, int(runs["k"].iloc[0]), *both, spread))
-    return pd.DataFrame(rows, columns=["method", "k", "rise", "rise_low", "rise_high", "mean", "low", "high", "retraining_sd"])
+        rise = dict(zip(("rise", "rise_low", "rise_high"), ends(crossed(runs[runs["method"] == method], "loss")), strict=True))
+        over = _beyond_controls(runs, method, PROPONENTS, "loss")
+        names = {"over_random": "mean", "over_random_low": "low", "over_random_high": "high"}
+        over = {names.get(name, name): value for name, value in over.items()}
+        rows.append({"method": method, "k": int(runs["k"].iloc[0]), **rise, **over, "retraining_sd": spread})
+    return pd.DataFrame(rows, columns=QLD_COLUMNS)
 
 
 def removals(points: pd.DataFrame) -> pd.DataFrame:

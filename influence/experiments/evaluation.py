@@ -19,6 +19,7 @@ from influence.errors import SettingsError
 from influence.experiments import deletion
 from influence.experiments.deletion import DIRECTIONS, PROPONENTS
 from influence.experiments.settings import EvaluationSettings
+from influence.experiments.statistics import Crossed
 from influence.experiments.trials import NO_CHANGE, Trial, Tried, check, controls, named, try_out_all
 from influence.explanations import training_set
 from influence.files import load_array
@@ -27,13 +28,14 @@ from influence.types import BoolArray, IntArray, Progress, silent
 from influence.workspace import WorkspaceReader
 
 NO_OVERLAP_CANDIDATES, NO_OVERLAP_SHARE = 5_000, 0.1  # the paper takes 5,000 of 50,000
-MEAN, OVER = ["mean", "low", "high"], deletion.OVER_RANDOM
+MEAN = ["mean", "low", "high"]
 COLUMNS = {  # of the tables that an evaluation is kept in
     "deletion_curves": ["method", "direction", "k", "measure", *MEAN],
-    "deletion_areas": ["method", "direction", "measure", *MEAN, *OVER, "retraining_sd"],
+    "deletion_areas": ["method", "direction", "measure", *MEAN, *deletion.OVER, "retraining_sd"],
     "deletion_points": [*deletion.POINT, "label", *deletion.MEANS],
     "deletion_seeds": ["method", "direction", "measure", "seed", "mean"],
-    "deletion_qld": ["method", "k", "rise", "rise_low", "rise_high", *MEAN, "retraining_sd"],
+    "deletion_qld": deletion.QLD_COLUMNS,
+    "deletion_runs": [*deletion.POINT, "seed", *deletion.MEASURES, "loss"],
 }
 
 
@@ -42,14 +44,16 @@ class Evaluation:
     """Deletion curves, as frames; `settings` are those of `EvaluationSettings`, and what came of them.
 
     `curves`: method, direction ("+": proponents removed, "-": opponents), k, measure ("probability" of the true label, or
-    "margin", in nats), mean, low, high (95 % bootstrap interval over test examples).
-    `areas`: AUC-DEL: method, direction, measure, mean, low, high; over_random, over_random_low, over_random_high: the same
-    less that of random removal, paired by test example; retraining_sd: the bootstrap standard deviation over retrainings.
+    "margin", in nats), mean, low, high (95 % interval over test examples and seeds).
+    `areas`: AUC-DEL: method, direction, measure, mean, low, high; over_random and over_same_label, each with _low and _high:
+    the same less that of random removal, of any label or of the same, paired by test example and seed; retraining_sd: the
+    bootstrap standard deviation over retrainings.
     `points`: method, direction, k, test_id, label, removed (how many examples were), available (how many have a score on that
     side at all; both means where they are drawn at random), control (mean probability of the true label with nothing
     removed), probability, margin and loss (mean differences over the retrainings; loss in nats).
     `seeds`: AUC-DEL of each single retraining: method, direction, measure, seed, mean.
     `qld`: see `deletion.qld`; empty where it was not asked for. Its k is among the points, and not in curves and areas.
+    `runs`: every single retraining: method, direction, k, test_id, seed, probability, margin and loss, beside its control.
     Tables of an evaluation from before any of this was kept have no rows, or no values in those columns.
     """
 
@@ -61,6 +65,18 @@ class Evaluation:
     points: pd.DataFrame
     seeds: pd.DataFrame
     qld: pd.DataFrame
+    runs: pd.DataFrame
+
+    def beyond(self, method: str, direction: str, measure: str, control: str) -> Crossed | None:
+        """What removing a method's examples does less what a random removal does; None where that was not kept.
+
+        `measure` "probability" or "margin": the mean over the values of k; "loss": that of the strongest 1 %, for QLD.
+        """
+        ks = set(self.qld["k"]) if measure == "loss" else set(self.settings["ks"])
+        asked = self.runs[self.runs["k"].isin(ks)]
+        if not {method, control} <= set(asked["method"]):
+            return None
+        return deletion.beyond(asked, method, direction, measure, control)
 
     @property
     def removals(self) -> pd.DataFrame:
@@ -204,10 +220,10 @@ def _kept(workspace: WorkspaceReader, settings: EvaluationSettings, runs: pd.Dat
     store, record = open_store(workspace), settings.record(seeds)
     name = hashlib.sha256(json.dumps([store.build, record]).encode()).hexdigest()[:16]
     points, asked = deletion.points_of(runs), runs[runs["k"].isin(settings.ks)]
-    own, by_seed = points[points["k"].isin(settings.ks)], deletion.seed_areas(asked)
+    by_seed = deletion.seed_areas(asked)
     top = runs[(runs["direction"] == PROPONENTS) & (runs["k"] == deletion.qld_k(workspace.info.n_train))]
     qld = deletion.qld(top) if settings.qld else pd.DataFrame(columns=COLUMNS["deletion_qld"])
-    made = (deletion.curves(own), deletion.areas(own, by_seed), points, by_seed, qld)
+    made = (deletion.curves(asked), deletion.areas(asked, by_seed), points, by_seed, qld, runs)
     frames = {table: frame[columns] for (table, columns), frame in zip(COLUMNS.items(), made, strict=True)}
     finished_at = store.save_evaluation(name, record, frames)
     return Evaluation(name, record, finished_at, *frames.values())

@@ -16,7 +16,7 @@ Axes: M test examples, N training examples, C checkpoints, Y labels, H inputs of
 
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from influence.experiments.deletion import bootstrap_weights, interval
 from influence.experiments.settings import OverlapSettings
+from influence.experiments.statistics import FEWEST, interval
 from influence.experiments.whatif_tables import opened
 from influence.explanations import scores_of, training_set
 from influence.files import load_array
@@ -36,6 +36,7 @@ from influence.workspace import WorkspaceReader
 LOSS, ACTIVATIONS, NORM, COSINE = "loss", "activations", "norm", "cosine"
 AGAINST = (LOSS, ACTIVATIONS, NORM, COSINE)
 WORD_COLUMN = {"tracin-we-topk": 0, "tracin-we": 1, "tracin-first": 1}  # of the stored self-influences
+ROUNDED = 6**-0.5  # the deviation of a difference of two whole numbers from rounding alone
 POINT_COLUMNS = ("method", "test_id", "against", "listed", "shared")
 
 
@@ -158,13 +159,24 @@ def overlaps(workspace: WorkspaceReader) -> list[Overlaps]:
 def overlap_table(points: pd.DataFrame) -> pd.DataFrame:
     """How many of a method's list are in the other list: columns method, against, shared, low, high, listed.
 
-    `shared` is the mean over test examples, with a 95 % bootstrap interval over them; `listed` the mean length of the list.
+    `shared` is the mean over test examples, with a 95 % interval over them (Student's t; missing for fewer than three);
+    `listed` the mean length of the list.
     """
-    weights_BM = bootstrap_weights(points["test_id"].nunique())
-    return pd.DataFrame(list(_summed(points, weights_BM)), columns=["method", "against", "shared", "low", "high", "listed"])
+    rows = []
+    groups: Any = points.groupby(["method", "against"], sort=False)
+    for (method, against), some in groups:
+        shared, listed = some["shared"].to_numpy(np.float64), float(some["listed"].mean())
+        low, high = interval(shared, deviation_at_least=ROUNDED) if len(some) >= FEWEST else (np.nan, np.nan)
+        rows.append((method, against, float(shared.mean()), max(low, 0.0), min(high, listed), listed))
+    return pd.DataFrame(rows, columns=["method", "against", "shared", "low", "high", "listed"])
 
 
-def _summed(points: pd.DataFrame, weights_BM: FloatArray) -> Iterator[tuple[Any, ...]]:
-    for (method, against), some in points.groupby(["method", "against"], sort=False):
-        values = some.sort_values("test_id")
-        yield method, against, *interval(values["shared"].to_numpy(np.float64), weights_BM), float(values["listed"].mean())
+def overlap_difference(points: pd.DataFrame, method: str, other: str, against: str) -> tuple[float, float, float]:
+    """How many more of `method`'s list than of `other`'s are in the list by one factor: the mean and its 95 % interval.
+
+    Paired by test example, Student's t over them; the ends are infinite for fewer than three.
+    """
+    here: Any = points[points["against"] == against].pivot_table(index="test_id", columns="method", values="shared")
+    apart = (here[method] - here[other]).to_numpy(np.float64)
+    ends = interval(apart, deviation_at_least=ROUNDED) if len(apart) >= FEWEST else (-np.inf, np.inf)
+    return float(apart.mean()), *ends

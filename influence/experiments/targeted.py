@@ -20,9 +20,10 @@ import pandas as pd
 from influence.attribution import METHODS
 from influence.data import Edit
 from influence.errors import SettingsError
-from influence.experiments.deletion import bootstrap_weights, interval
+from influence.experiments.deletion import ends
 from influence.experiments.proposals import masking
 from influence.experiments.settings import MASK, RANDOM, REMOVE, FixingSettings
+from influence.experiments.statistics import SHARE, Crossed
 from influence.experiments.trials import NO_CHANGE, Trial, Tried, check, controls, named, try_out_all
 from influence.experiments.whatif_tables import opened
 from influence.explanations import has_score_words, score_words, sentences, training_set
@@ -203,16 +204,34 @@ def fixings(workspace: WorkspaceReader) -> list[Fixing]:
 def fixing_curves(runs: pd.DataFrame) -> pd.DataFrame:
     """Probability that a mistake is fixed: columns method, way, k, fixed, low, high, accuracy, changed.
 
-    `fixed` is the mean over mistakes of the share of retrainings that mend them, with a 95 % bootstrap interval over the
-    mistakes; `accuracy` the mean difference in test accuracy to the retraining of the same seed without any change; `changed`
-    how many examples were changed, the mean. The control has k = 0.
+    `fixed` is the mean over mistakes of the share of retrainings that mend them, with a 95 % interval over the mistakes and
+    the seeds (missing where there are too few of either); `accuracy` the mean difference in test accuracy to the retraining of
+    the same seed without any change; `changed` how many examples were changed, the mean. The control has k = 0.
     """
-    weights_BM = bootstrap_weights(runs["test_id"].nunique())
     control = runs[runs["method"] == NO_CHANGE].groupby("seed")["accuracy"].first()
     rows = []
     groups: Any = runs.groupby(["method", "way", "k"], sort=True)
     for (method, way, k), some in groups:
-        shares_M = some.groupby("test_id", sort=True)["fixed"].mean().to_numpy(dtype=np.float64)
         change = float((some["accuracy"] - some["seed"].map(control)).mean())
-        rows.append((method, way, int(k), *interval(shares_M, weights_BM), change, float(some["changed"].mean())))
+        rows.append((method, way, int(k), *ends(_mended(some)), change, float(some["changed"].mean())))
     return pd.DataFrame(rows, columns=["method", "way", "k", "fixed", "low", "high", "accuracy", "changed"])
+
+
+def fixing_beyond(runs: pd.DataFrame, method: str, way: str, k: int, control: str) -> Crossed | None:
+    """How many more of the mistakes a method mends than a control: random choices, or no change; None where it was not tried.
+
+    A share, -1 to 1, paired by mistake and seed.
+    """
+    own = runs[(runs["method"] == method) & (runs["way"] == way) & (runs["k"] == k)]
+    other = runs[runs["method"] == control]
+    if control != NO_CHANGE:
+        other = other[(other["way"] == way) & (other["k"] == k)]
+    if own.empty or other.empty:
+        return None
+    return Crossed(_mended(own).values_MS - _mended(other).values_MS, (-1.0, 1.0), step=1.0)
+
+
+def _mended(runs: pd.DataFrame) -> Crossed:
+    """Whether each mistake was mended with each seed, 0 or 1."""
+    table: Any = runs.pivot_table(index="test_id", columns="seed", values="fixed", aggfunc="mean").sort_index()
+    return Crossed(table.to_numpy(dtype=np.float64), SHARE, step=1.0)

@@ -54,6 +54,18 @@ def m002_spread_and_qld(cursor: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def m003_both_controls(cursor: duckdb.DuckDBPyConnection) -> None:
+    # Every retraining of an evaluation by itself, for intervals over test examples and seeds; none of one from before.
+    names = [f"over_same_label{end}" for end in ("", "_low", "_high")]
+    for table in ("deletion_areas", "deletion_qld"):
+        for name in names:
+            cursor.execute(f"alter table {table} add column {name} double")
+    cursor.execute("""
+        create table deletion_runs (evaluation varchar, method varchar, direction varchar, k integer, test_id varchar,
+            seed bigint, probability double, margin double, loss double)
+    """)
+
+
 class RunKey(NamedTuple):
     """What a finished run is found by."""
 
@@ -72,7 +84,7 @@ class Outcome(NamedTuple):
 class RetrainingFile(Database):
     """The database file itself, open."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_runs, m002_spread_and_qld)
+    migrations: ClassVar[Sequence[Migration]] = (m001_runs, m002_spread_and_qld, m003_both_controls)
     kind = "file of retrainings"
     remedy = "delete it: what it holds can be computed again"
 

@@ -21,10 +21,9 @@ from influence.experiments.deletion import (
     areas,
     balanced,
     bootstrap_deviation,
-    bootstrap_weights,
+    crossed,
     curves,
     differences,
-    interval,
     least_similar,
     points_of,
     probability_and_margin,
@@ -35,6 +34,7 @@ from influence.experiments.deletion import (
 )
 from influence.experiments.evaluation import evaluate, evaluation_tables
 from influence.experiments.settings import EvaluationSettings
+from influence.experiments.statistics import Crossed
 from influence.experiments.trials import Trial, check
 from influence.explanations.scores import scores_of
 from influence.files import load_array
@@ -45,7 +45,7 @@ from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.workspace import WorkspaceReader, read_workspace
 
-SMALL = EvaluationSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=4, retrains=2)
+SMALL = EvaluationSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=4, retrains=3)
 
 
 @pytest.fixture
@@ -81,12 +81,15 @@ def test_a_removal_is_measured_beside_its_control() -> None:
     assert sure["loss"] == pytest.approx(87.3, abs=0.1)  # a probability of 0 is one too small for float32
 
 
+METHODS = ("a", "random", "random-same-label")
+
+
 def table(n: int, seed: int, ks: tuple[int, ...] = (1, 2, 4), seeds: int = 3) -> pd.DataFrame:
     """Runs with every number drawn at random, in no order."""
     generator = np.random.default_rng(seed)
     rows = [
         (method, direction, k, f"t{test}", run, "pos", int(generator.integers(k + 1)), 9, *generator.normal(size=4))
-        for method, direction, k, test, run in itertools.product(("a", "random"), "+-", ks, range(n), range(seeds))
+        for method, direction, k, test, run in itertools.product(METHODS, "+-", ks, range(n), range(seeds))
     ]
     names = ["method", "direction", "k", "test_id", "seed", "label", "removed", "available"]
     names += ["control", "probability", "margin", "loss"]
@@ -101,7 +104,7 @@ def of(frame: pd.DataFrame, row: dict[str, Any], *names: str) -> list[dict[str, 
 def test_points_are_means_over_retrainings() -> None:
     runs = table(4, seed=5)
     found = points_of(runs)
-    assert len(found) == 2 * 2 * 3 * 4
+    assert len(found) == 3 * 2 * 3 * 4
     for point in found.to_dict("records"):
         own = of(runs, point, "method", "direction", "k", "test_id")
         assert len(own) == 3
@@ -123,8 +126,8 @@ def test_the_spread_over_retrainings_is_the_bootstrap_s_limit() -> None:
 def test_areas_say_the_spread_over_retrainings() -> None:
     runs = table(5, seed=6)
     by_seed = seed_areas(runs)
-    assert len(by_seed) == 2 * 2 * 2 * 3
-    for row in areas(points_of(runs), by_seed).to_dict("records"):
+    assert len(by_seed) == 3 * 2 * 2 * 3
+    for row in areas(runs, by_seed).to_dict("records"):
         values = []
         for seed in range(3):
             here = of(runs, {**row, "seed": seed}, "method", "direction", "seed")
@@ -145,14 +148,20 @@ def test_qld_is_the_rise_of_the_loss_beyond_random_s() -> None:
         losses = [run["loss"] for run in of(runs, {"method": method, **which}, "method", *which)]
         return sum(losses) / len(losses)
 
-    weights = bootstrap_weights(6)
-    for method in ("a", "random"):
+    def beyond(method: str, control: str) -> Crossed:
+        one, other = (crossed(runs[runs["method"] == name], "loss").values_MS for name in (method, control))
+        return Crossed(one - other)
+
+    for method in METHODS:
         row = found.loc[method]
         tests = [rise(method, test_id=f"t{test}") - rise("random", test_id=f"t{test}") for test in range(6)]
         seeds = [rise(method, seed=seed) - rise("random", seed=seed) for seed in range(3)]
         assert (row["k"], row["rise"]) == (3, pytest.approx(rise(method)))
         assert row["mean"] == pytest.approx(sum(tests) / 6)
-        assert (row["low"], row["high"]) == pytest.approx(tuple(np.quantile(weights @ np.array(tests), [0.025, 0.975])))
+        assert (row["low"], row["high"]) == pytest.approx(beyond(method, "random").interval)
+        same = beyond(method, "random-same-label")
+        assert row["over_same_label"] == pytest.approx(rise(method) - rise("random-same-label"))
+        assert (row["over_same_label_low"], row["over_same_label_high"]) == pytest.approx(same.interval)
         assert row["retraining_sd"] == pytest.approx(np.std(seeds) / math.sqrt(3))
     assert found.loc["random"][["mean", "low", "high", "retraining_sd"]].tolist() == [0, 0, 0, 0]
     assert [qld_k(n) for n in (2, 80, 149, 151, 50_000)] == [1, 1, 1, 2, 500]
@@ -161,7 +170,7 @@ def test_qld_is_the_rise_of_the_loss_beyond_random_s() -> None:
 def test_removals_are_counted() -> None:
     points = points_of(table(6, seed=8))
     found = removals(points)
-    assert len(found) == 2 * 2 * 3
+    assert len(found) == 3 * 2 * 3
     for row in found.to_dict("records"):
         counts = [point["removed"] for point in of(points, row, "method", "direction", "k")]
         assert (row["removed"], row["least"], row["most"], row["available"]) == (sum(counts) / 6, min(counts), max(counts), 9)
@@ -170,49 +179,33 @@ def test_removals_are_counted() -> None:
 def test_curves_and_areas_are_plain_means() -> None:
     runs = table(7, seed=1)
     points = points_of(runs)
-    found, total = curves(points), areas(points, seed_areas(runs))
-    assert len(found) == 2 * 2 * 3 * 2
-    assert len(total) == 2 * 2 * 2
+    found, total = curves(runs), areas(runs, seed_areas(runs))
+    assert len(found) == 3 * 2 * 3 * 2
+    assert len(total) == 3 * 2 * 2
     for row in total.to_dict("records"):
-        sums, randoms = 0.0, 0.0
+        sums, randoms = 0.0, {"random": 0.0, "random-same-label": 0.0}
         for k in (1, 2, 4):
             here = [r for r in points.to_dict("records") if (r["direction"], r["k"]) == (row["direction"], k)]
             own = [r[row["measure"]] for r in here if r["method"] == row["method"]]
             curve = found[(found.method == row["method"]) & (found.direction == row["direction"]) & (found.k == k)]
             assert float(curve[curve.measure == row["measure"]]["mean"].iloc[0]) == pytest.approx(sum(own) / 7)
             sums += sum(own) / 7
-            randoms += sum(r[row["measure"]] for r in here if r["method"] == "random") / 7
+            for control in randoms:
+                randoms[control] += sum(r[row["measure"]] for r in here if r["method"] == control) / 7
         assert row["mean"] == pytest.approx(sums / 3)
-        assert row["over_random"] == pytest.approx(sums / 3 - randoms / 3)
+        assert row["over_random"] == pytest.approx(sums / 3 - randoms["random"] / 3)
+        assert row["over_same_label"] == pytest.approx(sums / 3 - randoms["random-same-label"] / 3)
         assert row["low"] <= row["mean"] <= row["high"]
         assert row["over_random_low"] <= row["over_random"] <= row["over_random_high"]
     own = total[total.method == "random"]
     assert (own[["over_random", "over_random_low", "over_random_high"]] == 0).all().all()
 
 
-def test_bootstrap_of_two_points_is_exact() -> None:
-    """Of two values the resampled mean is one, the middle or the other with 1/4, 1/2, 1/4: the interval is both ends."""
-    mean, low, high = interval(np.array([1.0, 3.0]), bootstrap_weights(2))
-    assert (mean, low, high) == (2, 1, 3)
-    means, counts = np.unique(bootstrap_weights(2, samples=20_000) @ np.array([1.0, 3.0]), return_counts=True)
-    assert means.tolist() == [1, 2, 3]
-    np.testing.assert_allclose(counts / 20_000, [0.25, 0.5, 0.25], atol=0.01)
-
-
-def test_bootstrap_of_many_points_is_the_normal_interval() -> None:
-    values = np.random.default_rng(3).normal(size=400)
-    mean, low, high = interval(values, bootstrap_weights(400, samples=20_000))
-    reach = 1.96 * values.std() / math.sqrt(400)
-    assert mean == pytest.approx(values.mean())
-    assert (mean - low, high - mean) == (pytest.approx(reach, rel=0.05), pytest.approx(reach, rel=0.05))
-
-
-def test_an_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    generator, weights, covered = np.random.default_rng(4), bootstrap_weights(40, samples=500), 0
-    for _ in range(400):
-        _, low, high = interval(generator.normal(size=40), weights)
-        covered += low <= 0 <= high
-    assert 0.90 < covered / 400 < 0.97
+def test_one_seed_or_two_sentences_have_no_interval() -> None:
+    for few in (table(2, seed=2), table(7, seed=2, seeds=1)):
+        assert curves(few)[["low", "high"]].isna().all().all()
+        found = areas(few, seed_areas(few))
+        assert found[[name for name in found if name.endswith(("low", "high"))]].isna().all().all()
 
 
 def test_test_examples_are_balanced_seeded_and_nested() -> None:
@@ -236,7 +229,7 @@ def test_least_similar_takes_the_lowest_and_breaks_ties_by_id() -> None:
 def test_an_evaluation_is_what_removing_and_retraining_by_hand_gives(evaluated: WorkspaceReader) -> None:
     (found,) = evaluation_tables(evaluated)
     assert found.settings["methods"] == ["tracin-we-topk", "random", "random-same-label"]
-    assert found.settings["seeds"] == [1, 2]
+    assert found.settings["seeds"] == [1, 2, 3]
     points = found.points
     assert len(points) == 3 * 2 * 2 * 4 + 3 * 4  # and the strongest 1 %, one of 80, among the proponents
     ids = {id: row for row, id in enumerate(evaluated.store.rows("select id from examples where split='test' order by position"))}
@@ -246,7 +239,7 @@ def test_an_evaluation_is_what_removing_and_retraining_by_hand_gives(evaluated: 
         sign = 1 if point["direction"] == "+" else -1
         label = evaluated.info.labels.index(point["label"])
         runs, above = [], []
-        for seed in (1, 2):  # a random method's examples are drawn anew with every seed
+        for seed in (1, 2, 3):  # a random method's examples are drawn anew with every seed
             scores = sign * scores_of(evaluated, point["method"], [test], draw=seed if "random" in point["method"] else 0)[0]
             ranked = sorted(range(len(scores)), key=lambda n: (-scores[n], evaluated.tie_ranks_N[n]))
             removed = tuple(n for n in ranked[: point["k"]] if scores[n] > 0)
@@ -257,13 +250,17 @@ def test_an_evaluation_is_what_removing_and_retraining_by_hand_gives(evaluated: 
         results = {r.run: r for r in retrain(evaluated, runs, tests=[test])}
         assert all(r.reused for r in results.values())  # the same runs, so they are kept
         values = [results[run].probabilities_MY[0, label] for run in runs]
-        assert point["probability"] == pytest.approx((values[1] - values[0] + values[3] - values[2]) / 2, abs=1e-6)
-        assert point["control"] == pytest.approx((values[0] + values[2]) / 2, abs=1e-6)
-        rise = (math.log(values[0] / values[1]) + math.log(values[2] / values[3])) / 2
+        before, after = values[::2], values[1::2]
+        assert point["probability"] == pytest.approx(sum(after) / 3 - sum(before) / 3, abs=1e-6)
+        assert point["control"] == pytest.approx(sum(before) / 3, abs=1e-6)
+        rise = sum(math.log(one / other) for one, other in zip(before, after, strict=True)) / 3
         assert point["loss"] == pytest.approx(rise, abs=1e-5)
-        assert point["available"] == round(sum(above) / 2)
-    assert len(draws) == (1 + 2 + 2) * 4 * (2 * 2 + 1)
-    asked = points[points["k"] > 1]
+        singles = of(found.runs, point, "method", "direction", "k", "test_id")
+        assert sorted(run["seed"] for run in singles) == [1, 2, 3]
+        assert sum(run["margin"] for run in singles) / 3 == pytest.approx(point["margin"])
+        assert point["available"] == round(sum(above) / 3)
+    assert len(draws) == (1 + 3 + 3) * 4 * (2 * 2 + 1)
+    asked = found.runs[found.runs["k"] > 1]
     for frame, again in ((found.curves, curves(asked)), (found.areas, areas(asked, found.seeds))):
         pd.testing.assert_frame_equal(frame, again, check_dtype=False)
     assert found.qld["k"].tolist() == [1, 1, 1]
@@ -273,6 +270,26 @@ def test_an_evaluation_is_what_removing_and_retraining_by_hand_gives(evaluated: 
             point["loss"] for point in of(points, {**row, "direction": "+", "method": "random"}, "method", "direction", "k")
         ]
         assert (row["rise"], row["mean"]) == pytest.approx((sum(top) / 4, sum(top) / 4 - sum(random) / 4))
+
+
+def test_what_a_method_does_beyond_each_control_is_paired_by_sentence_and_seed(evaluated: WorkspaceReader) -> None:
+    (found, *_) = [one for one in evaluation_tables(evaluated) if one.settings["test_points"] == 4]
+    for control, name in (("random", "over_random"), ("random-same-label", "over_same_label")):
+        beyond = found.beyond("tracin-we-topk", "+", "margin", control)
+        assert beyond is not None
+        rows = found.runs[(found.runs["direction"] == "+") & (found.runs["k"] > 1)].to_dict("records")
+
+        def mean(method: str, test: str, seed: int, rows: list[dict[str, Any]] = rows) -> float:
+            own = [r["margin"] for r in rows if (r["method"], r["test_id"], r["seed"]) == (method, test, seed)]
+            return sum(own) / len(own)
+
+        tests, seeds = (sorted({row[column] for row in rows}) for column in ("test_id", "seed"))
+        apart = [[mean("tracin-we-topk", test, seed) - mean(control, test, seed) for seed in seeds] for test in tests]
+        np.testing.assert_allclose(beyond.values_MS, apart)
+        here = found.areas[(found.areas["method"] == "tracin-we-topk") & (found.areas["direction"] == "+")]
+        [row] = here[here["measure"] == "margin"].to_dict("records")
+        assert (row[name], row[f"{name}_low"], row[f"{name}_high"]) == pytest.approx((beyond.mean, *beyond.interval))
+    assert found.beyond("bm25", "+", "margin", "random") is None
 
 
 def test_proponents_lower_and_opponents_raise_the_probability(evaluated: WorkspaceReader) -> None:
@@ -291,7 +308,7 @@ def test_asking_again_trains_nothing_and_asking_for_more_trains_the_rest(evaluat
     (before,) = evaluation_tables(evaluated)
     # Two more test examples, a method more: the old ones' removals and the controls are there.
     more = replace(SMALL, methods=("tracin-we-topk",), test_points=6, qld=False)
-    assert steps(more) == 2 * 3 * 2 * 2 * 2 * 15
+    assert steps(more) == 3 * 3 * 2 * 2 * 2 * 15
     after = {e.name: e for e in evaluation_tables(evaluated)}
     assert len(after) == 2
     pd.testing.assert_frame_equal(after[before.name].curves, before.curves)
@@ -311,7 +328,7 @@ def test_an_interrupted_evaluation_goes_on(opened: WorkspaceReader) -> None:
     assert evaluation_tables(opened) == []
     told: list[int] = []
     found = evaluate(opened, SMALL, progress=lambda stage, _d, total: told.append(total) if stage == "retrain" else None)
-    assert 0 < told[0] < 2 * 3 * (2 * 2 + 1) * 4 * 15 - 300
+    assert 0 < told[0] < 3 * 3 * (2 * 2 + 1) * 4 * 15 - 300
     assert [e.name for e in evaluation_tables(opened)] == [found.name]
 
 
@@ -358,10 +375,12 @@ def test_an_evaluation_from_before_is_read(opened: WorkspaceReader, monkeypatch:
     assert all(pd.isna(value) for value in (point["available"], point["loss"], area["retraining_sd"]))
     assert found.seeds.empty
     assert found.qld.empty
+    assert found.runs.empty
+    assert found.beyond("random", "+", "margin", "random") is None
     [counted] = found.removals.to_dict("records")
     assert (counted["removed"], counted["least"], counted["most"]) == (1, 1, 1)
     with RetrainingFile(opened.path / FILE) as file:
-        assert file.version == (2 if writable else 1)
+        assert file.version == (3 if writable else 1)
 
 
 def test_evaluations_are_read_without_pytorch(evaluated: WorkspaceReader) -> None:
@@ -460,7 +479,7 @@ def test_an_unknown_method_names_those_there_are() -> None:
 
 
 def command(workspace: WorkspaceReader, *more: str) -> list[str]:
-    given = ["--methods", "tracin-we-topk", "--k", "2,5", "--test-points", "4", "--retrains", "2"]
+    given = ["--methods", "tracin-we-topk", "--k", "2,5", "--test-points", "4", "--retrains", "3"]
     return ["evaluate", "--workspace", str(workspace.path), *given, *more]
 
 

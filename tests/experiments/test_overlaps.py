@@ -18,7 +18,7 @@ from influence import open_workspace
 from influence.api import Workspace
 from influence.cli import main
 from influence.errors import QueryError, SettingsError
-from influence.experiments import Overlaps, OverlapSettings, measure_overlaps, overlap_table, overlaps
+from influence.experiments import Overlaps, OverlapSettings, measure_overlaps, overlap_difference, overlap_table, overlaps
 from influence.experiments.whatif_tables import FILE, WhatIfStore, m001_initial
 from influence.models.model import load_classifier
 
@@ -137,7 +137,22 @@ def test_the_table_is_the_mean_over_tests(found: Overlaps) -> None:
         here = found.points[(found.points["method"] == row["method"]) & (found.points["against"] == row["against"])]
         shared = here["shared"].tolist()
         assert (row["shared"], row["listed"]) == (sum(shared) / 5, sum(here["listed"]) / 5)
-        assert min(shared) <= row["low"] <= row["shared"] <= row["high"] <= max(shared)
+        deviation = max(np.std(shared, ddof=1), 6**-0.5)  # whole numbers
+        half = 2.776445 * deviation / np.sqrt(5)  # Student's t with four degrees of freedom
+        ends = max(row["shared"] - half, 0.0), min(row["shared"] + half, row["listed"])
+        assert (row["low"], row["high"]) == pytest.approx(ends, rel=1e-3)
+
+
+def test_two_methods_are_told_apart_by_the_differences_of_each_test(found: Overlaps) -> None:
+    method, other = found.settings["methods"][:2]
+    mean, low, high = overlap_difference(found.points, method, other, "loss")
+    here = found.points[found.points["against"] == "loss"].to_dict("records")
+    shared = {(row["method"], row["test_id"]): row["shared"] for row in here}
+    apart = [shared[method, test] - shared[other, test] for test in sorted({row["test_id"] for row in here})]
+    half = 2.776445 * max(np.std(apart, ddof=1), 6**-0.5) / np.sqrt(5)
+    assert (mean, low, high) == pytest.approx((np.mean(apart), np.mean(apart) - half, np.mean(apart) + half), rel=1e-3)
+    two = found.points[found.points["test_id"].isin(sorted({row["test_id"] for row in here})[:2])]
+    assert overlap_difference(two, method, other, "loss")[1:] == (-np.inf, np.inf)
 
 
 def test_it_is_kept(opened: Workspace, found: Overlaps) -> None:

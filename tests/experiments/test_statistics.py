@@ -5,9 +5,10 @@ import statistics
 
 import numpy as np
 import pytest
+import scipy.stats
 
 from influence.errors import SettingsError
-from influence.experiments.statistics import LOSS, SHARE, Paired, interval
+from influence.experiments.statistics import LOSS, SHARE, Crossed, Paired, interval
 
 T_975 = {2: 12.706, 3: 4.303, 5: 2.776, 10: 2.262, 30: 2.045}  # by sample size, from a printed table
 
@@ -119,3 +120,65 @@ def test_the_bounded_interval_covers_the_truth_of_simulated_probabilities(world)
         assert np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1])) >= least
         if truth == 0.0:
             assert np.mean([pair.told_apart for pair in pairs]) <= 0.055
+
+
+# Several test examples, each with every seed
+
+
+def test_the_mean_squares_are_the_textbook_s():
+    """The analysis of variance of two crossed factors, by loops."""
+    values = np.random.default_rng(5).normal(size=(6, 4))
+    mean = sum(map(sum, values.tolist())) / 24
+    of_tests = [sum(row) / 4 for row in values.tolist()]
+    of_seeds = [sum(column) / 6 for column in values.T.tolist()]
+    tests = 4 * sum((value - mean) ** 2 for value in of_tests) / 5
+    seeds = 6 * sum((value - mean) ** 2 for value in of_seeds) / 3
+    variance = (tests + seeds) / 24
+    freedom = (tests + seeds) ** 2 / (tests**2 / 5 + seeds**2 / 3)
+    found = Crossed(values)
+    half = scipy.stats.t.ppf(0.975, freedom) * math.sqrt(variance)
+    assert found.mean == pytest.approx(mean)
+    assert found.interval == pytest.approx((mean - half, mean + half))
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (3, 2), (2, 3), (1, 1)])
+def test_three_sentences_and_one_seed_prove_nothing(shape):
+    found = Crossed(np.full(shape, 0.5))
+    assert (found.interval, found.needed, found.enough) == (None, None, False)
+
+
+def test_three_mistakes_that_are_all_mended_are_not_certain():
+    low, high = Crossed(np.ones((3, 3)), SHARE, step=1.0).interval
+    assert 0.3 < low < 0.7
+    assert high == 1.0
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (6, 3), (12, 3), (20, 5)])
+@pytest.mark.parametrize("deviations", [(1, 0, 1), (1, 0.3, 1), (0, 0, 1), (1, 1, 1)])
+def test_the_crossed_interval_covers_the_truth_about_as_often_as_it_says(shape, deviations):
+    """Test examples, seeds and the rest vary by `deviations`; a claim where there is nothing in 1 of 20, or 1 of 12 at worst."""
+    random, (of_test, of_seed, rest) = np.random.default_rng(6), deviations
+    wrong = 0
+    for _ in range(1_500):
+        tests, seeds = of_test * random.normal(size=(shape[0], 1)), of_seed * random.normal(size=(1, shape[1]))
+        low, high = Crossed(tests + seeds + rest * random.normal(size=shape)).interval
+        wrong += not low <= 0 <= high
+    assert wrong / 1_500 <= (0.085 if of_seed == 1 else 0.055)
+
+
+def test_what_is_needed_tells_four_times_in_five():
+    random = np.random.default_rng(8)
+    pilot = 0.4 + random.normal(size=(40, 1)) + 0.1 * random.normal(size=(1, 3)) + random.normal(size=(40, 3))
+    found = Crossed(pilot)
+    tests, seeds = found.needed
+    assert seeds == 3
+    of_tests, of_seeds, left = found._squares
+    parts = [max(0.0, of_tests - left) / 3, max(0.0, of_seeds - left) / 40, left]
+    told = 0
+    for _ in range(1_000):
+        shapes = ((tests, 1), (1, seeds), (tests, seeds))
+        again = sum(part**0.5 * random.normal(size=shape) for part, shape in zip(parts, shapes, strict=True))
+        low, _ = Crossed(found.mean + again).interval
+        told += low > 0
+    assert 0.7 < told / 1_000 < 0.95
+    assert Crossed(pilot - pilot.mean() + 1e-6).needed is None

@@ -1,6 +1,7 @@
 """Targeted fixing (appendix L): which mistakes, what is tried on them, and the curves against a slow count."""
 
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,11 @@ from tiny import request, rows, write_csv
 
 from influence import METHODS, TestFilter, open_workspace
 from influence.cli import main
+from influence.cli.options import records
 from influence.errors import QueryError, SettingsError
-from influence.experiments.settings import FixingSettings
-from influence.experiments.targeted import fix_mistakes, fixing_curves, fixings, masks_words, mistakes
+from influence.experiments.settings import RANDOM, FixingSettings
+from influence.experiments.targeted import fix_mistakes, fixing_beyond, fixing_curves, fixings, masks_words, mistakes
+from influence.experiments.trials import NO_CHANGE
 from influence.workspace.build import build_workspace
 
 OTHER = {"neg": "pos", "pos": "neg"}
@@ -131,11 +134,24 @@ def test_the_curves_are_counted_right(fixed):
             of_test = [r["fixed"] for r in here if r["test_id"] == test_id]
             shares.append(sum(of_test) / len(of_test))
         assert row["fixed"] == pytest.approx(sum(shares) / len(shares))
-        assert min(shares) - 1e-9 <= row["low"] <= row["fixed"] <= row["high"] <= max(shares) + 1e-9
+        assert math.isnan(row["low"])  # two mistakes and two seeds say too little of others
+        assert math.isnan(row["high"])
         changes = [r["accuracy"] - control[control["seed"] == r["seed"]]["accuracy"].iloc[0] for r in here]
         assert row["accuracy"] == pytest.approx(sum(changes) / len(changes))
         assert row["changed"] == sum(r["changed"] for r in here) / len(here)
         assert 0 <= row["changed"] <= row["k"]
+
+
+def test_what_is_mended_beyond_a_control_is_paired_by_mistake_and_seed(fixed):
+    rows = fixed.runs.to_dict("records")
+    here = {(r["method"], r["way"], r["k"], r["test_id"], r["seed"]): float(r["fixed"]) for r in rows}
+    tests, seeds = sorted({r["test_id"] for r in rows}), sorted({r["seed"] for r in rows})
+    for control, what in ((RANDOM, ("remove", 6)), (NO_CHANGE, ("", 0))):
+        found = fixing_beyond(fixed.runs, "tracin-we-topk", "remove", 6, control)
+        own = [[here["tracin-we-topk", "remove", 6, test, seed] for seed in seeds] for test in tests]
+        other = [[here[control, *what, test, seed] for seed in seeds] for test in tests]
+        np.testing.assert_array_equal(found.values_MS, np.subtract(own, other))
+    assert fixing_beyond(fixed.runs, "bm25", "remove", 6, RANDOM) is None
 
 
 def test_what_has_no_words_at_all_masks_none(noisy):
@@ -193,7 +209,7 @@ def test_the_command_prints_curves(noisy, fixed, capsys):
     options = ["--methods", "tracin-we-topk,tracin-last", "--k", "2,6", "--test-points", "2", "--retrains", "2", "--json"]
     assert main(["fixing", "--workspace", str(noisy.path), *options]) == 0
     found = json.loads(capsys.readouterr().out)
-    expected = fixing_curves(fixed.runs).to_dict("records")
+    expected = records(fixing_curves(fixed.runs))  # missing ends are null
     assert len(found["curves"]) == len(expected)
     for one, other in zip(found["curves"], expected, strict=True):
         assert one == pytest.approx(other)

@@ -3,11 +3,13 @@
 import json
 import shutil
 
+import numpy as np
+import pandas as pd
 import pytest
 from conftest import parameters_of, shown
 
 import influence
-from influence.experiments import OverlapSettings, measure_overlaps, overlap_table, overlaps
+from influence.experiments import Evaluation, OverlapSettings, measure_overlaps, overlap_table, overlaps
 from influence.experiments.evaluation import evaluate, evaluation_tables
 from influence.experiments.settings import EvaluationSettings, FixingSettings
 from influence.experiments.targeted import fix_mistakes, fixing_curves, fixings, mistakes
@@ -22,7 +24,7 @@ def proven(workspaces, tmp_path_factory):
     root = tmp_path_factory.mktemp("proven")
     shutil.copytree(workspaces / "tiny", root / "tiny")
     workspace = influence.open_workspace(root / "tiny")
-    evaluate(workspace, EvaluationSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=2, retrains=2))
+    evaluate(workspace, EvaluationSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=3, retrains=3))
     assert len(mistakes(workspace)) >= 2
     fix_mistakes(workspace, FixingSettings(methods=("tracin-we-topk",), ks=(2, 5), test_points=2, retrains=2))
     write_cancellation(root / "tiny")
@@ -51,11 +53,12 @@ def test_the_form_says_what_it_trains(open_page):
     app = open_page("evidence")
     app.number_input(key="proof_points_evaluate").set_value(2).run()
     app.number_input(key="proof_seeds_evaluate").set_value(4).run()
-    # Two methods and two controls, two directions, two values of k and the strongest 1 %, two sentences; and four controls.
-    assert f"up to {4 * (1 + 4 * (2 * 2 + 1) * 2)} models" in shown(app)
-    assert "--test-points 2 --retrains 4</code>" in shown(app)
+    # A method and two controls, two directions, two values of k, two sentences; and four controls.
+    assert f"up to {4 * (1 + 3 * 2 * 2 * 2)} models" in shown(app)
+    assert "--test-points 2 --retrains 4 --no-qld</code>" in shown(app)
+    app.checkbox(key="proof_qld_evaluate").check().run()
+    assert f"up to {4 * (1 + 3 * (2 * 2 + 1) * 2)} models" in shown(app)
     app.checkbox(key="proof_qld_evaluate").uncheck().run()
-    assert f"up to {4 * (1 + 4 * 2 * 2 * 2)} models" in shown(app)
     app.checkbox(key="proof_no_overlap_evaluate").check().run()
     assert "--test-points 2 --retrains 4 --no-qld --no-overlap</code>" in shown(app)
     assert "the word embedding is frozen nowhere" in shown(app)
@@ -73,15 +76,15 @@ def test_numbers_typed_just_before_the_click_count(open_page, monkeypatch):
     app.run()
     [(command, options)] = asked
     assert command == "evaluate"
-    assert options[-4:] == ("--test-points", "6", "--retrains", "1")
+    assert options[-5:] == ("--test-points", "6", "--retrains", "1", "--no-qld")
 
 
 @pytest.mark.parametrize(
-    ("seconds", "proposed"), [(1, ([10, 50], 6, 3)), (30, ([10, 50], 6, 1)), (60, ([50], 6, 1)), (9_999, ([50], 2, 1))]
+    ("seconds", "proposed"), [(1, ([10, 50], 6, 5)), (20, ([50], 6, 3)), (30, ([50], 4, 3)), (9_999, ([50], 3, 3))]
 )
 def test_what_the_form_proposes_is_done_within_an_hour_where_it_can_be(seconds, proposed):
     count = lambda methods, ks, points, retrains, _on: retrains * (1 + 2 * (methods + 2) * ks * points)  # noqa: E731
-    form = run.Form("evaluate", "", ("a", "b"), 3, count, 100, "Test sentences")
+    form = run.Form("evaluate", "", ("a", "b"), 5, count, 100, "Test sentences")
     assert run.affordable(form, seconds) == proposed
 
 
@@ -92,21 +95,29 @@ def test_deletion_curves_are_the_engine_s(open_page, proven):
         app = open_page("evidence", root=proven, measure=measure)
         assert not app.exception
         said = wording.deletion(found, measure)[0]
-        assert said.split(" named by ")[1] in shown(app).replace("&#x27;", "'")
+        assert said in shown(app).replace("&#x27;", "'")
         spec = json.loads(app.get("plotly_chart")[0].proto.spec)
         here = found.curves[(found.curves["method"] == "tracin-we-topk") & (found.curves["measure"] == measure)]
         lines = [trace["y"] for trace in spec["data"] if trace["name"] == "TracIn-WE-Topk"]
         for line, direction in zip(lines, "+-", strict=True):
             means = here[here["direction"] == direction].sort_values("k")["mean"] * (100 if measure == "probability" else 1)
             assert values(line) == pytest.approx(means.tolist())
-        areas, qld, removals = (one.value for one in app.dataframe)
+        compared, areas, qld, removals = (one.value for one in app.dataframe)
+        beyond = found.beyond("tracin-we-topk", "+", measure, "random")
+        assert compared.loc[0].tolist() == [
+            "TracIn-WE-Topk",
+            "proponents",
+            "Random",
+            *wording.compared(beyond, measure, -1).values(),
+        ]
+        assert len(compared) == 4
         assert len(areas) == 3  # with both controls
         row = found.areas[(found.areas["measure"] == measure) & (found.areas["direction"] == "+")].iloc[0]
         assert areas["proponents removed (DEL+)"][0].endswith(wording.spread(row["retraining_sd"], measure))
         assert "±" in areas["proponents removed (DEL+)"][0]
         assert wording.qld(found)[0][:60] in shown(app)
         rows = found.qld.to_dict("records")
-        assert qld["QLD, nats"].tolist() == [wording.value(row, ("mean", "low", "high"), "loss") for row in rows]
+        assert qld["QLD: more than random"].tolist() == [wording.value(row, ("mean", "low", "high"), "loss") for row in rows]
         counts = found.removals.to_dict("records")
         assert removals["removed"].tolist() == [f"{one['removed']:,.1f} ({one['least']} to {one['most']})" for one in counts]
         assert removals["with a score on that side"].tolist() == [f"{one['available']:,.1f}" for one in counts]
@@ -118,14 +129,112 @@ def test_an_evaluation_from_before_shows_what_it_has(open_page, proven, tmp_path
 
     shutil.copytree(proven / "tiny", tmp_path / "tiny")
     with RetrainingFile(tmp_path / "tiny" / FILE, read_only=False) as file, file.transaction() as cursor:
-        cursor.execute("delete from deletion_qld; delete from deletion_seeds")
+        cursor.execute("delete from deletion_qld; delete from deletion_seeds; delete from deletion_runs")
         cursor.execute("update deletion_points set available = null, loss = null")
         cursor.execute("update deletion_areas set retraining_sd = null")
     app = open_page("evidence", root=tmp_path)
     assert not app.exception
-    areas, removals = (one.value for one in app.dataframe)
+    assert wording.KEPT_BEFORE in shown(app)
+    _, areas, removals = (one.value for one in app.dataframe)
     assert all(cell.endswith("± –") for cell in areas["proponents removed (DEL+)"])
     assert set(removals["with a score on that side"]) == {"–"}
+
+
+def evaluation(effects, tests, seeds, *, spread=0.02, start=0):
+    """An evaluation with one k whose removals change every measure by `effects` of (method, direction), plus noise."""
+    random = np.random.default_rng(start)
+    rows = [
+        (method, direction, 10, f"t{test}", seed, *[effects.get((method, direction), 0.0) + spread * random.normal()] * 3)
+        for method in ("tracin-we-topk", "random", "random-same-label")
+        for direction in "+-"
+        for test in range(tests)
+        for seed in range(seeds)
+    ]
+    runs = pd.DataFrame(rows, columns=["method", "direction", "k", "test_id", "seed", "probability", "margin", "loss"])
+    settings = {"methods": ["tracin-we-topk", "random", "random-same-label"], "ks": [10], "test_points": tests, "retrains": seeds}
+    empty = pd.DataFrame()
+    return Evaluation("a", settings, "", empty, empty, empty, empty, pd.DataFrame({"k": [10]}), runs)
+
+
+TOPK = "tracin-we-topk"
+GOOD = {(TOPK, "+"): -0.1, (TOPK, "-"): 0.1}
+
+
+def test_more_than_chance_is_said_of_both_controls_only():
+    """Three sentences and one seed claimed it once, while a control did better."""
+    said, sure = wording.deletion(evaluation(GOOD, 3, 1), "probability")
+    assert not sure
+    assert said == (
+        "Whether the scores of TracIn-WE-Topk mean something here cannot be told from 3 test sentences and 1 seed: random "
+        "removals may do as much. It takes at least 3 test sentences and 3 seeds."
+    )
+    said, sure = wording.deletion(evaluation(GOOD, 6, 3), "probability")
+    assert sure
+    assert said.endswith("its scores mean something on this data.")
+    rival = {("random-same-label", "+"): -0.1, ("random-same-label", "-"): 0.1}  # as good, and only the other one is not
+    said, sure = wording.deletion(evaluation(GOOD | rival, 6, 3), "probability")
+    assert not sure
+    assert "cannot be told from 6 test sentences and 3 seeds" in said
+    better = {("random-same-label", "+"): -0.3}
+    said, sure = wording.deletion(evaluation(GOOD | better, 6, 3), "probability")
+    assert (said, sure) == (
+        "Random removals do more than removing the proponents by TracIn-WE-Topk: do not rely on it here.", False
+    )  # fmt: skip
+    said, sure = wording.deletion(evaluation({(TOPK, "-"): 0.1, (TOPK, "+"): -0.02}, 6, 3, spread=0.08), "probability")
+    assert said.startswith(
+        "Removing the opponents by TracIn-WE-Topk does more than random removals do. For its proponents that cannot be told yet."
+    )
+
+
+def test_what_would_be_needed_is_estimated_from_the_spread():
+    found = evaluation({(TOPK, "+"): -0.06, (TOPK, "-"): 0.06}, 8, 3, spread=0.15, start=12)
+    said, sure = wording.deletion(found, "probability")
+    assert not sure
+    needed = [found.beyond(TOPK, side, "probability", control).needed for side in "+-" for control in wording.CONTROLS]
+    most = max(tests for tests, _ in needed)
+    assert said.endswith(f"If the difference is as large as it looks, about {most} test sentences with 3 seeds would show it.")
+    assert most > 8
+    said, _ = wording.deletion(evaluation({(TOPK, "+"): 0.02, (TOPK, "-"): -0.02}, 8, 3, spread=0.15), "probability")
+    assert said.endswith("So far one of the random choices did as much or more, and more runs would hardly turn that round.")
+
+
+def test_the_strongest_one_per_cent_are_set_beside_both_controls():
+    assert wording.qld(evaluation({(TOPK, "+"): 0.1}, 6, 3)) == (
+        "Without the 10 strongest proponents by TracIn-WE-Topk the model does worse on their test sentence than without as many "
+        "random examples.",
+        True,
+    )
+    said, sure = wording.qld(evaluation({(TOPK, "+"): 0.1, ("random-same-label", "+"): 0.1}, 6, 3))
+    assert not sure
+    assert "cannot be told yet" in said
+
+
+def fixed_runs(mended, *, mistakes=4, seeds=3):
+    """Targeted fixing in which each method mends a share of the mistakes, the same with every seed."""
+    rows = [
+        (method, way, k, f"t{test}", seed, test < share * mistakes, 0.5, 0.8, float(k))
+        for (method, way, k), share in mended.items()
+        for test in range(mistakes)
+        for seed in range(seeds)
+    ]
+    names = ["method", "way", "k", "test_id", "seed", "fixed", "probability", "accuracy", "changed"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_fixing_is_more_than_chance_against_no_change_and_random_choices():
+    tried = {("no change", "", 0): 0.0, ("random", "remove", 5): 0.0, (TOPK, "remove", 5): 1.0}
+    said, sure = wording.fixing(fixed_runs(tried))
+    assert sure
+    assert said == (
+        "Training again without any change mends 0% of 4 mistakes by itself. Removing the 5 strongest opponents by "
+        "TracIn-WE-Topk mends 100%, random ones 0%. That is more than either does by chance."
+    )
+    said, sure = wording.fixing(fixed_runs(tried | {("random", "remove", 5): 0.75}))
+    assert not sure
+    assert "Whether that is more than chance cannot be told yet. If the difference is as large as it looks, about" in said
+    said, sure = wording.fixing(fixed_runs(tried, seeds=1))
+    assert not sure
+    assert said.endswith("It takes at least 3 mistakes and 3 seeds.")
 
 
 def test_one_k_has_a_row_for_every_method(proven):

@@ -195,7 +195,8 @@ def _strokes(rows: pd.DataFrame, colour: str) -> dict[str, Any]:
 def _hover(title: str, row: dict[Any, Any], unit: str, share: bool) -> str:
     form = "{:.0%}" if share else "{:+.3g}"
     mean, low, high = (form.format(row[name]) for name in ("mean", "low", "high"))
-    return f"{title}, k = {row['k']:.0f}<br>{mean} [{low} to {high}] {unit}"
+    within = "" if row["low"] != row["low"] else f" [{low} to {high}]"  # too few to have an interval
+    return f"{title}, k = {row['k']:.0f}<br>{mean}{within} {unit}"
 
 
 def _finished(figure: go.Figure, title: str) -> go.Figure:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import influence
-from influence.experiments import Evaluation, EvaluationSettings, evaluation_tables, remarks
+from influence.experiments import FEWEST, Evaluation, EvaluationSettings, evaluation_tables, remarks
 from influence.retraining import embedding_frozen
 from pages.ui.evidence import charts, run, wording
 from pages.ui.evidence.address import MEASURES, EvidenceAddress
@@ -19,7 +19,7 @@ COMMAND = "evaluate"
 SWITCHES = (
     Switch(
         "qld", "Also the strongest 1%", "QLD: how much more the loss rises without them than without random ones",
-        ("", "--no-qld"), on=True,
+        ("", "--no-qld"),
     ),
     Switch(
         "no_overlap", "Little word overlap only",
@@ -46,8 +46,8 @@ def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
     form = Form(
         command=COMMAND,
         title="Deletion curves",
-        methods=usual.methods[:2],
-        retrains=3,
+        methods=usual.methods[:1],
+        retrains=usual.retrains,
         models=models,
         most_points=workspace.info.n_test,
         points_name="Test sentences",
@@ -80,13 +80,18 @@ def _result(address: EvidenceAddress, found: list[Evaluation], chosen: Evaluatio
     if len(names) == 1:
         render.hint(names[chosen.name])
     st.plotly_chart(charts.deletion(chosen.curves, address.measure), key=f"proof_deletion_{address.measure}", config=STILL)
-    render.hint("Strokes: 95% bootstrap intervals over the test sentences. Each retraining is compared with its seed's control.")
-    render.heading("Area under the curves", "AUC-DEL, the mean over k, with 95% intervals over the test sentences")
-    st.dataframe(_areas(chosen.areas, address.measure), hide_index=True, key="proof_areas", width="stretch")
     render.hint(
-        "± is the standard deviation over the retrainings alone: how much the mean would change with other seeds and the same "
-        "test sentences (table 7 of the paper)."
+        f"Strokes: 95% intervals over test sentences and seeds, from {FEWEST} of each on. Each run is compared with its "
+        "seed's own run without any change."
     )
+    render.heading("Against random removals", "the mean over all k, with 95% intervals over test sentences and seeds")
+    st.dataframe(_compared(chosen, address.measure), hide_index=True, key="proof_compared", width="stretch")
+    with st.expander("Area under the curves"):
+        st.dataframe(_areas(chosen.areas, address.measure), hide_index=True, key="proof_areas", width="stretch")
+        render.hint(
+            "AUC-DEL, the mean over k. ± is the standard deviation over the retrainings alone: how much the mean would change "
+            "with other seeds and the same test sentences (table 7 of the paper)."
+        )
     _qld(chosen)
     with st.expander("How many examples were really removed"):
         render.hint("Fewer than k where fewer have a score on that side: means over the test sentences, with the ends.")
@@ -108,7 +113,8 @@ def _qld(chosen: Evaluation) -> None:
     rows = chosen.qld.to_dict("records")
     table = {
         "method": [wording.title(row["method"]) for row in rows],
-        "QLD, nats": [wording.value(row, ("mean", "low", "high"), "loss") for row in rows],
+        "QLD: more than random": [wording.value(row, ("mean", "low", "high"), "loss") for row in rows],
+        "more than random, same label": [wording.value(row, wording.OVER_SAME_LABEL, "loss") for row in rows],
         "± over retrainings": [wording.spread(row["retraining_sd"], "loss") for row in rows],
         "rise of the loss itself": [wording.value(row, ("rise", "rise_low", "rise_high"), "loss") for row in rows],
     }
@@ -130,6 +136,19 @@ def _removals(removals: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _compared(chosen: Evaluation, measure: str) -> pd.DataFrame:
+    """Each method beside each control, proponents and opponents: the difference, its interval, and whether it is chance."""
+    rows = []
+    for method in (one for one in chosen.settings["methods"] if one not in wording.CONTROLS):
+        for direction, which in (("+", "proponents"), ("-", "opponents")):
+            for control in wording.CONTROLS:
+                found = chosen.beyond(method, direction, measure, control)
+                if found is not None:
+                    row = wording.compared(found, measure, wording.SIGNS[direction])
+                    rows.append({"method": wording.title(method), "removed": which, "less": wording.title(control), **row})
+    return pd.DataFrame(rows)
+
+
 def _areas(areas: pd.DataFrame, measure: str) -> pd.DataFrame:
     here = areas[areas["measure"] == measure]
     rows = []
@@ -139,8 +158,5 @@ def _areas(areas: pd.DataFrame, measure: str) -> pd.DataFrame:
             for one in here[(here["method"] == method) & (here["direction"] == direction)].to_dict("records"):
                 spread = wording.spread(one["retraining_sd"], measure)
                 row[title] = f"{wording.value(one, ('mean', 'low', 'high'), measure)} {spread}"
-                if method != "random":
-                    row[f"{title[:10].strip()}: beyond random"] = wording.value(one, wording.OVER_RANDOM, measure)
         rows.append(row)
-    frame = pd.DataFrame(rows).fillna("–")
-    return frame.rename(columns={"proponents: beyond random": "DEL+ less random", "opponents: beyond random": "DEL− less random"})
+    return pd.DataFrame(rows)

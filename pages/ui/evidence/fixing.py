@@ -28,7 +28,7 @@ def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
     form = Form(
         command=COMMAND,
         title="Targeted fixing",
-        methods=usual.methods[:2],
+        methods=usual.methods[:1],
         retrains=usual.retrains,
         models=lambda methods, ks, points, retrains, _on: retrains * (1 + (2 * methods + 2) * ks * points),
         most_points=there,
@@ -51,15 +51,15 @@ def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
 def _result(address: EvidenceAddress, found: list[Fixing], chosen: Fixing) -> None:
     names = {one.id: run.about(one.settings, one.made_at, "mistakes") for one in found}
     curves = fixing_curves(chosen.runs)
-    said, sure = wording.fixing(curves, chosen.settings["test_points"])
+    said, sure = wording.fixing(chosen.runs)
     render.verdict(said, sure=sure)
     run.choice(address, names, chosen.id)
     if len(names) == 1:
         render.hint(names[chosen.id])
     st.plotly_chart(charts.fixing(curves), key="proof_fixing", config=STILL)
     render.hint(
-        "Strokes: 95% bootstrap intervals over the mistakes. The word masked is the one that carries most of the negative "
-        "score; for methods on the last layer, which have no words, the one whose embedding pulls the score down most."
+        "Strokes: 95% intervals over mistakes and seeds, from three of each on. The word masked is the one that carries most of "
+        "the negative score; for methods on the last layer, which have no words, the one whose embedding pulls it down most."
     )
     with st.expander("As a table"):
         st.dataframe(_table(curves), hide_index=True, key="proof_fixing_table", width="stretch")
@@ -73,7 +73,7 @@ def _table(curves: pd.DataFrame) -> pd.DataFrame:
             "opponents": [WAYS[row["way"]] for row in rows],
             "method": [wording.title(row["method"]) for row in rows],
             "mended": [f"{row['fixed']:.0%}" for row in rows],
-            "95% interval": [f"{row['low']:.0%} to {row['high']:.0%}" for row in rows],
+            "95% interval": ["–" if pd.isna(row["low"]) else f"{row['low']:.0%} to {row['high']:.0%}" for row in rows],
             "examples changed": ["–" if pd.isna(row["changed"]) else f"{row['changed']:.1f}" for row in rows],
             "test accuracy, points": [wording.number(row["accuracy"], "probability") for row in rows],
         }

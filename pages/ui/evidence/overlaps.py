@@ -42,7 +42,7 @@ def _result(workspace: influence.Workspace, address: EvidenceAddress, found: lis
     table, top, near = overlap_table(chosen.points), chosen.settings["top"], chosen.settings["near"]
     st.plotly_chart(charts.overlaps(table, top), key="proof_overlaps", config=STILL)
     render.hint(
-        "Further right: the ranking is mostly that one thing. Strokes: 95% bootstrap intervals over the test sentences. Random "
+        "Further right: the ranking is mostly that one thing. Strokes: 95% intervals over the test sentences. Random "
         "lists say what chance alone shares."
     )
     st.dataframe(_shared(table), hide_index=True, key="proof_overlaps_table", width="stretch", height="content")

@@ -8,14 +8,13 @@ import streamlit as st
 
 import influence
 from influence import METHODS
-from influence.experiments import seconds_a_model
+from influence.experiments import FEWEST, seconds_a_model
 from pages.ui.evidence.address import EvidenceAddress
 from pages.ui.frame import bind, numbers, render
 from pages.ui.jobs import compute, waiting
 
 KS = (5, 10, 20, 50, 100, 200)
 LONGEST = 3_600.0  # seconds that a form may propose to spend
-FEWEST = 2  # test sentences
 SPECIAL = {"no_overlap": "little word overlap only", "freeze_embedding": "embedding frozen", "with_bias": "with biases"}
 
 
@@ -122,14 +121,17 @@ def _asked(workspace: influence.Workspace, form: Form) -> _Chosen:
 
 
 def affordable(form: Form, seconds: float) -> tuple[list[int], int, int]:
-    """The usual k, test sentences and retrainings, or as many of them as are done within an hour of `seconds` a model."""
+    """The usual k, test sentences and retrainings, or as many of them as are done within an hour of `seconds` a model.
+
+    Never so few that nothing could be told from them, however long that takes.
+    """
     ks, points, retrains = list(form.ks), min(form.points, max(form.most_points, 1)), form.retrains
     on = [switch.name for switch in form.switches if switch.on]
 
     def too_long() -> bool:
         return form.models(len(form.methods), len(ks), points, retrains, on) * seconds > LONGEST
 
-    while retrains > 1 and too_long():
+    while retrains > FEWEST and too_long():
         retrains -= 1
     while len(ks) > 1 and too_long():
         ks = ks[1:]

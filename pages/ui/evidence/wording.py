@@ -9,15 +9,21 @@ from influence import DEFAULT_METHOD, METHODS
 from influence.experiments import (
     ACTIVATIONS,
     COSINE,
+    FEWEST,
     LOSS,
     NO_CHANGE,
     NORM,
     RANDOM,
+    RANDOM_SAME_LABEL,
+    Crossed,
     Evaluation,
     Overlaps,
+    fixing_beyond,
+    fixing_curves,
+    overlap_difference,
     overlap_table,
 )
-from pages.ui.frame import MINUS
+from pages.ui.frame import MINUS, numbers
 
 WORD_LAYER = "word embedding"
 FACTORS = {  # what a training example can be first by, one factor alone
@@ -26,7 +32,14 @@ FACTORS = {  # what a training example can be first by, one factor alone
     ACTIVATIONS: "most alike in the last layer",
     COSINE: "gradient most in line",
 }
-OVER_RANDOM = ("over_random", "over_random_low", "over_random_high")
+CONTROLS = (RANDOM, RANDOM_SAME_LABEL)
+SIGNS = {"-": 1, "+": -1}  # where the true label's probability goes without the opponents, and without the proponents
+KEPT_BEFORE = (
+    "This run is from before both random choices were compared, so nothing can be said from it. Run it again with the same "
+    "settings: its models are kept, so that takes seconds."
+)
+OVER_SAME_LABEL = ("over_same_label", "over_same_label_low", "over_same_label_high")
+ABOUT = 1.1  # two numbers that are apart by less are about the same
 Said = tuple[str, bool]
 
 
@@ -41,72 +54,116 @@ def spread(value: float, measure: str) -> str:
     return "± –" if pd.isna(value) else f"± {number(value, measure)[1:]}"
 
 
-def value(row: "dict[Hashable, Any] | pd.Series[Any]", names: Sequence[str], measure: str, unit: str = "") -> str:
-    """A mean with its interval."""
+def value(row: "dict[Hashable, Any] | pd.Series[Any]", names: Sequence[str], measure: str) -> str:
+    """A mean with its interval, where there is one."""
     mean, low, high = (number(row[name], measure) for name in names)
-    return f"{mean}{' ' if unit else ''}{unit} [{low} to {high}]"
+    return mean if pd.isna(row[names[1]]) else f"{mean} [{low} to {high}]"
+
+
+def judged(methods: Sequence[str]) -> str:
+    """The method that a verdict is about: the default one where it was tried. Of several, the best on few is partly lucky."""
+    return DEFAULT_METHOD if DEFAULT_METHOD in methods else methods[0]
 
 
 def deletion(found: Evaluation, measure: str) -> Said:
-    """Whether removing what a method names does more than removing at random.
-
-    About the default method where it was tried: of several, the best one on few sentences is partly lucky.
-    """
-    method = DEFAULT_METHOD if DEFAULT_METHOD in found.settings["methods"] else found.settings["methods"][0]
-    here = found.areas[(found.areas["measure"] == measure) & (found.areas["method"] == method)]
-    up, down = (here[here["direction"] == direction].iloc[0] for direction in "-+")
-    what = "probability of the true label" if measure == "probability" else "true label's margin"
-    unit = "points" if measure == "probability" else "nats"
-    sure_up, sure_down = bool(up["over_random_low"] > 0), bool(down["over_random_high"] < 0)
-    gains, loses = (value(row, OVER_RANDOM, measure, unit) for row in (up, down))
-    said = (
-        f"Beside removing as many examples at random, removing the opponents named by {title(method)} changes the {what} by "
-        f"{gains}, and removing the proponents by {loses}."
-    )
-    if sure_up and sure_down:
-        return f"{said} Both are more than chance: its scores mean something on this data.", True
-    if sure_up or sure_down:
-        first, second = ("first", "second") if sure_up else ("second", "first")
-        return f"{said} The {first} is more than chance; for the {second} take more test sentences.", True
-    points = found.settings["test_points"]
-    return f"{said} With {points} test sentences neither is more than chance: take more of them, or a larger k.", False
+    """Whether removing what a method names does more than both random removals do; and else what could tell."""
+    method = judged(found.settings["methods"])
+    beyond = {side: [found.beyond(method, side, measure, control) for control in CONTROLS] for side in SIGNS}
+    if any(one is None for some in beyond.values() for one in some):
+        return KEPT_BEFORE, False
+    told = {side: _against(some, SIGNS[side]) for side, some in beyond.items()}
+    sides, name = {"-": "opponents", "+": "proponents"}, title(method)
+    if worse := [sides[side] for side, one in told.items() if one == "less"]:
+        return f"Random removals do more than removing the {' and the '.join(worse)} by {name}: do not rely on it here.", False
+    unsure = [side for side, one in told.items() if not one]
+    if not unsure:
+        said = f"Removing the examples that {name} names moves the predictions more than random removals do, its opponents as"
+        return f"{said} well as its proponents: its scores mean something on this data.", True
+    missing = _what_it_takes([(one, SIGNS[side]) for side in unsure for one in beyond[side] if one], "test sentence")
+    if len(unsure) == 1:
+        shown, other = sides["+" if unsure == ["-"] else "-"], sides[unsure[0]]
+        said = f"Removing the {shown} by {name} does more than random removals do. For its {other} that cannot be told yet."
+        return f"{said} {missing}", True
+    said = f"Whether the scores of {name} mean something here cannot be told from {_tried(beyond['-'][0], 'test sentence')}:"
+    return f"{said} random removals may do as much. {missing}", False
 
 
 def qld(found: Evaluation) -> Said:
-    """Whether the loss rises more without what a method puts first than without random examples; of the default, as above."""
-    methods = found.settings["methods"]
-    method = DEFAULT_METHOD if DEFAULT_METHOD in methods else methods[0]
-    row = found.qld[found.qld["method"] == method].iloc[0]
-    said = (
-        f"Without its {int(row['k']):,} strongest proponents by {title(method)}, a test sentence's loss rises by "
-        f"{value(row, ('mean', 'low', 'high'), 'loss', 'nats')} more than without as many random examples."
-    )
-    if row["low"] > 0:
-        return f"{said} That is more than chance.", True
-    return f"{said} That may be chance: take more test sentences or seeds.", False
+    """Whether the loss rises more without what a method puts first than without random examples of either kind."""
+    method = judged(found.settings["methods"])
+    beyond = [found.beyond(method, "+", "loss", control) for control in CONTROLS]
+    if any(one is None for one in beyond):
+        return KEPT_BEFORE, False
+    many, told = int(found.qld["k"].iloc[0]), _against(beyond, 1)
+    without = f"the {many:,} strongest proponents by {title(method)}"
+    if told == "more":
+        return f"Without {without} the model does worse on their test sentence than without as many random examples.", True
+    if told == "less":
+        return f"The model does worse without random examples than without {without}: do not rely on it here.", False
+    missing = _what_it_takes([(one, 1) for one in beyond if one], "test sentence")
+    return f"Whether {without} matter more than random examples cannot be told yet. {missing}", False
 
 
-def fixing(curves: pd.DataFrame, points: int) -> Said:
-    """Whether changing what a method blames mends more mistakes than chance does; about the default method, as above."""
+def _against(beyond: Sequence[Crossed | None], sign: int) -> str:
+    """Whether a method does "more" than every control, "less" than one of them, or neither can be told: ""."""
+    ends = [one.interval if one else None for one in beyond]
+    sides = [None if end is None else sorted((sign * end[0], sign * end[1])) for end in ends]
+    if all(side is not None and side[0] > 0 for side in sides):
+        return "more"
+    return "less" if any(side is not None and side[1] < 0 for side in sides) else ""
+
+
+def compared(found: Crossed, measure: str, sign: int) -> dict[str, str]:
+    """One difference to a control as a row of a table; `sign` 1 where above 0 is what a good method does, else -1."""
+    ends = found.interval
+    answer = {"more": "yes", "less": "less than chance", "": "cannot be told"}[_against([found], sign)]
+    within = "–" if ends is None else f"{number(ends[0], measure)} to {number(ends[1], measure)}"
+    return {"difference": number(found.mean, measure), "95% interval": within, "more than chance": answer}
+
+
+def _tried(one: Crossed | None, noun: str) -> str:
+    assert one is not None
+    return f"{numbers.counted(one.tests, noun)} and {numbers.counted(one.seeds, 'seed')}"
+
+
+def _what_it_takes(beyond: Sequence[tuple[Crossed, int]], noun: str) -> str:
+    """How many test sentences and seeds would tell, from how much these vary; `beyond` with the sign that would be right."""
+    first = beyond[0][0]
+    if not first.enough:
+        return f"It takes at least {FEWEST} {noun}s and {FEWEST} seeds."
+    if any(sign * one.mean <= 0 for one, sign in beyond):
+        return "So far one of the random choices did as much or more, and more runs would hardly turn that round."
+    needed = [one.needed for one, _ in beyond if one.interval is None or one.interval[0] <= 0 <= one.interval[1]]
+    counts = [one for one in needed if one is not None]
+    if len(counts) < len(needed):
+        return f"The difference is so small beside how much it varies that even hundreds of {noun}s might not show it."
+    tests, seeds = max(tests for tests, _ in counts), max(seeds for _, seeds in counts)
+    return f"If the difference is as large as it looks, about {tests:,} {noun}s with {seeds} seeds would show it."
+
+
+def fixing(runs: pd.DataFrame) -> Said:
+    """Whether changing what a method blames mends more mistakes than no change and random choices do."""
+    curves = fixing_curves(runs)
     control = curves[curves["method"] == NO_CHANGE].iloc[0]
-    said = [f"Training again without any change mends {control['fixed']:.0%} of {points} mistakes by itself."]
+    said = f"Training again without any change mends {control['fixed']:.0%} of {runs['test_id'].nunique()} mistakes by itself."
     tried = curves[~curves["method"].isin([NO_CHANGE, RANDOM])]
     if tried.empty:
-        return said[0], False
-    method = DEFAULT_METHOD if (tried["method"] == DEFAULT_METHOD).any() else tried["method"].iloc[0]
+        return said, False
+    method = judged(list(dict.fromkeys(tried["method"])))
     # "remove" sorts after "mask": the larger change, at the largest k.
     row = tried[tried["method"] == method].sort_values(["way", "k"]).iloc[-1]
     rival = curves[(curves["method"] == RANDOM) & (curves["way"] == row["way"]) & (curves["k"] == row["k"])]
     verb = "Removing" if row["way"] == "remove" else "Masking the most negative word of"
-    said.append(
-        f"{verb} the {int(row['k'])} strongest opponents by {title(method)} mends {row['fixed']:.0%} "
-        f"[{row['low']:.0%} to {row['high']:.0%}]{f', random ones {rival.iloc[0].fixed:.0%}' if len(rival) else ''}; "
-        f"test accuracy changes by {number(row['accuracy'], 'probability')} points."
-    )
-    sure = bool(row["low"] > max([control["fixed"], *rival["fixed"]]))
-    if not sure:
-        said.append("That may be chance: its interval does not leave no change and random choices behind.")
-    return " ".join(said), sure
+    beside = f", random ones {rival.iloc[0].fixed:.0%}" if len(rival) else ""
+    said += f" {verb} the {int(row['k'])} strongest opponents by {title(method)} mends {row['fixed']:.0%}{beside}."
+    beyond = [fixing_beyond(runs, method, row["way"], row["k"], control) for control in (NO_CHANGE, RANDOM)]
+    told = _against(beyond, 1)
+    if told == "more":
+        return f"{said} That is more than either does by chance.", True
+    if told == "less":
+        return f"{said} That is less than chance does.", False
+    missing = _what_it_takes([(one, 1) for one in beyond if one], "mistake")
+    return f"{said} Whether that is more than chance cannot be told yet. {missing}", False
 
 
 def cancellation(table: pd.DataFrame) -> Said:
@@ -121,16 +178,19 @@ def cancellation(table: pd.DataFrame) -> Said:
     if word.empty or last.empty:
         return f"Gradients cancel least in {least['layer']}.", True
     times = float(last["ratio"].iloc[0] / word["ratio"].iloc[0])
-    if times > 1:
+    if 1 / ABOUT < times < ABOUT:
+        said = "In the last layer the examples' gradients cancel about as much as in the word embedding."
+    elif times > 1:
         said = (
-            f"In the last layer the examples' gradients cancel {times:.1f} times as much as in the word embedding: what a single "
-            "example did shows better in the word embedding, which is where the word methods look."
+            f"In the last layer the examples' gradients cancel {times:.1f} times as much as in the word embedding. That speaks "
+            "for the word embedding, where the word methods look: a single example's part shows better there."
         )
     else:
         said = (
             f"In the word embedding the examples' gradients cancel {1 / times:.1f} times as much as in the last layer, unlike in "
             "the paper: here the last layer's methods deserve a look too."
         )
+    said += " This is of one training; another seed may give other numbers."
     return said if least["layer"] == WORD_LAYER else f"{said} They cancel least in {least['layer']}.", True
 
 
@@ -150,10 +210,12 @@ def overlaps(found: Overlaps) -> Said:
     other = DEFAULT_METHOD if DEFAULT_METHOD in methods else methods[-1]
     if other == last:
         return f"{said}; of as many random ones it would be {rows.loc[RANDOM]['shared']:.1f}.", True
-    rival = rows.loc[other]
-    apart = bool(one["low"] > rival["high"] or rival["low"] > one["high"])
-    said += f"; by {title(other)} it is {rival['shared']:.0f}"
-    return f"{said}." if apart else f"{said}. Their intervals overlap: take more test sentences to tell the two apart.", apart
+    said += f"; by {title(other)} it is {rows.loc[other]['shared']:.0f}."
+    _, low, high = overlap_difference(found.points, last, other, LOSS)
+    if low > 0 or high < 0:
+        return said, True
+    tests = found.settings["test_points"]
+    return f"{said} Which of the two has more cannot be told from {numbers.counted(tests, 'test sentence')}.", False
 
 
 def title(method: str) -> str:
