@@ -40,19 +40,26 @@ def _as_json(found: experiments.Comparison) -> dict[str, Any]:
     came, went = found.suspects_came, found.suspects_went
     return {
         "shared_tests": found.shared_tests,
+        "left_out_tests": list(found.left_out_tests),
         "accuracies": list(found.accuracies),
         "relabelled_tests": found.relabelled_tests,
         "changed": json.loads(found.changed.to_json(orient="records")),
         "suspects_came": None if came is None else json.loads(came.to_json(orient="records")),
         "suspects_went": None if went is None else json.loads(went.to_json(orient="records")),
+        "left_out_suspects": list(found.left_out_suspects),
+        "chance": found.chance,
         "overlap": {"top": experiments.TOP, "proponents": found.overlaps[0], "opponents": found.overlaps[1]},
     }
 
 
 def comparison_in_words(found: experiments.Comparison) -> str:
     """What is different in the second of two workspaces, a line each."""
+    only = [
+        f"{count:,} only in the {which}" for count, which in zip(found.left_out_tests, ("first", "second"), strict=True) if count
+    ]
+    left_out = f" ({' and '.join(only)} left out)" if only else ""
     lines = [
-        f"{found.shared_tests:,} test texts in both; accuracy {found.accuracies[0]:.1%} → {found.accuracies[1]:.1%}",
+        f"{found.shared_tests:,} test texts in both{left_out}; accuracy {found.accuracies[0]:.1%} → {found.accuracies[1]:.1%}",
         f"{len(found.changed):,} predictions changed: {found.count('fixed'):,} fixed, {found.count('broken'):,} broken",
     ]
     for row in found.changed.head(LISTED).to_dict("records"):

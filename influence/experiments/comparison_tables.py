@@ -6,12 +6,15 @@ from influence.workspace import ResultStore
 
 
 def tests(store: ResultStore) -> pd.DataFrame:
-    """Every test text once, by its hash: id, text, text_pair, label, predicted, confidence (at the last checkpoint)."""
+    """Every test row: its text's hash and the how-manieth of that text it is, id, texts, label, predicted, confidence.
+
+    The last two are the last checkpoint's.
+    """
     return store.frame("""
-        select text_sha256, e.position, id, text, text_pair, label, predicted, confidence
+        select text_sha256, row_number() over (partition by text_sha256 order by e.position) as occurrence,
+            e.position, id, text, text_pair, label, predicted, confidence
         from examples e join predictions p using (split, position)
-        where split = 'test' and checkpoint = (select max(checkpoint) from checkpoints)
-        qualify row_number() over (partition by text_sha256 order by e.position) = 1 order by e.position
+        where split = 'test' and checkpoint = (select max(checkpoint) from checkpoints) order by e.position
     """)
 
 

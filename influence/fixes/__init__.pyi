@@ -5,8 +5,8 @@ from .fixlist import Fix as Fix, FixList as FixList, fix_list as fix_list
 from .rebuild import (
     Again as Again,
     build_again as build_again,
+    built_again as built_again,
     free_name as free_name,
-    origin_of as origin_of,
     prepare as prepare,
     refusal as refusal,
 )

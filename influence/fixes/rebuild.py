@@ -12,22 +12,33 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from influence.data import text_sha256
-from influence.errors import DataError, ModelError, SettingsError
+from influence.errors import DataError, ModelError, SettingsError, WorkspaceError
 from influence.files import write_whole
 from influence.fixes.apply import Applied, plan
 from influence.fixes.fixlist import Fix, FixList, fix_list
 from influence.fixes.train_file import copied_columns, workspace_copy
 from influence.models import TrainingSettings
 from influence.reading import written
-from influence.review import FIXES, JOURNAL, Reviews, has_reviews, made_from, read_reviews
+from influence.review import JOURNAL, Reviews, has_reviews, read_reviews
+from influence.standing import FIXES, MADE_FROM, made_from
 from influence.types import Progress, silent
-from influence.workspace import BuildRequest, WorkspaceInfo, WorkspaceReader, build_workspace, check_name
+from influence.workspace import (
+    BuildRequest,
+    WorkspaceInfo,
+    WorkspaceReader,
+    build_workspace,
+    check_name,
+    half_built,
+    list_workspaces,
+    read_pointer,
+)
 
 DATA = FIXES.parent
 TRAIN, TEST = DATA / "train.parquet", DATA / "test.parquet"
@@ -62,7 +73,8 @@ def prepare(workspace: WorkspaceReader, name: str | None = None, *, policy: str 
         raise SettingsError("--resume: say with --as which build is to go on")
     if resume and (kept := root / str(name) / DATA / ORIGIN).is_file():
         return Again(root / str(name), {}, json.loads(kept.read_text(encoding="utf-8")))
-    target = root / (free_name(workspace) if name is None else check_name(root, name))
+    begun = resume and list_unpublished(root, str(name))
+    target = root / (free_name(workspace) if name is None else name if begun else check_name(root, name))
     if not has_reviews(workspace.path):
         raise SettingsError(f"workspace {workspace.name!r}: {NOTHING}")
     reviews = read_reviews(workspace)
@@ -80,6 +92,11 @@ def refusal(workspace: WorkspaceReader) -> str | None:
     if (workspace.info.settings.get("training") or None) is None:
         return "was built from checkpoints that were trained elsewhere: train there on the corrected data, and build from those"
     return None
+
+
+def list_unpublished(root: Path, name: str) -> bool:
+    """Whether a workspace of that name has been begun beside the others, and never published."""
+    return name in half_built(root) or ((root / name).is_dir() and not any((root / name).iterdir()))
 
 
 def free_name(workspace: WorkspaceReader, taken: frozenset[str] = frozenset()) -> str:
@@ -182,6 +199,13 @@ def _carry_over(workspace: WorkspaceReader, target: Path) -> None:
     write_whole(target / JOURNAL, b"".join(lines))
 
 
-def origin_of(workspace: WorkspaceReader) -> str:
-    """The name of the workspace that one was built again from, "" for one that was not."""
-    return str(made_from(workspace).get("workspace", ""))
+def built_again(workspace: WorkspaceReader) -> list[str]:
+    """The workspaces beside this one that were built again from its present build, the latest first."""
+    root, found = workspace.path.resolve().parent, []
+    for name in list_workspaces(root):
+        with suppress(WorkspaceError):
+            info = read_pointer(root / name)["info"]
+            origin = info["settings"].get(MADE_FROM) or {}
+            if (origin.get("workspace"), origin.get("build")) == (workspace.name, workspace.build.name):
+                found.append((str(info["built_at"]), name))
+    return [name for _, name in sorted(found, reverse=True)]

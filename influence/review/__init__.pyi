@@ -8,7 +8,6 @@ from .agreements import (
     resolve as resolve,
 )
 from .bulk import BulkPreview as BulkPreview, decide_bulk as decide_bulk, preview_bulk as preview_bulk
-from .carried import FIXES as FIXES, MADE_FROM as MADE_FROM, Applied as Applied, made_from as made_from
 from .corpus import Corpus as Corpus, TrainExample as TrainExample
 from .events import (
     NAMES_JOIN as NAMES_JOIN,

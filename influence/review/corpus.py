@@ -9,7 +9,7 @@ import pandas as pd
 
 from influence.data import Edit, balance, known_label
 from influence.errors import QueryError
-from influence.review.carried import Applied, read_applied
+from influence.standing import Applied, read_applied
 from influence.workspace import WorkspaceReader
 
 

@@ -1,4 +1,4 @@
-"""What stands in a review log, kept in memory and brought up to date with each record: no question waits for a database."""
+"""What stands in a review log, kept in memory and brought up to date with each record, and what of it the data has already."""
 
 import lazy_loader
 

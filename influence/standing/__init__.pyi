@@ -1,3 +1,10 @@
+from .applied import (
+    FIXES as FIXES,
+    MADE_FROM as MADE_FROM,
+    Applied as Applied,
+    made_from as made_from,
+    read_applied as read_applied,
+)
 from .board import Board as Board, BoardItem as BoardItem, QueueProgress as QueueProgress
 from .history import History as History
 from .leases import LEASE_MS as LEASE_MS, Lease as Lease, Leases as Leases

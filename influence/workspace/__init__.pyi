@@ -10,6 +10,7 @@ from .builds import (
     half_built as half_built,
     list_workspaces as list_workspaces,
     published_build as published_build,
+    read_pointer as read_pointer,
     state_of_files as state_of_files,
 )
 from .database import (

@@ -32,7 +32,7 @@ class BuildRequest:
     store_rest: bool = True
     bf16: bool = False
     keep_optimizer: bool = False  # AdamW's moments of the word embedding beside each checkpoint, for tracin-we-adam
-    made_from: dict[str, Any] | None = None  # the workspace and the decisions that the data was made from: `review.carried`
+    made_from: dict[str, Any] | None = None  # the workspace and the decisions that the data was made from: `standing.applied`
 
     def __post_init__(self) -> None:
         if self.top_k < 1:

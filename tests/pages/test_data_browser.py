@@ -14,9 +14,8 @@ from conftest import ROOT, serve, stop
 from test_browser import assert_clean, eventually, watch
 
 import influence
-from pages.ui.data import builds
 from pages.ui.frame import state
-from pages.ui.jobs import background
+from pages.ui.jobs import background, builds
 
 sys.path.insert(0, str(ROOT / "tests"))
 from tiny import rows
@@ -135,7 +134,8 @@ def test_one_at_a_time_and_a_cancelled_build_leaves_nothing(page, served, root):
     page.get_by_text("1 before it").wait_for()
     within(lambda: list(root.glob("here/builds/*/checkpoints")))
     assert not (root / "second").exists()
-    page.get_by_role("button", name="Cancel").first.click()
+    page.get_by_role("button", name="Stop…").first.click()
+    page.get_by_role("button", name="Stop and discard").click()
     within(lambda: not (root / "here").exists())
     page.get_by_text("second is ready.").wait_for(timeout=120_000)
     assert influence.list_workspaces(root) == ["second"]

@@ -15,10 +15,10 @@ from conftest import IMAGE, SCRIPT, parameters_of, shown
 
 import influence
 from influence.review.log import close_log
-from pages.ui.data import address, builds, files
+from pages.ui.data import address, files, orders
 from pages.ui.data.address import DataAddress
 from pages.ui.frame import state
-from pages.ui.jobs import background, processes
+from pages.ui.jobs import STOPPED, background, builds, processes
 
 PAGE = "data_and_runs"
 
@@ -145,7 +145,7 @@ def test_from_an_upload_to_columns_of_ones_own(open_page, root):
     assert not app.exception
     name = parameters_of(app)["train"]
     assert name.startswith("uploads/")
-    within(lambda: builds.asked(DataAddress(train=name).stamp(DataAddress(train=name).data_options())) is None)
+    within(lambda: orders.asked(DataAddress(train=name).stamp(DataAddress(train=name).data_options())) is None)
     app.run()
     assert not app.exception
     text = page_text(app)
@@ -157,9 +157,9 @@ def test_from_an_upload_to_columns_of_ones_own(open_page, root):
     found = parameters_of(app)
     assert (found["text"], found["label"], found["id"]) == ("words", "kind", "nr")
     place = DataAddress(train=name, text="words", label="kind", id="nr")
-    within(lambda: builds.asked(place.stamp(place.data_options())) is None)
+    within(lambda: orders.asked(place.stamp(place.data_options())) is None)
     app.run()
-    assert builds.answer(place.stamp(place.data_options()))["columns"]["id"] == "nr"
+    assert orders.answer(place.stamp(place.data_options()))["columns"]["id"] == "nr"
     assert app.button(key="data_start").disabled is False
 
 
@@ -167,26 +167,26 @@ def test_a_number_typed_just_before_the_start_counts(open_page, root, small, mon
     place = small.at(name="", epochs=0)
     key = place.stamp(place.data_options())
     open_page(PAGE, root=root, **place.parameters())
-    within(lambda: builds.asked(key) is None)
+    within(lambda: orders.asked(key) is None)
     app = open_page(PAGE, root=root, **place.parameters())
     started = []
-    monkeypatch.setattr(builds, "start", lambda place, *_: started.append(place) or place.name)
+    monkeypatch.setattr(orders, "start", lambda place, *_: started.append(place) or place.name)
     app.number_input(key="data_epochs").set_value(3)
     app.checkbox(key="data_freeze").check()
     app.selectbox(key="data_decay").select("0.01")
     app.button(key="data_start").click()
     app.run()
     assert [(one.epochs, one.freeze, one.name, one.data()) for one in started] == [(3, 1, "small", place.data())]
-    assert builds.command(started[0], root / "small").count("--freeze-embedding") == 1
-    assert "--weight-decay 0.01 --freeze-embedding" in " ".join(builds.command(started[0], root / "small"))
-    assert "--freeze-embedding" not in builds.command(place, root / "small")
+    assert orders.command(started[0], root / "small").count("--freeze-embedding") == 1
+    assert "--weight-decay 0.01 --freeze-embedding" in " ".join(orders.command(started[0], root / "small"))
+    assert "--freeze-embedding" not in orders.command(place, root / "small")
 
 
 def test_a_column_changed_just_before_the_start_asks_for_a_look(open_page, root, small):
     place = small.at(name="", epochs=0)
     key = place.stamp(place.data_options())
     open_page(PAGE, root=root, **place.parameters())
-    within(lambda: builds.asked(key) is None)
+    within(lambda: orders.asked(key) is None)
     app = open_page(PAGE, root=root, **place.parameters())
     app.selectbox(key="data_column_text").select("mood")
     app.selectbox(key="data_column_label").select("comment")
@@ -201,7 +201,7 @@ def test_what_stops_a_build_leaves_no_button(open_page, root):
     (root / "data" / "one.csv").write_text("text,label\n" + "".join(f"text {n},same\n" for n in range(9)), encoding="utf-8")
     place = DataAddress(train="one.csv")
     open_page(PAGE, root=root, train="one.csv")
-    within(lambda: builds.asked(place.stamp(place.data_options())) is None)
+    within(lambda: orders.asked(place.stamp(place.data_options())) is None)
     app = open_page(PAGE, root=root, train="one.csv")
     assert not app.exception
     assert "Every row has the label" in page_text(app)
@@ -213,12 +213,12 @@ def test_a_file_that_cannot_be_read_is_asked_for_once(open_page, root):
     place = DataAddress(train="torn.csv")
     key = place.stamp(place.data_options())
     open_page(PAGE, root=root, train="torn.csv")
-    within(lambda: (job := builds.asked(key)) is not None and job.failed)
-    job = builds.asked(key)
+    within(lambda: (job := orders.asked(key)) is not None and job.failed)
+    job = orders.asked(key)
     for _ in range(2):
         app = open_page(PAGE, root=root, train="torn.csv")
         assert "line 2: malformed" in app.error[0].value.replace("\\", "")
-    assert builds.asked(key).folder == job.folder
+    assert orders.asked(key).folder == job.folder
 
 
 # Runs --------------------------------------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_workspace(open_page, root, s
     # No file may be longer, which fails like a full disk does; what the job says has its room reserved.
     resource.setrlimit(resource.RLIMIT_FSIZE, (processes.SAID_BYTES, hard))
     try:
-        builds.start(small, COLUMNS, None)
+        orders.start(small, COLUMNS, None)
         within(lambda: builds.runs()[0].failed)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -249,7 +249,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_workspace(open_page, root, s
 
 @pytest.mark.slow
 def test_a_resumed_build_that_is_cancelled_while_it_waits_leaves_nothing(root, small, monkeypatch):
-    builds.start(small.at(epochs=60), COLUMNS, None)
+    orders.start(small.at(epochs=60), COLUMNS, None)
     within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
     os.killpg(int(processes.process(builds.runs()[0].folder)["pid"]), signal.SIGKILL)
     within(lambda: builds.runs()[0].failed)
@@ -263,8 +263,66 @@ def test_a_resumed_build_that_is_cancelled_while_it_waits_leaves_nothing(root, s
 
 
 @pytest.mark.slow
+def test_a_build_is_stopped_after_asking_and_what_is_finished_is_kept(open_page, root, small):
+    orders.start(small.at(epochs=30), COLUMNS, None)
+    within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
+    app = open_page(PAGE, root=root, part="runs")
+    (job,) = builds.runs()
+    app.button(key=f"run_cancel_{job.folder.name}").click().run()
+    assert "What is finished of it can be kept" in page_text(app)
+    (job,) = builds.runs()
+    assert not job.stopping  # nothing has happened yet
+    app.button(key=f"run_stop_not_{job.folder.name}").click().run()
+    app.button(key=f"run_cancel_{job.folder.name}").click().run()
+    app.button(key=f"run_stop_keep_{job.folder.name}").click().run()
+    within(lambda: builds.runs()[0].failed)
+    (job,) = builds.runs()
+    assert (job.code, job.stopping) == (STOPPED, False)
+    finished = {file.parent.name for file in root.glob("mine/builds/*/checkpoints/*/done.json")}
+    text = page_text(open_page(PAGE, root=root, part="runs"))
+    assert "What was finished is kept: " in text
+    assert "epoch 1" in text or "of its steps" in text
+    monkeypatched = background._pump
+    background._pump = lambda queue: None  # resumed, it waits for another build, and is cancelled before it starts
+    try:
+        builds.resume(job)
+        (job,) = builds.runs()
+        assert job.started_at is None
+        job.cancel(keep=True)
+    finally:
+        background._pump = monkeypatched
+    (job,) = builds.runs()
+    assert job.code == STOPPED
+    assert {file.parent.name for file in root.glob("mine/builds/*/checkpoints/*/done.json")} == finished
+    app = open_page(PAGE, root=root, part="runs")
+    app.button(key=f"run_discard_{job.folder.name}").click().run()
+    assert not builds.runs()
+    assert not (root / "mine").exists()
+
+
+@pytest.mark.slow
+def test_a_stopped_build_is_resumed_to_its_end(root, small):
+    orders.start(small.at(epochs=8), COLUMNS, None)
+    within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
+    builds.runs()[0].cancel(keep=True)
+    within(lambda: builds.runs()[0].failed)
+    builds.resume(builds.runs()[0])
+    within(lambda: not builds.runs())
+    assert len(influence.open_workspace(root / "mine").info.checkpoints) == 8
+
+
+def test_a_build_that_is_stopped_before_it_has_made_anything_leaves_nothing(root, small):
+    orders.start(small, COLUMNS, None)
+    builds.runs()[0].cancel(keep=True)
+    within(lambda: not [job for job in builds.runs() if not job.failed])
+    if builds.runs():
+        builds.runs()[0].discard()
+    assert not (root / "mine").exists()
+
+
+@pytest.mark.slow
 def test_an_interrupted_build_goes_on(open_page, root, small):
-    builds.start(small.at(epochs=60), COLUMNS, None)
+    orders.start(small.at(epochs=60), COLUMNS, None)
     within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
     (job,) = builds.runs()
     os.killpg(int(processes.process(job.folder)["pid"]), signal.SIGKILL)
@@ -287,7 +345,7 @@ def test_an_interrupted_build_goes_on(open_page, root, small):
 
 @pytest.mark.slow
 def test_a_model_that_is_not_there_is_one_line(open_page, root, small):
-    builds.start(small.at(model="hub", weights="nobody/nothing"), COLUMNS, None)
+    orders.start(small.at(model="hub", weights="nobody/nothing"), COLUMNS, None)
     within(lambda: builds.runs()[0].failed)
     app = open_page(PAGE, root=root, part="runs")
     assert "cannot be loaded" in app.error[0].value.replace("\\", "")
@@ -298,9 +356,9 @@ def test_a_model_that_is_not_there_is_one_line(open_page, root, small):
 
 
 def test_a_name_is_taken_while_its_build_waits(root, small):
-    builds.start(small, COLUMNS, None)
+    orders.start(small, COLUMNS, None)
     with pytest.raises(influence.SettingsError):
-        builds.start(small, COLUMNS, None)
+        orders.start(small, COLUMNS, None)
     for job in builds.runs():
         job.cancel()
     within(lambda: not builds.runs())
@@ -309,7 +367,7 @@ def test_a_name_is_taken_while_its_build_waits(root, small):
 @pytest.mark.parametrize("name", ["../x", "", "data", "a/b"])
 def test_no_build_under_a_name_that_cannot_be_had(root, small, name):
     with pytest.raises(influence.SettingsError):
-        builds.start(small.at(name=name), COLUMNS, None)
+        orders.start(small.at(name=name), COLUMNS, None)
     assert builds.runs() == []
 
 
@@ -405,7 +463,7 @@ def test_an_encoding_is_chosen_by_what_the_lines_look_like(open_page, root):
     (root / "data" / "old.csv").write_bytes(f"text;label\n{lines}".encode("windows-1252"))
     place = DataAddress(train="old.csv")
     open_page(PAGE, root=root, train="old.csv")
-    within(lambda: (job := builds.asked(place.stamp(place.data_options()))) is not None and job.failed)
+    within(lambda: (job := orders.asked(place.stamp(place.data_options()))) is not None and job.failed)
     app = open_page(PAGE, root=root, train="old.csv")
     assert not app.exception
     assert app.radio(key="data_offered").value == "windows-1252"
@@ -418,7 +476,7 @@ def test_an_encoding_is_chosen_by_what_the_lines_look_like(open_page, root):
     assert parameters_of(app)["encoding"] == "windows-1252"
     place = DataAddress(train="old.csv", encoding="windows-1252")
     assert place.data_options()[-2:] == ["--encoding", "windows-1252"]
-    within(lambda: builds.asked(place.stamp(place.data_options())) is None)
+    within(lambda: orders.asked(place.stamp(place.data_options())) is None)
     app.run()
     assert not app.exception
     assert "Read as text with semicolons, Windows-1252." in page_text(app)

@@ -11,6 +11,7 @@ import influence
 from influence.cli import main
 from influence.suspects import provenance, weak_model
 from pages.ui.home import page
+from pages.ui.parts import suspicions
 
 
 def test_the_figures_are_the_workspace_s(open_page, workspaces):
@@ -88,7 +89,7 @@ def test_it_leads_on_to_where_the_reviewer_stopped(judged_workspaces, tmp_path, 
         shown_links = [link.proto for link in open_as("Ann", "home", workspace="tiny").main.get("page_link")]
         links = {link.label: link.query_string for link in shown_links}
         assert links["Continue where you stopped: some, 2 left"] == f"workspace=tiny&queue={queue.id}"
-        assert links["1 decided: the fix list"] == "workspace=tiny"
+        assert links["Fix list: 0 changes, 1 kept as they are"] == "workspace=tiny"
         for id in ("train-2", "train-3"):
             reviews_of(root).decide(ANN, id, "keep", queue=queue.id)
         labels = [link.proto.label for link in open_as("Ann", "home", workspace="tiny").main.get("page_link")]
@@ -110,3 +111,17 @@ def test_it_warns_where_counting_words_beats_the_model(tmp_path, monkeypatch):
     app = opener(tmp_path / "root", monkeypatch)("Ann", "home")
     assert not app.exception
     assert html.escape(warning) in shown(app)
+
+
+def test_what_is_decided_is_no_longer_counted_as_in_doubt(judged_workspaces, tmp_path, monkeypatch):
+    with own_workspace(judged_workspaces, tmp_path) as root:
+        home = opener(root, monkeypatch)
+
+        def in_doubt():
+            [label] = [one.proto.label for one in home("Ann", "home").main.get("page_link") if "is in doubt" in one.proto.label]
+            return int(label.split()[0])
+
+        before, ids = in_doubt(), suspicions.ranked_ids(influence.open_workspace(root / "tiny"))
+        assert before == len(ids)
+        reviews_of(root).decide(ANN, ids[0], "keep")
+        assert in_doubt() == before - 1

@@ -1,5 +1,6 @@
 """Workspaces as wholes: names, renaming, deleting, backing up, and two of them compared with plain loops."""
 
+import csv
 import os
 import shutil
 import subprocess
@@ -11,12 +12,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from tiny import request
+from tiny import request, write_csv
 
 from influence.cli import main
+from influence.data.examples import Columns
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
-from influence.experiments.comparison import TOP, compare
+from influence.experiments.comparison import TOP, Comparison, compare
 from influence.explanations import explain
 from influence.files import write_output
 from influence.opinions.settings import OpinionSettings
@@ -230,8 +233,7 @@ def test_a_comparison_agrees_with_plain_loops(root, data, capsys):
     found = compare(first, second)
     ids = [f"te{n}" for n in range(16)]
     one, two = ({id: explain(workspace, test_id=id, top=TOP) for id in ids} for workspace in (first, second))
-    texts = {one[id].query.text for id in ids}
-    assert found.shared_tests == len(texts)
+    assert (found.shared_tests, found.left_out_tests) == (16, (0, 0))
     changed = {id for id in ids if one[id].query.predicted != two[id].query.predicted}
     assert set(found.changed["id"]) <= changed
     assert {one[id].query.text for id in changed} == set(found.changed["text"])
@@ -241,6 +243,7 @@ def test_a_comparison_agrees_with_plain_loops(root, data, capsys):
     in_doubt = [set(suspects(workspace, SuspectFilter(changed=True), limit=1000)[1]["text"]) for workspace in (first, second)]
     assert set(found.suspects_came["text"]) == in_doubt[1] - in_doubt[0]
     assert set(found.suspects_went["text"]) == in_doubt[0] - in_doubt[1]
+    assert found.wrong == tuple(sum(w[id].query.predicted != w[id].query.label for id in ids) for w in (one, two))
     shares = []
     for id in {one[id].query.text: id for id in reversed(ids)}.values():
         before = {match.train.text for match in one[id].opponents}
@@ -255,3 +258,37 @@ def test_a_comparison_agrees_with_plain_loops(root, data, capsys):
     assert main(["compare", "--workspace", str(root / "one"), "--with", str(root / "two")]) == 0
     assert f"{len(found.changed)} predictions changed" in capsys.readouterr().out
     assert datetime.fromisoformat(first.info.built_at).astimezone(UTC) <= datetime.now(UTC)
+
+
+def test_a_comparison_counts_only_what_both_have_and_says_how_many_are_left_out(root, data, tmp_path, capsys):
+    rows = list(csv.reader(Path(data["test"]).read_text().splitlines()))
+    train = list(csv.reader(Path(data["train"]).read_text().splitlines()))
+    write_csv(tmp_path / "test.csv", [*rows[1:13], ("new", "a good film of its own", "pos"), rows[12]], rows[0])  # 3 gone, 2 new
+    write_csv(tmp_path / "train.csv", [row for row in train[1:] if row[0] not in ("e3", "e4")], rows[0])
+    files = {"train": str(tmp_path / "train.csv"), "test": str(tmp_path / "test.csv")}
+    build_workspace(root / "two", request(files, columns=Columns()))
+    for name in ("one", "two"):
+        write_suspects(root / name, OpinionSettings(encoder="none"))
+    found = compare(read_workspace(root / "one"), read_workspace(root / "two"))
+    assert (found.shared_tests, found.left_out_tests) == (12, (4, 2))
+    first, second = (
+        {row.text for row in read_workspace(root / name).store.train_frame().itertuples()} for name in ("one", "two")
+    )
+    for rows_, left_out in ((found.suspects_went, 0), (found.suspects_came, 1)):
+        assert set(rows_["text"]) <= first & second
+        assert rows_["other_label"].notna().all()
+        assert found.left_out_suspects[left_out] >= 0
+    in_doubt = set(suspects(read_workspace(root / "one"), SuspectFilter(changed=True), limit=1000)[1]["text"])
+    assert found.left_out_suspects[0] == len(in_doubt - second)
+    assert main(["compare", "--workspace", str(root / "one"), "--with", str(root / "two")]) == 0
+    said = capsys.readouterr().out
+    assert "12 test texts in both (4 only in the first and 2 only in the second left out); accuracy" in said
+
+
+@pytest.mark.parametrize(
+    ("fixed", "broken", "chance"), [(0, 0, 1.0), (5, 0, 0.0625), (6, 0, 0.03125), (8, 1, 0.0390625), (3, 3, 1.0)]
+)
+def test_how_likely_a_split_is_by_chance(fixed, broken, chance):
+    kinds = pd.DataFrame({"kind": ["fixed"] * fixed + ["broken"] * broken})
+    nothing = dict.fromkeys(Comparison.__dataclass_fields__)
+    assert Comparison(**{**nothing, "changed": kinds}).chance == pytest.approx(chance)

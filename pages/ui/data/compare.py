@@ -4,9 +4,9 @@ import pandas as pd
 import streamlit as st
 
 import influence
-from influence.experiments import TOP, Comparison, compare
+from influence.experiments import TOP, Comparison
 from pages.ui.data.address import DataAddress
-from pages.ui.frame import bind, go, md, numbers, render, shell, workspaces
+from pages.ui.frame import answers, bind, go, md, numbers, render, shell, workspaces
 
 KINDS = {"fixed": "now right", "broken": "now wrong", "otherwise wrong": "wrong otherwise", "both right": "label changed, too"}
 LISTED = 200
@@ -37,22 +37,11 @@ def draw(address: DataAddress) -> None:
         return
     try:
         first, second = workspaces.open_named(address.one), workspaces.open_named(address.two)
-        found = _compared(first, second)
+        found = answers.compared(first, second)
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return
     _draw(address, first, second, found)
-
-
-def _identity(workspace: influence.Workspace) -> tuple[str, str]:
-    """The build, and what its suspects were made from: they may be ranked anew while the build stays."""
-    made_from = workspace.build / "suspects.json"
-    return str(workspace.build.resolve()), made_from.read_text("utf-8") if made_from.is_file() else ""
-
-
-@st.cache_resource(max_entries=4, show_spinner="Comparing…", hash_funcs={influence.Workspace: _identity})
-def _compared(first: influence.Workspace, second: influence.Workspace) -> Comparison:
-    return compare(first, second)
 
 
 def _draw(address: DataAddress, first: influence.Workspace, second: influence.Workspace, found: Comparison) -> None:

@@ -3,10 +3,10 @@
 import streamlit as st
 
 import influence
-from pages.ui.data import builds, choice, form, report, start
+from pages.ui.data import choice, form, orders, report, start
 from pages.ui.data.address import HUB, DataAddress
 from pages.ui.frame import md, render
-from pages.ui.jobs import Job
+from pages.ui.jobs import Job, builds
 
 EVERY = 0.7  # seconds between looks at a report that is being made
 
@@ -19,11 +19,11 @@ def draw(address: DataAddress) -> None:
     try:
         options = address.data_options()
         key = address.stamp(options)
-        builds.ask(key, options, "report")
+        orders.ask(key, options, "report")
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return
-    answer, job = builds.answer(key), builds.asked(key)
+    answer, job = orders.answer(key), orders.asked(key)
     if answer is not None and answer.get("encodings"):
         form.choose_encoding(address, answer["encodings"])
         return
@@ -41,7 +41,7 @@ def draw(address: DataAddress) -> None:
 
 @st.fragment(run_every=EVERY)
 def _wait(key: str, *, shown: bool) -> None:
-    job, answer = builds.asked(key), builds.answer(key)
+    job, answer = orders.asked(key), orders.answer(key)
     if job is None or job.failed or (answer is not None and not shown) or (answer is not None and answer["report"]):
         st.rerun()
     with st.container(key="wt-reading"):

@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from pages.ui.data import builds, compare, new, runs, workspaces as workspaces_part
+from pages.ui.data import compare, new, runs, workspaces as workspaces_part
 from pages.ui.data.address import PARTS, read_address
 from pages.ui.frame import arrive, bind, messages, shell, workspaces
+from pages.ui.jobs import builds
 
 DRAW = {"new": new.draw, "runs": runs.draw, "workspaces": workspaces_part.draw, "compare": compare.draw}
 

@@ -4,10 +4,9 @@ import time
 
 import streamlit as st
 
-from pages.ui.data import builds
 from pages.ui.data.address import DataAddress, read_address
-from pages.ui.frame import access, go, messages, numbers, render, shell, workspaces
-from pages.ui.jobs import BAD_INPUT, Job, waiting, wording
+from pages.ui.frame import go, messages, render, shell, workspaces
+from pages.ui.jobs import Job, build_view, builds
 
 EVERY = 1.0  # seconds between looks
 WATCHED = "wt_watched_builds"
@@ -48,55 +47,18 @@ def _show(address: DataAddress, found: list[Job]) -> None:
     for number, job in enumerate(found):
         with st.container(border=True, key=f"wt-run-{job.folder.name}"):
             if job.failed:
-                _failed(address, job)
+                _ended(address, job)
             else:
-                _unfinished(job, number)
+                build_view.unfinished(job, number)
 
 
-def _unfinished(job: Job, before: int) -> None:
-    stages = job.stages()
-    share = builds.overall(stages, job.about.get("epochs"))
-    if job.stopping:
-        render.progress(job.title, [], None, "stopping…")
-    elif job.started_at is None:
-        render.progress(job.title, ["waits"], None, f"{before} before it" if before else "starting…")
-    else:
-        render.progress(job.title, ["running"], share, f"{share:.0%} · {_time(job, share)}")
-        lines = [(wording.in_words(one.stage), one.time or f"{one.share:.0%}", one.finished) for one in stages[-6:]]
-        render.steps(lines or [("reading the data, loading the model", "", False)])
-        with st.expander("Log"):
-            render.command("\n".join(job.tail(200)) or "nothing yet")
-    waiting.cancel_button(job, "Cancel", f"run_cancel_{job.folder.name}")
+def _ended(address: DataAddress, job: Job) -> None:
+    def change() -> None:
+        if job.about.get("address"):
+            again, _ = read_address(job.about["address"], address.workspace, workspaces.names())
+            st.button("Change the settings", key=f"run_again_{job.folder.name}", on_click=go, args=(again.at(part="new"),))
 
-
-def _time(job: Job, share: float) -> str:
-    """How long it has run and about how long it still will, once that can be told."""
-    so_far = f"{numbers.duration(job.seconds)} so far"
-    if share < 0.08 or job.seconds < 10:
-        return so_far
-    return f"about {numbers.duration(job.seconds * (1 - share) / share)} left · {so_far}"
-
-
-def _failed(address: DataAddress, job: Job) -> None:
-    name = job.folder.name
-    render.heading(job.title, "ended without a workspace" if job.code == BAD_INPUT else "was interrupted")
-    st.error(render.md(builds.complaint(job), 600))
-    with st.expander("Log"):
-        render.command("\n".join(job.tail(200)) or "nothing")
-    with st.container(horizontal=True):
-        if job.code != BAD_INPUT:
-            st.button(
-                "Resume", key=f"run_resume_{name}", icon=":material/play_arrow:", type="primary", on_click=_resume, args=(job,)
-            )
-        again, _ = read_address(job.about.get("address", {}), address.workspace, workspaces.names())
-        st.button("Change the settings", key=f"run_again_{name}", on_click=go, args=(again.at(part="new"),))
-        discard = access.checked(lambda: job.mine, job.discard)
-        st.button("Discard", key=f"run_discard_{name}", disabled=not job.mine, on_click=discard)
-
-
-def _resume(job: Job) -> None:
-    with messages.or_say("Not resumed"):
-        builds.resume(job)
+    build_view.ended(job, change)
 
 
 def _interrupted(found: list[Job]) -> None:

@@ -8,10 +8,10 @@ import streamlit as st
 import influence
 from influence.models import demo_model
 from influence.workspace import DATA_FOLDER
-from pages.ui.data import builds, files, report
+from pages.ui.data import files, orders, report
 from pages.ui.data.address import DECAYS, LENGTHS, MODELS, MOMENTA, DataAddress, read_address
 from pages.ui.frame import OnChange, bind, go, latest, md, messages, numbers, render, workspaces
-from pages.ui.jobs import waiting
+from pages.ui.jobs import builds, waiting
 
 EVERY = 0.7  # seconds between looks at an estimate that is being made
 ABOUT = {
@@ -131,7 +131,7 @@ def _options(address: DataAddress) -> list[str] | None:
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return None
-    answer, job = builds.answer(key), builds.asked(key)
+    answer, job = orders.answer(key), orders.asked(key)
     if answer is not None and answer["estimate"] is not None:
         _estimate(answer["estimate"])
     elif job is not None and not job.failed:
@@ -156,16 +156,16 @@ def _estimated(address: DataAddress) -> list[str]:
 
 def _ask(key: str, options: list[str]) -> None:
     try:
-        if (job := builds.asked(key)) is not None:
+        if (job := orders.asked(key)) is not None:
             job.dismiss()
-        builds.ask(key, options, "estimate")
+        orders.ask(key, options, "estimate")
     except influence.WordtraceError as error:
         messages.say(str(error), failed=True)
 
 
 @st.fragment(run_every=EVERY)
 def _measuring(key: str) -> None:
-    job, answer = builds.asked(key), builds.answer(key)
+    job, answer = orders.asked(key), orders.answer(key)
     if job is None or job.failed or (answer is not None and answer["estimate"]):
         st.rerun()
     assert job is not None
@@ -212,8 +212,8 @@ def _mend(address: DataAddress) -> None:
 
 def _start(address: DataAddress, answer: dict[str, Any], options: list[str] | None) -> None:
     name = address.name or _free_name(address)
-    estimate = None if options is None else builds.answer(address.stamp(options))
-    epochs = estimate["estimate"]["epochs"] if estimate and estimate["estimate"] else None
+    estimate = None if options is None else orders.answer(address.stamp(options))
+    found = (estimate or {}).get("estimate") or {}
     roles = report.chosen(address, answer)
     columns = {"text": roles["text"], "text_pair": roles["pair"], "label": roles["label"], "id": roles["id"]}
     st.session_state["data_name"] = name
@@ -222,15 +222,11 @@ def _start(address: DataAddress, answer: dict[str, Any], options: list[str] | No
         st.text_input("Name of the workspace", key="data_name", max_chars=64, width=300, **callback)
         st.button(
             "Start the build", key="data_start", type="primary", icon=":material/play_arrow:", disabled=options is None,
-            on_click=_begin, args=(address, name, columns, epochs),
+            on_click=_begin, args=(address, name, columns, found),
         )  # fmt: skip
     waiting = sum(not job.failed for job in builds.runs())
     if waiting:
         render.hint(f"{waiting} build{'s are' if waiting > 1 else ' is'} before it: one runs at a time.")
-    if options is not None:
-        with st.expander("The same on the command line"):
-            chosen = address.at(**{role: value or "" for role, value in roles.items()})
-            render.command(builds.shown_command(chosen, name))
 
 
 def _free_name(address: DataAddress) -> str:
@@ -240,13 +236,14 @@ def _free_name(address: DataAddress) -> str:
     return next(name for n in range(1, 10_000) if (name := base if n == 1 else f"{base}-{n}").casefold() not in taken)
 
 
-def _begin(drawn: DataAddress, name: str, columns: dict[str, str | None], epochs: int | None) -> None:
+def _begin(drawn: DataAddress, name: str, columns: dict[str, str | None], estimate: dict[str, Any]) -> None:
     # A number that was typed just before the click has reached the address, but not the page that holds this button.
     address, _ = read_address(latest(drawn), drawn.workspace, workspaces.names())
     with messages.or_say("Not started"):
         if address.data() != drawn.data():
             raise influence.SettingsError("the data or its columns have just been changed; look at the report of them first")
         address = replace(address, model=address.model or drawn.model, name=address.name or name)
-        name = builds.start(address, columns, epochs)
+        expected: dict[str, Any] = {what: estimate[what] for what in ("seconds", "stages") if what in estimate}
+        name = orders.start(address, columns, estimate.get("epochs"), expected)
         messages.say(f"The build of {name} has been started.")
         go(DataAddress(workspace=address.workspace, part="runs"))

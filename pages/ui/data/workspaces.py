@@ -8,10 +8,9 @@ import streamlit as st
 import influence
 from influence.review import JOURNAL
 from influence.workspace import BACKUPS, delete_workspace, rename_workspace
-from pages.ui.data import builds
 from pages.ui.data.address import DataAddress
 from pages.ui.frame import access, go, md, messages, numbers, render, shell, workspaces
-from pages.ui.jobs import background, waiting
+from pages.ui.jobs import background, builds, waiting
 
 
 class OwnerOnly(TypedDict):

@@ -8,6 +8,7 @@ from influence.fixes import Fix, FixList, fix_list
 from pages.ui.fix_list import disagreements, downloads
 from pages.ui.fix_list.address import POLICY_NAMES, FixListAddress
 from pages.ui.frame import Session, bind, numbers, render, shell, turn_pages
+from pages.ui.jobs import again
 from pages.ui.parts import Row, charts, decision_charts, rows, verdicts
 
 PAGE = 25
@@ -36,7 +37,8 @@ def draw(session: Session, address: FixListAddress) -> None:
 
 
 def _files(session: Session, address: FixListAddress, found: FixList) -> None:
-    render.heading("Take it away", numbers.counted(len(found.fixes), "fix", "fixes"))
+    again.draw(session.workspace, found.changes, address.policy)
+    render.heading("Take it away", _counted(found))
     name = f"{address.workspace}-fixes"
     if found.fixes:
         st.download_button(
@@ -58,6 +60,12 @@ def _files(session: Session, address: FixListAddress, found: FixList) -> None:
         )
         render.command(downloads.apply_command(session.workspace))
         shell.link("what_if", "Does it help? Try it in What-if", workspace=address.workspace, change="decided")
+
+
+def _counted(found: FixList) -> str:
+    """The changes, and apart from them what was looked at and kept."""
+    kept = len(found.fixes) - found.changes
+    return numbers.counted(found.changes, "change") + (f", {kept:,} kept as they are" if kept else "")
 
 
 def _balance(found: FixList) -> None:

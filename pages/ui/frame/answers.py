@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 import influence
+from influence.experiments import Comparison, compare
 
 # How a cache tells workspaces apart.
 BY_BUILD: dict[str | type[Any], Callable[[Any], Any]] = {influence.Workspace: lambda workspace: str(workspace.build)}
@@ -37,3 +38,15 @@ def contradicted(workspace: influence.Workspace) -> list[str]:
     frame = workspace.store.train_frame()
     frame = frame[frame["label"] != frame["predicted"]]
     return [str(id) for id in frame.sort_values("confidence", ascending=False, kind="stable")["id"]]
+
+
+def _ranked(workspace: influence.Workspace) -> tuple[str, str]:
+    """The build, and what its suspects were made from: they may be ranked anew while the build stays."""
+    made_from = workspace.build / "suspects.json"
+    return str(workspace.build.resolve()), made_from.read_text("utf-8") if made_from.is_file() else ""
+
+
+@st.cache_resource(max_entries=4, show_spinner="Comparing…", hash_funcs={influence.Workspace: _ranked})
+def compared(first: influence.Workspace, second: influence.Workspace) -> Comparison:
+    """What is different in the second of two workspaces. Raises a `WorkspaceError` where one is damaged."""
+    return compare(first, second)

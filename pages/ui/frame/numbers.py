@@ -61,6 +61,16 @@ def duration(seconds: float) -> str:
     return influence.cli.duration(seconds, rounded=True)
 
 
+def roughly(seconds: float) -> str:
+    """Seconds that nobody knows exactly: whole ones below a minute, minutes below an hour, then hours and tens of minutes."""
+    if seconds < 55:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    if seconds < 59.5 * 60:
+        return f"{max(1, round(seconds / 60))} min"
+    tens = 10 * round(seconds / 600)
+    return f"{tens // 60} h {tens % 60} min" if tens % 60 else f"{tens // 60} h"
+
+
 def moment(iso: str) -> str:
     """A time of day in UTC from ISO 8601; the text itself where it is none."""
     try:

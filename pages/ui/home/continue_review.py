@@ -1,8 +1,13 @@
 """Home's lines about the training labels: what is in doubt, what has been decided, and where the reviewer stopped."""
 
+import streamlit as st
+
 import influence
+from influence.fixes import FixList, fix_list
 from influence.review import Queues, Reviews, has_reviews, open_reviews
-from pages.ui.frame import md, render, reviewer, shell
+from influence.standing import made_from
+from pages.ui.frame import md, numbers, render, reviewer, shell, workspaces
+from pages.ui.jobs import again
 from pages.ui.parts import scales, suspicions
 
 
@@ -11,15 +16,42 @@ def draw(workspace: influence.Workspace) -> None:
     name = workspace.name
     reviews = _reviews(workspace)
     if suspicions.known(workspace):
-        count = len(suspicions.ranked_ids(workspace))
-        shell.link("suspects", f"{count:,} training examples whose label is in doubt", workspace=name)
+        decided = set() if reviews is None else {d.example_id for d in reviews.decisions()}
+        count = sum(id not in decided for id in suspicions.ranked_ids(workspace))
+        shell.link(
+            "suspects",
+            f"{count:,} training examples whose label is in doubt{', and not decided yet' if decided else ''}",
+            workspace=name,
+        )
         found = None if reviews is None else scales.whole(workspace, reviews)
         if found is not None and (text := scales.line(scales.left(found), scales.stop(found))):
             render.hint(text)
     else:
         shell.link("suspects", "Which training labels are wrong? Compute the suspects", workspace=name)
-    if reviews is not None and (decided := len({d.example_id for d in reviews.decisions()})):
-        shell.link("fix_list", f"{decided:,} decided: the fix list", workspace=name)
+    if reviews is not None and (found_fixes := _fixes(reviews)).fixes:
+        kept = len(found_fixes.fixes) - found_fixes.changes
+        counts = numbers.counted(found_fixes.changes, "change") + (f", {kept:,} kept as they are" if kept else "")
+        shell.link("fix_list", f"Fix list: {counts}", workspace=name)
+
+
+def build_again(workspace: influence.Workspace) -> None:
+    """The loop: build the workspace again with what was decided, and where it was built again from another, which."""
+    reviews = _reviews(workspace)
+    if reviews is not None and (before := made_from(workspace).get("workspace")) in workspaces.names():
+        changes = numbers.counted(sum(made_from(workspace)["counts"].values()), "change")
+        text = f"Built from {md(before)} with {changes}: what is better, what is worse"
+        link = {"part": "compare", "one": str(before), "two": workspace.name}
+        shell.link("data_and_runs", text, workspace=workspace.name, icon=":material/compare_arrows:", **link)
+    again.draw(workspace, 0 if reviews is None else _fixes(reviews).changes)
+
+
+def _key(reviews: Reviews) -> tuple[str, str, int]:
+    return str(reviews.workspace.path), reviews.corpus.build, reviews.version
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={Reviews: _key})
+def _fixes(reviews: Reviews) -> FixList:
+    return fix_list(reviews)
 
 
 def _reviews(workspace: influence.Workspace) -> Reviews | None:

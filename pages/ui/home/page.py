@@ -9,7 +9,7 @@ import influence
 from influence import WorkspaceInfo
 from influence.suspects import weak_model
 from influence.workspace import turned_labels
-from pages.ui.frame import answers, md, numbers, render, shell
+from pages.ui.frame import answers, md, messages, numbers, render, shell
 from pages.ui.home import continue_review
 from pages.ui.parts import charts, learning
 
@@ -40,6 +40,8 @@ def draw(workspace: influence.Workspace) -> None:
         _origin(info)
     with right:
         _next(workspace, counts)
+        continue_review.build_again(workspace)
+        messages.show()
         baseline = learning.made_of(workspace).get("baseline")
         if notes := [*_turned(workspace), *weak_model(info.accuracy, baseline), *info.warnings]:
             render.heading("Worth knowing")

@@ -5,10 +5,9 @@
     QUEUE/jobs/ID/ended       its exit code, written as it ends, whether or not a server is there
     QUEUE/jobs/ID/code        the same, where it has failed
 
-A workspace has a queue for the commands on it, in the server's own folder (`frame.state`); see `builds` for two others.
-What lies in a workspace is never run: a folder that somebody else made, or that an older version queued in, may hold
-anything. What a command finds out it keeps elsewhere, so its folder goes when it has ended well or was cancelled. All of
-this is on disk, so that a job outlives the page that started it, and the server too.
+A workspace has a queue for the commands on it, in the server's own folder (`frame.state`); see `builds` for another. What lies
+in a workspace is never run: it may hold anything. What a command finds out it keeps elsewhere, so its folder goes when it has
+ended well or was cancelled. All of this is on disk, so that a job outlives the page that started it, and the server too.
 """
 
 import json
@@ -35,7 +34,7 @@ from pages.ui.jobs.processes import KILLED, PROCESS, SAID
 
 JOBS, LOCK = "jobs", "jobs.lock"
 JOB, CODE, CANCELLED = "job.json", "code", "cancelled"
-BAD_INPUT = 2  # exit code
+BAD_INPUT, STOPPED, KEEP = 2, 130, "keep"  # exit codes, that of one stopped to go on later, and what its marker says before
 POLL, PATIENCE = 0.1, 5.0  # seconds; a cancelled process that is still there after the second is killed
 LAST_LINES = 6
 
@@ -100,13 +99,14 @@ class Job:
         """What it has complained about."""
         return [one.text for one in processes.said(self.folder) if isinstance(one, Remark) and one.kind == "error"]
 
-    def cancel(self) -> None:
-        """Stop it, with whatever it has started; nothing of it stays."""
+    def cancel(self, *, keep: bool = False) -> None:
+        """Stop it, with whatever it has started; nothing of it stays, or with `keep` what a build can go on from."""
         with _lock, suppress(FileNotFoundError):
-            (self.folder / CANCELLED).touch()
+            (self.folder / CANCELLED).write_text(KEEP if keep else "", encoding="utf-8")
             if self.started_at is None and processes.process(self.folder) is None:
-                _remove_half(self.folder)  # of a build that was to be resumed there is something
-                shutil.rmtree(self.folder, ignore_errors=True)
+                if not _keep(self.folder):
+                    _remove_half(self.folder)  # of a build that was to be resumed there is something
+                    shutil.rmtree(self.folder, ignore_errors=True)
             else:
                 processes.send(self.folder, signal.SIGTERM)
 
@@ -157,9 +157,7 @@ def enqueue_in(
             write_json(folder / JOB, content)
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise influence.WorkspaceError(
-                f"nothing can be started: {str(folder.parent)!r}: {error.strerror or error}"
-            ) from error
+            raise influence.WorkspaceError(f"nothing can be started: {str(folder)!r}: {error.strerror or error}") from error
     _pump(queue)
 
 
@@ -182,10 +180,9 @@ def forget(path: Path) -> None:
 
 def jobs_in(queue: Path | None) -> list[Job]:
     """The same of any queue's folder; none where there is no folder to be trusted."""
-    if queue is None:
-        return []
-    found = [job for path in sorted((queue / JOBS).glob(f"*/{JOB}")) if (job := _read(path.parent)) is not None]
-    if any(not job.failed for job in found):
+    places = [] if queue is None else sorted((queue / JOBS).glob(f"*/{JOB}"))
+    found = [job for path in places if (job := _read(path.parent)) is not None]
+    if queue is not None and any(not job.failed for job in found):
         _pump(queue)  # another server may have left them
     return sorted(found, key=lambda job: (job.failed, job.started_at is None))
 
@@ -251,6 +248,8 @@ def _see_through(folder: Path) -> None:
                 processes.send(folder, signal.SIGKILL)
         time.sleep(POLL)
     code, cancelled = processes.code(folder) if process is None else process.returncode, (folder / CANCELLED).is_file()
+    if cancelled and _keep(folder):
+        return
     if cancelled or code == BAD_INPUT:
         _remove_half(folder)
     if code == 0 or cancelled:
@@ -258,6 +257,16 @@ def _see_through(folder: Path) -> None:
     else:
         with suppress(FileNotFoundError):  # it was dismissed
             _note_failure(folder, code)
+
+
+def _keep(folder: Path) -> bool:
+    """Keep a cancelled build as one that can go on, if that was wanted and it has made anything; whether it is kept."""
+    job, wanted = _read(folder), (folder / CANCELLED).read_text(encoding="utf-8") == KEEP
+    if not (wanted and job is not None and job.makes is not None and any(job.makes.glob("builds/*/build.json"))):
+        return False
+    _note_failure(folder, STOPPED)
+    (folder / CANCELLED).unlink()
+    return True
 
 
 def _note_failure(folder: Path, code: int) -> None:
