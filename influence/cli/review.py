@@ -1,4 +1,4 @@
-"""The commands that carry reviewers' decisions out of a workspace and into the training data: export and apply."""
+"""The commands that carry reviewers' decisions out of a workspace, into the training data, and back: export, apply, import."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def add(commands: Any) -> None:
     export.add_argument("--policy", choices=POLICIES, default="majority", help=about)
     about = "only this reviewer's decisions; may be given more than once"
     export.add_argument("--reviewer", action="append", metavar="NAME", help=about)
+
+    about = "bring the decisions in a fix list back into a workspace, in the names of those who made them"
+    back = command(commands, "import", _import, about)
+    about = "as exported: .csv, .jsonl or .parquet; each row is checked against the text that it was decided on"
+    back.add_argument("--fixes", type=path, required=True, metavar="FILE", help=about)
+    about = "whose the rows are that name nobody (default: import)"
+    back.add_argument("--reviewer", default=fixes.IMPORTED, metavar="NAME", help=about)
+    back.add_argument("--dry-run", action="store_true", help="say what would be taken in, but write nothing")
 
     about = "make the fixes of a fix list in a copy of the training file"
     apply = command(commands, "apply", _apply, about, workspace=False)
@@ -66,6 +74,23 @@ def _export(options: argparse.Namespace) -> None:
         reviews.close()
     print_notes([*reviews.warnings, *found.notes])
     print(f"{output}: {len(found.fixes):,} fixes: {_counts(found.counts)}")
+
+
+def _import(options: argparse.Namespace) -> None:
+    rows = fixes.read_fixes(options.fixes)
+    by = review.Reviewer(name=options.reviewer)
+    with workspace.opened(Path(options.workspace)) as opened:
+        reviews = review.open_reviews(opened)
+        try:
+            found = fixes.plan_import(reviews, rows, by)
+            if not options.dry_run:
+                fixes.take_in(reviews, found, by, Path(options.fixes).name)
+        finally:
+            reviews.close()
+    print_notes([*reviews.warnings, *found.notes])
+    would = "would be taken in" if options.dry_run else "taken in"
+    names = ", ".join(f"{count:,} by {name}" for name, count in found.counts.items()) or "nothing new"
+    print(f"{options.workspace}: {found.total:,} decisions from {found.rows:,} rows {would}: {names}")
 
 
 def _apply(options: argparse.Namespace) -> None:

@@ -1,23 +1,19 @@
 """The fix list: what reviewers' decisions, taken together, change about the training data, and why."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from influence.data import Edit, listed_kinds
 from influence.review import (
     NAMES_JOIN,
-    Action,
     Corpus,
     Decision,
-    Evidence,
     Note,
     Resolution,
-    Reviewer,
     Reviews,
     TrainExample,
-    checked_event,
     iso,
     resolve,
 )
@@ -136,26 +132,6 @@ def _open(reviews: Reviews, reviewers: Collection[str] | None, *, unmatched: boo
     return [d for d in found if (reviewers is None or d.reviewer in reviewers) and not applied.covers(d.example_id, d.action)]
 
 
-def import_fixes(reviews: Reviews, reviewer: Reviewer, fixes: Iterable[Fix]) -> tuple[Action | None, list[Fix]]:
-    """Take the rows of a fix list as decisions of `reviewer`, as one action, and return the rows that do not fit.
-
-    A row fits an example of the same id and text. Its reason becomes the note; who decided it first, and when, goes
-    into the evidence. None: every fitting row stands already.
-    """
-    events, evidence, misfits = [], {}, []
-    for fix in fixes:
-        if not reviews.is_current(fix.example_id, fix.text_sha256):
-            misfits.append(fix)
-        elif fix.edit.fits(example := reviews.corpus[fix.example_id]):
-            events.append(checked_event(reviews.corpus, example, fix.edit, fix.reason))
-            details = {"reviewer": fix.reviewer, "decided_at": fix.decided_at}
-            evidence[fix.example_id] = Evidence(method=fix.method, score=fix.score, details=details)
-    with reviews.log.lock:
-        standings = reviews.standings(reviewer, [event.example_id for event in events], adjudicates=False)
-        fresh = [e for e in events if e.example_id not in standings or not e.repeats(standings[e.example_id])]
-        return reviews.act(reviewer, fresh, evidence, origin={"import": len(fresh)}), misfits
-
-
 def _is_stale(corpus: Corpus, decision: Decision) -> bool:
     """A label was kept that the data no longer gives."""
     return decision.kind == "keep" and corpus[decision.example_id].label != decision.old_label
@@ -175,12 +151,18 @@ def _fix(example: TrainExample, decision: Decision, resolution: Resolution, note
         words=decision.words,
         reason=_reason(decision, resolution, notes),
         reviewer=NAMES_JOIN.join(resolution.reviewers),
-        decided_at=iso(decision.at),
+        decided_at=_decided_at(decision),
         method=decision.method,
         score=decision.score,
         text_sha256=example.text_sha256,
         text=example.whole_text,
     )
+
+
+def _decided_at(decision: Decision) -> str:
+    """When it was decided; of one that was brought back from a file what that said."""
+    kept = decision.evidence.get("decided_at") if "import" in decision.origin else None
+    return kept if isinstance(kept, str) and kept else iso(decision.at)
 
 
 def _reason(decision: Decision, resolution: Resolution, notes: list[Note]) -> str:

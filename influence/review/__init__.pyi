@@ -14,6 +14,7 @@ from .events import (
     POLICIES as POLICIES,
     Action as Action,
     Decision as Decision,
+    Event as Event,
     Evidence as Evidence,
     Note as Note,
     Reviewer as Reviewer,

@@ -16,10 +16,10 @@ from reviewing import ROWS, Clock, make_workspace, reviews_at
 from tiny import write_csv
 
 from influence.data.dataset import text_sha256
-from influence.errors import DataError, QueryError, SettingsError
+from influence.errors import DataError, SettingsError
 from influence.fixes.bundle import export_bundle
 from influence.fixes.files import COLUMNS, RISKY, encode_fixes, neutralised, read_fixes, restored, write_fixes
-from influence.fixes.fixlist import Fix, fix_list, import_fixes
+from influence.fixes.fixlist import Fix, fix_list
 from influence.review.events import Evidence, Reviewer
 from influence.review.reviews import Reviews
 from influence.rules.rule import Rule, apply_rule
@@ -315,30 +315,7 @@ def test_numbers_for_ids_and_labels_are_text(tmp_path: Path) -> None:
         read_fixes(path)
 
 
-# Taken back in, and bundled ------------------------------------------------------------------------------------------
-
-
-def test_a_fix_list_can_be_taken_back_in_as_decisions(reviews: Reviews, tmp_path: Path) -> None:
-    reviews.decide(ANN, "e0", "relabel", new_label="Sport", note="baseball", evidence=Evidence(method="m", score=0.5))
-    reviews.decide(ANN, "e7", "mask", words=["red"])
-    reviews.decide(ANN, "e2", "keep")
-    exported = fix_list(reviews).fixes
-    other = reviews_at(make_workspace(tmp_path / "other", ROWS[1:] + ROWS[:1]))
-    strange = fix(example_id="e5", text="some other text")
-    action, misfits = import_fixes(other, BOB, [*exported, strange])
-    assert (action.kind, action.example_ids, action.origin) == ("import", ("e0", "e2", "e7"), {"import": 3})
-    assert misfits == [strange]
-    [decision] = other.decisions(["e0"])
-    assert (decision.reviewer, decision.note, decision.method, decision.score) == ("bob", "baseball", "m", 0.5)
-    assert decision.evidence == {"reviewer": "ann", "decided_at": exported[0].decided_at}
-    again = [row._replace(reviewer="", decided_at="") for row in fix_list(other).fixes]
-    assert sorted(again) == [row._replace(reviewer="", decided_at="") for row in exported]
-    assert import_fixes(other, BOB, exported) == (None, [])
-    other.undo(BOB)
-    assert other.decisions() == []
-    with pytest.raises(QueryError, match="unknown label 'Art'"):
-        import_fixes(other, BOB, [exported[0]._replace(new_label="Art")])
-    other.close()
+# Bundled ------------------------------------------------------------------------------------------
 
 
 def unzipped(content: bytes) -> dict[str, bytes]:

@@ -75,7 +75,7 @@ def test_every_change_is_listed_with_its_reason(open_as, decided):
         assert row["foot"].startswith("Ann · ")
     assert [chip for chip, _ in listed(app)[0]["labels"]][-1] == "removed"
     assert [chip for chip, _ in listed(app)[1]["labels"]] == [fixes[1].old_label, "→", fixes[1].new_label]
-    assert "1 relabel, 1 remove, 1 mask, 1 keep" in shown(app)
+    assert "1 relabelled, 1 removed, 1 with words masked, 1 kept as they are" in shown(app)
     assert len(app.get("download_button")) == 4
 
 
@@ -307,3 +307,59 @@ def test_reviews_open_in_another_process_are_said(open_as, root, workspaces):
         holder.wait()
         holder.stdout.close()
     assert influence.open_workspace(root / "tiny").name == "tiny"
+
+
+# Bringing back, and trying out
+
+
+def test_decisions_are_brought_back_once_and_can_be_taken_back(open_as, decided, root, workspaces, tmp_path, monkeypatch):
+    content = downloads.fixes(decided, "majority", ".csv")
+    with own_workspace(workspaces, tmp_path / "other") as other:
+        app = opener(other, monkeypatch)("Bob", "fix_list", part="bring_back")
+        app.file_uploader(key="bring_back_file").upload("fixes.csv", content, "text/csv").run()
+        assert "4 by Ann" in shown(app)
+        assert not reviews_of(other).decisions()  # nothing is written yet
+        button(app, "bring_back_take").click().run()
+        assert "Taken in: 4 decisions from fixes.csv." in shown(app)
+        found = fix_list(reviews_of(other)).fixes
+        assert [(f.example_id, f.reviewer, f.decided_at) for f in found] == [
+            (f.example_id, "Ann", f.decided_at) for f in fix_list(decided).fixes
+        ]
+        assert button(app, "bring_back_take").disabled  # twice is nothing new
+        button(app, "bring_back_undo").click().run()
+        assert not app.exception
+        assert reviews_of(other).decisions() == []
+        open_log(other / "tiny").close()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("fixes.csv", b"id,text\n1,x\n", "is not a fix list: it lacks the columns"),
+        ("fixes.jsonl", b"\x00\x01", "fixes.jsonl"),
+    ],
+)
+def test_what_is_no_fix_list_is_one_line_without_a_path(open_as, root, name, content, said):
+    app = open_as("Ann", "fix_list", part="bring_back")
+    app.file_uploader(key="bring_back_file").upload(name, content, "text/csv").run()
+    [error] = app.error
+    assert said in error.value.replace("\\", "")
+    assert "/tmp" not in error.value.replace("\\", "")
+    assert not reviews_of(root).decisions()
+
+
+def test_the_list_is_tried_on_a_file_and_nothing_is_written(open_as, decided, root):
+    before = sorted(path for path in root.rglob("*") if path.is_file())
+    corpus = decided.corpus
+    lines = [json.dumps({"id": e.id, "text": e.text, "label": e.label}) for e in corpus.examples.values()]
+    app = open_as("Ann", "fix_list")
+    app.file_uploader(key="dry_run_file").upload("mine.jsonl", "\n".join(lines).encode(), "application/jsonl").run()
+    assert "It fits: 3 of 60 rows would change, 1 of them would be removed." in shown(app)
+    app.file_uploader(key="dry_run_file").upload("mine.jsonl", "\n".join(lines[:-58]).encode(), "application/jsonl").run()
+    [error] = app.error
+    said = error.value.replace("\\", "")
+    assert said.startswith(
+        "'The fix list' does not fit 'mine.jsonl', which has no example with the id of 3 of 4 fixes: 'train-2'"
+    )
+    assert "--" not in said
+    assert sorted(path for path in root.rglob("*") if path.is_file()) == before

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from influence.fixes import Fix, FixList, fix_list
-from pages.ui.fix_list import disagreements, downloads
+from pages.ui.fix_list import disagreements, downloads, dry_run
 from pages.ui.fix_list.address import POLICY_NAMES, FixListAddress
 from pages.ui.frame import Session, bind, numbers, render, shell, turn_pages
 from pages.ui.jobs import again
@@ -13,6 +13,7 @@ from pages.ui.parts import Row, charts, decision_charts, rows, verdicts
 
 PAGE = 25
 MOST_LISTED = 50
+NAMED = {"relabel": "relabelled", "remove": "removed", "mask": "with words masked", "keep": "kept as they are"}
 
 
 def draw(session: Session, address: FixListAddress) -> None:
@@ -20,9 +21,7 @@ def draw(session: Session, address: FixListAddress) -> None:
     found = fix_list(session.reviews, policy=address.policy)
     if not (found.fixes or found.conflicts or found.unmatched or found.settled):
         with st.container(key="wt-gate"):
-            render.state_text(
-                "No decisions yet", "Decide some examples in Review, apply a rule, or act on a cluster; they gather here."
-            )
+            render.state_text("No decisions yet" if not found.applied else "Nothing new is decided", _gathered(found))
             with st.container(key="wt-first"):
                 shell.link("review", "Review", workspace=address.workspace)
         return
@@ -34,6 +33,12 @@ def draw(session: Session, address: FixListAddress) -> None:
         _aside(session, address, found)
     with left:
         _changes(address, found)
+
+
+def _gathered(found: FixList) -> str:
+    text = "Decide some examples in Review, apply a rule, or act on a cluster; they gather here."
+    done = numbers.counted(found.applied, "example")
+    return f"{done} of this data {'is' if found.applied == 1 else 'are'} fixed already. {text}" if found.applied else text
 
 
 def _files(session: Session, address: FixListAddress, found: FixList) -> None:
@@ -58,7 +63,8 @@ def _files(session: Session, address: FixListAddress, found: FixList) -> None:
             "The list as CSV is safe to open in a spreadsheet; JSONL and Parquet hold every letter as it is. The corrected data "
             "keeps your file's cells: where a spreadsheet could take one for a formula, the zip has the data as Parquet, too."
         )
-        render.command(downloads.apply_command(session.workspace))
+        render.hint("The report in the zip says how to make the changes in your own file.")
+        dry_run.draw(found)
         shell.link("what_if", "Does it help? Try it in What-if", workspace=address.workspace, change="decided")
 
 
@@ -86,6 +92,9 @@ def _aside(session: Session, address: FixListAddress, found: FixList) -> None:
             f"{u.decision.example_id}: {verdicts.of_decision(u.decision)} by {u.decision.reviewer}; {u.why}"
             for u in found.unmatched[:MOST_LISTED]
         )
+    if found.applied:
+        done = numbers.counted(found.applied, "example")
+        render.hint(f"{done} of this data {'is' if found.applied == 1 else 'are'} fixed already; what is listed goes on top.")
     if found.settled:
         render.hint(f"{len(found.settled):,} relabels are in the data already.")
     if found.flagged:
@@ -93,10 +102,9 @@ def _aside(session: Session, address: FixListAddress, found: FixList) -> None:
 
 
 def _changes(address: FixListAddress, found: FixList) -> None:
-    counts = ", ".join(f"{count:,} {action}" for action, count in found.counts.items() if count)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="wt-fix-head"):
-        with st.container(width="stretch"):
-            render.heading("Changes", counts or "none")
+    counts = ", ".join(f"{count:,} {NAMED.get(action, action)}" for action, count in found.counts.items() if count)
+    render.heading("Changes", counts or "none")
+    if found.conflicts or address.policy != "majority":
         st.selectbox(
             "Disagreements go by", list(POLICY_NAMES), format_func=POLICY_NAMES.__getitem__, width=190,
             **bind(address, "policy", "fix_policy", page=1),

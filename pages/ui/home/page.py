@@ -1,5 +1,6 @@
 """The Home page: one look at a workspace."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,15 @@ def draw(workspace: influence.Workspace) -> None:
         baseline = learning.made_of(workspace).get("baseline")
         if notes := [*_turned(workspace), *weak_model(info.accuracy, baseline), *info.warnings]:
             render.heading("Worth knowing")
-            render.notes(notes)
+            render.notes(map(_plain, notes))
     if wide:
         _confusion(workspace, counts)
+
+
+def _plain(note: str) -> str:
+    """What a build has noted, without the builder's folders and without options of the command line."""
+    short = re.sub(r"'(/[^']+)'", lambda found: f"'{_short_path(found[1])}'", note)
+    return re.sub(r" \(--[\w-]+\)", "", short)
 
 
 def _turned(workspace: influence.Workspace) -> list[str]:
@@ -57,7 +64,7 @@ def _turned(workspace: influence.Workspace) -> list[str]:
         return []
     return [
         f"This is the demo: {len(turned):,} of its {workspace.info.n_train:,} training labels were turned on purpose, so that "
-        "there is something to find. Suspects should bring them up; which they are says data/turned.csv in the workspace."
+        "there is something to find. Suspects should bring them up."
     ]
 
 
@@ -164,7 +171,7 @@ def _origin(info: WorkspaceInfo) -> None:
     settings = info.settings
     training = settings.get("training") or {}
     trained = (
-        ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in training.items())
+        ", ".join(f"{name.replace('_', ' ')} {training[name]}" for name in training if _says_something(name, training))
         if training
         else f"imported from {Path(str(settings.get('checkpoints'))).name}"
     )
@@ -184,6 +191,14 @@ def _origin(info: WorkspaceInfo) -> None:
             ("Versions", ", ".join(f"{name} {version}" for name, version in info.versions.items())),
         ]
     )
+
+
+def _says_something(name: str, training: dict[str, Any]) -> bool:
+    """Whether a setting of training was used, and is not as it always is."""
+    value = training[name]
+    if name == "momentum":
+        return bool(training.get("optimizer") == "sgd")
+    return not (name == "schedule" or value in (False, 0.0)) or name == "seed"
 
 
 def _source(name: str, rows: int, sha256: str) -> str:

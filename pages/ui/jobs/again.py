@@ -1,5 +1,7 @@
 """The loop on screen: one button builds a workspace again with its decisions, and says what became of it."""
 
+import os
+
 import streamlit as st
 
 import influence
@@ -50,33 +52,35 @@ def _offer(workspace: influence.Workspace, changes: int, policy: str, *, again: 
     why = refusal(workspace)
     name = free_name(workspace, frozenset(str(job.about.get("name")) for job in builds.runs()))
     seconds = expected_seconds(workspace)
-    if not again:
-        render.heading("Build again with my fixes", numbers.counted(changes, "change") if changes else "")
     st.button(
         "Build once more" if again else "Build again with my fixes", key="again_start", icon=":material/autorenew:",
-        type="tertiary" if again else "primary", disabled=bool(why) or not changes, on_click=_start,
-        args=(workspace, name, policy, changes, seconds),
+        type="tertiary" if again else "primary", width="content" if again else "stretch", disabled=bool(why) or not changes,
+        on_click=_start, args=(workspace, name, policy, changes, seconds),
     )  # fmt: skip
     if why:
         render.hint(f"{workspace.name} {why}.")
     elif not changes:
         render.hint(NOTHING)
     elif not again:
+        made = numbers.counted(changes, "change")
         render.hint(
-            f"Makes a new workspace, {name}: the same data, settings and test part, with your changes made in its training data. "
+            f"Makes a new workspace, {name}: the same data, settings and test part, with {made} made in its training data. "
             f"{workspace.name} and your file stay as they are; decisions and queues go along. "
-            f"About {numbers.roughly(seconds)}, as long as {workspace.name} took."
+            f"About {numbers.roughly(seconds)} as busy as this machine is now."
         )
 
 
 def expected_seconds(workspace: influence.Workspace) -> float:
-    """How long the workspace's own build took, with the rankings that belong to it."""
+    """How long the workspace's own build took, with the rankings that belong to it, were the machine as busy as it is now.
+
+    A build shares the processors with whatever else runs: as many again as there is load for each of them.
+    """
     seconds = workspace.info.seconds
     if has_suspects(workspace):
         seconds += float(provenance(workspace).get("seconds") or 0.0)
     if has_clusters(workspace):
         seconds += float(clusters_provenance(workspace).get("seconds") or 0.0)
-    return seconds
+    return seconds * (1 + os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def _start(workspace: influence.Workspace, name: str, policy: str, changes: int, seconds: float) -> None:
