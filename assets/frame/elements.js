@@ -9,6 +9,17 @@ function make(tag, name, text) {
 
 const states = new WeakMap();
 
+// The sentence of a page and the board below it are two components; here each finds the other, by what both are about.
+const together = (window.wordtrace ??= {});
+
+// Light a sentence by a card, or by the sum over all cards.
+function lightSentence(sentence, card) {
+  shade(sentence.marks, card ? card.totals : sentence.sums);
+  sentence.caption.textContent = card
+    ? card.totals.size ? `lit: words shared with ${card.name}` : `${card.name}: this method has no words to light`
+    : sentence.sums.size ? "lit: sum over the sentences below" : "";
+}
+
 // Fills a component with what `draw` makes of its data, once for every stamp; returns what the component keeps between
 // drawings: how it sends, and whatever `draw` adds.
 function redraw({ data, parentElement, setTriggerValue }, draw) {

@@ -1,90 +1,95 @@
-// A test sentence with its proponents and opponents. Every text of a data file goes through textContent, never through HTML.
+// Training examples that speak for and against a label, beside each other. Every text of a data file goes through textContent,
+// never through HTML.
 //
-// data: stamp (which explanation this is), pinned (a card's id, or ""), review (an address that an id completes), and what
-//       Content in pages/ui/parts/explanation_board.py holds
+// data: stamp (which explanation this is), pinned (a card's id, or ""), review (an address that an id completes), label, about
+//       (what the sentence on the page is about, too), columns (Column in pages/ui/parts/explanation_board.py)
 
 export default function (component) {
   const { data } = component;
   const state = redraw(component, build);
-  state.pinned = data.pinned;
-  for (const card of state.cards) card.element.classList.toggle("pinned", card.id === data.pinned);
-  for (const card of state.cards) card.button.setAttribute("aria-pressed", String(card.id === data.pinned));
+  show(state, data.pinned);
+  if (data.pinned && !state.seen) state.cards.find((card) => card.id === data.pinned)?.element.scrollIntoView({ block: "nearest" });
+  state.seen = true;
+  together.board = { about: data.about, pinned: () => pinned(state), link: (word) => link(state, word) };
   light(state, null);
 }
 
 function build(data, state) {
   state.review = data.review;
+  state.about = data.about;
   state.cards = [];
-  state.sums = scores(data.query.sums);
-  state.query = new Map();
-  const query = make("section", "query");
-  const head = make("header");
-  head.append(make("b", "", data.query.title));
-  if (data.query.ends.length) {
-    const ends = make("span", "ends");
-    for (const [word, text] of data.query.ends) append(ends, [text, word, ""], state.query);
-    head.append(ends);
-  }
-  head.append((state.caption = make("span", "caption")));
-  query.append(head, reachable(texts(data.query.sides, state.query)));
-  if (data.query.cut) query.append(make("p", "note", "Struck out: cut off, the model never read it."));
-  for (const [word, marks] of state.query) {
-    for (const mark of marks) {
-      mark.onmouseenter = () => link(state, word);
-      mark.onmouseleave = () => link(state, null);
-    }
-  }
   const columns = make("div", "columns");
   for (const column of data.columns) columns.append(makeColumn(state, column));
-  const minus = " away from it; the stronger the shade, the larger its part. Scores in nats.";
-  return [query, legend("Lit words: ", " pushes towards the label, ", minus), columns];
+  const lit = state.cards.some((card) => card.totals.size);
+  const minus = " away from it; the stronger the shade, the more.";
+  return [...(lit ? [legend("Lit words: ", ` pulls towards “${data.label}”, `, minus)] : []), columns];
 }
 
 function makeColumn(state, column) {
   const section = make("section", `column ${column.kind}`);
   const head = make("header");
-  head.append(make("h4", "", column.title), make("span", "caption", column.detail));
+  head.append(make("h2", "", column.title), make("span", "caption", column.name));
   section.append(head, make("p", "meaning", column.meaning));
   if (!column.cards.length) section.append(make("p", "empty", column.empty));
-  for (const card of column.cards) section.append(makeCard(state, card, column.kind));
+  for (const card of column.cards) section.append(makeCard(state, card, column));
   return section;
 }
 
-function makeCard(state, card, kind) {
-  const element = make("article", `card ${kind}`);
-  const entry = { id: card.id, rank: card.rank, kind, element, marks: new Map(), matches: card.matches, totals: scores(card.query_sums) };
+function makeCard(state, card, column) {
+  const element = make("article", `card ${column.kind}`);
+  const name = `${column.kind === "plus" ? "proponent" : "opponent"} ${card.rank}`;
+  const entry = { id: card.id, name, card, element, marks: new Map(), matches: card.matches, totals: scores(card.query_sums) };
   const head = make("header");
   entry.button = make("button", "choose");
-  entry.button.append(make("span", "rank", String(card.rank)), make("b", "score", card.score));
-  entry.button.title = `${kind === "plus" ? "Proponent" : "Opponent"} ${card.rank}: its words and checkpoints`;
+  entry.button.append(make("span", "rank", String(card.rank)), make("b", "score", card.share));
+  entry.button.title = `${card.share} of the strongest score shown (the score: ${card.raw}). Opens what makes it`;
+  entry.button.setAttribute("aria-label", `${name}, ${card.share} of the strongest: what makes its score`);
   head.append(entry.button, makeBar(Math.max(1, card.bar * 100)), make("span", "id", card.id));
   head.lastChild.title = card.id;
+  head.append(reviewLink(state.review + encodeURIComponent(card.id), card.id));
   const labels = make("div", "labels");
   labels.append(make("span", "label", card.label));
   if (card.says) labels.append(make("span", "says", `≠ model says ${card.says}`));
-  if (card.special) labels.append(makeEnds(card, entry.marks));
+  if (card.doubt) labels.append(make("span", "doubt", `suspect: ${card.doubt}?`));
+  if (card.state) labels.append(make("span", "says", card.state));
   element.append(head, labels, texts(card.sides, entry.marks));
   shade(entry.marks, scores(card.sums));
+  for (const note of [card.note, card.rest, card.foot]) if (note) element.append(make("p", "note", note));
   if (card.cut) element.append(make("p", "note", "Struck out: cut off, the model never read it."));
   if (element.querySelector(".folded")) element.append(unfold(element));
-  head.append(reviewLink(state.review + encodeURIComponent(card.id)));
   listen(state, entry);
   state.cards.push(entry);
   return element;
 }
 
-function makeEnds(card, marks) {
-  const line = make("span", "ends", card.ends.length ? `${card.special} from ` : `${card.special} from start/end tokens`);
-  line.title = "The share of the score that start and end tokens carry; every sentence has them.";
-  for (const [word, text] of card.ends) append(line, [text, word, ""], marks);
-  return line;
-}
-
-function reviewLink(address) {
+function reviewLink(address, id) {
   const link = linkAway("review", address, "Review");
   link.title = "Decide what becomes of this training sentence";
+  link.setAttribute("aria-label", `Review ${id}`);
   link.onclick = link.onkeydown = (event) => event.stopPropagation();
   return link;
+}
+
+// What makes a card's score, in the card itself, so that it covers nothing.
+function makeDetail({ card }) {
+  const box = make("div", "detail");
+  box.append(...bars(card.words.length ? "Its words" : "", card.words), ...bars("Training", card.checkpoints));
+  if (!card.words.length) box.prepend(make("p", "note", "This method cannot be split over words."));
+  box.append(make("p", "note", `Shares of this score, ${card.raw}.`));
+  return box;
+}
+
+function bars(title, parts) {
+  if (!parts.length || !title) return [];
+  const grid = make("div", "parts");
+  for (const [name, share, bar] of parts) {
+    const line = make("span", bar < 0 ? "part minus" : "part plus");
+    const fill = make("i");
+    fill.style.width = `${Math.abs(bar) * 100}%`;
+    line.append(fill);
+    grid.append(make("span", "name", name), line, make("span", "value", share));
+  }
+  return [make("h3", "", title), grid];
 }
 
 function listen(state, entry) {
@@ -103,27 +108,42 @@ function listen(state, entry) {
   for (const [word, marks] of entry.marks) {
     const partners = entry.matches.filter(([, train]) => train === word).map(([test]) => test);
     for (const mark of marks) {
-      mark.onmouseenter = () => partners.forEach((test) => mark_all(state.query.get(test), "linked", true));
-      mark.onmouseleave = () => partners.forEach((test) => mark_all(state.query.get(test), "linked", false));
+      mark.onmouseenter = () => partners.forEach((test) => markAll(sentence(state)?.marks.get(test), true));
+      mark.onmouseleave = () => partners.forEach((test) => markAll(sentence(state)?.marks.get(test), false));
     }
   }
 }
 
 function choose(state, entry) {
-  // Shown at once; the charts follow with the server's answer.
-  const pinned = state.pinned === entry.id ? "" : entry.id;
-  for (const card of state.cards) card.element.classList.toggle("pinned", card.id === pinned);
-  state.send("chosen", pinned);
+  // Shown at once; the address follows with the server's answer.
+  const chosen = state.chosen === entry.id ? "" : entry.id;
+  show(state, chosen);
+  state.send("chosen", chosen);
+}
+
+function show(state, chosen) {
+  state.chosen = chosen;
+  for (const card of state.cards) {
+    const open = card.id === chosen;
+    card.element.classList.toggle("pinned", open);
+    card.button.setAttribute("aria-expanded", String(open));
+    if (open && !card.detail) card.element.append((card.detail = makeDetail(card)));
+    if (card.detail) card.detail.hidden = !open;
+  }
+}
+
+function sentence(state) {
+  return together.sentence?.about === state.about ? together.sentence : null;
+}
+
+function pinned(state) {
+  return state.cards.find((card) => card.id === state.chosen);
 }
 
 // Light the test sentence by a card (hovered, else pinned), or by the sum over all cards.
 function light(state, hovered) {
-  const card = hovered ?? state.cards.find((entry) => entry.id === state.pinned);
-  shade(state.query, card ? card.totals : state.sums);
-  const name = card && `${card.kind === "plus" ? "proponent" : "opponent"} ${card.rank}`;
-  state.caption.textContent = card
-    ? card.totals.size ? `lit: words shared with ${name}` : `${name}: this method has no words to light`
-    : state.sums.size ? "lit: sum over the sentences below" : "";
+  const found = sentence(state);
+  if (found) lightSentence(found, hovered ?? pinned(state));
 }
 
 // Show where a word of the test sentence meets each card.
@@ -131,10 +151,10 @@ function link(state, word) {
   for (const card of state.cards) {
     const partners = new Set(card.matches.filter(([test]) => test === word).map(([, train]) => train));
     card.element.classList.toggle("without", word !== null && partners.size === 0);
-    for (const [train, marks] of card.marks) mark_all(marks, "linked", partners.has(train));
+    for (const [train, marks] of card.marks) markAll(marks, partners.has(train));
   }
 }
 
-function mark_all(marks, name, on) {
-  for (const mark of marks ?? []) mark.classList.toggle(name, on);
+function markAll(marks, on) {
+  for (const mark of marks ?? []) mark.classList.toggle("linked", on);
 }

@@ -63,7 +63,7 @@ def _explore(page: Any, address: str, file: Path) -> None:
     """A praise taken for a complaint, with the strongest opponent pinned: the sarcasm that "masterpiece" was learnt from."""
     page.goto(f"{address}&id={SENTENCE}")
     page.locator(".column.minus .card").first.click()
-    page.locator(".st-key-wt-pinned .js-plotly-plot").nth(1).wait_for()
+    page.locator(".card.pinned .detail").wait_for()
     page.mouse.move(1300, 880)
     page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
     time.sleep(1)  # for the last transition to end

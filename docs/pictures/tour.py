@@ -148,7 +148,7 @@ def explain(walk: Walk) -> None:
         walk.click(page.locator(".row").first)
         page.locator(".column.minus .card").first.wait_for()
         walk.click(page.locator(".column.minus .card .choose").first)
-        page.locator(".st-key-wt-pinned .js-plotly-plot").nth(1).wait_for()
+        page.locator(".card.pinned .detail").wait_for()
         walk.picture("explore")
 
 

@@ -41,22 +41,34 @@ class WordPieces:
 
     def shared(self, query: Sentence, influence: Influence) -> tuple[dict[int, Spans], dict[int, Spans]]:
         """Of the words that meet in a part only, the characters of that part: the query's words, and the example's."""
-        parts: tuple[dict[int, set[Piece]], dict[int, set[Piece]]] = ({}, {})
-        for match in influence.matches:
-            pieces = self.of(query, match.test_word), self.of(influence.train, match.train_word)
-            tokens = {token for token, *_ in pieces[0]} & {token for token, *_ in pieces[1]}
-            for found, word, cut in zip(parts, (match.test_word, match.train_word), pieces, strict=True):
-                found.setdefault(word, set()).update(piece for piece in cut if piece[0] in tokens)
-        return self._partial(query, parts[0]), self._partial(influence.train, parts[1])
+        met = self._met(query, influence)
+        return self._partial(query, met[0]), self._partial(influence.train, met[1])
+
+    def shared_by(self, query: Sentence, influences: Iterable[Influence]) -> dict[int, Spans]:
+        """Of the query's words that meet some examples in a part only, all such parts."""
+        all_met: dict[int, set[Piece]] = {}
+        for influence in influences:
+            for word, pieces in self._met(query, influence)[0].items():
+                all_met.setdefault(word, set()).update(pieces)
+        return self._partial(query, all_met)
 
     def says_little(self, sentence: Sentence, word: int) -> bool:
         """Whether a word is a stop word (English) or punctuation, piece by piece."""
         pieces = self.of(sentence, word)
         return bool(pieces) and all(token < len(self._common_V) and self._common_V[token] for token, *_ in pieces)
 
+    def _met(self, query: Sentence, influence: Influence) -> tuple[dict[int, set[Piece]], dict[int, set[Piece]]]:
+        """The pieces that matched words have in common: all of a word's where none is, as of words matched by likeness."""
+        met: tuple[dict[int, set[Piece]], dict[int, set[Piece]]] = ({}, {})
+        for match in influence.matches:
+            both = self.of(query, match.test_word), self.of(influence.train, match.train_word)
+            tokens = {token for token, *_ in both[0]} & {token for token, *_ in both[1]}
+            for found, word, pieces in zip(met, (match.test_word, match.train_word), both, strict=True):
+                found.setdefault(word, set()).update(piece for piece in pieces if not tokens or piece[0] in tokens)
+        return met
+
     def _partial(self, sentence: Sentence, parts: dict[int, set[Piece]]) -> dict[int, Spans]:
-        # None in common: matched by likeness (TracIn-WE-Syn), and so as a whole.
-        return {word: _joined(part) for word, part in parts.items() if 0 < len(part) < len(self.of(sentence, word))}
+        return {word: _joined(part) for word, part in parts.items() if len(part) < len(self.of(sentence, word))}
 
     def _encoded(self, text: str) -> list[Piece]:
         tokenizer = self._tokenizer

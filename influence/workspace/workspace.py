@@ -1,6 +1,7 @@
 """A workspace opened for reading: its results, its index, and the queries whose gradients are stored."""
 
 import os
+import threading
 import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
@@ -44,6 +45,7 @@ class WorkspaceReader:
         self.path, self.build, self.info = path, build, info
         self.name = path.name
         self.store = ResultStore(build / "results.duckdb")
+        self._loading = threading.Lock()
         self._held: weakref.finalize[[int], WorkspaceReader] | None = None
         self.hold()
         _open.add(self)
@@ -104,14 +106,18 @@ class WorkspaceReader:
     @cached_property
     def live(self) -> "LiveModel":
         """The checkpoints themselves, for texts and labels whose gradients are not stored; loads PyTorch."""
-        from influence.attribution import LiveModel
+        with self._loading:  # once: whoever asks while they are loaded ahead waits for the same ones
+            if "live" not in self.__dict__:
+                from influence.attribution import LiveModel
 
-        return LiveModel(
-            self.build / "checkpoints",
-            checkpoints=len(self.info.checkpoints),
-            top_k=self.info.top_k,
-            max_length=self.info.max_length,
-        )
+                self.__dict__["live"] = LiveModel(
+                    self.build / "checkpoints",
+                    checkpoints=len(self.info.checkpoints),
+                    top_k=self.info.top_k,
+                    max_length=self.info.max_length,
+                )
+            found: LiveModel = self.__dict__["live"]
+            return found
 
     @cached_property
     def queries(self) -> StoredQueries:

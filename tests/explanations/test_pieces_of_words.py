@@ -68,6 +68,9 @@ def test_words_that_share_a_piece_share_no_more() -> None:
     assert shared("reading", "bading", (0, 0)) == ([["ing"]], [["ing"]])
     assert shared("gooding", "gooding", (0, 0)) == ([], [])
     assert shared("good", "bad", (0, 0)) == ([], [])  # alike, not the same: no piece is shared
+    several = [Influence(typed(text), 0.0, [], 0.0, [Match(0, 0, 0.0)]) for text in ("good", "badly", "read")]
+    assert pieces.shared_by(typed("goodly"), several[:1]) == {0: ((0, 4),)}
+    assert pieces.shared_by(typed("goodly"), several[:2]) == {}  # one piece each, together the word
     assert shared("goodly reading", "good reading", (0, 0), (1, 1)) == ([["good"]], [])
 
 

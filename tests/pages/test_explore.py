@@ -1,7 +1,6 @@
 """Explore under AppTest: the list, the reading view, typed texts, and addresses nobody should trust."""
 
 import html
-import json
 from urllib.parse import parse_qs
 
 import pytest
@@ -11,6 +10,7 @@ from tiny import ANYWHERE
 import influence
 from influence import DEFAULT_METHOD, METHODS
 from influence.experiments.proposals import DEFAULT_STRONGEST
+from pages.ui.frame import numbers
 from pages.ui.parts.method_menu import name
 
 
@@ -22,6 +22,19 @@ def tiny(workspaces):
 def board_of(app):
     assert not app.exception, app.exception
     return next(data for data in components(app) if "columns" in data)
+
+
+def sentence_of(app):
+    assert not app.exception, app.exception
+    return next(data for data in components(app) if "says" in data)
+
+
+def column_of(app, kind):
+    return next(column for column in board_of(app)["columns"] if column["kind"] == kind)
+
+
+def cards_of(app, kind):
+    return [card["id"] for card in column_of(app, kind)["cards"]]
 
 
 def rows_of(app):
@@ -106,12 +119,13 @@ def test_links_of_rows_are_addresses_of_their_sentences(open_page):
 @pytest.mark.parametrize("test_id", ["test-1", "test-7", HOSTILE_ID])
 def test_the_board_is_the_engine_s_explanation(open_page, tiny, test_id):
     found = influence.explain(tiny, test_id=test_id, top=10)
-    board = board_of(open_page("explore", id=test_id))
-    assert [card["id"] for card in board["columns"][0]["cards"]] == [one.train.id for one in found.proponents]
-    assert [card["id"] for card in board["columns"][1]["cards"]] == [one.train.id for one in found.opponents]
-    assert joined(board["query"]["sides"]) == [found.query.text]
-    for column, ones in zip(board["columns"], (found.proponents, found.opponents), strict=True):
-        for card, one in zip(column["cards"], ones, strict=True):
+    app = open_page("explore", id=test_id)
+    assert joined(sentence_of(app)["sides"]) == [found.query.text]
+    most = max(abs(one.score) for one in (*found.proponents, *found.opponents))
+    for kind, ones in (("plus", found.proponents), ("minus", found.opponents)):
+        for card, one in zip(column_of(app, kind)["cards"], ones, strict=True):
+            assert card["id"] == one.train.id
+            assert (card["share"], card["raw"]) == (numbers.probability(abs(one.score) / most), numbers.score(one.score))
             assert joined(card["sides"]) == [one.train.text]
             assert card["label"] == one.train.label
             assert bool(card["says"]) == (one.train.predicted != one.train.label)
@@ -145,14 +159,15 @@ def test_a_slow_answer_is_kept_and_shown_at_once(open_page, tiny):
     app.button(key="explore_more_10").click().run()
     again = open_page("explore", id="test-4", method="tracin-third")  # another reader
     found = influence.explain(tiny, test_id="test-4", method="tracin-third")
-    assert [card["id"] for card in board_of(again)["columns"][0]["cards"]] == [one.train.id for one in found.proponents]
+    assert cards_of(again, "plus") == [one.train.id for one in found.proponents]
 
 
 def test_scores_that_mean_something_else_say_so(open_page):
-    means = [column["meaning"] for column in board_of(open_page("explore", id="test-3", method="representer"))["columns"]]
-    assert means[0].startswith("Above 0: it raises the logit of “")
-    means = [column["meaning"] for column in board_of(open_page("explore", id="test-3", method="influence-last"))["columns"]]
-    assert means[1].startswith("Below 0: left out, and the last layer fitted again, the loss on “")
+    says = column_of(open_page("explore", id="test-3", method="representer"), "plus")["meaning"]
+    assert says.startswith("Each raises the model's output for “")
+    says = column_of(open_page("explore", id="test-3", method="influence-last"), "minus")["meaning"]
+    assert says.startswith("Left out, and the last layer fitted again, “")
+    assert says.endswith("would become more likely here.")
 
 
 def test_a_method_that_the_model_cannot_serve_says_so_and_can_be_left(open_page, monkeypatch):
@@ -175,26 +190,33 @@ def test_a_method_that_the_model_cannot_serve_says_so_and_can_be_left(open_page,
 
 
 def lists_of(app):
+    """The cards of each column of two methods side by side."""
     assert not app.exception, app.exception
-    return [data["rows"] for data in components(app) if "rows" in data and "choosable" in data]
+    return [column["cards"] for data in components(app) for column in data.get("columns", [])]
 
 
 def test_two_methods_stand_side_by_side(open_page, tiny):
     app = open_page("explore", id="test-3", versus="tracin-last")
     found = [influence.explain(tiny, test_id="test-3", method=method) for method in ("tracin-we-topk", "tracin-last")]
-    expected = [[one.train.id for one in getattr(one_of, side)] for side in ("proponents", "opponents") for one_of in found]
-    lists = lists_of(app)
-    assert [[row["id"] for row in rows] for rows in lists] == expected
+    app_text = joined(sentence_of(app)["sides"])
+    assert app_text == [found[0].query.text]  # the sentence stays in view
+    columns = board_of(app)["columns"]
+    sides = {"plus": "proponents", "minus": "opponents"}
+    expected = [[one.train.id for one in getattr(one_of, sides[columns[at]["kind"]])] for at in (0, 2) for one_of in found]
+    assert [[card["id"] for card in cards] for cards in lists_of(app)] == expected
+    assert [column["name"].partition(" by ")[2] for column in columns] == [METHODS[one.method].title for one in found] * 2
     for at in (0, 2):
         common = len(set(expected[at]) & set(expected[at + 1]))
-        assert f"{common} of the first {max(map(len, expected[at : at + 2]))} are the same" in shown(app)
-    first = influence.explain(tiny, test_id="test-3", method="tracin-last", top=100).proponents
+        same = f"{common} of the first {max(map(len, expected[at : at + 2]))} are the same"
+        assert all(same in column["meaning"] for column in columns[at : at + 2])
+    first = getattr(influence.explain(tiny, test_id="test-3", method="tracin-last", top=100), sides[columns[0]["kind"]])
     ranks = {one.train.id: rank for rank, one in enumerate(first, start=1)}
-    for row in lists[0]:
+    for row in lists_of(app)[0]:
         place = f"number {ranks[row['id']]}" if row["id"] in ranks else "not among the first 100"
         assert row["foot"] == f"TracIn on the last layer: {place}"
         assert row["state"] == ("in both" if row["id"] in expected[1] else "")
-    assert [joined(row["sides"]) for row in lists[0]] == [[one.train.text] for one in found[0].proponents]
+    texts = [[one.train.text] for one in getattr(found[0], sides[columns[0]["kind"]])]
+    assert [joined(row["sides"]) for row in lists_of(app)[0]] == texts
 
 
 def test_the_choice_of_a_second_method_is_in_the_address(open_page):
@@ -222,14 +244,17 @@ def test_a_second_method_that_makes_no_sense_is_left_out(open_page, versus):
 
 @pytest.mark.parametrize("tokens", ["exclude", "only"])
 def test_start_and_end_tokens(open_page, tiny, tokens):
-    board = board_of(open_page("explore", id="test-3", tokens=tokens))
+    app = open_page("explore", id="test-3", tokens=tokens)
     found = influence.explain(tiny, test_id="test-3", special_tokens=tokens)
-    assert [card["id"] for card in board["columns"][0]["cards"]] == [one.train.id for one in found.proponents]
+    assert cards_of(app, "plus") == [one.train.id for one in found.proponents]
+    rests = {card["rest"] for column in board_of(app)["columns"] for card in column["cards"]}
+    assert rests <= ({"All of it goes through start and end tokens."} if tokens == "only" else {""})
 
 
 def test_no_shared_word_is_said(open_page):
-    board = board_of(open_page("explore", id="test-3", method="tracin-we-noc", tokens="only"))
-    assert all(not column["cards"] and "no word is shared" in column["empty"] for column in board["columns"])
+    app = open_page("explore", id="test-3", method="tracin-we-noc", tokens="only")
+    assert all(not column["cards"] and "no word is shared" in column["empty"] for column in board_of(app)["columns"])
+    assert "no training example speaks for it" in shown(app)
 
 
 def test_more_on_demand(open_page):
@@ -242,26 +267,14 @@ def test_more_on_demand(open_page):
     assert [card["id"] for card in more[:10]] == [card["id"] for card in first]
 
 
-def test_a_pinned_pair_has_its_charts_and_sums(open_page, tiny):
+def test_a_pinned_pair_is_open_and_its_parts_sum_to_its_score(open_page, tiny):
     one = influence.explain(tiny, test_id="test-3").opponents[0]
     app = open_page("explore", id="test-3", pin=one.train.id)
     assert board_of(app)["pinned"] == one.train.id
-    words, checkpoints = (json.loads(element.proto.spec) for element in app.get("plotly_chart"))
-    assert _bars(words) == pytest.approx(one.score)
-    assert _bars(checkpoints) == pytest.approx(one.score)
-    app.button(key="explore_unpin").click().run()
-    assert "pin" not in parameters_of(app)
-
-
-def _bars(figure):
-    import base64
-
-    import numpy as np
-
-    values = figure["data"][0]["x"]
-    return (
-        sum(np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"])) if isinstance(values, dict) else sum(values)
-    )
+    card = next(card for card in column_of(app, "minus")["cards"] if card["id"] == one.train.id)
+    for parts in (card["words"], card["checkpoints"]):
+        assert sum(float(share.replace("−", "-").rstrip("%")) for _, share, _ in parts) == pytest.approx(100, abs=len(parts))
+        assert all(-1 <= bar <= 1 for *_, bar in parts)
 
 
 def test_walking_the_list(open_page, tiny):
@@ -316,7 +329,8 @@ def test_choices_write_the_address(open_page):
     other = IMAGE if label.value == SCRIPT else SCRIPT
     label.select(other).run()
     assert parameters_of(app)["target"] == other
-    assert f"loss on “{other}”" in board_of(app)["columns"][0]["meaning"]
+    assert board_of(app)["label"] == other
+    assert column_of(app, "plus")["title"] == f"Towards “{other}”"
 
 
 # A text of the reader's own
@@ -327,17 +341,16 @@ def test_a_typed_text(open_page, tiny):
     app.text_area[0].set_value("a good film")
     app.button[0].click().run()
     assert parameters_of(app)["text"] == "a good film"
-    board = board_of(app)
     found = influence.explain(tiny, text="a good film")
-    assert joined(board["query"]["sides"]) == ["a good film"]
-    assert [card["id"] for card in board["columns"][0]["cards"]] == [one.train.id for one in found.proponents]
+    assert joined(sentence_of(app)["sides"]) == ["a good film"]
+    assert cards_of(app, "plus") == [one.train.id for one in found.proponents]
 
 
 def test_a_typed_text_with_a_target_label(open_page):
     for label in (SCRIPT, IMAGE):
-        board = board_of(open_page("explore", own="1", text=f"a film {SCRIPT}", target=label))
-        assert f"loss on “{label}”" in board["columns"][0]["meaning"]
-        assert joined(board["query"]["sides"]) == [f"a film {SCRIPT}"]
+        app = open_page("explore", own="1", text=f"a film {SCRIPT}", target=label)
+        assert board_of(app)["label"] == label
+        assert joined(sentence_of(app)["sides"]) == [f"a film {SCRIPT}"]
 
 
 def test_a_blank_text_is_a_message(open_page):
@@ -351,16 +364,15 @@ def test_a_variation_starts_from_the_sentence(open_page, tiny):
     app.button(key="explore_edit_test-3").click().run()
     text = influence.explain(tiny, test_id="test-3").query.text
     assert app.text_area[0].value == text
-    assert joined(board_of(app)["query"]["sides"]) == [text]
+    assert joined(sentence_of(app)["sides"]) == [text]
 
 
 def test_pairs(open_page, pair_workspaces):
     app = open_page("explore", root=pair_workspaces, id="test-3")
-    board = board_of(app)
-    assert len(board["query"]["sides"]) == 2
-    assert joined(board["query"]["sides"])[1].startswith("and then ")
+    assert len(joined(sentence_of(app)["sides"])) == 2
+    assert joined(sentence_of(app)["sides"])[1].startswith("and then ")
     app = open_page("explore", root=pair_workspaces, own="1", text="a good film", pair="and then a bad one")
-    assert joined(board_of(app)["query"]["sides"]) == ["a good film", "and then a bad one"]
+    assert joined(sentence_of(app)["sides"]) == ["a good film", "and then a bad one"]
     app = open_page("explore", root=pair_workspaces, own="1", text="only one")
     assert not app.exception
     assert "pairs of texts" in shown(app)
@@ -411,6 +423,7 @@ def test_a_wrong_prediction_leads_to_the_suspects_behind_it(open_page, tiny):
         _, page = tiny.search_tests(influence.TestFilter(wrong=wrong), limit=1)
         id = page["id"].iloc[0]
         links = [link.proto for link in open_page("explore", show="all", id=id).main.get("page_link")]
+        links = [link for link in links if link.label != "What a score means"]
         expected = {"Is this ranking right?": {"change": [f"top:{id}:{DEFAULT_METHOD}"]}}
         if wrong:
             mistake = {"test": [id]}, {"change": [f"opponents:{id}:{DEFAULT_STRONGEST}"]}

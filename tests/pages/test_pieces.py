@@ -12,13 +12,13 @@ from pages.ui.parts import explanation_board
 @given(st.text(max_size=900), st.data())
 def test_pieces_join_to_the_text_whatever_is_lit_or_folded(text, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=12)))
-    spans = {index: (start, end) for index, (start, end) in enumerate(zip(cuts[::2], cuts[1::2], strict=False))}
+    spans = [(index, start, end) for index, (start, end) in enumerate(zip(cuts[::2], cuts[1::2], strict=False))]
     read_to = data.draw(st.integers(0, len(text)))
     pieces = explanation_board.fold(explanation_board.pieces_of(text, spans, read_to=read_to))
     assert "".join(piece[0] for piece in pieces) == text
     assert all(piece[0] for piece in pieces)
     assert {piece[1]: piece[0] for piece in pieces if piece[1] >= 0} == {
-        index: text[start:end] for index, (start, end) in spans.items() if end > start
+        index: text[start:end] for index, start, end in spans if end > start
     }
 
 
@@ -26,7 +26,7 @@ def test_long_texts_fold_around_their_lit_words():
     words = [f"word{number}" for number in range(200)]
     text = " ".join(words)
     start = text.index("word100")
-    pieces = explanation_board.fold(explanation_board.pieces_of(text, {7: (start, start + 7)}, read_to=len(text)))
+    pieces = explanation_board.fold(explanation_board.pieces_of(text, [(7, start, start + 7)], read_to=len(text)))
     visible = "".join(piece[0] for piece in pieces if piece[2] == explanation_board.SHOWN)
     assert text.startswith(pieces[0][0])
     assert "word100" in visible
@@ -38,7 +38,7 @@ def test_short_texts_do_not_fold():
     text = "a short text with one lit word"
     assert all(
         kind == explanation_board.SHOWN
-        for _, _, kind in explanation_board.fold(explanation_board.pieces_of(text, {3: (2, 7)}, read_to=len(text)))
+        for _, _, kind in explanation_board.fold(explanation_board.pieces_of(text, [(3, 2, 7)], read_to=len(text)))
     )
 
 
@@ -50,18 +50,18 @@ def test_texts_without_spaces_fold_between_signs_and_not_inside_one(sign, joined
     for shift in range(4):
         text = "x" * shift + sign * 400
         middle = shift + 200 * len(sign)
-        pieces = explanation_board.fold(explanation_board.pieces_of(text, {0: (middle, middle + len(sign))}, read_to=len(text)))
+        pieces = explanation_board.fold(explanation_board.pieces_of(text, [(0, middle, middle + len(sign))], read_to=len(text)))
         assert {piece[2] for piece in pieces} == {explanation_board.SHOWN, explanation_board.FOLDED}
         assert not any(piece[0].startswith(joined) or piece[0].endswith("\u200d") for piece in pieces)
 
 
 def test_what_was_cut_off_stays_marked_where_it_is_folded():
-    pieces = explanation_board.fold(explanation_board.pieces_of("read " + "and not this " * 60, {0: (0, 4)}, read_to=4))
+    pieces = explanation_board.fold(explanation_board.pieces_of("read " + "and not this " * 60, [(0, 0, 4)], read_to=4))
     assert [kind for _, _, kind in pieces] == [explanation_board.SHOWN, explanation_board.UNREAD, explanation_board.FOLDED_UNREAD]
 
 
 def test_what_was_cut_off_is_marked():
-    assert explanation_board.pieces_of("read this, not that", {0: (0, 4)}, read_to=9) == [
+    assert explanation_board.pieces_of("read this, not that", [(0, 0, 4)], read_to=9) == [
         ("read", 0, explanation_board.SHOWN),
         (" this", -1, explanation_board.SHOWN),
         (", not that", -1, explanation_board.UNREAD),

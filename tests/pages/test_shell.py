@@ -10,7 +10,7 @@ from contents import edit_pointer
 
 from pages.ui.frame import shell
 
-PAGES = tuple(page for page in shell.PAGES if page != "data_and_runs")  # which needs no workspace
+PAGES = tuple(page for page in shell.PAGES if page not in ("data_and_runs", "help"))  # which need no workspace
 
 
 @pytest.mark.parametrize("page", PAGES)

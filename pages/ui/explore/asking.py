@@ -25,19 +25,24 @@ def ask(workspace: influence.Workspace, address: ExploreAddress, method: str, *,
     if METHODS[method].slow:
         return _cut(_slow(workspace, address, method), top)
     model = address.own or address.target or METHODS[method].needs == "synonyms"
-    with st.spinner("Loading the checkpoints…", show_time=True) if model else nullcontext():
-        return answers.explanation(workspace, **_question(address, method), top=top)
+    with st.spinner("Asking the model…", show_time=True) if model else nullcontext():
+        return answer(workspace, address, method, top=top)
+
+
+def answer(workspace: influence.Workspace, address: ExploreAddress, method: str, *, top: int) -> Explanation:
+    """The same without a word on screen, by a method that is not slow."""
+    return answers.explanation(workspace, **_question(address, method), top=top)
 
 
 def takes_long(workspace: influence.Workspace, address: ExploreAddress, method: str) -> bool:
     """Whether the answer is not there and would take long."""
-    return METHODS[method].slow and _key(workspace, address, method) not in _kept
+    return METHODS[method].slow and key_of(workspace, address, method) not in _kept
 
 
 def waits(workspace: influence.Workspace, address: ExploreAddress, method: str) -> bool:
     """Whether the answer would take long and the reader has not agreed to that yet."""
     agreed = st.session_state.get(AGREED, set())
-    return takes_long(workspace, address, method) and _key(workspace, address, method) not in agreed
+    return takes_long(workspace, address, method) and key_of(workspace, address, method) not in agreed
 
 
 def offer(workspace: influence.Workspace, address: ExploreAddress, method: str) -> None:
@@ -66,16 +71,17 @@ def _question(address: ExploreAddress, method: str) -> dict[str, object]:
     return {**which, "label": address.target or None, "method": method, "special_tokens": tokens}
 
 
-def _key(workspace: influence.Workspace, address: ExploreAddress, method: str) -> tuple[object, ...]:
+def key_of(workspace: influence.Workspace, address: ExploreAddress, method: str) -> tuple[object, ...]:
+    """What tells this question from others."""
     return (str(workspace.build), *sorted(_question(address, method).items()))
 
 
 def _agree(workspace: influence.Workspace, address: ExploreAddress, method: str) -> None:
-    st.session_state[AGREED] = {*st.session_state.get(AGREED, set()), _key(workspace, address, method)}
+    st.session_state[AGREED] = {*st.session_state.get(AGREED, set()), key_of(workspace, address, method)}
 
 
 def _slow(workspace: influence.Workspace, address: ExploreAddress, method: str) -> Explanation:
-    key = _key(workspace, address, method)
+    key = key_of(workspace, address, method)
     with _lock:
         if key in _kept:
             _kept.move_to_end(key)

@@ -3,16 +3,18 @@
 import streamlit as st
 
 import influence
-from influence import METHODS, Explanation, Influence
-from pages.ui.explore import asking
+from influence import METHODS, Explanation
+from influence.explanations import word_pieces
+from pages.ui.explore import answer, asking
 from pages.ui.explore.address import ExploreAddress
-from pages.ui.frame import md, numbers, render, shell
-from pages.ui.parts import Row, explanation_board, rows
+from pages.ui.frame import md, shell
+from pages.ui.parts import explanation_board
 
+KEY = "explore_versus_board"
 RANKED = 100  # how far down the other method's list a sentence is looked for
 
 
-def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
+def draw(workspace: influence.Workspace, address: ExploreAddress, *, about: str) -> None:
     """The first proponents and opponents by both methods, and how many they have in common."""
     ids = (address.method, address.versus)
     for method in ids:
@@ -26,46 +28,39 @@ def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
         except influence.WordtraceError as error:
             st.error(md(error, 600))
             return
-    one, other = found
-    for title, ours, theirs in (
-        ("Proponents", one.proponents, other.proponents),
-        ("Opponents", one.opponents, other.opponents),
-    ):
-        _side(workspace, address, title, (one, other), (ours, theirs))
-
-
-def _side(
-    workspace: influence.Workspace,
-    address: ExploreAddress,
-    title: str,
-    both: tuple[Explanation, Explanation],
-    lists: tuple[list[Influence], list[Influence]],
-) -> None:
-    shown = [ones[: address.top] for ones in lists]
-    common = {one.train.id for one in shown[0]} & {one.train.id for one in shown[1]}
-    most = max(map(len, shown))
-    render.heading(title, f"{len(common)} of the first {most} are the same" if most else "none by either method")
-    ranks = [{one.train.id: rank for rank, one in enumerate(ones, start=1)} for ones in lists]
-    for number, column in enumerate(st.columns(2, gap="medium")):
-        with column:
-            name, beside = METHODS[both[number].method].title, METHODS[both[1 - number].method].title
-            render.hint(f"by {name}")
-            lines = [
-                _row(workspace, rank, one, ranks[1 - number].get(one.train.id), one.train.id in common, beside)
-                for rank, one in enumerate(shown[number], start=1)
-            ]
-            rows.draw(lines, key=f"versus_{title}_{number}")
-
-
-def _row(workspace: influence.Workspace, rank: int, one: Influence, there: int | None, common: bool, beside: str) -> Row:
-    train = one.train
-    sums = one.train_words()
-    return rows.row(
-        str(train.id),
-        labels=[(f"{rank}.", "quiet"), (train.label, "label"), (numbers.score(one.score), "quiet")],
-        sides=explanation_board.sides(train, set(sums)),
-        sums=sums,
-        foot=f"{beside}: number {there}" if there else f"{beside}: not among the first {RANKED}",
-        state="in both" if common else "",
-        links=[("Review", shell.href("review", workspace=workspace.name, id=str(train.id)))],
+    one, other = (_columns(workspace, address, each) for each in found)
+    kinds = [column["kind"] for column in one]
+    other.sort(key=lambda column: kinds.index(column["kind"]))
+    for ours, theirs in zip(one, other, strict=True):
+        _beside(ours, theirs, found[0], found[1])
+    explanation_board.board(
+        [column for both in zip(one, other, strict=True) for column in both],
+        label=found[0].label,
+        about=about,
+        pinned="",
+        review=shell.href("review", workspace=workspace.name, id=""),
+        key=KEY,
+        on_choose=lambda: None,
     )
+
+
+def _columns(workspace: influence.Workspace, address: ExploreAddress, found: Explanation) -> list[explanation_board.Column]:
+    cut = Explanation(found.query, found.label, found.method, found.proponents[: address.top], found.opponents[: address.top])
+    doubts = answer.doubted(workspace, cut) or {}
+    return explanation_board.columns_of(cut, word_pieces(workspace), doubts, workspace.info.checkpoints)
+
+
+def _beside(ours: explanation_board.Column, theirs: explanation_board.Column, one: Explanation, other: Explanation) -> None:
+    """Say of each card where the other method ranks it, and of both columns how much they have in common."""
+    common = {card["id"] for card in ours["cards"]} & {card["id"] for card in theirs["cards"]}
+    most = max(len(ours["cards"]), len(theirs["cards"]))
+    same = f"{len(common)} of the first {most} are the same." if most else ""
+    for column, mine, beside in ((ours, one, other), (theirs, other, one)):
+        there = beside.proponents if column["kind"] == "plus" else beside.opponents
+        ranks = {example.train.id: rank for rank, example in enumerate(there, start=1)}
+        column["name"] = f"{column['name']} by {METHODS[mine.method].title}"
+        column["meaning"] = f"{column['meaning']} {same}"
+        for card in column["cards"]:
+            rank, title = ranks.get(str(card["id"])), METHODS[beside.method].title
+            card["foot"] = f"{title}: number {rank}" if rank else f"{title}: not among the first {RANKED}"
+            card["state"] = "in both" if card["id"] in common else ""

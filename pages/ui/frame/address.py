@@ -115,8 +115,10 @@ def go(address: Address) -> None:
             for one in address._fields()
             if one.name in (source := parameters if one.name in address.changes else here)
         }
+    _, before = st.session_state.get(LATEST, (None, parameters))
     st.session_state[LATEST] = (type(address), parameters)
-    if parameters != st.query_params.to_dict():
+    # What the browser says is what it knew when it called: one that comes back fast may not know of the step that it takes back.
+    if not parameters == before == st.query_params.to_dict():
         st.query_params.from_dict(parameters)
 
 

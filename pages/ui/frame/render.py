@@ -55,6 +55,11 @@ def title(text: str) -> None:
     st.html(f'<h1 class="wt-title">{html.escape(text)}</h1>')
 
 
+def section(text: str) -> None:
+    """The title of a page's section."""
+    st.html(f'<h2 class="wt-section">{html.escape(text)}</h2>')
+
+
 def lead(text: str) -> None:
     """What a page is for, in a sentence or two."""
     st.html(f'<p class="wt-lead">{html.escape(text)}</p>')
@@ -65,6 +70,11 @@ def figures(rows: Collection[tuple[str, str, str]]) -> None:
     for column, (name, value, detail) in zip(st.columns(len(rows)), rows, strict=True):
         cells = f"<span>{html.escape(name)}</span><b>{html.escape(value)}</b><span>{html.escape(detail)}</span>"
         column.html(f'<div class="wt-figure">{cells}</div>')
+
+
+def answer(lead: str, rest: Iterable[str]) -> None:
+    """An answer in sentences, the first of them loud."""
+    st.html(f'<p class="wt-answer"><b>{html.escape(lead)}</b> {html.escape(" ".join(rest))}</p>')
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> None:

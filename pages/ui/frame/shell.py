@@ -50,6 +50,7 @@ PAGES = {
     "data_and_runs": Page(
         "pages/data_and_runs.py", "Data and runs", ":material/database:", "From a file of yours to a workspace; several of them"
     ),
+    "help": Page("pages/help.py", "Help", ":material/help:", "What a score means, the keys, the command lines", under="help"),
 }
 
 
@@ -115,6 +116,13 @@ def link(key: str, text: str, /, *, workspace: str, icon: str | None = None, **p
     st.page_link(page.file, label=text, icon=icon or page.icon, query_params={PARAMETER: workspace, **parameters})
 
 
+def meaning(text: str, *, workspace: str) -> None:
+    """A quiet line on what numbers mean, with the way to the whole of it."""
+    with st.container(horizontal=True, vertical_alignment="center", key="wt-meaning"):
+        render.hint(text)
+        link("help", "What a score means", workspace=workspace)
+
+
 def href(key: str, /, *, workspace: str, **parameters: str) -> str:
     """A page's address, for links in components."""
     return f"{key}?{urlencode({PARAMETER: workspace, **parameters})}"
@@ -149,8 +157,10 @@ def _sidebar(current: str, names: list[str], chosen: str) -> None:
                 continue
             parameters = {PARAMETER: chosen} if chosen else {}
             with st.container(key=f"wt-nav-{key}{'-current' if key == lit else ''}"):
-                st.page_link(page.file, label=page.title, icon=page.icon, help=page.about, query_params=parameters)
-        render.version(influence.__version__)
+                st.page_link(page.file, label=page.title, icon=page.icon, query_params=parameters)
+        with st.container(key="wt-foot"):
+            st.page_link(PAGES["help"].file, label="Help", query_params={PARAMETER: chosen} if chosen else {})
+            render.version(influence.__version__)
 
 
 def _workspace_choice(names: list[str], chosen: str) -> None:

@@ -1,4 +1,4 @@
-"""Commands that run beside the server, and how far they are on screen."""
+"""Commands that run beside the server and how far they are on screen; work done ahead of what pages ask for."""
 
 import lazy_loader
 

@@ -8,4 +8,5 @@ from . import (
     waiting as waiting,
     wording as wording,
 )
+from .ahead import Ahead as Ahead
 from .background import BAD_INPUT as BAD_INPUT, STOPPED as STOPPED, Job as Job

@@ -1,19 +1,16 @@
 """Plotly figures. Texts of a data file are escaped, because Plotly reads a little HTML in labels."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 
-from influence import CheckpointInfo, Influence, Sentence
-from pages.ui.frame import numbers
+from influence import CheckpointInfo
 
 PLUS, MINUS, TRAIN, TEST, RIGHT = "#2f7fc9", "#d9730d", "#8a94a3", "#2f7fc9", "#8a94a3"
 STILL = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 ABOVE = {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0}  # where a legend is
-MOST_WORDS = 14
-ROW = 24  # pixels of a bar
 
 
 def label(text: str, longest: int = 24) -> str:
@@ -35,50 +32,6 @@ def name_rows(figure: go.Figure, names: Sequence[str], **more: object) -> None:
         zeroline=False,
         **more,
     )
-
-
-def word_bars(totals: Mapping[int, float], sentence: Sentence) -> go.Figure:
-    """Contribution of each word of the test sentence; the many smallest share one bar, so that all bars sum to the score."""
-    ranked = sorted(totals.items(), key=lambda item: -abs(item[1]))
-    shown = ranked if len(ranked) <= MOST_WORDS else ranked[: MOST_WORDS - 1]
-    rows = [(word_name(word, sentence), score) for word, score in shown]
-    if len(ranked) > len(shown):
-        rows.append((f"{len(ranked) - len(shown)} other words", sum(score for _, score in ranked[len(shown) :])))
-    return _signed_bars(rows)
-
-
-def word_sides(proponents: Mapping[int, float], opponents: Mapping[int, float], sentence: Sentence) -> go.Figure:
-    """For each word of the test sentence, what all shown proponents and all shown opponents carry over it."""
-    words = sorted({*proponents, *opponents}, key=lambda word: -abs(proponents.get(word, 0)) - abs(opponents.get(word, 0)))
-    words = words[:MOST_WORDS]
-    names = [word_name(word, sentence) for word in words]
-    figure = go.Figure()
-    for title, totals, colour, pattern in (("proponents", proponents, PLUS, ""), ("opponents", opponents, MINUS, "/")):
-        values = [totals.get(word, 0.0) for word in words]
-        figure.add_bar(
-            y=list(range(len(words))),
-            x=values,
-            orientation="h",
-            name=title,
-            marker={"color": colour, "pattern": {"shape": pattern}},
-            hovertext=[f"{name}: {numbers.score(value)}" for name, value in zip(names, values, strict=True)],
-            hoverinfo="text",
-        )
-    figure.update_layout(barmode="relative", legend=ABOVE)
-    return _row_layout(figure, names, top=26)
-
-
-def checkpoint_bars(influence: Influence, checkpoints: Sequence[CheckpointInfo]) -> go.Figure:
-    """The part of a pair's score that each checkpoint adds."""
-    names = [checkpoint.name for checkpoint in checkpoints]
-    return _signed_bars(list(zip(map(label, names), influence.checkpoint_scores, strict=True)))
-
-
-def word_name(word: int, sentence: Sentence) -> str:
-    """A word for an axis; the second of equal words is told apart by its number."""
-    text = sentence.words[word].text
-    same = [index for index, other in enumerate(sentence.words) if other.text == text]
-    return label(text) if len(same) == 1 else f"{label(text)} ({same.index(word) + 1})"
 
 
 def curves(checkpoints: Sequence[CheckpointInfo], *, what: str) -> go.Figure:
@@ -176,45 +129,3 @@ def _square(figure: go.Figure, labels: Sequence[str], side: int) -> go.Figure:
 def _fading(colour: str) -> list[list[object]]:
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return [[0, f"rgba({red},{green},{blue},0.06)"], [1, f"rgba({red},{green},{blue},0.75)"]]
-
-
-def _signed_bars(rows: Sequence[tuple[str, float]]) -> go.Figure:
-    """Bars to the right in blue and to the left in striped orange, each with its number."""
-    values = [value for _, value in rows]
-    figure = go.Figure()
-    figure.add_bar(
-        y=list(range(len(rows))),
-        x=values,
-        orientation="h",
-        marker={
-            "color": [MINUS if value < 0 else PLUS for value in values],
-            "pattern": {"shape": ["/" if value < 0 else "" for value in values]},
-        },
-        text=[numbers.score(value) for value in values],
-        textposition="outside",
-        cliponaxis=False,
-        hovertext=[f"{name}: {numbers.score(value)}" for name, value in rows],
-        hoverinfo="text",
-        showlegend=False,
-    )
-    # Room for the numbers beyond the longest bars.
-    low, high = min(0.0, *values), max(0.0, *values)
-    span = (high - low) or 1.0
-    figure.update_xaxes(
-        range=[low - (0.42 * span if low < 0 else 0.02 * span), high + (0.42 * span if high > 0 else 0.02 * span)]
-    )
-    return _row_layout(figure, [name for name, _ in rows])
-
-
-def _row_layout(figure: go.Figure, names: Sequence[str], *, top: int = 4) -> go.Figure:
-    figure.update_yaxes(
-        tickvals=list(range(len(names))),
-        ticktext=list(names),
-        autorange="reversed",
-        automargin=True,
-        showgrid=False,
-        fixedrange=True,
-    )
-    figure.update_xaxes(zeroline=True, zerolinewidth=1, showticklabels=False, showgrid=False, fixedrange=True)
-    margin = {"l": 4, "r": 4, "t": top, "b": 6}
-    return figure.update_layout(height=top + 10 + ROW * max(len(names), 1), margin=margin, bargap=0.3)

@@ -5,48 +5,41 @@ The component's JavaScript is ours and puts every text in place by `textContent`
 
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
-from influence import METHODS, Explanation, Influence, Sentence
+from influence import METHODS, CheckpointInfo, Explanation, Influence, Sentence
+from influence.explanations import Spans, WordPieces, word_totals
 from pages.ui.frame import component, numbers
-from pages.ui.parts.payloads import FOLDED, FOLDED_UNREAD, SHOWN, UNREAD, Piece, Scores, scores, stamped
+from pages.ui.parts.payloads import FOLDED, FOLDED_UNREAD, SHOWN, UNREAD, Piece, Scores, shares, stamped
 
 FOLD_FROM = 320  # characters of a text, from which what lies far from any lit word is folded away
 MARGIN = 70  # characters kept beside a lit word
+MOST_WORDS = 12  # in the list of what carries a score
+NOISE = 0.05  # the share of a score up to which start and end tokens are no more than noise
+SPECIAL = "start and end tokens"
 MEANINGS = (
-    "a training step on it lowered the loss on “{label}” here.",
-    "a training step on it raised the loss on “{label}” here.",
+    "A training step on each of these made “{label}” more likely here.",
+    "A training step on each of these made “{label}” less likely here.",
 )
+LEFT_OUT = "Left out, and the {layer} layer fitted again, “{{label}}” would become {how} likely here."
+LIKE = "These texts have words of this sentence, and rare words count more. A control: it knows nothing of the model."
 OTHER_MEANINGS = {  # of the methods whose scores are not about a training step
-    "influence-last": (
-        "left out, and the last layer fitted again, the loss on “{label}” here would rise by about so many nats.",
-        "left out, and the last layer fitted again, the loss on “{label}” here would fall by about so many nats.",
-    ),
-    "influence-second": (
-        "left out, and the second layer fitted again, the loss on “{label}” here would rise by about so many nats.",
-        "left out, and the second layer fitted again, the loss on “{label}” here would fall by about so many nats.",
-    ),
-    "bm25": ("a control that knows only the texts: it has words of this sentence, and rare words count more.", ""),
-    "tfidf": ("a control that knows only the texts: it has words of this sentence, and rare words count more.", ""),
-    "representer": ("it raises the logit of “{label}” here.", "it lowers the logit of “{label}” here."),
+    "influence-last": (LEFT_OUT.format(layer="last", how="less"), LEFT_OUT.format(layer="last", how="more")),
+    "influence-second": (LEFT_OUT.format(layer="second", how="less"), LEFT_OUT.format(layer="second", how="more")),
+    "bm25": (LIKE, ""),
+    "tfidf": (LIKE, ""),
+    "representer": ("Each raises the model's output for “{label}” here.", "Each lowers the model's output for “{label}” here."),
 }
 
 _component = component("board", "parts/explanation_board")
+Bar = tuple[str, str, float]  # what carries a part of a score, its share in print, and its bar from -1 to 1
 
 
 class Texts(TypedDict):
-    """One example's text, or two, in pieces; `ends` are its lit start and end tokens with their words' indices."""
+    """One example's text, or two, in pieces."""
 
     sides: list[list[Piece]]
-    ends: list[tuple[int, str]]
     cut: bool  # whether the model never read some of it
-
-
-class Query(Texts):
-    """The sentence that is explained; `sums` over all the cards shown."""
-
-    title: str
-    sums: Scores
 
 
 class Card(Texts):
@@ -54,14 +47,21 @@ class Card(Texts):
 
     id: str | None
     rank: int
-    score: str
+    share: str  # of the strongest score shown
+    raw: str
     bar: float
     label: str | None
     says: str
-    special: str
+    doubt: str  # the label that Suspects suggests
+    rest: str
+    note: str
+    foot: str
+    state: str
     matches: list[tuple[int, int]]
     sums: Scores  # by its own words
     query_sums: Scores  # by the test sentence's words
+    words: list[Bar]
+    checkpoints: list[Bar]
 
 
 class Column(TypedDict):
@@ -69,41 +69,52 @@ class Column(TypedDict):
 
     kind: str
     title: str
+    name: str
     meaning: str
-    detail: str
     empty: str
     cards: list[Card]
 
 
-class Content(TypedDict):
-    """All that is shown."""
-
-    query: Query
-    columns: list[Column]
-
-
-def board(found: Explanation, *, title: str, pinned: str, review: str, on_choose: Callable[[], None], key: str) -> None:
+def board(
+    columns: list[Column], *, label: str, about: str, pinned: str, review: str, key: str, on_choose: Callable[[], None]
+) -> None:
     """Draw an explanation. A choice of a card reruns with its training id, or "" for none, as `chosen` of the key's state.
 
-    Each card links to `review` with its id at the end.
+    Each card links to `review` with its id at the end. `about` is what a sentence component on the page is given, too: the
+    two then light each other's words.
     """
-    _component(key=key, data={**payload(found, title=title), "pinned": pinned, "review": review}, on_chosen_change=on_choose)
+    content = stamped({"columns": columns, "label": label, "about": about})
+    _component(key=key, data={**content, "pinned": pinned, "review": review}, on_chosen_change=on_choose)
 
 
-def payload(found: Explanation, *, title: str) -> dict[str, Any]:
-    """Everything the component shows but the pinned card; `stamp` is equal for equal content."""
-    shown = [*found.proponents, *found.opponents]
-    sums = word_sums(shown)
-    most = max((abs(influence.score) for influence in shown), default=0.0)
-    above, below = _meanings(found)
-    content: Content = {
-        "query": {"title": title, **_texts(found.query, set(sums)), "sums": scores(sums)},
-        "columns": [
-            _column("plus", "Proponents", above, found.proponents, most),
-            _column("minus", "Opponents", below, found.opponents, most),
-        ],
-    }
-    return stamped(content)
+def columns_of(
+    found: Explanation, pieces: WordPieces, doubts: Mapping[str, str], checkpoints: Collection[CheckpointInfo]
+) -> list[Column]:
+    """Proponents and opponents, those first that answer why the model says what it says.
+
+    `doubts`: the labels suggested for those examples whose own is in doubt.
+    """
+    most = max((abs(one.score) for one in (*found.proponents, *found.opponents)), default=0.0)
+    made: list[Column] = []
+    for kind, name, ones in (("plus", "proponents", found.proponents), ("minus", "opponents", found.opponents)):
+        cards = [_card(rank, one, found, most, pieces, doubts, checkpoints) for rank, one in enumerate(ones, start=1)]
+        made.append(
+            {
+                "kind": kind,
+                "title": _title(found, kind),
+                "name": name,
+                "meaning": _meaning(found, kind),
+                "empty": f"No {name}: by this method no training sentence pulls this way. Where a method compares words, that "
+                "means no word is shared.",
+                "cards": cards,
+            }
+        )
+    return made[::-1] if answers_by_opponents(found) else made
+
+
+def answers_by_opponents(found: Explanation) -> bool:
+    """Whether what made the model say what it says stands among the opponents: of a wrong prediction's own label."""
+    return METHODS[found.method].signed and found.label == found.query.label != found.query.predicted
 
 
 def word_sums(influences: Iterable[Influence]) -> dict[int, float]:
@@ -115,73 +126,119 @@ def word_sums(influences: Iterable[Influence]) -> dict[int, float]:
     return sums
 
 
-def sides(sentence: Sentence, lit: Collection[int]) -> list[list[Piece]]:
-    """The texts of a sentence in pieces, of which the given words can be lit; nothing is folded away yet."""
+def sides(sentence: Sentence, lit: Collection[int], parts: Mapping[int, Spans] | None = None) -> list[list[Piece]]:
+    """The texts of a sentence in pieces, of which the given words can be lit; nothing is folded away yet.
+
+    `parts`: of words of which only a part is lit, that part.
+    """
     found = []
     for side, text in enumerate([sentence.text] + ([sentence.text_pair] if sentence.text_pair is not None else [])):
         words = {i: (word.start, word.end) for i, word in enumerate(sentence.words) if word.side == side}
         read_to = max((end for _, end in words.values()), default=0) if sentence.truncated else len(text)
-        found.append(pieces_of(text, {i: span for i, span in words.items() if i in lit}, read_to=read_to))
+        spans = [(i, *span) for i, whole in words.items() if i in lit for span in (parts or {}).get(i, (whole,))]
+        found.append(pieces_of(text, spans, read_to=read_to))
     return found
 
 
-def _meanings(found: Explanation) -> tuple[str, str]:
-    """What a score above 0 means, and one below."""
-    if METHODS[found.method].drawn:
-        control = "0. A control: drawn at random, it says nothing about this sentence."
-        return f"Above {control}", f"Below {control}"
+def texts_of(sentence: Sentence, lit: Collection[int], parts: Mapping[int, Spans]) -> Texts:
+    """A sentence's texts as components show them, what lies far from any lit word folded away."""
+    pieces = [fold(side) for side in sides(sentence, lit, parts)]
+    return {"sides": pieces, "cut": any(piece[2] in (UNREAD, FOLDED_UNREAD) for side in pieces for piece in side)}
+
+
+def part_names(sentence: Sentence, parts: Mapping[int, Spans]) -> list[str]:
+    """Words of which a part is lit, as “good” of “gooding”, each once."""
+    found = []
+    for word, spans in parts.items():
+        whole = sentence.words[word]
+        text = sentence.text if whole.side == 0 else sentence.text_pair or ""
+        found.append(f"“{'…'.join(text[start:end] for start, end in spans)}” of “{whole.text}”")
+    return list(dict.fromkeys(found))
+
+
+def _title(found: Explanation, kind: str) -> str:
     if not METHODS[found.method].signed:
-        return (f"Above 0: {OTHER_MEANINGS[found.method][0]}", "A likeness of texts names no opponents.")
-    above, below = (meaning.format(label=found.label) for meaning in OTHER_MEANINGS.get(found.method, MEANINGS))
-    if found.method not in OTHER_MEANINGS and found.label == found.query.label != found.query.predicted:
-        below += f" What taught the model “{found.query.predicted}” stands here."
-    return f"Above 0: {above}", f"Below 0: {below}"
+        return "Most alike" if kind == "plus" else "Least alike"
+    return f"Towards “{found.label}”" if kind == "plus" else f"Away from “{found.label}”"
 
 
-def _column(kind: str, title: str, meaning: str, influences: list[Influence], most: float) -> Column:
-    total = sum(influence.score for influence in influences)
-    return {
-        "kind": kind,
-        "title": title,
-        "meaning": meaning,
-        "detail": f"sum of these {len(influences)}: {numbers.score(total)}" if influences else "",
-        "empty": f"No {title.lower()}: by this method no training sentence has a score on this side of 0. "
-        "Where a method compares words, that means no word is shared.",
-        "cards": [_card(rank, influence, most) for rank, influence in enumerate(influences, start=1)],
-    }
+def _meaning(found: Explanation, kind: str) -> str:
+    """What a score on this side of 0 means."""
+    if METHODS[found.method].drawn:
+        return "A control, drawn at random: it says nothing about this sentence."
+    if not METHODS[found.method].signed and kind == "minus":
+        return "A likeness of texts names no opponents."
+    return OTHER_MEANINGS.get(found.method, MEANINGS)[kind == "minus"].format(label=found.label)
 
 
-def _card(rank: int, influence: Influence, most: float) -> Card:
-    train = influence.train
-    says = (
-        f"{train.predicted} {numbers.probability(train.probabilities[train.predicted])}" if train.predicted != train.label else ""
-    )
+def _card(
+    rank: int,
+    one: Influence,
+    found: Explanation,
+    most: float,
+    pieces: WordPieces,
+    doubts: Mapping[str, str],
+    checkpoints: Collection[CheckpointInfo],
+) -> Card:
+    train, share = one.train, abs(one.score) / most if most else 0.0
+    query_parts, parts = pieces.shared(found.query, one)
+    partial = (part_names(train, parts) or part_names(found.query, query_parts))[:3]
     return {
         "id": train.id,
         "rank": rank,
-        "score": numbers.score(influence.score),
-        "bar": round(abs(influence.score) / most, 3) if most else 0,
+        "share": numbers.probability(share),
+        "raw": numbers.score(one.score),
+        "bar": round(share, 3),
         "label": train.label,
-        "says": says,
-        "special": numbers.share(influence.special_score, influence.score) if influence.matches else "",
-        "matches": [(match.test_word, match.train_word) for match in influence.matches],
-        "sums": scores(influence.train_words()),
-        "query_sums": scores(influence.test_words()),
-        **_texts(train, {match.train_word for match in influence.matches}),
+        "says": f"{train.predicted} {numbers.probability(train.probabilities[train.predicted])}"
+        if train.predicted != train.label
+        else "",
+        "doubt": doubts.get(str(train.id), ""),
+        "rest": rest(one.special_score, one.score) if one.matches else "",
+        "note": f"Only a piece of a word matches: {', '.join(partial)}." if partial else "",
+        "foot": "",
+        "state": "",
+        "matches": [(match.test_word, match.train_word) for match in one.matches],
+        "sums": shares(one.train_words(), one.score),
+        "query_sums": shares(one.test_words(), one.score),
+        "words": _words(one, found.query),
+        "checkpoints": _bars(
+            {point.name: score for point, score in zip(checkpoints, one.checkpoint_scores, strict=True)}, one.score
+        ),
+        **texts_of(train, {match.train_word for match in one.matches}, parts),
     }
 
 
-def _texts(sentence: Sentence, lit: set[int]) -> Texts:
-    ends = [(index, word.text) for index, word in enumerate(sentence.words) if word.side < 0 and index in lit]
-    pieces = [fold(side) for side in sides(sentence, lit)]
-    return {"sides": pieces, "ends": ends, "cut": any(piece[2] in (UNREAD, FOLDED_UNREAD) for side in pieces for piece in side)}
+def rest(special: float, whole: float) -> str:
+    """What start and end tokens carry of a score, in words; "" where it is no more than noise."""
+    part = special / whole if whole else 0.0
+    if abs(part) <= NOISE:
+        return ""
+    if part < 0:
+        return f"Start and end tokens pull the other way ({numbers.share(special, whole)})."
+    return f"All of it goes through {SPECIAL}." if part > 1 - NOISE else f"The rest, {part:.0%}, goes through {SPECIAL}."
 
 
-def pieces_of(text: str, spans: Mapping[int, tuple[int, int]], *, read_to: int) -> list[Piece]:
-    """A text in pieces that join to it exactly: its lit words by their character spans, the rest, and what was cut off."""
+def _words(one: Influence, query: Sentence) -> list[Bar]:
+    """The parts of a pair's score by the words of the test sentence; they sum to all of it."""
+    totals = {word: score for word, score in word_totals(query, one.test_words()).items() if score}
+    ranked = sorted(totals.items(), key=lambda item: -abs(item[1]))
+    shown = dict(ranked if len(ranked) <= MOST_WORDS else ranked[: MOST_WORDS - 1])
+    if len(ranked) > len(shown):
+        shown[f"{len(ranked) - len(shown)} other words"] = sum(score for _, score in ranked[len(shown) :])
+    return _bars(shown | ({SPECIAL: one.special_score} if one.special_score else {}), one.score)
+
+
+def _bars(parts: Mapping[str, float], whole: float) -> list[Bar]:
+    most = max(map(abs, parts.values()), default=0.0)
+    return [(name, numbers.share(part, whole), round(part / most, 3) if most else 0.0) for name, part in parts.items()]
+
+
+def pieces_of(text: str, spans: Iterable[tuple[int, int, int]], *, read_to: int) -> list[Piece]:
+    """A text in pieces that join to it exactly: lit words, each with its characters, the rest, and what was cut off."""
     pieces: list[Piece] = []
     at = 0
-    for word, (start, end) in sorted(spans.items(), key=lambda item: item[1]):
+    for word, start, end in sorted(spans, key=lambda span: span[1:]):
         pieces += [(text[at:start], -1, SHOWN), (text[start:end], word, SHOWN)]
         at = end
     read_to = max(read_to, at)

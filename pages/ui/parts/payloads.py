@@ -49,6 +49,11 @@ def scores(sums: Mapping[int, float]) -> Scores:
     return {str(word): (short(score), numbers.score(score)) for word, score in sums.items()}
 
 
+def shares(sums: Mapping[int, float], whole: float) -> Scores:
+    """Words' parts of a score, as components light them, named by their share of it."""
+    return {str(word): (short(score), f"{numbers.share(score, whole)} of the score") for word, score in sums.items()}
+
+
 def stamped(content: Mapping[str, object]) -> dict[str, object]:
     """The content with a mark that is equal for equal content, so that a component need not draw it again."""
     return {**content, "stamp": hashlib.sha256(repr(content).encode()).hexdigest()[:16]}

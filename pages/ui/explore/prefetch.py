@@ -1,0 +1,30 @@
+"""What Explore's reader is likely to ask for next, made ready in the background: the sentences beside this one, the model."""
+
+from functools import partial
+
+import influence
+from influence import METHODS
+from pages.ui.explore import asking
+from pages.ui.explore.address import ExploreAddress
+from pages.ui.jobs import Ahead
+
+_answers = Ahead(kept=256)
+_models = Ahead(kept=8)  # by itself: loading takes seconds, and no answer is to wait for it
+
+
+def beside(workspace: influence.Workspace, address: ExploreAddress, *ids: str | None) -> None:
+    """Have the same question about other sentences answered, unless that takes long."""
+    if METHODS[address.method].slow:
+        return
+    for id in filter(None, ids):
+        there = address.at(id=id, pin="", target="")
+        _answers.prepare(asking.key_of(workspace, there, there.method), partial(_answer, workspace, there))
+
+
+def model(workspace: influence.Workspace, address: ExploreAddress, label: str) -> None:
+    """Have the checkpoints loaded, which another label or a text of the reader's own waits for, by a question about a label."""
+    _models.prepare(str(workspace.build), lambda: _answer(workspace, address.at(target=label, method=influence.DEFAULT_METHOD)))
+
+
+def _answer(workspace: influence.Workspace, address: ExploreAddress) -> None:
+    asking.answer(workspace, address, address.method, top=address.top)

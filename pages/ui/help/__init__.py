@@ -1,0 +1,5 @@
+"""Help: what a score means, the keys, and the command lines."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
