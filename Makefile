@@ -14,7 +14,7 @@ PORT ?= 8501
 app: $(VENV)/installed
 	@test -f $(WORKSPACES)/demo/workspace.json || echo "Building the demo: about five minutes, once."
 	@test -f $(WORKSPACES)/demo/workspace.json || { $(RUN) -m influence demo --workspace $(WORKSPACES)/demo && \
-	  $(RUN) -m pages.ui.evidence.first $(WORKSPACES)/demo; }
+	  $(RUN) -m pages.ui.proof.first $(WORKSPACES)/demo; }
 	$(RUN) -m influence serve --workspace-root $(WORKSPACES) --port $(PORT) --open
 
 test: $(VENV)/installed-dev

@@ -1,6 +1,6 @@
-"""Evidence: whether the scores mean anything on this data, found out by retraining."""
+"""Proof, at the address of the proofs that the scores mean something."""
 
-from pages.ui import evidence
+from pages.ui import proof
 from pages.ui.frame import shell
 
-evidence.draw(shell.begin("evidence"))
+proof.draw(shell.begin("evidence"), proof.TRUST)

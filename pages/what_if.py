@@ -1,6 +1,6 @@
-"""What-if: try a change to the training data by retraining, before anybody makes it."""
+"""Proof, at the address that trying a change has always had."""
 
-from pages.ui import what_if
+from pages.ui import proof
 from pages.ui.frame import shell
 
-what_if.draw(shell.begin("what_if"))
+proof.draw(shell.begin("what_if"))

@@ -39,8 +39,7 @@ PAGES = {  # address, and what is there once the page can be used
     "Clusters": ("clusters?", "button.name, .st-key-wt-gate"),
     "Review": ("review?", "[data-testid=stMain] .wt-notes, [data-testid=stMain] .wt-progress"),
     "Fix list": ("fix_list?", "[data-testid=stMain] .wt-title"),
-    "What-if": ("what_if?", "[data-testid=stMain] .wt-hint"),
-    "Evidence": ("evidence?", "[data-testid=stMain] .wt-hint"),
+    "Proof": ("proof?", "[data-testid=stMain] .wt-hint"),
     "Data and runs": ("data_and_runs?", ".wt-step"),
 }
 
@@ -103,7 +102,7 @@ def _click(page: Any, base: str, workspace: str, name: str, address: str, select
         target = page.locator(".row").first
     else:
         key = name.partition(",")[0].lower().replace(" ", "_").replace("-", "_")
-        page.goto(f"{base}/{'what_if' if key == 'data_and_runs' else 'data_and_runs'}?workspace={workspace}")
+        page.goto(f"{base}/{'proof' if key == 'data_and_runs' else 'data_and_runs'}?workspace={workspace}")
         target = page.locator(f".st-key-wt-nav-{key} a").first
     target.wait_for()
     page.wait_for_timeout(1_500)

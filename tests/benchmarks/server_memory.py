@@ -21,7 +21,7 @@ sys.path[0] = str(Path(__file__).resolve().parents[2])
 from influence import open_workspace  # noqa: E402
 from tests.benchmarks.review_load import LONGEST, MB, ROOT, Client, ended, served  # noqa: E402
 
-PAGES = ("", "explore", "suspects", "clusters", "words", "review", "fix_list", "what_if", "evidence", "data_and_runs")
+PAGES = ("", "explore", "suspects", "clusters", "words", "review", "fix_list", "proof", "data_and_runs")
 
 
 async def visit(port: int, page: str, query: str) -> None:

@@ -42,7 +42,7 @@ OPENED = {
     "fix_list, rules": ("fix_list?part=rules", "[data-testid=stMain] button"),
     "fix_list, agreement": ("fix_list?part=agreement", "[data-testid=stMain] .wt-hint"),
     "fix_list, log": ("fix_list?part=log", "[data-testid=stMain] .wt-hint"),
-    "what_if": ("what_if", ".wt-hint"),
+    "proof": ("proof?part=change", ".wt-lead"),
     "evidence": ("evidence", ".wt-hint"),
     "help": ("help", ".wt-section"),
     "data_and_runs": ("data_and_runs", ".wt-step, .wt-hint"),

@@ -16,9 +16,9 @@ from influence.cli import ProgressEvent
 from influence.experiments.whatif import outcomes
 from influence.explanations import cancellation_table
 from influence.types import Stage
-from pages.ui.evidence import cancellation
 from pages.ui.frame import state
 from pages.ui.jobs import background, processes, wording
+from pages.ui.proof import trust
 
 CHANGE = "opponents:test-3:5"
 EVENT = ProgressEvent(Stage("retrain"), 3, 8, 75.0, 125.0)
@@ -78,10 +78,10 @@ def test_one_runs_the_other_waits_and_both_leave_only_their_answers(workspace):
 def test_what_follows_the_demo_is_what_the_page_would_start(workspace):
     """A process that ends leaves the job to run; the page's button would add none."""
     assert cancellation_table(workspace) is None
-    command = [sys.executable, "-m", "pages.ui.evidence.first", str(workspace.path)]
+    command = [sys.executable, "-m", "pages.ui.proof.first", str(workspace.path)]
     subprocess.run(command, check=True, cwd=processes.ROOT)
     for job in background.jobs(workspace):
-        assert (job.command, job.title, job.key) == (cancellation.COMMAND, cancellation.TITLE, json.dumps([job.command]))
+        assert (job.command, job.title, job.key) == (trust.CANCELLATION, trust.CANCELLATION_TITLE, json.dumps([job.command]))
     # As a page looks: whoever looks takes over where the starter is gone.
     until(lambda: not background.jobs(workspace) and not folders(workspace))
     assert not cancellation_table(workspace).empty

@@ -29,7 +29,7 @@ def draw(session: Session, address: ClustersAddress, found: Cluster) -> None:
     )
     bulk_bar.draw(session, [_scope(session, address, found)], key="cluster")
     change = f"cluster:{found.number}:{'remove' if found.suggestions == found.labels else 'relabel'}"
-    shell.link("what_if", "Would it help? Try it in What-if", workspace=address.workspace, change=change)
+    shell.link("proof", "Would it help? Try it in Proof", workspace=address.workspace, change=change)
     pages = max(1, -(-found.size // PAGE))
     page = min(address.page, pages)
     members = cluster_members(session.workspace, found.number, limit=PAGE, offset=(page - 1) * PAGE)

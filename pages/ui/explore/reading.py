@@ -90,12 +90,12 @@ def _ways_on(workspace: influence.Workspace, address: ExploreAddress, found: Exp
                 shell.link("suspects", "Suspects behind it", workspace=workspace.name, test=address.id)
                 if trained:
                     change = f"opponents:{address.id}:{DEFAULT_STRONGEST}"
-                    shell.link("what_if", "What would fix this?", workspace=workspace.name, change=change)
+                    shell.link("proof", "What would fix this?", workspace=workspace.name, change=change)
             # Removals are ranked for the given label's loss, with all tokens; another question has another ranking.
             asked = address.tokens == "include" or not METHODS[address.method].words
             if asked and found.label == found.query.label and trained:
                 change = f"top:{address.id}:{address.method}"
-                shell.link("what_if", "Is this ranking right?", workspace=workspace.name, change=change)
+                shell.link("proof", "Is this ranking right?", workspace=workspace.name, change=change)
 
 
 def _walk(workspace: influence.Workspace, address: ExploreAddress) -> tuple[str, tuple[str | None, str | None]]:

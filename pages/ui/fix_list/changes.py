@@ -65,7 +65,7 @@ def _files(session: Session, address: FixListAddress, found: FixList) -> None:
         )
         render.hint("The report in the zip says how to make the changes in your own file.")
         dry_run.draw(found)
-        shell.link("what_if", "Does it help? Try it in What-if", workspace=address.workspace, change="decided")
+        shell.link("proof", "Does it help? Try it in Proof", workspace=address.workspace, part="fixes")
 
 
 def _counted(found: FixList) -> str:

@@ -98,7 +98,7 @@ def _look(session: Session, address: FixListAddress) -> None:
     )  # fmt: skip
     if rule.edit.does.changes_data:
         spec = spec_of_rule(rule)
-        shell.link("what_if", "Would it help? Try it in What-if", workspace=address.workspace, change=spec)
+        shell.link("proof", "Would it help? Try it in Proof", workspace=address.workspace, change=spec)
     if rule.edit.does.moves_labels:
         st.plotly_chart(decision_charts.balance(found.before, found.after), key="rule_balance", config=STILL)
     render.heading("The first of them" if len(found.example_ids) > SAMPLES else "All of them")

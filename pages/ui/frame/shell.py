@@ -45,8 +45,9 @@ PAGES = {
     "fix_list": Page(
         "pages/fix_list.py", "Fix list", ":material/checklist:", "What will change, and the files to change it with"
     ),
-    "what_if": Page("pages/what_if.py", "What-if", ":material/science:", "What a change would do, found out by retraining"),
-    "evidence": Page("pages/evidence.py", "Evidence", ":material/query_stats:", "Whether the scores mean anything on this data"),
+    "proof": Page("pages/proof.py", "Proof", ":material/science:", "Whether fixes help and scores can be trusted, by retraining"),
+    "what_if": Page("pages/what_if.py", "Proof", ":material/science:", "What a change would do", under="proof"),
+    "evidence": Page("pages/evidence.py", "Proof", ":material/science:", "Whether the scores can be trusted", under="proof"),
     "data_and_runs": Page(
         "pages/data_and_runs.py", "Data and runs", ":material/database:", "From a file of yours to a workspace; several of them"
     ),

@@ -1,4 +1,4 @@
-"""What-if in a real browser: started, watched, left for another page, answered; and cancelled without a trace."""
+"""Proof in a real browser: started, watched, left for another page, answered; and cancelled without a trace."""
 
 import shutil
 from typing import Any
@@ -46,7 +46,7 @@ def test_a_mistake_is_tried_out_while_other_pages_are_read_and_a_run_is_cancelle
     _, workspace = served
     page.goto("/explore?show=all&id=test-3")
     page.get_by_role("link", name="What would fix this?").click()
-    page.wait_for_url("**/what_if*")
+    page.wait_for_url("**/proof*")
     page.get_by_text("examples", exact=False).first.wait_for()
     page.get_by_role("button", name="Try it").click()
     jobs_on(page).first.wait_for()

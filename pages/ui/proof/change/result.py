@@ -19,20 +19,22 @@ from influence.experiments import (
     verdict,
     what,
 )
+from influence.workspace import StoredExample
 from pages.ui.frame import Session, numbers, render, shell
 from pages.ui.parts import STILL, Row, rows
-from pages.ui.what_if import charts
-from pages.ui.what_if.address import WhatIfAddress
+from pages.ui.proof import ProofAddress, texts
+from pages.ui.proof.change import charts
 
 MOST_CLASSES = 12  # in the chart; the table has them all
 
 
-def draw(session: Session, address: WhatIfAddress, found: Outcome) -> None:
+def draw(session: Session, address: ProofAddress, found: Outcome) -> None:
     """The whole part."""
     detail = f"{changes(found.counts)} · {numbers.counted(len(found.seeds), 'seed')} · {numbers.moment(found.made_at)}"
     render.heading(found.title, detail)
     first = headline(found)
     render.verdict(verdict(first), sure=first.paired.told_apart)
+    texts.quotes(session, dict.fromkeys(measure.name for measure in found.of("test")))
     others = [measure for measure in found.of("accuracy") if measure is not first]
     render.notes([*map(verdict, others), predictions(found), *found.notes])
     if found.method:
@@ -42,19 +44,21 @@ def draw(session: Session, address: WhatIfAddress, found: Outcome) -> None:
     groups = [("probability", found.of("test")), ("share predicted right", [*found.of("accuracy"), *shown])]
     st.plotly_chart(charts.effect(groups), key=f"whatif_chart_{found.id}", config=STILL)
     render.hint(
-        "Strokes are single seeds. Each seed was trained without and with the change, so an interval that leaves zero out "
-        "counts even where it lies within the grey."
+        "Strokes are single seeds, each trained without and with the change. A full mark is more than luck, a hollow one may be "
+        "luck; grey is how far seeds lie apart without any change."
     )
-    st.dataframe(_table(found.of("test", "accuracy", "class")), hide_index=True, key=f"whatif_table_{found.id}", width="stretch")
-    _moved(address, found)
+    with st.expander("All numbers"):
+        everything = _table(found.of("test", "accuracy", "class"))
+        st.dataframe(everything, hide_index=True, key=f"whatif_table_{found.id}", width="stretch")
+    _moved(session, address, found)
 
 
 def _ranking(found: Outcome) -> None:
     """The three losses behind QLD, and what they say of the ranking."""
     measures = found.of("qld", "rise", "random")
-    names = {"qld": "QLD: more than random ones", "rise": "without the top 1%", "random": "without random ones"}
+    names = {"qld": "more than random ones", "rise": "without the top 1%", "random": "without random ones"}
     table = {
-        "rise of the loss, nats": [names[measure.kind] for measure in measures],
+        "rise of the loss": [names[measure.kind] for measure in measures],
         "from": [level(measure, measure.paired.before) for measure in measures],
         "to": [level(measure, measure.paired.after) for measure in measures],
         "rise": [difference(measure) for measure in measures],
@@ -62,8 +66,8 @@ def _ranking(found: Outcome) -> None:
     }
     st.dataframe(pd.DataFrame(table), hide_index=True, key=f"whatif_ranking_{found.id}", width="stretch")
     render.hint(
-        "The loss is on the sentence's own label. QLD above 0: the ranking finds examples that this prediction needs, more than "
-        "chance would. Intervals are over seeds, each with its own random examples."
+        "The loss is on the sentence's own label. Above 0 in the first line (QLD): the ranking finds examples that this "
+        "prediction needs, more than chance would. Intervals are over seeds, each with its own random examples."
     )
 
 
@@ -75,31 +79,33 @@ def _table(measures: Sequence[Measure]) -> pd.DataFrame:
             "with": [level(measure, measure.paired.after) for measure in measures],
             "difference": [difference(measure) for measure in measures],
             "95% interval": [interval(measure) for measure in measures],
-            "no change, seed to seed": [_spread(measure) for measure in measures],
-            "more than noise": ["yes" if measure.paired.told_apart else "no" for measure in measures],
+            "seeds without any change": [_spread(measure) for measure in measures],
+            "more than luck": ["yes" if measure.paired.told_apart else "cannot be told" for measure in measures],
         }
     )
 
 
 def _spread(measure: Measure) -> str:
-    return "–" if measure.paired.spread is None else f"up to {spread(measure)}"
+    return "–" if measure.paired.spread is None else f"differ by up to {spread(measure)}"
 
 
-def _moved(address: WhatIfAddress, found: Outcome) -> None:
+def _moved(session: Session, address: ProofAddress, found: Outcome) -> None:
     moved = found.of("moved")
     if not moved:
         return
     with st.expander(f"The {len(moved)} test sentences that it moved most"):
         render.hint("Picked because they moved most, so part of that is chance, and their intervals flatter.")
-        rows.draw([_row(address, measure) for measure in moved], key=f"whatif_moved_{found.id}")
+        there = texts.of_tests(session, [measure.name for measure in moved])
+        lines = [_row(address, measure, there.get(measure.name)) for measure in moved]
+        rows.draw(lines, key=f"whatif_moved_{found.id}")
 
 
-def _row(address: WhatIfAddress, measure: Measure) -> Row:
+def _row(address: ProofAddress, measure: Measure, example: StoredExample | None) -> Row:
     paired = measure.paired
     return rows.row(
         measure.name,
         labels=[(measure.label, "label")],
-        sides=[],
+        sides=rows.plain(example.text, example.text_pair) if example else [],
         foot=f"probability {paired.before:.0%} → {paired.after:.0%}, {points(paired.difference)} points ({interval(measure)})",
         links=[("Explore", shell.href("explore", workspace=address.workspace, show="all", id=measure.name))],
     )

@@ -1,4 +1,4 @@
-"""Evidence's overlaps: whether a ranking follows the loss of the training sentences or their likeness to the test sentence."""
+"""Proof's overlaps: whether a ranking follows the loss of the training sentences or their likeness to the test sentence."""
 
 import pandas as pd
 import streamlit as st
@@ -6,11 +6,11 @@ import streamlit as st
 import influence
 from influence import METHODS
 from influence.experiments import Overlaps, OverlapSettings, overlap_table, overlaps
-from pages.ui.evidence import charts, run, wording
-from pages.ui.evidence.address import EvidenceAddress
 from pages.ui.frame import numbers, render, shell
-from pages.ui.jobs import compute, waiting
+from pages.ui.jobs import compute
 from pages.ui.parts import STILL
+from pages.ui.proof import ProofAddress
+from pages.ui.proof.trust import charts, run, wording
 
 COMMAND, TITLE = "overlaps", "Overlaps of rankings"
 EMPTY = (
@@ -21,18 +21,17 @@ EMPTY = (
 )
 
 
-def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
+def draw(workspace: influence.Workspace, address: ProofAddress) -> None:
     """The whole part."""
     found = overlaps(workspace)
-    waiting.draw(workspace, COMMAND)
     if found:
         _result(workspace, address, found, next((one for one in found if one.id == address.run), found[0]))
     else:
-        render.state_text("Rankings were not compared yet", EMPTY)
-    _form(workspace, expanded=not found)
+        render.lead(EMPTY)
+    _form(workspace, first=not found)
 
 
-def _result(workspace: influence.Workspace, address: EvidenceAddress, found: list[Overlaps], chosen: Overlaps) -> None:
+def _result(workspace: influence.Workspace, address: ProofAddress, found: list[Overlaps], chosen: Overlaps) -> None:
     names = {one.id: _about(one) for one in found}
     said, sure = wording.overlaps(chosen)
     render.verdict(said, sure=sure)
@@ -85,11 +84,14 @@ def _repeats(chosen: Overlaps) -> pd.DataFrame:
     )
 
 
-def _form(workspace: influence.Workspace, *, expanded: bool) -> None:
+def _form(workspace: influence.Workspace, *, first: bool) -> None:
+    """The button and its settings; both folded away where there is a result to look at."""
     usual = OverlapSettings()
-    with st.expander("Compare them" if expanded else "Compare again, with other settings", expanded=expanded):
-        for name, value in (("methods", list(usual.methods[:-1])), ("top", usual.top), ("points", usual.test_points)):
-            st.session_state.setdefault(f"overlaps_{name}", value)
+    for name, value in (("methods", list(usual.methods[:-1])), ("top", usual.top), ("points", usual.test_points)):
+        st.session_state.setdefault(f"overlaps_{name}", value)
+    if first:
+        _button(workspace)
+    with st.expander("Settings" if first else "Compare again, with other settings"):
         st.multiselect(
             "Methods", [id for id in METHODS if not id.startswith("random")], format_func=lambda id: METHODS[id].title,
             key="overlaps_methods", help="Random lists are always compared, too. Layers but the first and last take minutes",
@@ -97,13 +99,16 @@ def _form(workspace: influence.Workspace, *, expanded: bool) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             st.number_input("Strongest proponents", 1, 10_000, key="overlaps_top", width=190)
             st.number_input("Test sentences, at most", 1, 10_000, key="overlaps_points", width=190)
-        if not st.session_state["overlaps_methods"]:
-            render.hint("Choose at least one method.")
-            return
-        st.button(
-            "Compare", type="primary", icon=":material/play_arrow:", key="proof_run_overlaps", on_click=_run, args=(workspace,)
-        )
-        run.command(workspace, COMMAND, _options())
+        if not first:
+            _button(workspace)
+
+
+def _button(workspace: influence.Workspace) -> None:
+    if not st.session_state["overlaps_methods"]:
+        render.hint("Choose at least one method.")
+        return
+    st.button("Compare", type="primary", icon=":material/play_arrow:", key="proof_run_overlaps", on_click=_run, args=(workspace,))
+    render.hint("Takes seconds to minutes; nothing is trained.")
 
 
 def _options() -> list[str]:

@@ -1,51 +1,52 @@
-"""What a change would take, how long trying it takes, and the button that does."""
+"""What a change would take, sentence by sentence, how long trying it takes, and the button that does."""
 
 import json
-import shlex
 from collections.abc import Mapping
 
 import streamlit as st
 
 import influence
 from influence.experiments import DECIDED, Proposal, to_train
-from pages.ui.frame import Session, bind, go, latest, messages, render
+from pages.ui.frame import Session, bind, go, latest, messages, numbers, render
 from pages.ui.jobs import compute, waiting
 from pages.ui.parts import verdicts
-from pages.ui.what_if.address import SEEDS, WhatIfAddress, read_address
+from pages.ui.proof import FIXES, SEEDS, ProofAddress, read_address, texts
 
 COMMAND = "retrain"
 MOST_LISTED = 100
 SIDES = {2: "one model without the change and one with it", 3: "a model on all, one without the top 1%, one without random ones"}
 
 
-def draw(session: Session, address: WhatIfAddress, proposal: Proposal) -> None:
+def draw(session: Session, address: ProofAddress, proposal: Proposal) -> None:
     """The whole part."""
-    render.heading("It would change", f"{sum(proposal.counts.values()):,} of {sum(proposal.before.values()):,} examples")
-    render.facts(_facts(proposal))
+    texts.quotes(session, proposal.test_ids)
+    whose = "Your fixes change" if address.place == FIXES else "It would change"
+    count = numbers.counted(sum(proposal.counts.values()), "example")
+    render.heading(f"{whose} {count}", f"of {sum(proposal.before.values()):,}")
+    texts.taken(session, proposal)
     render.notes(proposal.notes)
-    _sentences(session, address, proposal)
-    options = sorted({*SEEDS, address.seeds})
-    st.segmented_control(
-        "Seeds", options, required=True, **bind(address, "seeds", "whatif_seeds"),
-        help=f"Each trains {SIDES[proposal.models]}. More seeds make small effects visible",
-    )  # fmt: skip
     try:
-        render.hint(estimate(session.workspace, address.seeds, proposal))
+        cost = estimate(session.workspace, address.seeds, proposal)
     except influence.WordtraceError as error:
         render.hint(str(error))
         return
     st.button(
-        "Try it",
+        "Try my fixes" if address.place == FIXES else "Try it",
         key="whatif_run",
         type="primary",
         icon=":material/play_arrow:",
         on_click=_start,
         args=(session, address, proposal),
     )
-    with st.expander("The same on the command line"):
-        where = str(session.workspace.path)
-        command = ["python", "-m", "influence", COMMAND, "--workspace", where, *options_of(address, proposal)]
-        render.command(shlex.join(command))
+    render.hint(cost)
+    with st.expander("Settings"):
+        render.facts(_facts(proposal))
+        options = sorted({*SEEDS, address.seeds})
+        st.segmented_control(
+            "Trainings of each (seeds)", options, required=True, **bind(address, "seeds", "whatif_seeds"),
+            help=f"Each seed trains {SIDES[proposal.models]}. More seeds make small effects visible",
+        )  # fmt: skip
+        _sentences(session, address, proposal)
 
 
 def _facts(proposal: Proposal) -> list[tuple[str, str]]:
@@ -60,22 +61,27 @@ def _counts(labels: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {label}" for label, count in labels.items())
 
 
-def _sentences(session: Session, address: WhatIfAddress, proposal: Proposal) -> None:
+def _sentences(session: Session, address: ProofAddress, proposal: Proposal) -> None:
     """The test sentences to look at besides those that the change is about."""
     _, wrong = session.workspace.search_tests(influence.TestFilter(wrong=True), limit=MOST_LISTED)
-    options = list(dict.fromkeys([*address.test_ids, *(str(id) for id in wrong["id"])]))
+    known = texts.named(wrong)
+    options = list(dict.fromkeys([*address.test_ids, *known]))
     options = [id for id in options if id not in proposal.test_ids]
     st.session_state["whatif_tests"] = [id for id in address.test_ids if id in options]
     st.multiselect(
-        "Also look at these test sentences" if proposal.test_ids else "Look at these test sentences", options,
-        key="whatif_tests", accept_new_options=True, placeholder="ids of test sentences, if you like",
+        "Also look at these test sentences", options, format_func=lambda id: known.get(id, id),
+        key="whatif_tests", accept_new_options=True, placeholder="mistakes, or the id of any test sentence",
         on_change=_to_tests, args=(address,),
     )  # fmt: skip
+    texts.quotes(session, (id for id in address.test_ids if id not in proposal.test_ids))
 
 
-def _to_tests(address: WhatIfAddress) -> None:
-    ids = st.session_state["whatif_tests"]
-    go(address.at(tests=json.dumps(ids, ensure_ascii=False) if ids else ""))
+def _to_tests(address: ProofAddress) -> None:
+    go(address.at(tests=_spelled(st.session_state["whatif_tests"])))
+
+
+def _spelled(ids: list[str]) -> str:
+    return json.dumps(ids, ensure_ascii=False) if ids else ""
 
 
 def estimate(workspace: influence.Workspace, seeds: int, proposal: Proposal) -> str:
@@ -85,10 +91,10 @@ def estimate(workspace: influence.Workspace, seeds: int, proposal: Proposal) -> 
         return "All models of this question are trained already: the answer takes seconds."
     there = proposal.models * seeds - models
     reused = f"; {there} more are there already" if there else ""
-    return f"Trains {models} model{'s' if models != 1 else ''}{reused}: {waiting.time_for(workspace, models)}."
+    return f"Trains {numbers.counted(models, 'model')}{reused}: {waiting.time_for(workspace, models)}. The app stays usable."
 
 
-def options_of(address: WhatIfAddress, proposal: Proposal) -> list[str]:
+def options_of(address: ProofAddress, proposal: Proposal) -> list[str]:
     """The question as options of the command line."""
     options = ["--decided"] if proposal.spec == DECIDED else ["--change", proposal.spec]
     for id in address.test_ids:
@@ -96,9 +102,10 @@ def options_of(address: WhatIfAddress, proposal: Proposal) -> list[str]:
     return [*options, "--seeds", str(address.seeds)]
 
 
-def _start(session: Session, drawn: WhatIfAddress, proposal: Proposal) -> None:
+def _start(session: Session, drawn: ProofAddress, proposal: Proposal) -> None:
     address, _ = read_address(latest(drawn), session.workspace)  # what was chosen just before the click counts, too
-    if address.change != drawn.change:
+    address = address.at(seeds=st.session_state["whatif_seeds"], tests=_spelled(st.session_state["whatif_tests"]))
+    if address.spec != drawn.spec:
         messages.say("Not started: another change has just been chosen; look at what it would do first", failed=True)
         return
     compute.start(session.workspace, COMMAND, options_of(address, proposal), proposal.title)

@@ -1,4 +1,4 @@
-"""Figures of the Evidence page. Layers' names are escaped, because Plotly reads a little HTML in labels."""
+"""Figures of the proofs that scores mean something. Layers' names are escaped, because Plotly reads a little HTML in labels."""
 
 import math
 from typing import Any
@@ -9,8 +9,8 @@ from plotly.subplots import make_subplots
 
 from influence import METHODS
 from influence.experiments import ACTIVATIONS, COSINE, LOSS, MASK, NO_CHANGE, NORM, REMOVE
-from pages.ui.evidence import wording
 from pages.ui.parts import COLOURS, MINUS, PLUS, SYMBOLS, TRAIN, charts, label
+from pages.ui.proof.trust import wording
 
 HEIGHT = 396
 CONTROLS = {"random": ("#8a94a3", "dot", "x"), "random-same-label": ("#8a94a3", "dash", "cross")}
@@ -27,7 +27,7 @@ FACTORS = {
 
 def deletion(curves: pd.DataFrame, measure: str) -> go.Figure:
     """DEL+ and DEL− over k, every method a line with its intervals, or a row where there is one k only; the controls grey."""
-    scale, unit = (100, "points of probability") if measure == "probability" else (1, "nats of margin")
+    scale, unit = (100, "points of probability") if measure == "probability" else (1, "of margin")
     figure = make_subplots(
         rows=1, cols=2, shared_yaxes=True, horizontal_spacing=0.04,
         subplot_titles=["Proponents removed:<br>it should fall", "Opponents removed:<br>it should rise"],

@@ -1,4 +1,4 @@
-"""Evidence's deletion curves: remove what a method names, retrain, and see whether the prediction gives way."""
+"""Proof's deletion curves: remove what a method names, retrain, and see whether the prediction gives way."""
 
 from collections.abc import Collection
 
@@ -8,12 +8,11 @@ import streamlit as st
 import influence
 from influence.experiments import FEWEST, Evaluation, EvaluationSettings, evaluation_tables, remarks
 from influence.retraining import embedding_frozen
-from pages.ui.evidence import charts, run, wording
-from pages.ui.evidence.address import MEASURES, EvidenceAddress
-from pages.ui.evidence.run import Form, Switch
 from pages.ui.frame import bind, render
-from pages.ui.jobs import waiting
 from pages.ui.parts import STILL
+from pages.ui.proof import MEASURES, ProofAddress
+from pages.ui.proof.trust import charts, run, wording
+from pages.ui.proof.trust.run import Form, Switch
 
 COMMAND = "evaluate"
 SWITCHES = (
@@ -39,7 +38,7 @@ EMPTY = (
 )
 
 
-def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
+def draw(workspace: influence.Workspace, address: ProofAddress) -> None:
     """The whole part."""
     found = evaluation_tables(workspace)
     usual = EvaluationSettings()
@@ -56,17 +55,16 @@ def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
             workspace, EvaluationSettings(no_overlap="no_overlap" in on, freeze_embedding="freeze_embedding" in on)
         ),
     )
-    waiting.draw(workspace, COMMAND)
     if not found:
-        render.state_text("No deletion curves yet", EMPTY)
-        run.draw(workspace, form, expanded=True)
+        render.lead(EMPTY)
+        run.draw(workspace, form, first=True)
         return
     chosen = next((one for one in found if one.name == address.run), found[0])
     _result(address, found, chosen)
-    run.draw(workspace, form, expanded=False)
+    run.draw(workspace, form, first=False)
 
 
-def _result(address: EvidenceAddress, found: list[Evaluation], chosen: Evaluation) -> None:
+def _result(address: ProofAddress, found: list[Evaluation], chosen: Evaluation) -> None:
     names = {one.name: run.about(one.settings, one.finished_at, "test sentences") for one in found}
     said, sure = wording.deletion(chosen, address.measure)
     render.verdict(said, sure=sure)

@@ -1,6 +1,6 @@
-"""What `make app` has computed beside the app once the demo is built: python -m pages.ui.evidence.first WORKSPACE
+"""What `make app` has computed beside the app once the demo is built: python -m pages.ui.proof.first WORKSPACE
 
-How much the gradients of each layer cancel out, which takes minutes; the Evidence page shows how far it is. Deletion curves train
+How much the gradients of each layer cancel out, which takes minutes; Proof shows how far it is. Deletion curves train
 the model a dozen times for the least that says anything, so they wait to be asked for: a what-if would have to wait for them.
 """
 
@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 import influence
-from pages.ui.evidence.cancellation import COMMAND, TITLE
 from pages.ui.jobs import background
+from pages.ui.proof import trust
 
 PATIENCE = 30.0  # seconds; a page that looks starts what is still waiting then
 
@@ -19,7 +19,7 @@ PATIENCE = 30.0  # seconds; a page that looks starts what is still waiting then
 def begin(path: Path) -> None:
     """Start it, as the page's own button would. Raises a `WordtraceError` where there is no workspace to write to."""
     opened = influence.open_workspace(path)
-    background.enqueue(opened, COMMAND, title=TITLE, key=json.dumps([COMMAND]))
+    background.enqueue(opened, trust.CANCELLATION, title=trust.CANCELLATION_TITLE, key=json.dumps([trust.CANCELLATION]))
     given_up = time.monotonic() + PATIENCE
     # The job is a process of its own, but a thread of this one starts it.
     while any(job.started_at is None and not job.failed for job in background.jobs(opened)) and time.monotonic() < given_up:

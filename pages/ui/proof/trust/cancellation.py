@@ -1,38 +1,35 @@
-"""Evidence's cancellation: in which layer the training examples' gradients add up, and where they cancel."""
+"""Proof's cancellation: in which layer the training examples' gradients add up, and where they cancel."""
 
 import pandas as pd
 import streamlit as st
 
 import influence
 from influence.explanations import cancellation_table
-from pages.ui.evidence import charts, run, wording
-from pages.ui.evidence.address import EvidenceAddress
 from pages.ui.frame import numbers, render
-from pages.ui.jobs import compute, waiting
+from pages.ui.jobs import compute
 from pages.ui.parts import STILL
+from pages.ui.proof.trust import charts, wording
 
-COMMAND, TITLE = "cancellation", "Cancellation by layer"
+CANCELLATION, CANCELLATION_TITLE = "cancellation", "Cancellation by layer"
 EMPTY = (
-    "Where many examples pull the weights to and fro, their gradients cancel, and a gradient says little about what an example "
-    "changed. The paper's case for the word embedding is that they cancel least there. Measured from the gradients of the "
-    "checkpoints, without any training."
+    "For those who choose between methods: which layer's gradients are worth looking at. Where many examples pull the weights to "
+    "and fro, their gradients cancel, and a gradient says little about what an example changed. The paper looks at the word "
+    "embedding because they cancel least there. Measured from the gradients of the checkpoints, without any training."
 )
 
 
-def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
+def draw(workspace: influence.Workspace) -> None:
     """The whole part."""
-    waiting.draw(workspace, COMMAND)
     table = cancellation_table(workspace)
     if table is None:
-        render.state_text("Cancellation was not measured yet", EMPTY)
+        render.hint(EMPTY)
         if len(workspace.info.checkpoints) < 2:
             render.hint("This workspace has a single checkpoint; it takes two to see how the weights have changed.")
             return
         st.button(
             "Measure it", type="primary", icon=":material/play_arrow:", key="proof_run_cancellation",
-            on_click=compute.start, args=(workspace, COMMAND, [], TITLE),
+            on_click=compute.start, args=(workspace, CANCELLATION, [], CANCELLATION_TITLE),
         )  # fmt: skip
-        run.command(workspace, COMMAND)
         return
     said, sure = wording.cancellation(table)
     render.verdict(said, sure=sure)

@@ -1,4 +1,4 @@
-"""Evidence under AppTest: empty states that offer the command, and each proof as the engine has it."""
+"""Proof's question whether scores can be trusted, under AppTest: one button to find out, and each proof as the engine has it."""
 
 import json
 import shutil
@@ -14,8 +14,8 @@ from influence.experiments.evaluation import evaluate, evaluation_tables
 from influence.experiments.settings import EvaluationSettings, FixingSettings
 from influence.experiments.targeted import fix_mistakes, fixing_curves, fixings, mistakes
 from influence.explanations.cancellation import cancellation_table, write_cancellation
-from pages.ui.evidence import charts, run, wording
 from pages.ui.jobs import background
+from pages.ui.proof.trust import charts, run, wording
 
 
 @pytest.fixture(scope="module")
@@ -33,37 +33,43 @@ def proven(workspaces, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("part", "says", "command"),
+    ("part", "says", "starts"),
     [
-        ("deletion", "No deletion curves yet", "influence evaluate --workspace"),
-        ("cancellation", "Cancellation was not measured yet", "influence cancellation --workspace"),
-        ("fixing", "Nothing was fixed yet", "influence fixing --workspace"),
-        ("overlaps", "Rankings were not compared yet", "influence overlaps --workspace"),
+        ("deletion", "the true label loses without its proponents", "evaluate"),
+        ("cancellation", "their gradients cancel", "cancellation"),
+        ("fixing", "For mistakes that are not hopeless", "fixing"),
+        ("overlaps", "A score is a product", "overlaps"),
     ],
 )
-def test_what_is_missing_is_offered(open_page, part, says, command):
+def test_what_is_missing_is_offered_by_one_button(open_page, part, says, starts):
     app = open_page("evidence", part=part)
     assert not app.exception
     assert says in shown(app)
-    assert command in shown(app)
-    assert any((one.key or "").startswith("proof_run_") for one in app.button)
+    assert "python -m" not in shown(app)
+    buttons = [one.key for one in app.button if (one.key or "").startswith("proof_run_")]
+    assert buttons == ["proof_run_evaluate", "proof_run_cancellation"] if part == "cancellation" else [f"proof_run_{starts}"]
 
 
-def test_the_form_says_what_it_trains(open_page):
+def test_the_form_says_what_it_trains(open_page, monkeypatch):
+    asked = []
+    monkeypatch.setattr(background, "enqueue", lambda _, command, *options, **about: asked.append((command, options)))
     app = open_page("evidence")
     app.number_input(key="proof_points_evaluate").set_value(2).run()
     app.number_input(key="proof_seeds_evaluate").set_value(4).run()
     # A method and two controls, two directions, two values of k, two sentences; and four controls.
     assert f"up to {4 * (1 + 3 * 2 * 2 * 2)} models" in shown(app)
-    assert "--test-points 2 --retrains 4 --no-qld</code>" in shown(app)
     app.checkbox(key="proof_qld_evaluate").check().run()
     assert f"up to {4 * (1 + 3 * (2 * 2 + 1) * 2)} models" in shown(app)
     app.checkbox(key="proof_qld_evaluate").uncheck().run()
     app.checkbox(key="proof_no_overlap_evaluate").check().run()
-    assert "--test-points 2 --retrains 4 --no-qld --no-overlap</code>" in shown(app)
     assert "the word embedding is frozen nowhere" in shown(app)
     app.checkbox(key="proof_freeze_embedding_evaluate").check().run()
-    assert "--no-overlap --freeze-embedding</code>" in shown(app)
+    app.number_input(key="proof_seeds_evaluate").set_value(2).run()
+    assert "From fewer than 3 test sentences and 3 seeds nothing can be told." in shown(app)
+    app.button(key="proof_run_evaluate").click().run()
+    [(command, options)] = asked
+    assert command == "evaluate"
+    assert options[-7:] == ("--test-points", "2", "--retrains", "2", "--no-qld", "--no-overlap", "--freeze-embedding")
     assert "the word embedding is frozen in the retrained models only" in shown(app)
 
 
@@ -293,7 +299,7 @@ def test_cancellation_by_layer(open_page, proven):
     app = open_page("evidence", root=proven, part="cancellation")
     assert not app.exception
     assert wording.cancellation(table)[0][:60] in shown(app).replace("&#x27;", "'")
-    assert len(app.dataframe[0].value) == len(table)
+    assert len(app.dataframe[-1].value) == len(table)
 
 
 def test_overlaps_are_the_engine_s(open_page, proven):

@@ -1,4 +1,4 @@
-"""What-if under AppTest: what a change takes before it is tried, the result, and what was tried before."""
+"""Proof's changes under AppTest: what one takes before it is tried, the result, and what was tried before."""
 
 import html
 import json
@@ -36,6 +36,11 @@ def root(tried_workspaces, tmp_path):
         yield folder
 
 
+def text_of(workspace, test_id):
+    [position] = workspace.store.positions("test", [test_id]).values()
+    return workspace.store.examples("test", [position])[position].text
+
+
 def facts(app):
     return next(body for element in app.get("html") if 'dl class="wt-facts"' in (body := element.proto.body))
 
@@ -45,7 +50,8 @@ def test_what_it_takes_is_said_before_it_is_tried(open_as, workspace):
     assert not app.exception
     found = propose(workspace, "opponents:test-7:10")
     count = len(found.change.removed)
-    assert f"{count} of {workspace.info.n_train} examples" in shown(app)
+    assert f"It would change {count} examples" in shown(app)
+    assert f"of {workspace.info.n_train}" in shown(app)
     for label, removed in found.labels["remove"].items():
         assert html.escape(f"{removed} {label}") in facts(app)
         assert f"{found.before[label]} → {found.after[label]}" in facts(app)
@@ -86,7 +92,7 @@ def test_a_ranking_is_put_to_the_test(open_as, root, workspace):
     """Chosen by widgets, said before it is tried, and shown as the engine has it."""
     app = open_as("Ann", "what_if", workspace="tiny", kind="top")
     app.text_input(key="whatif_top_test").set_value("test-3").run()
-    app.selectbox(key="whatif_method").set_value("bm25").run()
+    app.selectbox(key="whatif_method_tracin-we-topk").set_value("bm25").run()
     assert not app.exception
     assert parameters_of(app)["change"] == "top:test-3:bm25"
     assert "Trains 13 models; 2 more are there already" in shown(app)  # of five seeds' controls, two are there
@@ -107,12 +113,13 @@ def test_a_ranking_is_put_to_the_test(open_as, root, workspace):
 def test_the_kinds_of_change_are_chosen_by_widgets(open_as, root, workspace):
     app = open_as("Ann", "what_if", workspace="tiny")
     assert "Nothing is decided yet" in shown(app)
+    app.segmented_control(key="proof_place").set_value("change").run()
     app.segmented_control(key="whatif_kind").set_value("cluster").run()
-    assert parameters_of(app) == {"workspace": "tiny", "kind": "cluster"}
+    assert parameters_of(app) == {"workspace": "tiny", "part": "change", "kind": "cluster"}
     one = clusters(workspace)[0]
     app.selectbox(key="whatif_cluster").select_index(0).run()
     assert parameters_of(app)["change"] == f"cluster:{one.number}:remove"
-    assert f"{one.size} of {workspace.info.n_train} examples" in shown(app)
+    assert f"It would change {one.size} example" in shown(app)
     app.segmented_control(key="whatif_kind").set_value("opponents").run()
     app.selectbox(key="whatif_test").select_index(0).run()
     app.segmented_control(key="whatif_opponents").set_value("words").run()
@@ -125,8 +132,12 @@ def test_decisions_so_far(open_as, root, workspace):
     ids = workspace.train_ids()
     reviews_of(root).decide(ANN, ids[2], "remove")
     reviews_of(root).decide(ANN, ids[4], "keep")
-    app = open_as("Ann", "what_if", workspace="tiny")
-    assert f"1 of {workspace.info.n_train} examples" in shown(app)
+    app = open_as("Ann", "proof", workspace="tiny")
+    assert "Your fixes change 1 example" in shown(app)
+    assert button(app, "whatif_run").label == "Try my fixes"
+    text = reviews_of(root).corpus[ids[2]].text
+    [row] = [row for data in components(app) for row in data.get("rows", []) if row["id"] == ids[2]]
+    assert "".join(piece[0] for piece in row["sides"][0]) == text
 
 
 def test_what_was_tried_is_listed(open_as, workspace):
@@ -134,6 +145,7 @@ def test_what_was_tried_is_listed(open_as, workspace):
     [outcome] = outcomes(workspace)
     listed = [row for data in components(app) for row in data.get("rows", [])]
     assert [(row["id"], row["name"]) for row in listed] == [(outcome.id, outcome.title)]
+    assert "".join(piece[0] for piece in listed[0]["sides"][0]) == text_of(workspace, "test-3")
     app = open_as("Ann", "what_if", workspace="tiny", outcome=outcome.id)
     assert verdict(outcome.of("test")[0]).split(" goes from ")[1] in shown(app)
 

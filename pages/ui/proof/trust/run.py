@@ -1,7 +1,6 @@
 """The form that starts a proof: what is tried, on how many test sentences, how surely; and how long that takes."""
 
-import shlex
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import streamlit as st
@@ -9,9 +8,9 @@ import streamlit as st
 import influence
 from influence import METHODS
 from influence.experiments import FEWEST, seconds_a_model
-from pages.ui.evidence.address import EvidenceAddress
 from pages.ui.frame import bind, numbers, render
 from pages.ui.jobs import compute, waiting
+from pages.ui.proof import ProofAddress
 
 KS = (5, 10, 20, 50, 100, 200)
 LONGEST = 3_600.0  # seconds that a form may propose to spend
@@ -46,54 +45,68 @@ class Form:
     opponents_only: bool = False  # so that methods without opponents are no choice
     ks: tuple[int, ...] = (10, 50)
     points: int = 6
+    button: str = "Find out"
 
     def key(self, name: str) -> str:
         """The key of a field's widget."""
         return f"proof_{name}_{self.command}"
 
 
-def draw(workspace: influence.Workspace, form: Form, *, expanded: bool) -> None:
-    """The form, folded away where there is a result to look at."""
-    with st.expander("Run it" if expanded else "Run it again, with other settings", expanded=expanded):
-        usual = affordable(form, seconds_a_model(workspace)[0])
-        for name, value in (("methods", list(form.methods)), ("k", usual[0]), ("points", usual[1]), ("seeds", usual[2])):
-            st.session_state.setdefault(form.key(name), value)
-        most = max(form.most_points, 1)
-        st.session_state[form.key("points")] = min(st.session_state[form.key("points")], most)  # another workspace had more
-        methods = [
-            id
-            for id, one in METHODS.items()
-            if not one.drawn
-            and (one.signed or not form.opponents_only)
-            and (one.needs != "states" or workspace.info.settings.get("optimizer_states"))
-        ]
-        st.multiselect(
-            "Methods", methods, format_func=lambda id: METHODS[id].title, key=form.key("methods"),
-            help="Random choices are always tried beside them, drawn anew for every seed",
-        )  # fmt: skip
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.multiselect("Examples changed (k)", KS, key=form.key("k"), accept_new_options=False, width=260)
-            st.number_input(form.points_name, 1, most, key=form.key("points"), width=150)
-            st.number_input("Seeds", 1, 50, key=form.key("seeds"), width=150)
-        with st.container(horizontal=True):
-            for switch in form.switches:
-                st.session_state.setdefault(form.key(switch.name), switch.on)
-                st.checkbox(switch.title, key=form.key(switch.name), help=switch.help)
-        asked = _asked(workspace, form)
-        if not (asked.methods and asked.ks):
-            render.hint("Choose at least one method and one number of examples.")
-            return
-        models = form.models(len(asked.methods), len(asked.ks), asked.points, asked.retrains, asked.on)
-        render.notes(form.remarks(asked.on))
-        render.hint(
-            f"Trains up to {models:,} models, each once: {waiting.time_for(workspace, models)}. What is finished is kept, so "
-            "it can be stopped and started again; the app stays usable meanwhile."
-        )
-        st.button(
-            "Run", type="primary", icon=":material/play_arrow:", key=f"proof_run_{form.command}", on_click=_run,
-            args=(workspace, form),
-        )  # fmt: skip
-        command(workspace, form.command, asked.options())
+def draw(workspace: influence.Workspace, form: Form, *, first: bool) -> None:
+    """The button and its settings; both folded away where there is a result to look at."""
+    usual = affordable(form, seconds_a_model(workspace)[0])
+    for name, value in (("methods", list(form.methods)), ("k", usual[0]), ("points", usual[1]), ("seeds", usual[2])):
+        st.session_state.setdefault(form.key(name), value)
+    for switch in form.switches:
+        st.session_state.setdefault(form.key(switch.name), switch.on)
+    most = max(form.most_points, 1)
+    st.session_state[form.key("points")] = min(st.session_state[form.key("points")], most)  # another workspace had more
+    if first:
+        _button(workspace, form)
+    with st.expander("Settings" if first else "Run it again, with other settings"):
+        _fields(workspace, form, most)
+        if not first:
+            _button(workspace, form)
+
+
+def _fields(workspace: influence.Workspace, form: Form, most: int) -> None:
+    methods = [
+        id
+        for id, one in METHODS.items()
+        if not one.drawn
+        and (one.signed or not form.opponents_only)
+        and (one.needs != "states" or workspace.info.settings.get("optimizer_states"))
+    ]
+    st.multiselect(
+        "Methods", methods, format_func=lambda id: METHODS[id].title, key=form.key("methods"),
+        help="Random choices are always tried beside them, drawn anew for every seed",
+    )  # fmt: skip
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.multiselect("How many examples", KS, key=form.key("k"), accept_new_options=False, width=260)
+        st.number_input(form.points_name, 1, most, key=form.key("points"), width=150)
+        st.number_input("Seeds", 1, 50, key=form.key("seeds"), width=150)
+    with st.container(horizontal=True):
+        for switch in form.switches:
+            st.checkbox(switch.title, key=form.key(switch.name), help=switch.help)
+
+
+def _button(workspace: influence.Workspace, form: Form) -> None:
+    asked = _asked(workspace, form)
+    if not (asked.methods and asked.ks):
+        render.hint("Choose at least one method and one number of examples.")
+        return
+    models = form.models(len(asked.methods), len(asked.ks), asked.points, asked.retrains, asked.on)
+    render.notes(form.remarks(asked.on))
+    st.button(
+        form.button, type="primary", icon=":material/play_arrow:", key=f"proof_run_{form.command}", on_click=_run,
+        args=(workspace, form),
+    )  # fmt: skip
+    few = min(asked.points, asked.retrains) < FEWEST
+    render.hint(
+        f"Trains up to {models:,} models, each once: {waiting.time_for(workspace, models)}. What is finished is kept, so it can "
+        "be stopped and started again; the app stays usable meanwhile."
+        + (f" From fewer than {FEWEST} {form.points_name.lower()} and {FEWEST} seeds nothing can be told." if few else "")
+    )
 
 
 @dataclass(frozen=True)
@@ -146,13 +159,7 @@ def _run(workspace: influence.Workspace, form: Form) -> None:
         compute.start(workspace, form.command, asked.options(), form.title)
 
 
-def command(workspace: influence.Workspace, name: str, options: Sequence[str] = ()) -> None:
-    """The command that does the same, for a machine that is quicker than this one."""
-    render.hint("Or on the command line, where the workspace is:")
-    render.command(shlex.join(["python", "-m", "influence", name, "--workspace", str(workspace.path), *options]))
-
-
-def choice(address: EvidenceAddress, names: dict[str, str], chosen: str) -> None:
+def choice(address: ProofAddress, names: dict[str, str], chosen: str) -> None:
     """A switch between earlier runs, where there are several."""
     if len(names) > 1:
         binding = bind(address.at(run=chosen), "run", f"proof_runs_{address.part}")

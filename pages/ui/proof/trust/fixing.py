@@ -1,16 +1,15 @@
-"""Evidence's targeted fixing: how often changing what a method blames for a mistake mends it."""
+"""Proof's targeted fixing: how often changing what a method blames for a mistake mends it."""
 
 import pandas as pd
 import streamlit as st
 
 import influence
 from influence.experiments import Fixing, FixingSettings, fixing_curves, fixings, mistakes
-from pages.ui.evidence import charts, run, wording
-from pages.ui.evidence.address import EvidenceAddress
-from pages.ui.evidence.run import Form
 from pages.ui.frame import render, shell
-from pages.ui.jobs import waiting
 from pages.ui.parts import STILL
+from pages.ui.proof import ProofAddress
+from pages.ui.proof.trust import charts, run, wording
+from pages.ui.proof.trust.run import Form
 
 COMMAND = "fixing"
 WAYS = {"remove": "removed", "mask": "word masked", "": ""}
@@ -22,7 +21,7 @@ EMPTY = (
 )
 
 
-def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
+def draw(workspace: influence.Workspace, address: ProofAddress) -> None:
     """The whole part."""
     found, there, usual = fixings(workspace), len(mistakes(workspace)), FixingSettings()
     form = Form(
@@ -35,20 +34,19 @@ def draw(workspace: influence.Workspace, address: EvidenceAddress) -> None:
         points_name="Mistakes",
         opponents_only=True,
     )
-    waiting.draw(workspace, COMMAND)
     if not found:
-        render.state_text("Nothing was fixed yet", EMPTY)
+        render.lead(EMPTY)
     else:
         _result(address, found, next((one for one in found if one.id == address.run), found[0]))
     if there:
         render.hint(f"This workspace has {there:,} such mistakes.")
-        run.draw(workspace, form, expanded=not found)
+        run.draw(workspace, form, first=not found)
     else:
         render.hint("This workspace has no such mistake: every wrong prediction is nearly certain.")
     shell.link("explore", "Read the mistakes in Explore, and try single ones out", workspace=workspace.name, show="wrong")
 
 
-def _result(address: EvidenceAddress, found: list[Fixing], chosen: Fixing) -> None:
+def _result(address: ProofAddress, found: list[Fixing], chosen: Fixing) -> None:
     names = {one.id: run.about(one.settings, one.made_at, "mistakes") for one in found}
     curves = fixing_curves(chosen.runs)
     said, sure = wording.fixing(chosen.runs)

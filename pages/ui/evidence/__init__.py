@@ -1,5 +1,0 @@
-"""Evidence: whether the scores mean anything on this data, found out by retraining."""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

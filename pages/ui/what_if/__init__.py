@@ -1,5 +1,0 @@
-"""What if: choose a change, retrain in the background, and see what it did."""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
