@@ -10,7 +10,7 @@ from typing import Any
 from influence import fixes, reading, review, workspace
 from influence.cli.options import add_form, command, form_options, path, print_notes
 from influence.errors import SettingsError
-from influence.review import POLICIES
+from influence.review import IMPORTED, POLICIES
 
 SUFFIXES = (".csv", ".jsonl", ".parquet", ".zip")
 
@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
     about = "as exported: .csv, .jsonl or .parquet; each row is checked against the text that it was decided on"
     back.add_argument("--fixes", type=path, required=True, metavar="FILE", help=about)
     about = "whose the rows are that name nobody (default: import)"
-    back.add_argument("--reviewer", default=fixes.IMPORTED, metavar="NAME", help=about)
+    back.add_argument("--reviewer", default=IMPORTED, metavar="NAME", help=about)
     back.add_argument("--dry-run", action="store_true", help="say what would be taken in, but write nothing")
 
     about = "make the fixes of a fix list in a copy of the training file"

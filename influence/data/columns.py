@@ -12,7 +12,7 @@ from influence.reading import Odd, Table, as_text, label_cell
 GUESS_RULE = (
     "A column is taken by its name where the name is a usual one. Otherwise the label is the column with the fewest values "
     "(two at least, each standing in more rows than one), and the text is the one with the longest values. An id has a usual "
-    "name and another value in every row."
+    "name, such as Nr, ticket_id or an unnamed first column, and another value in every row."
 )
 GUESSED_FROM = 1_000  # rows
 PAIRS = (
@@ -27,7 +27,11 @@ LABELS = (
     "label", "labels", "labeltext", "labelname", "class", "category", "target", "sentiment", "intent", "topic", "tag", "y",
     "goldlabel", "gold", "polarity", "rating", "stars", "emotion", "toxic", "spam", "type", "accept", "choice",
 )  # fmt: skip
-IDS = ("id", "uid", "uuid", "guid", "key", "rowid", "exampleid", "textid", "reviewid", "commentid", "tweetid", "documentid")
+IDS = (
+    "id", "uid", "uuid", "guid", "key", "rowid", "exampleid", "textid", "reviewid", "commentid", "tweetid", "documentid",
+    "nr", "no", "num", "number", "index", "idx", "row", "rownumber", "nummer", "lfdnr", "pk", "ident", "identifier", "unnamed0",
+)  # fmt: skip
+ID_WORDS = ("id", "nr", "no", "uid", "uuid", "guid", "key", "number")  # what a name of several words may end in
 MOST_LABELS = 500
 SHOWN = 300  # characters of a value
 
@@ -67,8 +71,7 @@ def guess_columns(table: Table) -> Guess:
         if name is not None and found[role] is None:
             found[role], reasons[role] = name, reason
 
-    taken_id = next((plain[name] for name in IDS if name in plain and _all_differ(values[plain[name]])), None)
-    take("id", taken_id, "its name, and no value stands twice")
+    take("id", _id_column(plain, values), "its name, and no value stands twice")
     take("label", _named(plain, LABELS), "its name")
     pair = next(((plain[a], plain[b]) for a, b in PAIRS if a in plain and b in plain), None)
     if pair is not None and found["label"] not in pair:
@@ -96,6 +99,19 @@ def _mostly_odd(cells: list[str | Odd]) -> str:
 
 def _named(plain: dict[str, str], names: Sequence[str], without: Sequence[str | None] = ()) -> str | None:
     return next((plain[name] for name in names if name in plain and plain[name] not in without), None)
+
+
+def _id_column(plain: dict[str, str], values: dict[str, list[str]]) -> str | None:
+    """The column of ids: of a usual name, else one that ends in a usual word (`ticket_id`, `OrderNo`) and lacks no value."""
+    named = [name for name in values if not name.strip()] + [plain[name] for name in IDS if name in plain]
+    ending = [name for name in values if _words_of(name)[1:] and _words_of(name)[-1] in ID_WORDS]
+    whole = [name for name in ending if all(value.strip() for value in values[name])]
+    return next((name for name in [*named, *whole] if _all_differ(values[name])), None)
+
+
+def _words_of(name: str) -> list[str]:
+    """The words of a column's name in small letters: ticket_id, ticketId and Ticket Id are two."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
 
 
 def _all_differ(values: list[str]) -> bool:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from influence.data.examples import HIDDEN, MEND, SHOWN, Columns, Examples, read_examples, rows_from_0
+from influence.data.examples import HIDDEN, MEND, SHOWN, Columns, Examples, read_examples, rows_named
 from influence.errors import DataError
 from influence.reading import FormOptions, Table, read_table
 
@@ -20,6 +20,9 @@ class Dataset:
     source: str
     sha256: str
     notes: list[str] = field(default_factory=list)  # what was done to it, one line each
+    numbers: list[int] = field(
+        default_factory=list, compare=False
+    )  # of its rows, as a spreadsheet counts; empty where they are not known
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -60,11 +63,11 @@ def rows_of(found: Examples, rows: Sequence[int], notes: Sequence[str] = ()) -> 
     if again := found.repeated_ids():
         raise DataError(
             f"--id {found.columns.id!r}: {found.table.source!r} has {len(again):,} repeated ids, the first is "
-            f"{found.ids[again[0]]!r} ({rows_from_0(again)}); ids must be unique"
+            f"{found.ids[again[0]]!r} ({rows_named(found.numbers(again))}); ids must be unique"
         )
     texts, ids, labels = ([column[row] for row in rows] for column in (found.texts, found.ids, found.labels))
     pairs = None if found.pairs is None else [found.pairs[row] for row in rows]
-    return Dataset(ids, texts, pairs, labels, found.table.source, found.table.sha256, list(notes))
+    return Dataset(ids, texts, pairs, labels, found.table.source, found.table.sha256, list(notes), found.numbers(rows))
 
 
 def label_names(train: Dataset) -> list[str]:
@@ -84,11 +87,12 @@ def check_labels(test: Dataset, names: Sequence[str]) -> None:
     """Raise `DataError` where a test label never occurs in training."""
     known = set(names)
     rows = [row for row, label in enumerate(test.labels) if label not in known]
+    numbers = [test.numbers[row] if test.numbers else row + 1 for row in rows]
     if rows:
         hidden = "; -1 marks a hidden label: test on a split that has its labels" if test.labels[rows[0]] == HIDDEN else ""
         raise DataError(
             f"{test.source!r}: label {test.labels[rows[0]]!r} never occurs in the training data "
-            f"({rows_from_0(rows)}); the training labels are {_some(list(names))}{hidden}"
+            f"({rows_named(numbers)}); the training labels are {_some(list(names))}{hidden}"
         )
 
 

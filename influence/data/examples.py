@@ -71,9 +71,16 @@ class Examples:
     def complaint(self) -> str:
         """All the flaws in one line."""
         return "; ".join(
-            f"{_count(len(rows))} of {len(self):,} {flaw.what} ({rows_from_0(rows)}{f'; {flaw.detail}' if flaw.detail else ''})"
+            f"{_count(len(rows))} of {len(self):,} {flaw.what} ({'; '.join(filter(None, (self._named(rows), flaw.detail)))})"
             for flaw, rows in self.grouped()
         )
+
+    def _named(self, rows: Sequence[int]) -> str:
+        return rows_named(self.numbers(rows))
+
+    def numbers(self, rows: Sequence[int]) -> list[int]:
+        """Rows by the numbers that a spreadsheet gives them."""
+        return [self.table.number(int(row)) for row in rows]
 
     def repeated_ids(self) -> list[int]:
         """The usable rows with an id that an earlier one has."""
@@ -132,10 +139,10 @@ def repeats(values: Sequence[str]) -> list[int]:
     return [at for at, value in enumerate(values) if value in seen or seen.add(value)]  # type: ignore[func-returns-value]
 
 
-def rows_from_0(rows: Sequence[int]) -> str:
-    """The first of some rows, as a message names them."""
-    shown = ", ".join(str(row) for row in rows[:SHOWN])
-    return f"row{'s' if len(rows) > 1 else ''} from 0: {shown}{', …' if len(rows) > SHOWN else ''}"
+def rows_named(numbers: Sequence[int]) -> str:
+    """The first of some rows by their numbers, as a message names them."""
+    shown = ", ".join(str(number) for number in numbers[:SHOWN])
+    return f"row{'s' if len(numbers) > 1 else ''} {shown}{', …' if len(numbers) > SHOWN else ''}"
 
 
 def _count(rows: int) -> str:

@@ -3,7 +3,7 @@
     train = read_table("train.csv", split="train")
     report = data_report(train, None, guess_columns(train).columns())
 
-Row numbers count from 0, the header aside, as everywhere. `findings` says in words what they come to.
+Rows have the numbers that a spreadsheet gives them: the line of names is row 1. `findings` says in words what they come to.
 """
 
 from collections import Counter
@@ -33,9 +33,9 @@ class Rows:
     first: list[int]
 
     @classmethod
-    def of(cls, rows: Sequence[int]) -> "Rows":
-        """The rows of a list."""
-        return cls(len(rows), [int(row) for row in rows[:SHOWN]])
+    def of(cls, rows: Sequence[int], found: Examples | None) -> "Rows":
+        """Some rows of a file; of none where there is no file."""
+        return cls(len(rows), [] if found is None else found.numbers(rows[:SHOWN]))
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def data_report(train: Table, test: Table | None, columns: Columns) -> DataRepor
     labels = [ours.labels[row] for row in ours.usable]
     test_texts = [] if theirs is None else [theirs.joined[row] for row in tests]
     test_labels = [] if theirs is None else [theirs.labels[row] for row in tests]
-    conflicts = _conflicts(texts, labels, ours.usable)
+    conflicts = _conflicts(texts, labels, ours.numbers(ours.usable))
     near, near_overlap = _near(texts, labels, test_texts)
     counts, test_counts = Counter(labels), Counter(test_labels)
     variants = spellings(counts + test_counts)
@@ -166,24 +166,24 @@ def data_report(train: Table, test: Table | None, columns: Columns) -> DataRepor
         unusable=_unusable(ours),
         test_unusable=[] if theirs is None else _unusable(theirs),
         can_split=theirs is not None or _can_split(ours),
-        repeats=Rows.of([ours.usable[at] for at in repeats(texts)]),
+        repeats=Rows.of([ours.usable[at] for at in repeats(texts)], ours),
         conflicts=conflicts[:SHOWN],
         n_conflicts=len(conflicts),
         near=near,
-        overlap=Rows.of([tests[at] for at, text in enumerate(test_texts) if text in seen]),
-        near_overlap=Rows.of([tests[at] for at in near_overlap]),
+        overlap=Rows.of([tests[at] for at, text in enumerate(test_texts) if text in seen], theirs),
+        near_overlap=Rows.of([tests[at] for at in near_overlap], theirs),
         variants=variants,
         header_is_label=ours.columns.label if ours.columns.label.strip() in counts else "",
         joined=joined,
-        joined_rows=Rows.of([row for row in ours.usable if ours.labels[row] in joined]),
-        unknown_labels=Rows.of([tests[at] for at, label in enumerate(test_labels) if label not in known]),
-        repeated_ids=Rows.of(ours.repeated_ids()),
-        test_repeated_ids=Rows.of([] if theirs is None else theirs.repeated_ids()),
+        joined_rows=Rows.of([row for row in ours.usable if ours.labels[row] in joined], ours),
+        unknown_labels=Rows.of([tests[at] for at, label in enumerate(test_labels) if label not in known], theirs),
+        repeated_ids=Rows.of(ours.repeated_ids(), ours),
+        test_repeated_ids=Rows.of([] if theirs is None else theirs.repeated_ids(), theirs),
     )
 
 
 def _unusable(found: Examples) -> list[Unusable]:
-    return [Unusable(flaw.what, flaw.detail, Rows.of(rows)) for flaw, rows in found.grouped()]
+    return [Unusable(flaw.what, flaw.detail, Rows.of(rows, found)) for flaw, rows in found.grouped()]
 
 
 def _can_split(found: Examples) -> bool:

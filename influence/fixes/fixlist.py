@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from influence.data import Edit, listed_kinds
 from influence.review import (
+    IMPORTED,
     NAMES_JOIN,
     Corpus,
     Decision,
@@ -161,7 +162,7 @@ def _fix(example: TrainExample, decision: Decision, resolution: Resolution, note
 
 def _decided_at(decision: Decision) -> str:
     """When it was decided; of one that was brought back from a file what that said."""
-    kept = decision.evidence.get("decided_at") if "import" in decision.origin else None
+    kept = decision.evidence.get("decided_at") if IMPORTED in decision.origin else None
     return kept if isinstance(kept, str) and kept else iso(decision.at)
 
 

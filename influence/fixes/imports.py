@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 from influence.errors import QueryError, SettingsError
 from influence.fixes.fixlist import Fix
-from influence.review import NAMES_JOIN, Action, Event, Evidence, Reviewer, Reviews, checked_event
+from influence.review import IMPORTED, NAMES_JOIN, Action, Event, Evidence, Reviewer, Reviews, checked_event
 
-IMPORTED = "import"  # how we know of a reviewer who is named in a file, and what the origin of the decisions says
 GONE, CHANGED = "there is no example of that id", "its text is another one here"
 
 

@@ -98,9 +98,8 @@ def encode(
         for position, encoded in enumerate(spelling.encodings(list(texts[start:stop]), second, max_length)):
             sides = (texts[start + position], pairs[start + position] if pairs is not None else "")
             if not encoded.ids:
-                raise DataError(
-                    f"the tokenizer leaves nothing of the text {sides[0]!r} (row from 0: {start + position}); delete it"
-                )
+                which = f"number {start + position + 1:,} of the texts"
+                raise DataError(f"the tokenizer leaves nothing of the text {sides[0]!r} ({which}); delete it")
             examples.append(_encode_example(encoded, sides, typed=typed))
         progress(stage, stop, len(texts))
     return _concatenate(examples)

@@ -25,6 +25,13 @@ class Table:
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), []))
 
+    def number(self, row: int) -> int:
+        """A row's number as a spreadsheet or an editor counts: from 1, the line of names with them where there is one.
+
+        Blank lines, which are no rows, are not counted.
+        """
+        return row + (2 if self.form.kind == "delimited" else 1)
+
     def column(self, name: str, option: str) -> str:
         """The name of a column as the file has it: exactly, or else but for blanks around it, where only one is so.
 

@@ -10,6 +10,7 @@ from .agreements import (
 from .bulk import BulkPreview as BulkPreview, decide_bulk as decide_bulk, preview_bulk as preview_bulk
 from .corpus import Corpus as Corpus, TrainExample as TrainExample
 from .events import (
+    IMPORTED as IMPORTED,
     NAMES_JOIN as NAMES_JOIN,
     POLICIES as POLICIES,
     Action as Action,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # the command line's help reads the vocabulary, and needs no 
 
 POLICIES: tuple[str, ...] = ("adjudicated", "majority", "latest")  # what settles a disagreement
 UNDO, REDO, NOTE = "undo", "redo", "note"
+IMPORTED = "import"  # how we know of a reviewer whom a file names, and what the origin of such decisions says
 NAMES_JOIN = "; "  # between reviewers who share a row of a fix list, so no name may hold a semicolon
 LONGEST_NAME, LONGEST_NOTE = 100, 10_000
 LONGEST_MS = 10**12

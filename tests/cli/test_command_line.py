@@ -402,8 +402,8 @@ CASES: dict[str, tuple[Callable[[Places], list[object]], str]] = {
     ),
     "empty texts": (
         lambda p: p.build(train=p.csv("text,label\n,x\na,\n")),
-        "bad.csv': no row can be used: 1 row of 2 without a text in column 'text' (row from 0: 0); 1 row of 2 without a label "
-        "in column 'label' (row from 0: 1); choose other columns",
+        "bad.csv': no row can be used: 1 row of 2 without a text in column 'text' (row 2); 1 row of 2 without a label "
+        "in column 'label' (row 3); choose other columns",
     ),
     "one class": (
         lambda p: p.build(train=p.csv("text,label\na,x\nb,x\n")),
@@ -411,11 +411,11 @@ CASES: dict[str, tuple[Callable[[Places], list[object]], str]] = {
     ),
     "unseen label": (
         lambda p: p.build(test=p.csv("text,label\na,meh\n")),
-        "label 'meh' never occurs in the training data (row from 0: 0); the training labels are 'neg', 'pos'",
+        "label 'meh' never occurs in the training data (row 2); the training labels are 'neg', 'pos'",
     ),
     "duplicate ids": (
         lambda p: p.build("--id", "id", train=p.csv("id,text,label\n1,a,x\n1,b,y\n")),
-        "has 1 repeated ids, the first is '1' (row from 0: 1); ids must be unique",
+        "has 1 repeated ids, the first is '1' (row 3); ids must be unique",
     ),
     "not UTF-8": (
         lambda p: p.build(train=p.csv(b"text,label\n\xe9,x\n")),

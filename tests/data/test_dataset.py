@@ -102,9 +102,9 @@ def test_a_test_label_that_training_lacks_is_refused() -> None:
     with pytest.raises(DataError) as caught:
         check_labels(labelled("a", "z", "y", "z"), ["a", "b"])
     assert str(caught.value) == (
-        "'data.csv': label 'z' never occurs in the training data (rows from 0: 1, 2, 3); the training labels are 'a', 'b'"
+        "'data.csv': label 'z' never occurs in the training data (rows 2, 3, 4); the training labels are 'a', 'b'"
     )
-    with pytest.raises(DataError, match=r"label '77' never occurs .*\(row from 0: 0\).* '0', '1', .* '9', …$"):
+    with pytest.raises(DataError, match=r"label '77' never occurs .*\(row 1\).* '0', '1', .* '9', …$"):
         check_labels(labelled("77"), [str(number) for number in range(77)])
     with pytest.raises(DataError, match="never occurs"):
         check_labels(labelled("a\x00"), ["a"])
@@ -138,64 +138,63 @@ BAD: dict[str, tuple[Table, Columns, str]] = {
     "empty texts": (
         table(text=["", " \t", "c", None, "", "", "", "h", "", ""], label=TEN),
         Columns(),
-        "'data.csv': 8 rows of 10 without a text in column 'text' (rows from 0: 0, 1, 3, 4, 5, …)" + MEND,
+        "'data.csv': 8 rows of 10 without a text in column 'text' (rows 1, 2, 4, 5, 6, …)" + MEND,
     ),
     "empty second text": (
         table(text=["a"], pair=[None], label=["x"]),
         Columns(text_pair="pair"),
-        "'data.csv': 1 row of 1 without a second text in column 'pair' (row from 0: 0)" + MEND,
+        "'data.csv': 1 row of 1 without a second text in column 'pair' (row 1)" + MEND,
     ),
     "null label": (
         table(text=["a", "b"], label=["x", None]),
         Columns(),
-        "'data.csv': 1 row of 2 without a label in column 'label' (row from 0: 1)" + MEND,
+        "'data.csv': 1 row of 2 without a label in column 'label' (row 2)" + MEND,
     ),
     "not a number for a label": (
         table(text=["a", "b"], label=[1.0, float("nan")]),
         Columns(),
-        "'data.csv': 1 row of 2 without a label in column 'label' (row from 0: 1)" + MEND,
+        "'data.csv': 1 row of 2 without a label in column 'label' (row 2)" + MEND,
     ),
     "empty id": (
         table(text=["a", "b"], label=["x", "y"], id=["1", ""]),
         Columns(id="id"),
-        "'data.csv': 1 row of 2 without an id in column 'id' (row from 0: 1)" + MEND,
+        "'data.csv': 1 row of 2 without an id in column 'id' (row 2)" + MEND,
     ),
     "ids twice": (
         table(text=TEN, label=TEN, id=[1, 2, 1, 3, 2, 1.0, 9, 8, 7, 6]),
         Columns(id="id"),
-        "--id 'id': 'data.csv' has 3 repeated ids, the first is '1' (rows from 0: 2, 4, 5); ids must be unique",
+        "--id 'id': 'data.csv' has 3 repeated ids, the first is '1' (rows 3, 5, 6); ids must be unique",
     ),
     "lists for texts": (
         table(text=["a", ["b", "c"]], label=["x", "y"]),
         Columns(),
-        "'data.csv': 1 row of 2 with a list of several values for a text in column 'text' (row from 0: 1)" + MEND,
+        "'data.csv': 1 row of 2 with a list of several values for a text in column 'text' (row 2)" + MEND,
     ),
     "bytes for texts": (
         table(text=[b"a"], label=["x"]),
         Columns(),
-        "'data.csv': 1 row of 1 with binary data for a text in column 'text' (row from 0: 0)" + MEND,
+        "'data.csv': 1 row of 1 with binary data for a text in column 'text' (row 1)" + MEND,
     ),
     "objects for labels": (
         table(text=["a"], label=[{"name": "x"}]),
         Columns(),
-        "'data.csv': 1 row of 1 with an object for a label in column 'label' (row from 0: 0)" + MEND,
+        "'data.csv': 1 row of 1 with an object for a label in column 'label' (row 1)" + MEND,
     ),
     "lists in lists": (
         table(text=["a"], label=[[["x"]]]),
         Columns(),
-        "'data.csv': 1 row of 1 with lists in lists for a label in column 'label' (row from 0: 0)" + MEND,
+        "'data.csv': 1 row of 1 with lists in lists for a label in column 'label' (row 1)" + MEND,
     ),
     "several kinds": (
         table(text=["a", "", "c", b"d"], label=["x", "y", None, "z"]),
         Columns(),
-        "'data.csv': 1 row of 4 without a text in column 'text' (row from 0: 1); 1 row of 4 without a label in column 'label' "
-        "(row from 0: 2); 1 row of 4 with binary data for a text in column 'text' (row from 0: 3)" + MEND,
+        "'data.csv': 1 row of 4 without a text in column 'text' (row 2); 1 row of 4 without a label in column 'label' "
+        "(row 3); 1 row of 4 with binary data for a text in column 'text' (row 4)" + MEND,
     ),
     "half a character": (
         table(text=["a", "b\ud83d"], label=["x", "y"]),
         Columns(),
-        "'data.csv': 1 row of 2 with half a surrogate pair, which is no character, for a text in column 'text' (row from 0: 1)"
-        + MEND,
+        "'data.csv': 1 row of 2 with half a surrogate pair, which is no character, for a text in column 'text' (row 2)" + MEND,
     ),
 }
 

@@ -66,9 +66,9 @@ def test_mends():
     assert (made.train.ids, made.train.texts, made.train.labels) == (["0", "2", "3"], ["a", "c", "d"], ["Pos", "Pos", "neg"])
     assert (made.test.ids, made.test.texts, made.test.labels) == (["0"], ["x"], ["Pos"])
     assert made.notes == [
-        "left out: 'file.csv': 1 row of 5 without a text in column 'text' (row from 0: 1); "
-        "1 row of 5 without a label in column 'label' (row from 0: 4)",
-        "left out: 'file.csv': 1 row of 3 without a text in column 'text' (row from 0: 2)",
+        "left out: 'file.csv': 1 row of 5 without a text in column 'text' (row 2); "
+        "1 row of 5 without a label in column 'label' (row 5)",
+        "left out: 'file.csv': 1 row of 3 without a text in column 'text' (row 3)",
         "left out: 1 test rows with a label that training never has",
     ]
 
@@ -76,9 +76,9 @@ def test_mends():
 @pytest.mark.parametrize(
     ("train", "test", "said"),
     [
-        (["", " "], None, "no row can be used: 2 rows of 2 without a text in column 'text' (rows from 0: 0, 1); choose other"),
+        (["", " "], None, "no row can be used: 2 rows of 2 without a text in column 'text' (rows 1, 2); choose other"),
         (["a", "b"], [("x", "z")], "no row has a label that training has; give another --test"),
-        (["a", "b"], [("", "x")], "no row can be used: 1 row of 1 without a text in column 'text' (row from 0: 0); give another"),
+        (["a", "b"], [("", "x")], "no row can be used: 1 row of 1 without a text in column 'text' (row 1); give another"),
     ],
 )
 def test_what_leaves_nothing_is_refused(train, test, said):

@@ -93,21 +93,21 @@ def test_every_number_of_a_small_report():
     }  # fmt: skip
     assert (report.words.least, report.words.median, report.words.most) == (1, 2, 2)
     assert [(one.what, one.rows.first) for one in report.unusable] == [
-        ("without a text in column 'text'", [2, 8]),
-        ("without a label in column 'label'", [7]),
+        ("without a text in column 'text'", [3, 9]),
+        ("without a label in column 'label'", [8]),
     ]
-    assert [one.rows.first for one in report.test_unusable] == [[3]]
+    assert [one.rows.first for one in report.test_unusable] == [[4]]
     assert (report.usable, report.test_usable) == (7, 3)
-    assert report.repeats.first == [3, 4]
+    assert report.repeats.first == [4, 5]
     assert report.n_conflicts == 1
     assert (report.conflicts[0].text, report.conflicts[0].labels) == ("bad film", {"neg": 1, "pos": 1})
-    assert report.conflicts[0].rows == [1, 4]
+    assert report.conflicts[0].rows == [2, 5]
     assert (report.near.texts, report.near.pairs, report.near.differing) == (2, 1, 1)
-    assert report.overlap.first == [0]
-    assert report.near_overlap.first == [2]
+    assert report.overlap.first == [1]
+    assert report.near_overlap.first == [3]
     assert report.variants == [["pos", "POS"]]
-    assert report.unknown_labels.first == [4]
-    assert report.repeated_ids.first == [9]
+    assert report.unknown_labels.first == [5]
+    assert report.repeated_ids.first == [10]
     assert report.train_counts == {"pos": 4, "neg": 2, "rare": 1}
     assert report.imbalance == 4
 
@@ -131,13 +131,13 @@ def test_counts_agree_with_plain_loops(rows):
         ({"label": ["a"] * 20}, "stop", "Every row has the label 'a'"),
         ({"label": [f"l{n}" for n in range(20)]}, "stop", "20 different labels in 20 rows"),
         ({"text": [""] * 20}, "stop", "No row can be used"),
-        ({"text": ["", *map(str, range(19))]}, "mend", "1 row (0) without a text"),
+        ({"text": ["", *map(str, range(19))]}, "mend", "1 row (1) without a text"),
         ({"label": ["a", "b", " A", *"ab" * 8, "b"]}, "mend", "'a' = ' A'"),
         ({"label": ["caf\u00e9", "cafe\u0301", *"ab" * 9]}, "mend", r"'caf\xe9' = 'cafe\u0301'"),
         ({"label": ["a\u200b", "\u0430", *"ab" * 9]}, "mend", r"'a' = 'a\u200b' = '\u0430'"),
         ({"label": ["a b", "a\xa0b", *"ab" * 9]}, "mend", r"'a b' = 'a\xa0b'"),
-        ({"label": ["a#b", *"ab" * 9, "b"]}, "look", "1 row (0) whose label is several joined: 'a#b'"),
-        ({"label": [["a", "b"], *"ab" * 9, "b"]}, "mend", "1 row (0) with a list of several values for a label"),
+        ({"label": ["a#b", *"ab" * 9, "b"]}, "look", "1 row (1) whose label is several joined: 'a#b'"),
+        ({"label": [["a", "b"], *"ab" * 9, "b"]}, "mend", "1 row (1) with a list of several values for a label"),
         ({"label": ["label", *"ab" * 9, "b"]}, "look", "The label column's name, 'label', is also a label"),
         ({"label": [*"a" * 18, *"bb"]}, "look", "fewer than 5 training rows: 'b'"),
         ({}, "fine", "Nothing stands in the way"),
@@ -165,12 +165,22 @@ def test_remarks(changed, level, said):
         ({"Was": ["long words here"] * 4, "Urteil": ["a", "b", "a", "b"]}, ("Was", None, "Urteil", None)),
         ({"id": [1, 1, 2, 3], "text": list("abcd"), "class": [0, 1, 0, 1]}, ("text", None, "class", None)),
         ({"a": ["x"] * 4, "b": ["x"] * 4}, ("a", None, None, None)),
+        ({"Nr": [1, 2, 3, 4], "text": list("abcd"), "label": [0, 1, 0, 1]}, ("text", None, "label", "Nr")),
+        ({"ticket_id": list("pqrs"), "text": list("abcd"), "label": [0, 1, 0, 1]}, ("text", None, "label", "ticket_id")),
+        ({"ticketId": list("pqrs"), "text": list("abcd"), "label": [0, 1, 0, 1]}, ("text", None, "label", "ticketId")),
+        ({"": [0, 1, 2, 3], "text": list("abcd"), "label": [0, 1, 0, 1]}, ("text", None, "label", "")),
+        ({"Unnamed: 0": [0, 1, 2, 3], "text": list("abcd"), "label": [0, 1, 0, 1]}, ("text", None, "label", "Unnamed: 0")),
+        ({"ticket_id": ["p", "", "r", "s"], "text": list("abcd"), "label": [0, 1, 0, 1]}, ("text", None, "label", None)),
+        ({"ticket_id": list("ppqr"), "text": list("abcd"), "label": [0, 1, 0, 1]}, ("text", None, "label", None)),
+        ({"candid": list("pqrs"), "text": list("abcd"), "label": [0, 1, 0, 1]}, ("text", None, "label", None)),
+        ({"文本": ["long words here", "others", "more", "x"], "标签": [0, 1, 0, 1]}, ("文本", None, "标签", None)),
     ],
 )  # fmt: skip
 def test_guesses(columns, expected):
     guess = guess_columns(table(**columns))
     assert (guess.text, guess.text_pair, guess.label, guess.id) == expected
-    assert set(guess.reasons) == {role for role, name in zip(("text", "text_pair", "label", "id"), expected, strict=True) if name}
+    roles = zip(("text", "text_pair", "label", "id"), expected, strict=True)
+    assert set(guess.reasons) == {role for role, name in roles if name is not None}
 
 
 def test_a_guess_without_a_label_is_refused_with_the_way_out():

@@ -33,7 +33,7 @@ def test_a_file_that_a_build_has_to_mend_is_corrected_itself(tmp_path: Path, cap
         ([], "is not UTF-8 text. It may be windows-1252: line 2: "),
         (
             ["--encoding", "windows-1252"],
-            "1 row of 30 without a label in column 'label' (row from 0: 3); 1 row of 30 that cannot be",
+            "1 row of 30 without a label in column 'label' (row 5); 1 row of 30 that cannot be",
         ),
         (["--encoding", "windows-1252", "--drop-unusable", "--label", "none"], "--label 'none': "),
         (["--encoding", "windows-1252", "--drop-unusable", "--model", str(tmp_path)], "is not a model folder"),
@@ -45,7 +45,7 @@ def test_a_file_that_a_build_has_to_mend_is_corrected_itself(tmp_path: Path, cap
     assert main([*arguments, *mended]) == 0
     err = capsys.readouterr().err
     assert f"{str(file)!r} is read as text with semicolons, Windows-1252" in err
-    assert "(row from 0: 7; line 9: 3 fields where the header has 2)" in err
+    assert "(row 9; line 9: 3 fields where the header has 2)" in err
     workspace = open_workspace(tmp_path / "made" / "w")
     assert (workspace.info.train_source, workspace.info.labels) == (str(file), ["neg", "pos"])
     ids = workspace.train_ids()

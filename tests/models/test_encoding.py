@@ -220,7 +220,7 @@ def test_a_text_that_leaves_nothing_is_refused() -> None:
     bare.pre_tokenizer = pre_tokenizers.Whitespace()
     with pytest.raises(DataError) as caught:
         encode(PreTrainedTokenizerFast(tokenizer_object=bare, unk_token="<unk>"), ["a", "\u200b"], None, max_length=9)
-    assert str(caught.value) == r"the tokenizer leaves nothing of the text '\u200b' (row from 0: 1); delete it"
+    assert str(caught.value) == r"the tokenizer leaves nothing of the text '\u200b' (number 2 of the texts); delete it"
 
 
 def test_batches_of_any_size_encode_alike(tokenizer: PreTrainedTokenizerFast, monkeypatch: pytest.MonkeyPatch) -> None:
