@@ -1,6 +1,6 @@
-"""Clusters: suspects that share a cause, named by the words they share."""
+"""Suspects by cause: those that pull the model the same way, named by the words they share."""
 
-from pages.ui import clusters
+from pages.ui import suspects
 from pages.ui.frame import shell
 
-clusters.draw(shell.begin("clusters"))
+suspects.draw(shell.begin("clusters"), "cause")

@@ -3,4 +3,4 @@
 from pages.ui import suspects
 from pages.ui.frame import shell
 
-suspects.draw(shell.begin("suspects"))
+suspects.draw(shell.begin("suspects"), "one")

@@ -1,6 +1,6 @@
-"""Words: which words carry the most negative influence over the mistakes."""
+"""Suspects by word: the words that pull hardest against the test mistakes."""
 
-from pages.ui import words
+from pages.ui import suspects
 from pages.ui.frame import shell
 
-words.draw(shell.begin("words"))
+suspects.draw(shell.begin("words"), "word")

@@ -1,8 +1,9 @@
-// A list of training examples: suspects, members of a cluster, rows of a fix list. Texts of a data file go through
-// textContent, never through HTML.
+// A list of training examples: suspects, members of a cluster, rows of a fix list; or of causes and words. Texts of a data
+// file go through textContent, never through HTML.
 //
-// data: stamp, query (the searched text), choosable, chosen (ids; of this and other pages), rows
-// openable: a click on a row's name opens it
+// data: stamp, query (the searched text), choosable, chosen (ids; of this and other pages), heads (over the lines, over their
+// signals; or none), rows
+// openable: a click on a row's name, or on an action without an address, opens it
 // row: Row in pages/ui/parts/payloads.py
 
 export default function (component) {
@@ -17,7 +18,19 @@ export default function (component) {
 function draw(data, state) {
   state.boxes = new Map();
   const lit = data.rows.some((row) => Object.values(row.sums).some(([score]) => score !== 0));
-  return [...(lit ? [legend()] : []), ...data.rows.map((row) => makeRow(state, row, data))];
+  return [
+    ...(lit ? [legend()] : []),
+    ...(data.heads ? [makeHeads(data)] : []),
+    ...data.rows.map((row) => makeRow(state, row, data)),
+  ];
+}
+
+function makeHeads({ heads, choosable, rows }) {
+  const line = make("div", choosable ? "row heads choosable" : "row heads");
+  if (choosable) line.append(make("span"));
+  line.append(make("span", "", heads[0]));
+  if (rows.some((row) => row.signals.length)) line.append(make("span", "signals", heads[1]));
+  return line;
 }
 
 function makeRow(state, row, data) {
@@ -25,11 +38,17 @@ function makeRow(state, row, data) {
   if (data.choosable) element.append(makeBox(state, row));
   const body = make("div", "body");
   const head = make("header", "head");
-  if (row.name) body.append(makeName(state, row));
+  if (row.name) head.append(makeName(state, row));
   for (const [text, kind] of row.labels) head.append(make("span", kind, text));
   if (row.state) head.append(make("span", "state", row.state));
-  if (!row.name) head.append(make("span", "id", row.id));
-  head.lastChild.title = row.id;
+  if (!row.name) {
+    const right = make("span", "right");
+    const id = make("span", "id", row.id);
+    id.title = row.id;
+    for (const [text, href] of row.actions) right.append(href ? linkAway("", href, text) : makeOpener(state, row, "", text));
+    right.append(id);
+    head.append(right);
+  }
   body.append(head, makeTexts(row, data.query));
   if (row.reason) body.append(make("p", "reason", row.reason));
   const foot = make("footer", "foot");
@@ -57,7 +76,14 @@ function makeBox(state, row) {
 }
 
 function makeName(state, row) {
-  const button = make("button", "name", row.name);
+  if (!row.href) return makeOpener(state, row, "name", row.name);
+  const link = linkHere("name", row.href, () => state.send("opened", row.id));
+  link.textContent = row.name;
+  return link;
+}
+
+function makeOpener(state, row, name, text) {
+  const button = make("button", name || "opener", text);
   button.onclick = () => (button.blur(), state.send("opened", row.id));
   return button;
 }

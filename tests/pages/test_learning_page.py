@@ -62,7 +62,8 @@ def test_enough_decisions_queue_the_ranking_once(open_as, root, workspace):
 def test_decisions_made_together_count_at_once_and_never_means_never(open_as, root, workspace):
     write_choices(workspace.path, Choices(learn_every=5))
     app = open_as("Ann", "suspects", workspace="tiny", show="all")
-    button(app, "bulk_remove_suspects").click().run()
+    button(app, "bulk_choose_all").click().run()
+    button(app, "bulk_remove").click().run()
     button(app, "bulk_apply").click().run()
     assert len(reviews_of(root).decisions()) == 60
     assert [job.command for job in background.jobs(workspace)] == ["suspects"]
@@ -71,7 +72,9 @@ def test_decisions_made_together_count_at_once_and_never_means_never(open_as, ro
     write_choices(workspace.path, Choices(learn_every=0))
     learning._asked.clear()
     reviews_of(root).undo(ANN)
-    button(app, "bulk_keep_suspects").click().run()
+    app.run()
+    button(app, "bulk_choose_all").click().run()
+    button(app, "bulk_keep").click().run()
     button(app, "bulk_apply").click().run()
     assert background.jobs(workspace) == []
 

@@ -353,8 +353,8 @@ def test_rows_are_ticked_and_decided_together(stage):
     boxes.nth(1).click()  # not check(), which looks at once: the page may still be drawing the first tick
     page.get_by_text("2 chosen").wait_for()
     eventually(lambda: [boxes.nth(number).is_checked() for number in range(3)] == [True, True, False])
-    page.get_by_role("button", name="Remove", exact=True).click()
-    page.get_by_role("button", name="Remove 2 examples").click()
+    page.get_by_role("button", name="Mark for removal", exact=True).click()
+    page.get_by_role("button", name="Mark for removal: 2 examples").click()
     page.get_by_text("Saved").first.wait_for()
     assert stage.decided() == dict.fromkeys(ids, ("remove", None))
     page.get_by_role("button", name="Undo remove").click()
@@ -366,7 +366,7 @@ def test_rows_are_ticked_and_decided_together(stage):
 def test_a_cluster_opens_by_its_name_and_by_its_point(stage):
     found = clusters(influence.open_workspace(stage.path), threshold=0.8, min_size=2)
     page = stage.open("clusters", "size=2")
-    page.locator("button.name").first.click()
+    page.locator("a.name").first.click()
     page.wait_for_url(f"**cluster={found[0].number}*")
     eventually(lambda: set(texts(page, ".row .id")) == set(found[0].train_ids[:25]))
     assert_clean(page, page.seen)
@@ -431,7 +431,7 @@ PAGES: list[tuple[str, Callable[[Stage], str], str]] = [
     ("suspects", lambda stage: "show=all", ".row .text"),
     ("suspects of a test", lambda stage: "show=all&test=test-3", ".row .text"),
     ("errors", lambda stage: f"id={quote(stage.ids[0])}", ".row .text"),
-    ("clusters", lambda stage: "size=2", "button.name"),
+    ("clusters", lambda stage: "size=2", "a.name"),
     ("cluster", lambda stage: f"cluster={number(stage)}", ".row .text"),
     ("review", lambda stage: f"queue={stage.queue}", ".whole .text"),
     ("case", lambda stage: f"id={quote(stage.ids[0])}", ".whole .text"),

@@ -39,6 +39,11 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
+def these(count: int) -> str:
+    """Things that are pointed at: this one, these 20."""
+    return "this one" if count == 1 else f"these {count:,}"
+
+
 def share(part: float, whole: float) -> str:
     """A part of a score in whole per cent of it; a part against the score's sign is negative."""
     if whole == 0:

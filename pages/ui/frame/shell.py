@@ -39,8 +39,16 @@ PAGES = {
     "suspects": Page(
         "pages/suspects.py", "Suspects", ":material/flag:", "Training examples ranked by how likely their label is wrong"
     ),
-    "clusters": Page("pages/clusters.py", "Clusters", ":material/workspaces:", "Suspects that share a cause"),
-    "words": Page("pages/words.py", "Words", ":material/match_word:", "The words that pull hardest against the test mistakes"),
+    "clusters": Page(
+        "pages/clusters.py", "Suspects by cause", ":material/workspaces:", "Suspects that share a cause", under="suspects"
+    ),
+    "words": Page(
+        "pages/words.py",
+        "Suspects by word",
+        ":material/match_word:",
+        "The words that pull hardest against the test mistakes",
+        under="suspects",
+    ),
     "review": Page("pages/review.py", "Review", ":material/rate_review:", "One example at a time, by keyboard"),
     "fix_list": Page(
         "pages/fix_list.py", "Fix list", ":material/checklist:", "What will change, and the files to change it with"

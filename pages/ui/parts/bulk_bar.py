@@ -1,4 +1,4 @@
-"""One decision on many examples: what to do with those chosen, the question before it is done, and the way back."""
+"""One decision on many examples: what is chosen, what to do with that, the question before it is done, and the way back."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,20 +10,21 @@ import influence
 from influence.data import TWO_WAYS, Edit
 from influence.review import Action, BulkPreview, Evidence, decide_bulk, preview_bulk
 from pages.ui.frame import Session, messages, numbers, render, reviewer
-from pages.ui.parts import decision_charts, learning, queues, verdicts
+from pages.ui.parts import decision_charts, learning, queues, rows, verdicts
 from pages.ui.parts.charts import STILL
 from pages.ui.parts.queues import Source
+from pages.ui.parts.rows import Choice
 
 ASKED = "wt_bulk_asked"
 SUGGESTION = "suggestion"
+LISTED = 5  # texts that the question shows
+FIRST, REST = ("relabel", "keep", "remove"), ("mask", "flag")  # in the bar, and behind "More"
 
 
 @dataclass(frozen=True)
 class Chosen:
     """Examples that can be acted on, and what they are for the log; the ids are asked for only when needed."""
 
-    key: str
-    name: str
     ids: Callable[[], list[str]]
     count: int
     origin: dict[str, Any]
@@ -32,6 +33,7 @@ class Chosen:
     evidence: Callable[[list[str]], dict[str, Evidence]] | None = None
     words: tuple[str, ...] = ()  # offered for masking
     masked: tuple[str, ...] = ()  # of these, picked from the start
+    unseen: int = 0  # of them that the page before the question does not show
 
 
 def with_words(scope: Chosen, words: tuple[str, ...]) -> Chosen:
@@ -39,64 +41,110 @@ def with_words(scope: Chosen, words: tuple[str, ...]) -> Chosen:
     return replace(scope, words=words)
 
 
-def draw(session: Session, scopes: list[Chosen], *, key: str) -> Any:
-    """The bar: for which examples, what to do, and the last bulk action's undo. Returns the room in it for more."""
-    with st.container(horizontal=True, vertical_alignment="center", key=f"wt-bulk-{key}"):
-        scope = _scope(scopes, key)
-        room = st.container(horizontal=True, vertical_alignment="center", width="stretch")
-        if not session.known:
-            st.button("Say who you are, to decide", key=f"bulk_who_{key}", on_click=_ask_name)
-        else:
-            suggestion = {} if scope.suggested is None else {SUGGESTION: "Accept suggestions"}
-            for kind, name in {**suggestion, **{kind: words.together for kind, words in verdicts.WORDINGS.items()}}.items():
-                if name:
-                    st.button(name, key=f"bulk_{kind}_{key}", on_click=_ask, args=(scope, kind))
-            st.button(
-                "Review", key=f"bulk_queue_{key}", icon=":material/rate_review:", on_click=_queue, args=(session, scope),
-                help="One at a time, as a queue",
-            )  # fmt: skip
-            _undo(session, key)
-            _redo(session, key)
+def picked(every: Chosen, choice: Choice, shown: list[str]) -> Chosen:
+    """What is chosen of a list, `shown` of which is on the page."""
+    if choice.whole:
+        return replace(every, unseen=every.count - len(shown))
+    origin = {"kind": "selection"} if every.origin["kind"] == "filter" else {**every.origin, "chosen": True}
+    ids, seen = list(choice.ids), len(choice.ticked(shown))
+    return replace(every, ids=lambda: ids, count=len(ids), origin=origin, unseen=len(ids) - seen)
+
+
+def draw(session: Session, every: Chosen, choice: Choice, shown: list[str]) -> None:
+    """The bar at the foot of a list, `shown` of which is on the page."""
+    scope = picked(every, choice, shown)
+    with st.container(key="wt-bulk"):
+        with st.container(horizontal=True, vertical_alignment="center", key="wt-bulk-said"):
+            _said(scope, choice)
+            _choosing(every, choice, shown)
+            if session.known:
+                _undo(session)
+                _redo(session)
+        with st.container(horizontal=True, vertical_alignment="center", key="wt-bulk-acts"):
+            _actions(session, scope)
     if not session.known and st.session_state.get(ASKED) == "name":
         reviewer.ask()
     asked = st.session_state.get(ASKED)
     if isinstance(asked, tuple) and session.known:
         _dialog(session, *asked)
-    return room
 
 
-def _scope(scopes: list[Chosen], key: str) -> Chosen:
-    """Which of the scopes is meant, as the reviewer says where there are several."""
-    if len(scopes) == 1:
-        render.hint(f"For {scopes[0].name}")
-        return scopes[0]
-    by_key = {one.key: one for one in scopes}
-    picked = st.segmented_control(
-        "For", list(by_key), format_func=lambda name: by_key[name].name, default=scopes[0].key, required=True,
-        key=f"bulk_scope_{key}", label_visibility="collapsed",
+def done(session: Session) -> None:
+    """What stands in the bar's place where nothing is left to choose: what was done last, and its way back."""
+    with st.container(horizontal=True, vertical_alignment="center", key="wt-bulk-said"):
+        messages.show()
+        if session.known:
+            _undo(session)
+            _redo(session)
+
+
+def review(session: Session, every: Chosen) -> None:
+    """The button that makes a queue of a whole list."""
+    name = f"Review {numbers.these(every.count)} one by one"
+    st.button(
+        name, key="bulk_queue", icon=":material/rate_review:", type="primary", on_click=_queue if session.known else _ask_name,
+        args=(session, every) if session.known else (),
     )  # fmt: skip
-    return by_key.get(picked or "", scopes[0])
 
 
-def _undo(session: Session, key: str) -> None:
+def _said(scope: Chosen, choice: Choice) -> None:
+    message, failed = messages.said()
+    if message:
+        render.said(message, failed=failed)
+        return
+    if not scope.count:
+        render.hint(rows.ended() or "Tick sentences to decide them together")
+        return
+    away = f", {scope.unseen:,} of them on other pages" if scope.unseen else ""
+    render.hint(f"{'All ' if choice.whole else ''}{scope.count:,} chosen{away}")
+
+
+def _choosing(every: Chosen, choice: Choice, shown: list[str]) -> None:
+    """What chooses the rows on the page, the whole list, or none."""
+    if len(choice.ticked(shown)) < len(shown):
+        ids = list(dict.fromkeys([*choice.ids, *shown]))
+        name = f"Choose {numbers.these(len(shown))}"
+        st.button(name, key="bulk_choose_shown", type="tertiary", on_click=rows.choose, args=(choice.of, ids))
+    if every.count > len(shown) and not choice.whole:
+        name = f"Choose all {every.count:,}"
+        st.button(
+            name, key="bulk_choose_all", type="tertiary", on_click=rows.choose, args=(choice.of, []), kwargs={"whole": True}
+        )
+    if choice.whole or choice.ids:
+        st.button("Choose none", key="bulk_choose_none", type="tertiary", on_click=rows.choose, args=(choice.of, []))
+
+
+def _actions(session: Session, scope: Chosen) -> None:
+    if not session.known:
+        st.button("Say who you are, to decide", key="bulk_who", on_click=_ask_name)
+        return
+    if scope.suggested is not None:
+        _action(scope, SUGGESTION, "Accept suggestions")
+    for kind in FIRST:
+        _action(scope, kind, verdicts.WORDINGS[kind].together)
+    with st.popover("More", disabled=not scope.count, key="bulk_more"):
+        for kind in REST:
+            _action(scope, kind, verdicts.WORDINGS[kind].together)
+
+
+def _action(scope: Chosen, kind: str, name: str) -> None:
+    st.button(name, key=f"bulk_{kind}", on_click=_ask, args=(scope, kind), disabled=not scope.count)
+
+
+def _undo(session: Session) -> None:
     latest = session.reviews.recent(session.reviewer, 1)
     if latest and len(latest[0].example_ids) > 1:
-        name = f"Undo {verdicts.of_action(latest[0])}"
-        st.button(
-            render.md(name, 60),
-            key=f"bulk_undo_{key}_{latest[0].id}",
-            icon=":material/undo:",
-            on_click=_take_back,
-            args=(session, latest[0]),
-        )
+        name = render.md(f"Undo {verdicts.of_action(latest[0])}", 60)
+        icon = ":material/undo:"
+        st.button(name, key=f"bulk_undo_{latest[0].id}", icon=icon, on_click=_take_back, args=(session, latest[0]))
 
 
-def _redo(session: Session, key: str) -> None:
+def _redo(session: Session) -> None:
     undone = session.reviews.redoable(session.reviewer)
     if undone is not None and len(undone.example_ids) > 1:
         name = render.md(f"Redo {verdicts.of_action(undone)}", 60)
         icon = ":material/redo:"
-        st.button(name, key=f"bulk_redo_{key}_{undone.id}", icon=icon, on_click=_do_again, args=(session, undone))
+        st.button(name, key=f"bulk_redo_{undone.id}", icon=icon, on_click=_do_again, args=(session, undone))
 
 
 def _do_again(session: Session, action: Action) -> None:
@@ -128,7 +176,7 @@ def _close() -> None:
 
 
 def _queue(session: Session, scope: Chosen) -> None:
-    source = Source(scope.key, scope.queue_name[:180], "", scope.ids(), scope.origin)
+    source = Source(str(scope.origin["kind"]), scope.queue_name[:180], "", scope.ids(), scope.origin)
     queues.make_and_open(session, source)
 
 
@@ -150,6 +198,7 @@ def _dialog(session: Session, scope: Chosen, kind: str) -> None:
         return
     count = len(found.changed)
     render.heading(f"{_verb(edit, kind)} {count:,} of {len(ids):,}", verdicts.label_counts(found.labels))
+    _texts(session, found, scope)
     render.notes(_remarks(found))
     if found.decided:
         st.toggle(f"Also the {len(found.decided):,} that you have decided otherwise", key="bulk_over")
@@ -161,6 +210,17 @@ def _dialog(session: Session, scope: Chosen, kind: str) -> None:
             disabled=not count, on_click=_apply, args=(session, scope, edit, edits, over),
         )  # fmt: skip
         st.button("Cancel", key="bulk_cancel", on_click=_close)
+
+
+def _texts(session: Session, found: BulkPreview, scope: Chosen) -> None:
+    """The first texts that it would decide, and that there are others which nobody has in sight."""
+    examples = [session.reviews.corpus[id] for id in found.changed[:LISTED]]
+    lines = [rows.row(e.id, labels=[(e.label, "label")], sides=rows.plain(e.text, e.text_pair)) for e in examples]
+    rows.draw(lines, key="bulk_texts")
+    rest = len(found.changed) - len(lines)
+    if rest > 0:
+        away = f"; {scope.unseen:,} of all {scope.count:,} are not on the page you see" if scope.unseen else ""
+        render.hint(f"and {numbers.counted(rest, 'more example')}{away}")
 
 
 def _spelt(session: Session, scope: Chosen, kind: str) -> Edit | None:
@@ -221,4 +281,5 @@ def _apply(session: Session, scope: Chosen, edit: Edit, edits: dict[str, Edit], 
             messages.say("Nothing was left to decide.")
         else:
             messages.say(f"Saved {numbers.clock(action.at)} · {verdicts.of_action(action)}")
+            rows.choose_none()
             learning.check(session)

@@ -29,6 +29,7 @@ class Row(TypedDict):
 
     id: str
     name: str
+    href: str
     labels: list[tuple[str, str]]  # text and kind
     sides: list[list[Piece]]
     sums: Scores
@@ -37,6 +38,7 @@ class Row(TypedDict):
     state: str
     signals: list[Signal]
     links: list[tuple[str, str]]  # text and address
+    actions: list[tuple[str, str]]  # likewise; "": it opens the row
 
 
 def short(score: float) -> float:

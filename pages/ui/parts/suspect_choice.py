@@ -26,8 +26,6 @@ def suggested(session: Session, ids: list[str]) -> dict[str, str]:
     return {str(id): str(label) for id, label in zip(page["train_id"], page["suggested_label"], strict=True)}
 
 
-def scope(
-    session: Session, key: str, name: str, ids: Callable[[], list[str]], count: int, origin: dict[str, Any], queue: str
-) -> Chosen:
+def scope(session: Session, ids: Callable[[], list[str]], count: int, origin: dict[str, Any], queue: str) -> Chosen:
     """Suspects to act on, with their suggestions and reasons."""
-    return Chosen(key, name, ids, count, origin, queue, partial(suggested, session), partial(evidence, session))
+    return Chosen(ids, count, origin, queue, partial(suggested, session), partial(evidence, session))

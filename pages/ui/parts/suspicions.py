@@ -1,6 +1,6 @@
 """What the suspects file says about training examples, in the words and numbers of the screen."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,14 @@ SORTS = {
     "-opposition": "opposes right tests (strength)",
     "-neighbour_disagreement": "neighbours disagree",
     "-self_influence": "self-influence",
+}
+SIGNAL_OF = {  # a column's name on screen
+    "held_out_confidence": "held-out doubt",
+    "misclassified_share": "missed in training",
+    "driven_errors": "pushes errors",
+    "opposed_tests": "opposes right",
+    "neighbour_disagreement": "neighbours against",
+    "self_influence": "self-influence",
 }
 SCALED = ("self_influence", "opposition", "opposed_tests", "driven_errors")  # their bars are shares of the largest
 
@@ -80,12 +88,9 @@ def ranked_ids(workspace: influence.Workspace) -> list[str]:
     return suspect_ids(workspace, SuspectFilter(changed=True))
 
 
-def ranks(workspace: influence.Workspace, ids: Sequence[str]) -> dict[str, int]:
-    """The places of some examples by suspicion, 1 the most suspicious; none where suspects were never computed."""
-    if not ids or not known(workspace):
-        return {}
-    _, found = suspects(workspace, SuspectFilter(among=ids), limit=len(ids))
-    return {str(id): int(rank) for id, rank in zip(found["train_id"], found["rank"], strict=True)}
+def in_doubt(workspace: influence.Workspace, decided: Collection[str]) -> int:
+    """How many examples have another label suggested and wait for a decision: all but those that anybody has decided."""
+    return len(set(ranked_ids(workspace)).difference(decided))
 
 
 def ids_behind(workspace: influence.Workspace, test_id: str) -> list[str]:
@@ -126,15 +131,20 @@ def signals(rank: int, values: Mapping[str, Any], largest: Mapping[str, float]) 
         f"wrong test predictions against which it carries {LEAST_PULL:.0%} or more of the pull of their 100 strongest opponents"
     )
     found.append(_signal("pushes errors", f"{int(values['driven_errors']):,}", scaled("driven_errors"), about))
-    about = "right test predictions that it is among the 100 strongest opponents of; the strength is the sum of its scores"
+    about = "right test predictions that it is among the 100 strongest opponents of"
     strength = f"{int(values['opposed_tests']):,}"
     found.append(_signal("opposes right", strength, scaled("opposed_tests"), about))
     about = "share of its strongest same-word neighbours' pull that goes against it"
     found.append(_signal("neighbours against", numbers.probability(disagreement), disagreement, about))
-    about = "how hard it pulls at its own prediction, in nats; outliers and wrong labels pull hard"
-    size = numbers.score(values["self_influence"]).removeprefix("+")
-    found.append(_signal("self-influence", size, scaled("self_influence"), about))
+    about = "how hard it pulls at its own prediction, beside the example that pulls hardest; outliers and wrong labels pull hard"
+    found.append(_signal("self-influence", numbers.probability(scaled("self_influence")), scaled("self_influence"), about))
     return found
+
+
+def leading(rank: int, values: Mapping[str, Any], largest: Mapping[str, float], order: str = "") -> list[Signal]:
+    """The signals that a list has room for: the rank, the opinions, and the one that it is in order of."""
+    wanted = ("rank", "opinions against", SIGNAL_OF.get(order.removeprefix("-"), ""))
+    return [one for one in signals(rank, values, largest) if one["name"] in wanted]
 
 
 def _signal(name: str, value: str, bar: float, about: str, *, strong: bool = False) -> Signal:

@@ -27,7 +27,8 @@ WORDINGS: dict[str, Wording] = {
     "relabel": Wording(together="Relabel to…", ask="Relabel to", rule="relabelled", does="relabels"),
     "keep": Wording(button="Keep", key="K", together="Keep", ask="Keep", rule="kept as they are"),
     "remove": Wording(
-        button="Remove", key="X", together="Remove", ask="Remove", rule="removed", does="removes", becomes=("removed", "gone")
+        button="Remove", key="X", together="Mark for removal", ask="Mark for removal:", rule="removed", does="removes",
+        becomes=("removed", "gone"),
     ),
     "mask": Wording(
         button="Mask words", key="M", together="Mask words…", ask="Mask words in", rule="masked of these words",

@@ -1,5 +1,0 @@
-"""Clusters: where to cut, the clusters, a map, and one cluster's members."""
-
-import lazy_loader
-
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
