@@ -46,6 +46,7 @@ class StageKind(StrEnum):
     RETRAIN = "retrain"
     CONTROLS = "retrain controls"
     BACKUP = "backup"
+    RESTORE = "restore"
     VERIFY = "checking hashes"
     SAMPLE = "measuring on a sample"
 

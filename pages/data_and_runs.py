@@ -1,4 +1,4 @@
-"""Data and runs: from a file to a workspace, and the workspaces there are."""
+"""Data: from a file to a workspace, and the workspaces there are."""
 
 from pages.ui import data
 from pages.ui.frame import shell

@@ -1,4 +1,4 @@
-"""The commands that handle whole workspaces: backup and compare."""
+"""The commands that handle whole workspaces: backup, restore and compare."""
 
 from __future__ import annotations
 
@@ -20,6 +20,12 @@ def add(commands: Any) -> None:
     parser = command(commands, "backup", _backup, "write a workspace with its decisions into a zip file")
     parser.add_argument("--output", type=path, required=True, metavar="FILE.zip")
 
+    parser = command(commands, "restore", _restore, "make a workspace from a backup, every file checked", workspace=False)
+    parser.add_argument("--backup", type=path, required=True, metavar="FILE.zip")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--workspace", type=path, metavar="DIR", help="the workspace to make")
+    where.add_argument("--workspace-root", type=path, metavar="DIR", help="make it here, under its own name or a free one")
+
     parser = command(commands, "compare", _compare, "what is different between two workspaces")
     parser.add_argument("--with", type=path, required=True, metavar="DIR", dest="other", help="the other workspace")
     add_json(parser)
@@ -29,6 +35,14 @@ def _backup(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr, every=1.0) as progress:
         size = workspace.back_up(Path(options.workspace), Path(options.output), progress=progress)
     print(f"{options.output}: {size / 1e6:,.1f} MB")
+
+
+def _restore(options: argparse.Namespace) -> None:
+    target = Path(options.workspace or options.workspace_root)
+    root, name = (target.parent, target.name) if options.workspace else (target, None)
+    with ProgressLine(sys.stderr, every=1.0) as progress:
+        made = workspace.restore(Path(options.backup), root, name, progress=progress)
+    print(f"{root / made}: restored from {options.backup}")
 
 
 def _compare(options: argparse.Namespace) -> None:

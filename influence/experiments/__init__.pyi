@@ -1,4 +1,4 @@
-from .comparison import TOP as TOP, Comparison as Comparison, compare as compare
+from .comparison import LIKELY as LIKELY, TOP as TOP, Comparison as Comparison, compare as compare
 from .evaluation import (
     Evaluation as Evaluation,
     evaluate as evaluate,

@@ -7,6 +7,7 @@ from .form import (
     data_suffix as data_suffix,
     whole_suffix as whole_suffix,
 )
+from .limits import check_unfolded as check_unfolded
 from .opening import check_content as check_content
 from .read import read_table as read_table
 from .rewrite import NewCells as NewCells, rewritten as rewritten, written as written

@@ -31,6 +31,7 @@ from .manage import (
     delete_workspace as delete_workspace,
     lets_go as lets_go,
     rename_workspace as rename_workspace,
+    restore as restore,
     tidy_up as tidy_up,
 )
 from .result_tables import (

@@ -1,4 +1,4 @@
-"""Workspaces as folders beside each other: what one may be called, renaming, deleting and backing up.
+"""Workspaces as folders beside each other: what one may be called, renaming, deleting, backing up and restoring.
 
 None of it happens while a build runs in the workspace, and each is either done whole or not at all.
 """
@@ -7,17 +7,30 @@ import os
 import re
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from stat import S_ISLNK
 
 from influence import seals
-from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
+from influence.errors import SettingsError, WorkspaceBusy, WorkspaceDamaged, WorkspaceError
 from influence.files import alone, check_contained, is_disk_full, sweep, sync_folder, written_beside
+from influence.reading import check_unfolded
 from influence.types import Progress, StageKind, silent
-from influence.workspace.builds import BACKUPS, BUILDS, DATA_FOLDER, OWN, build_lock, list_workspaces, read_pointer
+from influence.workspace.builds import (
+    BACKUPS,
+    BUILDS,
+    DATA_FOLDER,
+    OWN,
+    POINTER,
+    build_lock,
+    list_workspaces,
+    read_pointer,
+)
+from influence.workspace.verify import verify_workspace
 
-DELETED = ".deleted-"  # what a workspace is called on its way out
+DELETED, RESTORED = ".deleted-", ".restoring-"  # what a workspace is called on its way out, and on its way in
 _NAME = re.compile(r"\w[\w .-]{0,63}")
 _NOT_BACKED_UP = re.compile(r"reviews\.duckdb.*|.*\.lock|.*\.tmp")
 Holder = Callable[[Path], Callable[[], None] | None]  # closes what this process has open of a workspace; returns its undoing
@@ -116,8 +129,8 @@ def _no_build(path: Path, *, broken_too: bool) -> Iterator[None]:
 
 def tidy_up(root: Path) -> None:
     """Remove what killed processes have left beside the workspaces: half-deleted ones, half-written backups and uploads."""
-    for gone in root.glob(f"{DELETED}*"):
-        if re.fullmatch(rf"{re.escape(DELETED)}[0-9a-f]{{12}}", gone.name):
+    for gone in (*root.glob(f"{DELETED}*"), *root.glob(f"{RESTORED}*")):
+        if re.fullmatch(rf"({re.escape(DELETED)}|{re.escape(RESTORED)})[0-9a-f]{{12}}", gone.name):
             remove_tree(gone)
     for folder in (root, root / BACKUPS, root / DATA_FOLDER, root / DATA_FOLDER / "uploads"):
         if not folder.is_symlink():
@@ -153,6 +166,68 @@ def back_up(path: Path, target: Path, *, progress: Progress = silent) -> int:
         reason = "disk full" if is_disk_full(error) else str(error.strerror or error)
         raise WorkspaceError(f"the backup {str(target)!r} cannot be written: {reason}") from error
     return target.stat().st_size
+
+
+def restore(archive: Path, root: Path, name: str | None = None, *, progress: Progress = silent) -> str:
+    """Make a workspace from a backup, whole and checked or not at all; returns its name: the one asked for, else a free one.
+
+    Raises `WorkspaceError` for what is no backup or damaged, and `SettingsError` for a name that cannot be had.
+    """
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            home = _home_of(archive, opened)
+            name = check_name(root, name or _free_name(root, home))
+            coming = root / f"{RESTORED}{os.urandom(6).hex()}"
+            try:
+                return _restored(opened, home, coming, root / name, progress)
+            finally:
+                remove_tree(coming)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
+        raise WorkspaceError(f"{archive.name!r} is no backup of a workspace, or damaged: {error}") from error
+    except OSError as error:
+        reason = "disk full" if is_disk_full(error) else str(error.strerror or error)
+        raise WorkspaceError(f"{archive.name!r} cannot be restored: {reason}") from error
+
+
+def _home_of(archive: Path, opened: zipfile.ZipFile) -> str:
+    """The folder that all of a backup lies in. Raises `WorkspaceError` where a name in it leads anywhere else."""
+    entries = opened.infolist()
+    parts = [PurePosixPath(entry.filename).parts for entry in entries]
+    homes = {part[0] for part in parts if part}
+    odd = any(
+        entry.filename.startswith("/") or "\\" in entry.filename or ".." in part or S_ISLNK(entry.external_attr >> 16)
+        for entry, part in zip(entries, parts, strict=True)
+    )
+    if odd or len(homes) != 1 or f"{min(homes)}/{POINTER}" not in opened.namelist():
+        raise WorkspaceError(f"{archive.name!r} is no backup of a workspace: it must hold one folder with a {POINTER} in it")
+    size, free = sum(entry.file_size for entry in entries), shutil.disk_usage(archive.parent).free
+    check_unfolded(archive.name, size, archive.stat().st_size)
+    if size > free:
+        raise WorkspaceError(f"disk full: {archive.name!r} holds {size / 1e9:.1f} GB and {free / 1e9:.1f} GB are free")
+    return min(homes)
+
+
+def _free_name(root: Path, home: str) -> str:
+    """A name for what is restored: its own, else `A restored`, `A restored 2`, …"""
+    base = home if _NAME.fullmatch(home) and home.casefold() not in OWN else "restored"
+    taken = {child.name.casefold() for child in root.iterdir()} if root.is_dir() else set()
+    names = (base, f"{base[:48]} restored", *(f"{base[:48]} restored {number}" for number in range(2, 10_000)))
+    return next(name for name in names if name.casefold() not in taken)
+
+
+def _restored(opened: zipfile.ZipFile, home: str, coming: Path, target: Path, progress: Progress) -> str:
+    entries = opened.infolist()
+    total, done = sum(entry.file_size for entry in entries), 0
+    for entry in entries:
+        opened.extract(entry, coming)
+        done += entry.file_size
+        progress(StageKind.RESTORE, done, total)
+    check_contained(coming / home)
+    if line := verify_workspace(coming / home, progress=progress).line:
+        raise WorkspaceDamaged(f"the backup is damaged: {line}")
+    (coming / home).rename(target)
+    sync_folder(target.parent)
+    return target.name
 
 
 def _backed_up(path: Path, build: str) -> Iterator[Path]:

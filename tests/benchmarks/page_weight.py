@@ -40,7 +40,7 @@ PAGES = {  # address, and what is there once the page can be used
     "Review": ("review?", "[data-testid=stMain] .wt-notes, [data-testid=stMain] .wt-progress"),
     "Fix list": ("fix_list?", "[data-testid=stMain] .wt-title"),
     "Proof": ("proof?", "[data-testid=stMain] .wt-hint"),
-    "Data and runs": ("data_and_runs?", ".wt-step"),
+    "Data": ("data_and_runs?", ".wt-step"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Data and runs in a real browser behind a real server: from a CSV to a workspace, a restart, a cancel, bad input."""
+"""Data in a real browser behind a real server: from a CSV to a workspace, a restart, a cancel, bad input."""
 
 import csv
 import os

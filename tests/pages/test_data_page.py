@@ -1,4 +1,4 @@
-"""The Data and runs page without a browser: paths, uploads, columns, runs that fail, workspaces that are handled whole."""
+"""The Data page without a browser: paths, uploads, columns, runs that fail, workspaces that are handled whole."""
 
 import json
 import os
@@ -15,7 +15,8 @@ from conftest import IMAGE, SCRIPT, parameters_of, shown
 
 import influence
 from influence.review.log import close_log
-from pages.ui.data import address, files, orders
+from influence.workspace import back_up
+from pages.ui.data import address, files, orders, stored
 from pages.ui.data.address import DataAddress
 from pages.ui.frame import state
 from pages.ui.jobs import STOPPED, background, builds, processes
@@ -110,7 +111,7 @@ def test_uploads_that_are_refused(root, name, content, said):
 
 def test_an_upload_that_is_too_large(root, monkeypatch):
     monkeypatch.setattr(files, "UPLOAD_LIMIT", 0.001)
-    with pytest.raises(influence.DataError, match=r"larger than 0\.001 MB; put it into"):
+    with pytest.raises(influence.DataError, match=r"larger than 0\.001 MB; whoever runs the server can"):
         files.keep_upload("a.csv", b"x" * 2000)
 
 
@@ -409,7 +410,7 @@ def test_renaming_and_backing_up(open_page, root, workspaces):
     app.button(key="ws_backup_fine").click().run()
     within(lambda: list(root.glob("backups/fine-*.zip")))
     app.run()
-    assert str(root / "backups") in page_text(app)
+    assert "Latest backup: " in page_text(app)
 
 
 def test_two_workspaces_side_by_side(open_page, root, workspaces, judged_workspaces):
@@ -483,3 +484,49 @@ def test_an_encoding_is_chosen_by_what_the_lines_look_like(open_page, root):
     assert app.button(key="data_start").disabled is False
     app.selectbox(key="data_delimiter").select(",").run()
     assert parameters_of(app)["delimiter"] == ","
+
+
+# Files -------------------------------------------------------------------------------------------------------------------
+
+
+def test_uploads_are_listed_with_size_and_day_and_removed_after_asking(open_page, root):
+    name = files.keep_upload("mine.csv", b"text,label\na,b\n")
+    outside = root / "data" / "servers.csv"
+    outside.write_text("text,label\n")
+    app = open_page(PAGE, root=root, part="files")
+    text = page_text(app)
+    assert "mine" in text
+    assert "15 bytes" in text
+    assert "servers" not in text  # a file of the server's own is no upload
+    app.button(key="remove_upload_0").click().run()
+    assert (files.folder() / name).exists()
+    app.button(key="remove_upload_no").click().run()
+    app.button(key="remove_upload_0").click().run()
+    app.button(key="remove_upload_yes").click().run()
+    assert "Removed: mine." in page_text(app)
+    assert not (files.folder() / name).exists()
+    assert outside.exists()
+
+
+def test_a_backup_is_restored_from_the_page(open_page, root, workspaces):
+    shutil.copytree(workspaces / "tiny", root / "tiny")
+    back_up(root / "tiny", root / "backups" / "tiny-20261129T120000Z.zip")
+    app = open_page(PAGE, root=root, part="files")
+    assert "tiny-20261129T120000Z" in page_text(app)
+    app.button(key="restore_0").click().run()
+    assert not app.exception
+    within(lambda: "tiny restored" in influence.list_workspaces(root))
+    assert influence.open_workspace(root / "tiny restored").info == influence.open_workspace(root / "tiny").info
+    app = open_page(PAGE, root=root, part="files")
+    app.file_uploader(key="stored_backup").upload("bad.zip", b"no zip", "application/zip").run()
+    within(lambda: any(job.failed for job in background.jobs_in(builds.folder_of(stored.RESTORES))))
+    text = page_text(open_page(PAGE, root=root, part="files"))
+    assert "is no backup of a workspace, or damaged" in text
+
+
+def test_no_path_is_on_the_page(open_page, root, workspaces):
+    shutil.copytree(workspaces / "tiny", root / "tiny")
+    for part in address.PARTS:
+        text = page_text(open_page(PAGE, root=root, part=part))
+        assert str(root) not in text, part
+        assert "python -m" not in text, part

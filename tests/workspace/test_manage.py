@@ -31,7 +31,8 @@ from influence.suspects.ranking import SuspectFilter, suspects
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.builds import build_lock, list_workspaces
-from influence.workspace.manage import back_up, check_name, delete_workspace, rename_workspace, tidy_up
+from influence.workspace.manage import back_up, check_name, delete_workspace, rename_workspace, restore, tidy_up
+from influence.workspace.verify import verify_workspace
 from influence.workspace.workspace import read_workspace
 
 ANN = Reviewer(name="Ann")
@@ -292,3 +293,58 @@ def test_how_likely_a_split_is_by_chance(fixed, broken, chance):
     kinds = pd.DataFrame({"kind": ["fixed"] * fixed + ["broken"] * broken})
     nothing = dict.fromkeys(Comparison.__dataclass_fields__)
     assert Comparison(**{**nothing, "changed": kinds}).chance == pytest.approx(chance)
+
+
+def test_a_backup_is_restored_whole_under_a_free_name(root, capsys):
+    decided = decide(root / "one")
+    close_log(root / "one")
+    archive = root / "backups" / "one.zip"
+    back_up(root / "one", archive)
+    assert restore(archive, root) == "one restored"
+    assert restore(archive, root) == "one restored 2"
+    again = read_workspace(root / "one restored")
+    assert [d.example_id for d in open_reviews(again).decisions()] == [decided]
+    again.close()
+    close_log(root / "one restored")
+    assert main(["restore", "--backup", str(archive), "--workspace", str(root / "mine")]) == 0
+    assert capsys.readouterr().out == f"{root / 'mine'}: restored from {archive}\n"
+    assert verify_workspace(root / "mine").line == ""
+    assert main(["restore", "--backup", str(archive), "--workspace", str(root / "mine")]) == 2
+    assert "there is already something called 'mine'" in capsys.readouterr().err
+    assert not list(root.glob(".restoring-*"))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["one/workspace.json", "../out.txt"], "it must hold one folder"),
+        (["one/workspace.json", "two/x"], "it must hold one folder"),
+        (["one/x"], "it must hold one folder"),
+        (["/one/workspace.json"], "it must hold one folder"),
+        (["one\\workspace.json"], "it must hold one folder"),
+        (["one/workspace.json"], "cannot be read"),
+    ],
+)
+def test_what_is_no_backup_is_refused_and_leaves_nothing(root, tmp_path, names, said):
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(name), "x")
+    before = sorted(root.rglob("*"))
+    with pytest.raises(WorkspaceError, match=said):
+        restore(tmp_path / "bad.zip", root)
+    (tmp_path / "text.zip").write_text("no zip")
+    with pytest.raises(WorkspaceError, match="no backup"):
+        restore(tmp_path / "text.zip", root)
+    assert sorted(root.rglob("*")) == before
+
+
+def test_a_damaged_backup_is_refused_by_its_hashes(root, tmp_path):
+    back_up(root / "one", tmp_path / "one.zip")
+    with zipfile.ZipFile(tmp_path / "one.zip") as whole, zipfile.ZipFile(tmp_path / "bad.zip", "w") as bad:
+        for entry in whole.infolist():
+            content = whole.read(entry)
+            bad.writestr(entry, content[:-1] + b"\0" if entry.filename.endswith("tokenizer.json") else content)
+    with pytest.raises(WorkspaceError, match="the backup is damaged: "):
+        restore(tmp_path / "bad.zip", root)
+    assert list_workspaces(root) == ["one"]
+    assert not list(root.glob(".restoring-*"))

@@ -1,4 +1,4 @@
-"""Data and runs: from a file to a workspace, the builds, the workspaces there are, and two of them compared."""
+"""Data: from a file to a workspace, the builds, the workspaces there are, and two of them compared."""
 
 import lazy_loader
 

@@ -14,7 +14,7 @@ from influence.reading import ENCODINGS
 from pages.ui.data import files as data_files
 from pages.ui.frame import Address
 
-PARTS = {"new": "New workspace", "runs": "Runs", "workspaces": "Workspaces", "compare": "Compare"}
+PARTS = {"new": "New workspace", "runs": "Runs", "workspaces": "Workspaces", "compare": "Compare", "files": "Files"}
 MODELS = {"cnn": "Small CNN", "demo": f"MiniLM, {ENCODER_LAYERS} layers", "hub": "Hub model", "folder": "Model folder"}
 FILE, HUB = "file", "hub"
 DELIMITERS = {"": "found by itself", ",": "commas", ";": "semicolons", "tab": "tabs", "|": "vertical bars"}

@@ -30,8 +30,8 @@ def draw(address: DataAddress) -> None:
         if way == "upload":
             _upload(address, "train", "Training data")
             render.hint(
-                f"CSV, TSV, JSON, JSONL or Parquet, in gzip or not, up to {data_files.UPLOAD_LIMIT} MB. It stays on this server, "
-                f"in {data_files.folder()}."
+                f"CSV, TSV, JSON, JSONL or Parquet, in gzip or not, up to {data_files.UPLOAD_LIMIT} MB. It stays on this "
+                "server; Files lists it and removes it."
             )
         elif way == "server":
             _from_listing(address, "train", files, "Training data")

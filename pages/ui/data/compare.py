@@ -4,11 +4,13 @@ import pandas as pd
 import streamlit as st
 
 import influence
-from influence.experiments import TOP, Comparison
+from influence.experiments import LIKELY, TOP, Comparison
+from influence.standing import made_from
 from pages.ui.data.address import DataAddress
 from pages.ui.frame import answers, bind, go, md, numbers, render, shell, workspaces
+from pages.ui.parts import verdicts
 
-KINDS = {"fixed": "now right", "broken": "now wrong", "otherwise wrong": "wrong otherwise", "both right": "label changed, too"}
+KINDS = {"fixed": "right", "broken": "wrong", "otherwise wrong": "wrong, otherwise", "both right": "right, its label changed too"}
 LISTED = 200
 
 
@@ -50,7 +52,7 @@ def _draw(address: DataAddress, first: influence.Workspace, second: influence.Wo
     nothing = ("–", "no test text in both")
     before, after = found.accuracies
     sign = numbers.MINUS if after < before else "+"
-    points = f"{sign}{abs(after - before) * 100:.1f} points, on {found.shared_tests:,} test texts in both"
+    points = f"{sign}{abs(after - before) * 100:.1f} points, on the {found.shared_tests:,} test texts of both"
     changed = f"{found.count('fixed'):,} now right, {found.count('broken'):,} now wrong"
     same = f"of the {TOP} strongest proponents / opponents"
     figures = (
@@ -60,8 +62,12 @@ def _draw(address: DataAddress, first: influence.Workspace, second: influence.Wo
         ("Same influences", *((f"{found.overlaps[0]:.0%} / {found.overlaps[1]:.0%}", same) if found.shared_tests else nothing)),
     )
     render.figures(figures)
+    if found.shared_tests:
+        render.verdict(found.sentence, sure=found.chance < LIKELY)
+    if left_out := _left_out(first, second, found):
+        render.hint(left_out)
     _differences(first, second, found)
-    render.heading("Predictions that changed", "the texts are matched by what they say, whatever their ids")
+    render.heading("Predictions that changed", "examples are matched by their texts, whatever their ids")
     if found.changed.empty:
         render.hint("None." if found.shared_tests else "The two have no test text in common.")
     else:
@@ -75,6 +81,16 @@ def _draw(address: DataAddress, first: influence.Workspace, second: influence.Wo
             render.heading(title, f"{len(rows):,}")
             if not rows.empty:
                 _suspect_rows(rows, other)
+
+
+def _left_out(first: influence.Workspace, second: influence.Workspace, found: Comparison) -> str:
+    """How many examples only one of the two has, which are compared with nothing; empty where there are none."""
+    said = []
+    for what, counts in (("test text", found.left_out_tests), ("suspect", found.left_out_suspects)):
+        for count, only in zip(counts, (first.name, second.name), strict=True):
+            if count:
+                said.append(f"{numbers.counted(count, what)} that only {only} has")
+    return f"Left out: {', '.join(said)}." if said else ""
 
 
 def _suspect_counts(found: Comparison) -> tuple[str, str]:
@@ -95,13 +111,22 @@ def _differences(first: influence.Workspace, second: influence.Workspace, found:
         ("Labels", f"{len(one.labels):,}", f"{len(two.labels):,}"),
         ("Model", one.model.rpartition("/")[2], two.model.rpartition("/")[2]),
         ("Training", _training(one), _training(two)),
-        ("Training data", one.train_sha256[:12], two.train_sha256[:12]),
+        ("Training data", "", "" if one.train_sha256 == two.train_sha256 else "not the same content"),
+        ("Fixes made in it", "", _fixes_between(first, second)),
         ("Test labels changed", "", f"{found.relabelled_tests:,}" if found.relabelled_tests else ""),
     ]
     different = [(name, f"{before} → {after}" if before else after) for name, before, after in rows if before != after]
     render.heading("What they were built from", "" if different else "the same, as far as was recorded")
     if different:
         render.facts(different)
+
+
+def _fixes_between(first: influence.Workspace, second: influence.Workspace) -> str:
+    """What was fixed in the data where the second was built again from the first."""
+    origin = made_from(second)
+    if origin.get("build") != first.build.name:
+        return ""
+    return ", ".join(f"{count:,} {verdicts.done(action)}" for action, count in origin["counts"].items())
 
 
 def _training(info: influence.WorkspaceInfo) -> str:
@@ -116,7 +141,7 @@ def _predictions(changed: pd.DataFrame) -> None:
     rows = changed.assign(kind_order=changed["kind"].map(order)).sort_values("kind_order", kind="stable").head(LISTED)
     shown = pd.DataFrame(
         {
-            "": rows["kind"].map(KINDS),
+            "now": rows["kind"].map(KINDS),
             "text": rows["text"].str.slice(0, 300),
             "label": rows["label_2"],
             "before": rows["predicted"],
@@ -136,7 +161,7 @@ def _suspect_rows(rows: pd.DataFrame, other: str) -> None:
             "label": rows["label"],
             "suggested": rows["suggested_label"],
             "rank by suspicion": range(1, len(rows) + 1),
-            f"label in {other}": rows["other_label"].fillna("not in training"),
+            f"label in {other}": rows["other_label"],
             "id": rows["id"],
         }
     ).head(LISTED)

@@ -56,6 +56,12 @@ def listing() -> dict[str, DataFile]:
     return {file.name: file for file in found[:MOST_LISTED]}
 
 
+def uploaded() -> dict[str, Path]:
+    """The uploads by the name that the listing has for them; never through a link."""
+    found = {name: folder() / name for name in listing() if name.startswith(f"{UPLOADS}/")}
+    return {name: path for name, path in found.items() if not path.is_symlink()}
+
+
 def model_folders() -> list[str]:
     """Folders under the data folder that hold a model, by name."""
     base = folder()
@@ -75,7 +81,7 @@ def keep_upload(name: str, content: bytes) -> str:
         raise influence.DataError(f"{shown!r} is not a data file: upload a {', '.join(SUFFIXES)} file, or one of these in gzip")
     if len(content) > UPLOAD_LIMIT * 1_000_000 * 1.05:
         raise influence.DataError(
-            f"{shown!r} is larger than {UPLOAD_LIMIT} MB; put it into {str(folder())!r} on the server and choose it there"
+            f"{shown!r} is larger than {UPLOAD_LIMIT} MB; whoever runs the server can put it into its data folder"
         )
     if not content:
         raise influence.DataError(f"{shown!r} is empty")

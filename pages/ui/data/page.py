@@ -1,13 +1,13 @@
-"""The Data and runs page: a new workspace step by step, the builds, the workspaces, and two of them compared."""
+"""The Data page: a new workspace step by step, the builds, the workspaces, and two of them compared."""
 
 import streamlit as st
 
-from pages.ui.data import compare, new, runs, workspaces as workspaces_part
+from pages.ui.data import compare, new, runs, stored, workspaces as workspaces_part
 from pages.ui.data.address import PARTS, read_address
 from pages.ui.frame import arrive, bind, messages, shell, workspaces
 from pages.ui.jobs import builds
 
-DRAW = {"new": new.draw, "runs": runs.draw, "workspaces": workspaces_part.draw, "compare": compare.draw}
+DRAW = {"new": new.draw, "runs": runs.draw, "workspaces": workspaces_part.draw, "compare": compare.draw, "files": stored.draw}
 
 
 def draw(workspace: str) -> None:
@@ -15,6 +15,6 @@ def draw(workspace: str) -> None:
     address = arrive(*read_address(st.query_params.to_dict(), workspace, workspaces.names()))
     unfinished = sum(not job.failed for job in builds.runs())
     parts = PARTS | ({"runs": f"{PARTS['runs']} ({unfinished})"} if unfinished else {})
-    shell.title_and_parts("Data and runs", parts, bind(address, "part", "data_part"))
+    shell.title_and_parts("Data", parts, bind(address, "part", "data_part"))
     messages.show()
     DRAW[address.part](address)

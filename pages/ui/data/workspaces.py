@@ -86,7 +86,8 @@ def _backups(name: str) -> None:
     if found:
         latest = found[0]
         more = f"; {len(found) - 1} older" if len(found) > 1 else ""
-        render.hint(f"Latest backup: {latest} ({numbers.size(latest.stat().st_size)}){more}. Unzip it beside the workspaces.")
+        size = numbers.size(latest.stat().st_size)
+        render.hint(f"Latest backup: {numbers.day(latest.stat().st_mtime)}, {size}{more}. Files restores it.")
 
 
 def _ask(what: str, name: str) -> None:
@@ -131,7 +132,7 @@ def _back_up(workspace: influence.Workspace) -> None:
     target = workspaces.root().resolve() / BACKUPS / f"{workspace.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.zip"
     with messages.or_say("Not backed up"):
         background.enqueue(workspace, "backup", "--output", str(target), title=f"Backup of {workspace.name}", key="backup")
-        messages.say(f"{workspace.name} is being written to {target}.")
+        messages.say(f"A backup of {workspace.name} is being written; it then stands under Files.")
 
 
 def _owner_only() -> OwnerOnly:

@@ -13,7 +13,6 @@ from pages.ui.parts import Row, charts, decision_charts, rows, verdicts
 
 PAGE = 25
 MOST_LISTED = 50
-NAMED = {"relabel": "relabelled", "remove": "removed", "mask": "with words masked", "keep": "kept as they are"}
 
 
 def draw(session: Session, address: FixListAddress) -> None:
@@ -102,7 +101,7 @@ def _aside(session: Session, address: FixListAddress, found: FixList) -> None:
 
 
 def _changes(address: FixListAddress, found: FixList) -> None:
-    counts = ", ".join(f"{count:,} {NAMED.get(action, action)}" for action, count in found.counts.items() if count)
+    counts = ", ".join(f"{count:,} {verdicts.done(action)}" for action, count in found.counts.items() if count)
     render.heading("Changes", counts or "none")
     if found.conflicts or address.policy != "majority":
         st.selectbox(

@@ -47,6 +47,6 @@ def _ranked(workspace: influence.Workspace) -> tuple[str, str]:
 
 
 @st.cache_resource(max_entries=4, show_spinner="Comparing…", hash_funcs={influence.Workspace: _ranked})
-def compared(first: influence.Workspace, second: influence.Workspace) -> Comparison:
-    """What is different in the second of two workspaces. Raises a `WorkspaceError` where one is damaged."""
-    return compare(first, second)
+def compared(first: influence.Workspace, second: influence.Workspace, *, tests_only: bool = False) -> Comparison:
+    """`experiments.compare`, remembered. Raises what it raises."""
+    return compare(first, second, tests_only=tests_only)

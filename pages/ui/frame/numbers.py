@@ -85,6 +85,12 @@ def moment(iso: str) -> str:
     return f"{when.day} {when:%B %Y, %H:%M} UTC"
 
 
+def day(seconds: float) -> str:
+    """A day in UTC from seconds since 1970."""
+    when = datetime.fromtimestamp(seconds, UTC)
+    return f"{when.day} {when:%b %Y}"
+
+
 def clock(at: datetime) -> str:
     """The time of day where the browser is, to the second."""
     name = st.context.timezone

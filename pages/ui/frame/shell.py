@@ -57,7 +57,7 @@ PAGES = {
     "what_if": Page("pages/what_if.py", "Proof", ":material/science:", "What a change would do", under="proof"),
     "evidence": Page("pages/evidence.py", "Proof", ":material/science:", "Whether the scores can be trusted", under="proof"),
     "data_and_runs": Page(
-        "pages/data_and_runs.py", "Data and runs", ":material/database:", "From a file of yours to a workspace; several of them"
+        "pages/data_and_runs.py", "Data", ":material/database:", "From a file of yours to a workspace; several of them"
     ),
     "help": Page("pages/help.py", "Help", ":material/help:", "What a score means, the keys, the command lines", under="help"),
 }

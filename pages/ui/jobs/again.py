@@ -95,7 +95,7 @@ def _result(workspace: influence.Workspace, name: str) -> None:
     """How the workspace that was built again compares with this one, on the same test part."""
     try:
         after = workspaces.open_named(name)
-        found = answers.compared(workspace, after)
+        found = answers.compared(workspace, after, tests_only=True)
     except influence.WorkspaceError as error:
         st.error(md(error, 600))
         return

@@ -1,6 +1,7 @@
 """Jobs on screen: how far each is, what it says, and the buttons that stop it."""
 
 from collections.abc import Collection
+from pathlib import Path
 
 import streamlit as st
 
@@ -24,6 +25,23 @@ def draw(workspace: influence.Workspace, *commands: str, lines: bool = False) ->
         _watch(workspace, commands, lines)
     else:
         _show(found, commands, lines)
+
+
+def draw_queue(queue: Path | None, *commands: str) -> None:
+    """The same of a queue of the server's own."""
+    found = background.jobs_in(queue)
+    if any(not job.failed for job in found):
+        _watch_queue(queue, commands)
+    else:
+        _show(found, commands, False)
+
+
+@st.fragment(run_every=EVERY)
+def _watch_queue(queue: Path | None, commands: Collection[str]) -> None:
+    found = background.jobs_in(queue)
+    if not any(not job.failed for job in found):
+        st.rerun()
+    _show(found, commands, False)
 
 
 @st.fragment(run_every=EVERY)

@@ -21,6 +21,9 @@ WORDS: dict[str, str] = {
     StageKind.MAP: "drawing the map of the clusters",
     StageKind.HELD_OUT: "training held-out models",
     StageKind.RETRAIN: "training models",
+    StageKind.BACKUP: "writing the backup",
+    StageKind.RESTORE: "unpacking the backup",
+    StageKind.VERIFY: "checking that every file is what was written",
     StageKind.CONTROLS: "training models without any change",
 }
 

@@ -19,6 +19,7 @@ class Wording:
     together: str = ""  # the button for many examples at once
     ask: str = ""  # begins the question before that is done: "Remove" 12 of 20
     rule: str = ""  # what a rule's matches "are to be"
+    done: str = ""  # what has become of examples: 12 of them "relabelled"; as `rule` where it is empty
     does: str = ""  # what a change that is tried out does to examples
     becomes: tuple[str, str] | None = None  # a chip and its look, for what becomes of the label
 
@@ -32,7 +33,7 @@ WORDINGS: dict[str, Wording] = {
     ),
     "mask": Wording(
         button="Mask words", key="M", together="Mask words…", ask="Mask words in", rule="masked of these words",
-        does="masks words in",
+        done="with words masked", does="masks words in",
     ),
     "flag": Wording(button="Flag", key="F", together="Flag", ask="Flag", help="Not sure: comes back in “My flagged ones”"),
     "skip": Wording(button="Skip", key="S", help="Not me: others may decide it"),
@@ -43,6 +44,12 @@ def rule_actions() -> dict[str, str]:
     """What a rule can do, as its matches "are to be"; what changes the data first."""
     found = {kind: WORDINGS[kind].rule for kind in EDIT_KINDS if kind in WORDINGS and WORDINGS[kind].rule}
     return dict(sorted(found.items(), key=lambda item: not EDIT_KINDS[item[0]].changes_data))
+
+
+def done(kind: str) -> str:
+    """What has become of examples after an edit, as it follows their number; a kind that is not known here by its name."""
+    wording = WORDINGS.get(kind, Wording())
+    return wording.done or wording.rule or kind
 
 
 def becomes(old: str, edit: Edit) -> list[tuple[str, str]]:
