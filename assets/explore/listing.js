@@ -2,10 +2,16 @@
 //
 // data: stamp, query (the searched text), rows (TestRow in pages/ui/explore/listing.py)
 
+const HEADINGS = ["Text", "Label, and what the model says", "How sure", "Id"];
+
 const AFTER = 120, BEFORE = 50; // characters
 
 export default function (component) {
-  redraw(component, (data, state) => data.rows.map((row) => makeRow(state, row, data.query)));
+  redraw(component, (data, state) => {
+    const head = make("div", "heads");
+    head.append(...HEADINGS.map((name) => make("span", "", name)));
+    return [head, ...data.rows.map((row) => makeRow(state, row, data.query))];
+  });
 }
 
 function makeRow(state, row, query) {

@@ -296,7 +296,7 @@ def test_a_card_is_chosen_by_keyboard_and_unpinned_again(page):
     page.locator(".card.pinned .detail .parts").first.wait_for()
     page.keyboard.press("Enter")
     page.locator(".card.pinned").wait_for(state="detached")
-    eventually(lambda: "pin=" not in page.url)
+    page.wait_for_url(lambda url: "pin=" not in url)
 
 
 HELD = """() => { for (let repeat = 0; repeat < 5; repeat++) document.body.dispatchEvent(

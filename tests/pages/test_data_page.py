@@ -69,7 +69,7 @@ def test_only_files_under_the_data_folder_are_listed(root):
 def test_no_path_from_an_address_is_opened(open_page, root, name):
     app = open_page(PAGE, root=root, train=name)
     assert not app.exception
-    assert "Ignored in the address" in page_text(app)
+    assert "fits nothing in this workspace" in page_text(app)
     assert not state.place_of(root, among=root).exists()
     with pytest.raises(influence.WordtraceError):
         DataAddress(train=name, text="a", label="b").data_options()

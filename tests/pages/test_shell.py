@@ -14,17 +14,28 @@ PAGES = tuple(page for page in shell.PAGES if page not in ("data_and_runs", "hel
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_without_any_workspace_the_page_says_the_command(open_page, tmp_path, page):
+def test_without_any_workspace_the_page_leads_to_one(open_page, tmp_path, page):
     app = open_page(page, root=tmp_path)
     assert not app.exception
-    assert f"python -m influence demo --workspace {tmp_path}/demo" in shown(app)
+    assert "No workspace yet" in shown(app)
+    assert [link.proto.label for link in app.main.get("page_link")] == ["Bring your own data"]
+    assert str(tmp_path) not in shown(app)
+
+
+def test_help_alone_names_folders_and_commands(open_page, tmp_path):
+    for root, said in ((tmp_path, "{}."), (tmp_path / "nowhere", "{}, which is not there")):
+        app = open_page("help", root=root)
+        assert not app.exception
+        assert f"python -m influence demo --workspace {root}/demo" in shown(app)
+        assert f"looks for workspaces in {said.format(root)}" in shown(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_a_root_that_is_not_there(open_page, tmp_path, page):
     app = open_page(page, root=tmp_path / "nowhere")
     assert not app.exception
-    assert "is not a folder" in shown(app)
+    assert "There is no workspace folder" in shown(app)
+    assert str(tmp_path) not in shown(app)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -34,7 +45,7 @@ def test_a_half_built_workspace_is_named_with_the_way_out(open_page, tmp_path, p
         app = open_page(page, root=tmp_path, **parameters)
         assert not app.exception
         assert "mine is not finished" in shown(app)
-        assert "--resume" in shown(app)
+        assert [link.proto.label for link in app.main.get("page_link")] == ["See how far it is"]
 
 
 @pytest.mark.parametrize("page", PAGES)

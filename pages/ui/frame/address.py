@@ -90,7 +90,7 @@ P = TypeVar("P", bound=Address)
 def arrive(address: P, ignored: Collection[str]) -> P:
     """Begin the drawing of an address: say what was left out of it, and have `go` change from here."""
     if ignored:
-        st.warning(f"Ignored in the address, because there is no such value here: {', '.join(ignored)}.")
+        st.warning(f"Part of this address fits nothing in this workspace and was passed over: {', '.join(ignored)}.")
     st.session_state[LATEST] = (type(address), address.parameters())
     return replace(address, changes={})
 

@@ -97,13 +97,12 @@ def hint(text: str) -> None:
 def heading(title: str, detail: str = "") -> None:
     """A section's title with a quiet remark beside it."""
     remark = f'<span class="wt-hint">{html.escape(detail)}</span>' if detail else ""
-    st.html(f'<div class="wt-heading"><h3>{html.escape(title)}</h3>{remark}</div>')
+    st.html(f'<div class="wt-heading"><h2>{html.escape(title)}</h2>{remark}</div>')
 
 
-def page_state(title: str, message: str, command: str = "") -> None:
-    """A whole-page state: what is the matter, in the engine's own words, and the command that mends it."""
-    code = f"<pre><code>{html.escape(command)}</code></pre>" if command else ""
-    st.html(f'<section class="wt-state"><h2>{html.escape(title)}</h2><p>{html.escape(message)}</p>{code}</section>')
+def page_state(title: str, message: str) -> None:
+    """A whole-page state: what is the matter, in the engine's own words, and the way out."""
+    st.html(f'<section class="wt-state"><h1>{html.escape(title)}</h1><p>{html.escape(message)}</p></section>')
 
 
 def prediction(probabilities: Mapping[str, float], *, predicted: str, given: str) -> None:

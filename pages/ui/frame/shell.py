@@ -17,7 +17,6 @@ from pages.ui.frame.address import Binding
 
 PARAMETER = "workspace"
 LEAVING = "wt_leaving"
-DEMO_COMMAND = "python -m influence demo --workspace {root}/demo"
 
 
 @dataclass(frozen=True)
@@ -83,9 +82,8 @@ def begin(key: str) -> influence.Workspace:
 def begin_without(key: str) -> str:
     """Draw the frame of a page that needs no workspace; returns the name of the one that the others show, or ""."""
     chosen, names = _frame(key)
-    root = workspaces.root()
-    if not root.is_dir():
-        _stop("There is no workspace folder", f"{root} is not a folder. Make it, or serve another one:", f"mkdir {root}")
+    if not workspaces.root().is_dir() and key != "help":
+        _no_folder()
     return chosen if chosen in names else ""
 
 
@@ -185,43 +183,38 @@ def _change_workspace() -> None:
 
 def _nothing_yet() -> NoReturn:
     unfinished = workspaces.half_built()
-    root = workspaces.root()
     if unfinished:
-        _stop(
-            f"The build of {unfinished[0]} is not finished",
-            f"The folder {root / unfinished[0]} is half built: a build is running, or was interrupted. Wait for it, or run "
-            "the same build command again with --resume; then reload this page.",
-            onward="See how far it is",
-            part="runs",
-        )
-    if not root.is_dir():
-        _stop(
-            "There is no workspace folder",
-            f"{root} is not a folder. Build the demo workspace, then reload this page:",
-            DEMO_COMMAND.format(root=root),
-        )
+        _unfinished(unfinished[0])
+    if not workspaces.root().is_dir():
+        _no_folder()
     _stop(
         "No workspace yet",
-        f"{root} holds no workspace. Make one from a file of yours: texts with a label each. Or build the demo, then reload "
-        "this page:",
-        DEMO_COMMAND.format(root=root),
+        "Make one from a file of yours: texts with a label each. Or build the demo, as Help says, and reload this page.",
         onward="Bring your own data",
     )
 
 
+def _unfinished(name: str) -> NoReturn:
+    _stop(
+        f"The build of {name[:100]} is not finished",
+        "It is running, or was interrupted. Wait for it, or go on with it; then reload this page.",
+        onward="See how far it is",
+        part="runs",
+    )
+
+
+def _no_folder() -> NoReturn:
+    _stop("There is no workspace folder", "The folder that this server was told to look in is not there. Help names it.")
+
+
 def _unknown(name: str) -> NoReturn:
     if name in workspaces.half_built():
-        _stop(
-            f"The build of {name} is not finished",
-            "A build is running, or was interrupted. Wait for it, or run the same build command again with --resume.",
-            onward="See how far it is",
-            part="runs",
-        )
+        _unfinished(name)
     _stop("There is no such workspace", f"This server has no workspace named {name[:100]!r}. Choose one at the left.")
 
 
-def _stop(title: str, message: str, command: str = "", *, onward: str = "", **parameters: str) -> NoReturn:
-    render.page_state(title, message, command)
+def _stop(title: str, message: str, *, onward: str = "", **parameters: str) -> NoReturn:
+    render.page_state(title, message)
     if onward:
         page = PAGES["data_and_runs"]
         with st.container(key="wt-onward"):

@@ -55,6 +55,7 @@ KEYS = (
     ),
 )
 COMMANDS = (
+    ("Build the demo: about five minutes", "demo --workspace {root}/demo"),
     ("Explain a text", "query --workspace {} --text 'a dull film'"),
     ("Rank the suspects again", "suspects --workspace {}"),
     ("With five held-out models", "suspects --workspace {} --models 5"),
@@ -80,8 +81,12 @@ def draw(workspace: str) -> None:
     render.section("The pages")
     render.facts([(page.title, page.about) for key, page in shell.PAGES.items() if key != "help"])
     render.section("On the command line")
-    render.lead("Whatever a page does can be done on the machine where the server runs, in the folder of Wordtrace.")
     root = workspaces.root()
+    there = "" if root.is_dir() else ", which is not there: make it, or serve another"
+    render.lead(
+        "Whatever a page does can be done on the machine where the server runs, in the folder of Wordtrace. This server looks "
+        f"for workspaces in {root}{there}."
+    )
     path = shlex.quote(str(root / (workspace or "demo")))
     for name, command in COMMANDS:
         render.heading(name)

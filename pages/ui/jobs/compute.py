@@ -1,7 +1,6 @@
 """The offer to compute what a page shows, and how far the computing is."""
 
 import json
-import shlex
 from collections.abc import Sequence
 
 import streamlit as st
@@ -36,8 +35,6 @@ def offer(workspace: influence.Workspace, command: str, title: str, about: str) 
                 )  # fmt: skip
                 with st.container(width="stretch"):
                     render.hint(remark)
-        render.hint("Or on the command line, where the server runs:")
-        render.command(shlex.join(["python", "-m", "influence", command, "--workspace", str(workspace.path)]))
 
 
 def start(workspace: influence.Workspace, command: str, options: Sequence[str], title: str, key: str = "") -> None:
