@@ -60,11 +60,11 @@ def chromium(size: dict[str, int]) -> Iterator[Any]:
 
 
 def _explore(page: Any, address: str, file: Path) -> None:
-    """A praise taken for a complaint, with the strongest opponent pinned: the sarcasm that "masterpiece" was learnt from."""
+    """A praise taken for a complaint, with the strongest opponent open: the sarcasm that "masterpiece" was learnt from."""
     page.goto(f"{address}&id={SENTENCE}")
     page.locator(".column.minus .card").first.click()
     page.locator(".card.pinned .detail").wait_for()
-    page.mouse.move(1300, 880)
+    page.mouse.move(1425, 880)  # where no card is
     page.locator("[data-testid=stStatusWidget]").wait_for(state="detached")
     time.sleep(1)  # for the last transition to end
     page.screenshot(path=file)
