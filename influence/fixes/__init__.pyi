@@ -1,6 +1,6 @@
 from .apply import apply_fixes as apply_fixes, plan as plan
 from .bundle import export_bundle as export_bundle
-from .files import encode_fixes as encode_fixes, read_fixes as read_fixes, write_fixes as write_fixes
+from .files import encode_fixes as encode_fixes, neutralised as neutralised, read_fixes as read_fixes, write_fixes as write_fixes
 from .fixlist import Fix as Fix, FixList as FixList, fix_list as fix_list
 from .imports import ImportPlan as ImportPlan, plan_import as plan_import, take_in as take_in
 from .rebuild import (

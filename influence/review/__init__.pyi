@@ -1,4 +1,5 @@
 from .agreements import (
+    FEWEST_FOR_KAPPA as FEWEST_FOR_KAPPA,
     Agreement as Agreement,
     ControlResult as ControlResult,
     Resolution as Resolution,

@@ -17,6 +17,9 @@ from influence.review.events import POLICIES, Decision
 from influence.review.reviews import Reviews
 from influence.review.state import answers_to_controls
 
+FEWEST_FOR_KAPPA = 20  # examples that two have decided: of fewer an interval says nothing, and comes out too narrow
+RESAMPLES, LEAST_TOLD = 2_000, 0.95  # and the share of them in which there is a kappa
+
 
 @dataclass(frozen=True)
 class PairAgreement:
@@ -27,6 +30,7 @@ class PairAgreement:
     examples: int
     raw: float
     kappa: float | None
+    interval: tuple[float, float] | None = None  # 95 %, see `Agreement.interval`
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,8 @@ class Agreement:
     raw: float | None  # share of pairs of decisions on one example that are the same, 0 to 1
     kappa: float | None  # Cohen's for two reviewers, Fleiss' for more
     pairs: list[PairAgreement]
+    interval: tuple[float, float] | None = None
+    """95 % of kappa, by resampling the examples; None from fewer than `FEWEST_FOR_KAPPA`, of which kappa says nothing either."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +96,50 @@ def fleiss_kappa(counts_NK: npt.ArrayLike) -> float | None:
     return None if expected == 1 else (raw_agreement(counts) - expected) / (1 - expected)
 
 
+def cohens_interval(first: Sequence[str], second: Sequence[str]) -> tuple[float, float] | None:
+    """95 % interval of Cohen's kappa: percentiles over examples drawn again with replacement; None from too few."""
+    names = sorted({*first, *second})
+    if not names:
+        return None
+    table_KK = np.zeros((len(names), len(names)))
+    np.add.at(table_KK, ([names.index(a) for a in first], [names.index(b) for b in second]), 1)
+    drawn_RKK = _drawn(table_KK.ravel()).reshape(-1, *table_KK.shape)
+    total = len(first) or 1
+    observed_R = np.trace(drawn_RKK, axis1=1, axis2=2) / total
+    expected_R = (drawn_RKK.sum(axis=2) * drawn_RKK.sum(axis=1)).sum(axis=1) / total**2
+    return _percentiles(observed_R, expected_R, len(first))
+
+
+def fleiss_interval(counts_NK: npt.ArrayLike) -> tuple[float, float] | None:
+    """95 % interval of Fleiss' kappa, in the same way."""
+    patterns_UK, times_U = np.unique(np.asarray(counts_NK, dtype=np.float64), axis=0, return_counts=True)
+    raters_U = patterns_UK.sum(axis=1)
+    agreeing_U = (patterns_UK * (patterns_UK - 1)).sum(axis=1) / (raters_U * (raters_U - 1))
+    drawn_RU, total = _drawn(times_U), int(times_U.sum())
+    shares_RK = drawn_RU @ patterns_UK
+    expected_R = ((shares_RK / shares_RK.sum(axis=1, keepdims=True)) ** 2).sum(axis=1)
+    return _percentiles(drawn_RU @ agreeing_U / total, expected_R, total)
+
+
+def _drawn(times_U: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """How often each kind of example comes up in each of the resamples of as many examples."""
+    times = np.asarray(times_U, dtype=np.float64)
+    total = int(times.sum())
+    return np.random.default_rng(0).multinomial(total, times / max(total, 1), size=RESAMPLES).astype(np.float64)
+
+
+def _percentiles(
+    observed_R: npt.NDArray[np.float64], expected_R: npt.NDArray[np.float64], examples: int
+) -> tuple[float, float] | None:
+    """Where the middle 95 % of kappa lie; resamples in which everybody always gave one answer have none and are left out."""
+    told_R = expected_R < 1
+    if examples < FEWEST_FOR_KAPPA or told_R.mean() < LEAST_TOLD:
+        return None
+    kappas = (observed_R[told_R] - expected_R[told_R]) / (1 - expected_R[told_R])
+    low, high = np.percentile(kappas, [2.5, 97.5])
+    return float(low), float(high)
+
+
 def raw_agreement(counts_NK: npt.ArrayLike) -> float:
     """Mean over examples of the share of pairs of raters who agree, 0 to 1."""
     counts = np.asarray(counts_NK, dtype=np.float64)
@@ -106,12 +156,13 @@ def agreement(reviews: Reviews, example_ids: Iterable[str] | None = None) -> Agr
             by_example.setdefault(decision.example_id, {})[decision.reviewer] = decision.verdict
     rated = [verdicts for verdicts in by_example.values() if len(verdicts) > 1]
     if not rated:
-        return Agreement(0, None, None, [])
+        return Agreement(0, None, None, [], None)
     pairs = _pairs(rated)
     categories = sorted({verdict for verdicts in rated for verdict in verdicts.values()})
     counts_NK = np.array([[list(verdicts.values()).count(c) for c in categories] for verdicts in rated])
     kappa = pairs[0].kappa if len(pairs) == 1 else fleiss_kappa(counts_NK)
-    return Agreement(len(rated), raw_agreement(counts_NK), kappa, pairs)
+    interval = pairs[0].interval if len(pairs) == 1 else fleiss_interval(counts_NK)
+    return Agreement(len(rated), raw_agreement(counts_NK), kappa, pairs, interval)
 
 
 def _pairs(rated: list[dict[str, str]]) -> list[PairAgreement]:
@@ -121,7 +172,8 @@ def _pairs(rated: list[dict[str, str]]) -> list[PairAgreement]:
         if both:
             firsts, seconds = zip(*both, strict=True)
             raw = sum(a == b for a, b in both) / len(both)
-            found.append(PairAgreement(first, second, len(both), raw, cohens_kappa(firsts, seconds)))
+            kappa, interval = cohens_kappa(firsts, seconds), cohens_interval(firsts, seconds)
+            found.append(PairAgreement(first, second, len(both), raw, kappa, interval))
     return found
 
 

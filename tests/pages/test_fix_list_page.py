@@ -1,5 +1,6 @@
 """Fix list under AppTest: changes, conflicts, rules from preview to revocation, agreement, the log, and its files."""
 
+import csv
 import html
 import io
 import json
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from datetime import UTC, datetime
 
 import pytest
 from conftest import HOSTILE_ID, IMAGE, SCRIPT, components, joined, parameters_of, shown
@@ -16,6 +18,8 @@ from reviewing_app import ANN, BOB, button, opener, own_workspace, reviews_of
 import influence
 from influence.fixes.files import read_fixes
 from influence.fixes.fixlist import fix_list
+from influence.review.agreements import agreement
+from influence.review.journal import parse
 from influence.review.log import open_log
 from influence.review.queues import Queues
 from influence.rules.rule import Rule, applied_rules, preview
@@ -255,9 +259,41 @@ def test_agreement_is_the_engine_s(open_as, root):
     assert not app.exception
     assert "60%" in shown(app)
     pairs = app.dataframe[1].value
-    assert pairs.to_dict("records") == [{"first": "Ann", "second": "Bob", "examples": 5, "agree": "60%", "Cohen's kappa": "0.17"}]
+    assert pairs.to_dict("records") == [
+        {"first": "Ann", "second": "Bob", "examples": 5, "agree": "60%", "kappa (95 %)": "too few"}
+    ]
+    assert "needs 20 examples with two opinions; 5 so far" in shown(app)
     assert app.dataframe[0].value["decisions"].tolist() == [5, 5]
     assert f"{IDS[1]}: Ann keep; Bob remove" in shown(app)
+    for number, id in enumerate(list(reviews.corpus.examples)[20:45]):
+        reviews.decide(ANN, id, "keep" if number % 2 else "remove")
+        reviews.decide(BOB, id, "keep" if number % 2 or number > 20 else "remove")
+    app = open_as("", "fix_list", workspace="tiny", part="agreement")
+    found = agreement(reviews)
+    assert f"{found.kappa:.2f} ({found.interval[0]:.2f} to {found.interval[1]:.2f})" in shown(app)
+
+
+def test_decisions_are_counted_by_day_and_person(open_as, decided):
+    app = open_as("", "fix_list", workspace="tiny", part="progress")
+    assert not app.exception
+    [row] = app.dataframe[0].value.to_dict("records")
+    today = datetime.now(UTC).date().isoformat()
+    assert row == {"reviewer": "Ann", "today": 4, "last 7 days": 4, "in all": 4, "days": 1, "last": today}
+    decided.undo(ANN)
+    assert open_as("", "fix_list", workspace="tiny", part="progress").dataframe[0].value["today"].tolist() == [3]
+    labels = [link.proto.label for link in open_as("Ann", "home").main.get("page_link")]
+    assert "Today: 3 decisions (Ann 3)" in labels
+
+
+def test_the_log_is_taken_away_whole(decided):
+    decided.undo(ANN)
+    lines = downloads.log(decided, ".jsonl").decode().splitlines()
+    assert len(lines) == 5
+    assert all(parse(line) is not None for line in lines)
+    rows = list(csv.DictReader(io.StringIO(downloads.log(decided, ".csv").decode(), newline="")))
+    assert [row["kind"] for row in rows] == ["remove", "relabel", "keep", "mask", "undo"]
+    assert rows[1]["note"].startswith("'=1+1")  # no spreadsheet runs it
+    assert rows[0]["new_label"] == ""
 
 
 def test_the_log_has_every_event_the_latest_first(open_as, decided):
@@ -267,7 +303,7 @@ def test_the_log_has_every_event_the_latest_first(open_as, decided):
     frame = app.dataframe[0].value
     assert frame["event"].tolist() == ["undo", "mask", "keep", "relabel", "remove"]
     assert frame["undone"].tolist() == [False, True, False, False, False]
-    assert "the chain of hashes is whole" in shown(app)
+    assert "every record follows from the one before" in shown(app)
 
 
 @pytest.mark.parametrize("part", ["changes", "rules", "agreement", "log"])

@@ -11,11 +11,14 @@ from sklearn.metrics import cohen_kappa_score
 
 from influence.errors import SettingsError
 from influence.review.agreements import (
+    FEWEST_FOR_KAPPA,
     Agreement,
     PairAgreement,
     agreement,
+    cohens_interval,
     cohens_kappa,
     conflicts,
+    fleiss_interval,
     fleiss_kappa,
     raw_agreement,
     resolve,
@@ -178,3 +181,25 @@ def test_conflicts_go_to_an_adjudicator_and_are_gone_then(reviews: Reviews) -> N
 def test_an_unknown_policy(reviews: Reviews) -> None:
     with pytest.raises(SettingsError, match="unknown policy 'loudest'; it is one of adjudicated, majority, latest"):
         resolve([], "loudest")
+
+
+def test_the_interval_of_kappa_agrees_with_resampling_example_by_example() -> None:
+    generator = np.random.default_rng(1)
+    first = generator.choice(["a", "b", "c"], 60).tolist()
+    second = [a if generator.random() < 0.7 else str(generator.choice(["a", "b", "c"])) for a in first]
+    kappas = []
+    for _ in range(2_000):
+        rows = generator.integers(0, 60, 60)
+        kappas.append(cohens_kappa([first[row] for row in rows], [second[row] for row in rows]))
+    low, high = cohens_interval(first, second)
+    assert low < cohens_kappa(first, second) < high
+    assert np.allclose((low, high), np.percentile(kappas, [2.5, 97.5]), atol=0.03)
+    counts = np.array([[(a, b).count(name) for name in "abc"] for a, b in zip(first, second, strict=True)])
+    assert np.allclose(fleiss_interval(counts), (low, high), atol=0.03)
+
+
+def test_too_few_examples_and_one_answer_have_no_interval() -> None:
+    assert cohens_interval(["a", "b", "a"], ["a", "b", "a"]) is None
+    assert cohens_interval(["a"] * 30, ["a"] * 30) is None
+    assert cohens_interval([], []) is None
+    assert cohens_interval(["a", "b"] * (FEWEST_FOR_KAPPA // 2), ["a", "b"] * (FEWEST_FOR_KAPPA // 2)) == (1.0, 1.0)

@@ -10,7 +10,14 @@ from influence.rules import BY, Rule
 from pages.ui.frame import Address
 from pages.ui.parts import verdicts
 
-PARTS = {"changes": "Changes", "rules": "Rules", "agreement": "Agreement", "bring_back": "Bring back", "log": "Log"}
+PARTS = {
+    "changes": "Changes",
+    "rules": "Rules",
+    "progress": "Progress",
+    "agreement": "Agreement",
+    "bring_back": "Bring back",
+    "log": "Log",
+}
 POLICY_NAMES = {"majority": "majority", "latest": "latest decision", "adjudicated": "adjudicator only"}
 BY_NAMES = {"words": "contain the words", "regex": "match the expression", "sql": "fulfil the SQL condition"}
 assert set(POLICY_NAMES) == set(POLICIES)

@@ -3,10 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from influence.review import Agreement, ControlResult, agreement, conflicts, control_results
+from influence.review import FEWEST_FOR_KAPPA, Agreement, ControlResult, agreement, conflicts, control_results
 from pages.ui.fix_list import disagreements
 from pages.ui.fix_list.address import FixListAddress
-from pages.ui.frame import Session, render
+from pages.ui.frame import Session, numbers, render
 
 VERDICTS = ((0.8, "almost perfect"), (0.6, "substantial"), (0.4, "moderate"), (0.2, "fair"), (-1.01, "slight or none"))
 
@@ -61,15 +61,26 @@ def _figures(decided: dict[str, int], found: Agreement) -> list[tuple[str, str, 
         ("Reviewers", f"{len(decided):,}", f"{sum(decided.values()):,} decisions in force"),
         ("Decided by two or more", f"{found.examples:,}", "examples"),
         ("They agree on", "–" if found.raw is None else f"{found.raw:.0%}", "of the pairs of decisions"),
-        ("Kappa", "–" if found.kappa is None else f"{found.kappa:.2f}", _kappa(found)),
+        ("Kappa", _kappa(found.kappa, found.interval), _about_kappa(found)),
     ]
 
 
-def _kappa(found: Agreement) -> str:
-    if found.kappa is None:
-        return "needs two opinions" if not found.examples else "chance explains all of it"
-    words = next(word for least, word in VERDICTS if found.kappa >= least)
-    return f"{words}; {'Cohen' if len(found.pairs) == 1 else 'Fleiss'}, 0 is chance, 1 full agreement"
+def _kappa(kappa: float | None, interval: tuple[float, float] | None) -> str:
+    """Kappa with its 95 % interval; none where too few examples were decided by two."""
+    if kappa is None or interval is None:
+        return "–"
+    low, high = (f"{value:.2f}".replace("-", numbers.MINUS) for value in interval)
+    return f"{kappa:.2f}".replace("-", numbers.MINUS) + f" ({low} to {high})"
+
+
+def _about_kappa(found: Agreement) -> str:
+    if found.examples < FEWEST_FOR_KAPPA:
+        return f"needs {FEWEST_FOR_KAPPA} examples with two opinions; {found.examples} so far"
+    if found.kappa is None or found.interval is None:
+        return "everybody gave nearly always one answer: chance explains the agreement"
+    low, high = (next(word for least, word in VERDICTS if value >= least) for value in found.interval)
+    words = low if low == high else f"between {low} and {high}"
+    return f"{words}; in brackets 95 %; 0 is chance, 1 full agreement"
 
 
 def _pairs(found: Agreement) -> pd.DataFrame:
@@ -80,7 +91,7 @@ def _pairs(found: Agreement) -> pd.DataFrame:
                 "second": pair.second,
                 "examples": pair.examples,
                 "agree": f"{pair.raw:.0%}",
-                "Cohen's kappa": "chance" if pair.kappa is None else f"{pair.kappa:.2f}",
+                "kappa (95 %)": _kappa(pair.kappa, pair.interval) if pair.examples >= FEWEST_FOR_KAPPA else "too few",
             }
             for pair in found.pairs
         ]

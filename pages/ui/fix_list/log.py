@@ -1,10 +1,12 @@
-"""The Fix list's log: every event ever made, with what was on screen."""
+"""The Fix list's log: every event ever made, to take away, and to look at."""
 
 from collections.abc import Iterable
+from functools import partial
 
 import pandas as pd
 import streamlit as st
 
+from pages.ui.fix_list import downloads
 from pages.ui.fix_list.address import FixListAddress
 from pages.ui.frame import Session, render, turn_pages
 
@@ -26,9 +28,16 @@ def draw(session: Session, address: FixListAddress) -> None:
     if broken:
         render.notes(broken)
     else:
-        render.hint("Every record follows from the one before: the chain of hashes is whole.")
+        render.hint("Nothing is missing and nothing was changed: every record follows from the one before.")
     if events.empty:
         return
+    name = f"{address.workspace}-log"
+    with st.container(horizontal=True, key="wt-log-files"):
+        for suffix, mime in downloads.LOGS.items():
+            st.download_button(
+                f"Download as {suffix.removeprefix('.').upper()}", key=f"log_{suffix[1:]}", icon=":material/download:",
+                data=partial(downloads.log, session.reviews, suffix), file_name=f"{name}{suffix}", mime=mime, on_click="ignore",
+            )  # fmt: skip
     pages = max(1, -(-len(events) // PAGE))
     page = min(address.page, pages)
     shown = events.iloc[::-1].iloc[(page - 1) * PAGE : page * PAGE]

@@ -3,13 +3,14 @@
 import streamlit as st
 
 import influence
-from pages.ui.fix_list import agreement, bring_back, changes, log, rules
+from pages.ui.fix_list import agreement, bring_back, changes, log, progress, rules
 from pages.ui.fix_list.address import PARTS, read_address
 from pages.ui.frame import Session, arrive, bind, messages, shell
 
 DRAW = {
     "changes": changes.draw,
     "rules": rules.draw,
+    "progress": progress.draw,
     "agreement": agreement.draw,
     "bring_back": bring_back.draw,
     "log": log.draw,

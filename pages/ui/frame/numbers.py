@@ -1,7 +1,7 @@
 """Numbers and times as people read them: a sign that is a sign, three digits, and no column of zeros."""
 
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
@@ -93,9 +93,22 @@ def day(seconds: float) -> str:
 
 def clock(at: datetime) -> str:
     """The time of day where the browser is, to the second."""
+    return f"{at.astimezone(_zone()):%H:%M:%S}"
+
+
+def local_day(at: datetime) -> date:
+    """The day where the browser is."""
+    return at.astimezone(_zone()).date()
+
+
+def today() -> date:
+    """The present day where the browser is."""
+    return local_day(datetime.now(UTC))
+
+
+def _zone() -> ZoneInfo:
     name = st.context.timezone
     try:
-        zone = ZoneInfo(name if isinstance(name, str) else "UTC")
+        return ZoneInfo(name if isinstance(name, str) else "UTC")
     except (ZoneInfoNotFoundError, ValueError):
-        zone = ZoneInfo("UTC")
-    return f"{at.astimezone(zone):%H:%M:%S}"
+        return ZoneInfo("UTC")

@@ -1,5 +1,7 @@
 """Home's lines about the training labels: what is in doubt, what has been decided, and where the reviewer stopped."""
 
+from collections import Counter
+
 import streamlit as st
 
 import influence
@@ -32,6 +34,17 @@ def draw(workspace: influence.Workspace) -> None:
         kept = len(found_fixes.fixes) - found_fixes.changes
         counts = numbers.counted(found_fixes.changes, "change") + (f", {kept:,} kept as they are" if kept else "")
         shell.link("fix_list", f"Fix list: {counts}", workspace=name)
+    if reviews is not None and (today := _today(reviews)):
+        shell.link("fix_list", f"Today: {today}", workspace=name, icon=":material/calendar_today:", part="progress")
+
+
+def _today(reviews: Reviews) -> str:
+    """How many decisions of today stand, and whose they are; empty for none."""
+    found = Counter(d.reviewer for d in reviews.decisions() if numbers.local_day(d.at) == numbers.today())
+    if not found:
+        return ""
+    people = ", ".join(f"{md(who, 24)} {count:,}" for who, count in found.most_common(3))
+    return f"{numbers.counted(found.total(), 'decision')} ({people}{', …' if len(found) > 3 else ''})"
 
 
 def build_again(workspace: influence.Workspace) -> None:
