@@ -49,9 +49,8 @@ from .whatif import (
     DEFAULT_SEEDS as DEFAULT_SEEDS,
     Measure as Measure,
     Outcome as Outcome,
+    models_left as models_left,
     outcomes as outcomes,
-    seconds_a_model as seconds_a_model,
-    to_train as to_train,
     try_out as try_out,
 )
 from .whatif_report import (

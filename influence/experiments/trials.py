@@ -16,7 +16,7 @@ from influence.experiments.settings import RANDOM
 from influence.explanations import scores_of
 from influence.files import load_array
 from influence.formulas import extremes
-from influence.retraining import Change, Run, check_change, retrain
+from influence.retraining import Change, Run, check_change, retrain, to_train
 from influence.types import BoolArray, FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace import WorkspaceReader
 
@@ -146,21 +146,30 @@ def try_out_all(
     for at, seed in enumerate(seeds):
         for trial in trials:
             of_run.setdefault(Run(seed, trial.changes[at]), []).append(trial)
-    for stage in (StageKind.CONTROLS, StageKind.RETRAIN):
-        runs = [run for run in of_run if bool(run.change) == (stage == StageKind.RETRAIN)]
-        all_tests = whole or stage == StageKind.CONTROLS
-        wanted = {run: list(dict.fromkeys(trial.test for trial in of_run[run])) for run in runs}
+    wanted = {run: list(dict.fromkeys(trial.test for trial in some)) for run, some in of_run.items()}
+    stages = {
+        StageKind.CONTROLS: (_runs(of_run, changed=False), None),
+        StageKind.RETRAIN: (_runs(of_run, changed=True), None if whole else wanted),
+    }
+    left = [to_train(workspace, runs, tests=tests, freeze_embedding=freeze_embedding) for runs, tests in stages.values()]
+    for number, (stage, (runs, tests)) in enumerate(stages.items()):
+        told = _of_all(progress, sum(left[:number]), left[number], sum(left))
         for result in retrain(
-            workspace,
-            runs,
-            tests=None if all_tests else wanted,
-            freeze_embedding=freeze_embedding,
-            device=device,
-            stage=stage,
-            progress=progress,
+            workspace, runs, tests=tests, freeze_embedding=freeze_embedding, device=device, stage=stage, progress=told
         ):
             found_MY = result.probabilities_MY
-            accuracy = float((found_MY.argmax(axis=1) == labels_M).mean()) if all_tests else None
+            accuracy = float((found_MY.argmax(axis=1) == labels_M).mean()) if tests is None else None
             for trial in of_run[result.run]:
-                row = trial.test if all_tests else wanted[result.run].index(trial.test)
+                row = trial.test if tests is None else tests[result.run].index(trial.test)
                 yield Tried(trial, result.run.seed, found_MY[row], accuracy)
+
+
+def _runs(of_run: Iterable[Run], *, changed: bool) -> list[Run]:
+    return [run for run in of_run if bool(run.change) == changed]
+
+
+def _of_all(progress: Progress, before: int, own: int, everything: int) -> Progress:
+    """A stage's progress as part of that of all models to be trained: what is left of both stages is what people wait for."""
+    return lambda stage, done, total: progress(
+        stage, (before * total + own * done) // max(own, 1), everything * total // max(own, 1)
+    )

@@ -24,7 +24,7 @@ from influence.experiments.trials import Ranking
 from influence.experiments.whatif_tables import HEAD, WhatIfStore, opened
 from influence.explanations import positions_of
 from influence.files import load_array
-from influence.retraining import Change, Run, RunKey, embedding_frozen, open_store, retrain, seeds_of
+from influence.retraining import Change, Run, retrain, seeds_of, to_train
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import WorkspaceReader
 
@@ -214,21 +214,9 @@ def _outcomes(store: WhatIfStore, workspace: WorkspaceReader) -> list[Outcome]:
     return [Outcome(**head, measures=_measures(store.measures(head["id"]), steps), **facts) for head, facts in found]
 
 
-def to_train(workspace: WorkspaceReader, change: Change, seeds: int, ranking: Ranking | None = None) -> int:
+def models_left(workspace: WorkspaceReader, change: Change, seeds: int, ranking: Ranking | None = None) -> int:
     """How many models a what-if has to train: those that no retraining has left behind."""
-    frozen = embedding_frozen(workspace)
-    sides = _sides(workspace, change, ranking, seeds_for(workspace, seeds))
-    runs = {RunKey(run.seed, run.change.key, frozen) for side in sides for run in side}
-    return len(runs) - len(open_store(workspace).find(dict.fromkeys(runs), len(workspace.info.labels)))
-
-
-def seconds_a_model(workspace: WorkspaceReader) -> tuple[float, bool]:
-    """How many seconds training one model takes, and whether that was measured by retraining.
-
-    Where nothing was retrained yet it is the time that training took in the build, or else that of the whole build.
-    """
-    known = open_store(workspace).latest_seconds()
-    return (workspace.info.training_seconds or workspace.info.seconds, False) if known is None else (known, True)
+    return to_train(workspace, (run for side in _sides(workspace, change, ranking, seeds_for(workspace, seeds)) for run in side))
 
 
 def _measures(rows: Iterable[tuple[Any, ...]], steps: Mapping[tuple[str, str], float]) -> list[Measure]:

@@ -5,5 +5,7 @@ from .runner import (
     embedding_frozen as embedding_frozen,
     retrain as retrain,
     seeds_of as seeds_of,
+    time_expected as time_expected,
+    to_train as to_train,
 )
 from .tables import RunKey as RunKey, open_store as open_store

@@ -5,7 +5,7 @@ changed training set. Finished runs are kept in `retraining.duckdb` and never do
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,7 +90,7 @@ class _Job:
 
 def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: dict[Run, list[int] | None]) -> Iterator[RunResult]:
     for run, outcome in kept:
-        yield RunResult(run, *outcome, reused=True)
+        yield RunResult(run, outcome.probabilities_MY, outcome.seconds, reused=True)
     if not left:
         return
     everything = range(job.workspace.info.n_test)
@@ -98,25 +98,27 @@ def _results(job: _Job, kept: list[tuple[Run, Outcome]], left: dict[Run, list[in
     places = {test: row for row, test in enumerate(tests)}
     keeper = _Keeper(job, None if len(tests) == len(everything) else tests)
     try:
-        for run, found_MY, seconds in _trained(job, list(left), tests):
-            keeper.add(run, Outcome(found_MY, seconds))
+        for run, found in _trained(job, list(left), tests):
+            keeper.add(run, found)
             positions = left[run]
+            found_MY = found.probabilities_MY
             own_MY = found_MY if positions is None else found_MY[[places[test] for test in positions]]
-            yield RunResult(run, own_MY, seconds, reused=False)
+            yield RunResult(run, own_MY, found.seconds, reused=False)
     finally:
         keeper.save()
 
 
-def _trained(job: _Job, runs: list[Run], tests: list[int]) -> Iterator[tuple[Run, FloatArray, float]]:
+def _trained(job: _Job, runs: list[Run], tests: list[int]) -> Iterator[tuple[Run, Outcome]]:
     """The runs as they finish: batched on a GPU; on a CPU one by one, or in several processes where that is faster."""
     from influence.models import resolve_device
-    from influence.retraining.schedule import cores, groups_of
-    from influence.retraining.workers import in_processes, worth_processes
+    from influence.retraining.schedule import groups_of
+    from influence.retraining.workers import cores, in_processes, worth_processes
 
     device, recipe = resolve_device(job.device), None
     meter = _Meter(job, len(runs))
     side_by_side = device.type == "cpu" and job.together is None
-    known = job.store.latest_seconds() if side_by_side else None
+    latest = job.store.latest_seconds() if side_by_side else None
+    known = None if latest is None else latest[0]
     while runs:
         processes = worth_processes(len(runs), known, cores()) if known is not None else 0
         if job.processes is not None:
@@ -129,10 +131,9 @@ def _trained(job: _Job, runs: list[Run], tests: list[int]) -> Iterator[tuple[Run
 
             recipe = Recipe(job.workspace, [run.change for run in runs], device)
         now = runs[:1] if side_by_side and known is None else runs  # how long one takes decides about the others
-        for group, found_TMY, seconds in groups_of(recipe, now, tests, frozen=job.frozen, together=job.together, step=meter.step):
-            known = seconds / len(group)
-            for run, found_MY in zip(group, found_TMY, strict=True):
-                yield run, found_MY, known
+        for group, found in groups_of(recipe, now, tests, frozen=job.frozen, together=job.together, step=meter.step):
+            known = found[0].seconds
+            yield from zip(group, found, strict=True)
         runs = runs[len(now) :]
     meter.end()
 
@@ -175,6 +176,31 @@ def steps_of_run(workspace: WorkspaceReader) -> int:
     """Optimizer steps of one retraining."""
     training = workspace.info.settings["training"]
     return int(training["epochs"]) * -(-workspace.info.n_train // int(training["batch_size"]))
+
+
+def to_train(workspace: WorkspaceReader, runs: Iterable[Run], *, tests: Tests = None, freeze_embedding: bool = False) -> int:
+    """How many of the runs, each counted once, no retraining has left behind yet for the test examples asked for."""
+    frozen = freeze_embedding or embedding_frozen(workspace)
+    wanted = {RunKey(run.seed, run.change.key, frozen): _positions(tests, run) for run in runs}
+    return len(wanted) - len(open_store(workspace).find(wanted, len(workspace.info.labels)))
+
+
+def time_expected(workspace: WorkspaceReader, models: int) -> tuple[float, bool]:
+    """About how many seconds training so many models takes while this machine is as busy as now, and whether models were timed.
+
+    Where nothing was retrained yet it goes by the time that training took in the build, or else that of the whole build: as if
+    nobody else had wanted the machine then.
+    """
+    from influence.retraining.workers import busy, cores, expected_seconds
+
+    latest = open_store(workspace).latest_seconds()
+    if latest is None:
+        built = workspace.info.training_seconds or workspace.info.seconds
+        return models * built * max(1.0, (cores() + busy()) / cores()), False
+    seconds, processor = latest
+    if processor is None:
+        return models * seconds, True
+    return expected_seconds(models, processor, cores(), busy()), True
 
 
 def check_trained_here(workspace: WorkspaceReader) -> None:

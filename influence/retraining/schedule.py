@@ -4,7 +4,6 @@ On a GPU as many runs of a seed as fit are one batched model. On a CPU runs are 
 """
 
 import itertools
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -13,6 +12,7 @@ import torch
 from influence.errors import ModelError
 from influence.retraining.change import Run
 from influence.retraining.recipe import Recipe
+from influence.retraining.tables import Outcome
 from influence.retraining.threads import ThreadChoice
 from influence.retraining.train import fine_tune
 from influence.types import FloatArray
@@ -30,10 +30,10 @@ def groups_of(
     frozen: bool = False,
     together: int | None = None,
     step: Callable[[int], None] = lambda _runs: None,
-) -> Iterator[tuple[list[Run], FloatArray, float]]:
+) -> Iterator[tuple[list[Run], list[Outcome]]]:
     """Train runs, at most `together` of one seed at once (None: as many as is fastest), and yield them as they finish.
 
-    Yielded are the runs that were trained together, their label probabilities (T, M, Y), and the seconds of all of them.
+    Yielded are the runs that were trained together, and what each left; of their time each has its share.
     `step` is called before every optimizer step with the number of runs that take it. A group that runs out of GPU memory
     is trained again in halves. Raises `ModelError` where one run alone does not fit.
     """
@@ -48,7 +48,7 @@ def groups_of(
             alone = [run for run in group if run.change.masked]
             waiting = [*([run] for run in alone), *([rest] if (rest := [r for r in group if r not in alone]) else []), *waiting]
             continue
-        started = time.monotonic()
+        started, processor = time.monotonic(), time.process_time()
         try:
             found_TMY = _fine_tuned(recipe, group, tests, frozen, step)
         except torch.OutOfMemoryError as error:
@@ -61,12 +61,9 @@ def groups_of(
             if recipe.device.type == "cuda":
                 torch.cuda.empty_cache()
             continue
-        yield group, found_TMY, time.monotonic() - started
-
-
-def cores() -> int:
-    """How many cores this process may use, as the system and OMP_NUM_THREADS say."""
-    return min(torch.get_num_threads(), len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+        seconds = (time.monotonic() - started) / len(group)
+        own = (time.process_time() - processor) / len(group) if recipe.device.type == "cpu" else None
+        yield group, [Outcome(found_MY, seconds, own) for found_MY in found_TMY]
 
 
 def _fine_tuned(

@@ -20,7 +20,7 @@ import pyarrow as pa
 from influence.types import FloatArray
 from influence.workspace import Database, Migration, WorkspaceReader, opened_alone
 
-FILE = "retraining.duckdb"
+FILE, FIRST_WITH_PROCESSOR = "retraining.duckdb", 4  # a version
 VERSION = 1  # of what a retraining does with a change; results of another version are not reused
 WAIT_SECONDS = 60.0  # for others' reads and writes, each of which takes milliseconds
 
@@ -66,6 +66,10 @@ def m003_both_controls(cursor: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def m004_processor(cursor: duckdb.DuckDBPyConnection) -> None:
+    cursor.execute("alter table runs add column processor double")  # null where it was not measured
+
+
 class RunKey(NamedTuple):
     """What a finished run is found by."""
 
@@ -78,13 +82,14 @@ class Outcome(NamedTuple):
     """What a finished run left: label probabilities of the test examples asked for."""
 
     probabilities_MY: FloatArray
-    seconds: float
+    seconds: float  # that passed
+    processor: float | None = None  # seconds of one core; None where it was not measured, as on a GPU
 
 
 class RetrainingFile(Database):
     """The database file itself, open."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_runs, m002_spread_and_qld, m003_both_controls)
+    migrations: ClassVar[Sequence[Migration]] = (m001_runs, m002_spread_and_qld, m003_both_controls, m004_processor)
     kind = "file of retrainings"
     remedy = "delete it: what it holds can be computed again"
 
@@ -117,13 +122,16 @@ class RetrainingStore:
                 found[key] = Outcome(cut_MY, seconds)
         return found
 
-    def latest_seconds(self) -> float | None:
-        """How long the run that finished last took; None where there is none."""
+    def latest_seconds(self) -> tuple[float, float | None] | None:
+        """Seconds that the run that finished last took, and of a processor where they are known; None where there is none."""
         if not self.exists:
             return None
         with self.opened() as file:
-            [(seconds,)] = file.rows("select arg_max(seconds, finished_at) from runs where build = ?", [self.build])
-        return None if seconds is None else float(seconds)
+            processor = "processor" if file.version >= FIRST_WITH_PROCESSOR else "null"  # an old file that nobody may write to
+            found = file.rows(
+                f"select seconds, {processor} from runs where build = ? order by finished_at desc limit 1", [self.build]
+            )
+        return found[0] if found else None
 
     def save(self, outcomes: Mapping[RunKey, Outcome], tests: Sequence[int] | None) -> None:
         """Keep finished runs, all or none."""
@@ -135,6 +143,7 @@ class RetrainingStore:
             "tests": pa.array([None if tests is None else list(tests)] * len(found), pa.list_(pa.int32())),
             "probabilities": pa.array([o.probabilities_MY.ravel().tolist() for o in found], pa.list_(pa.float32())),
             "seconds": [outcome.seconds for outcome in found],
+            "processor": pa.array([outcome.processor for outcome in found], pa.float64()),
             "finished_at": [now] * len(found),
         }
         with self.opened() as file:

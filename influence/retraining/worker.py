@@ -73,7 +73,7 @@ def _serve(first: Mapping[str, Any]) -> None:
     workspace = read_workspace(first["workspace"])
     recipe = Recipe(workspace, [Change(**change) for change in first["masking"]], torch.device("cpu"))
     for line in sys.stdin:
-        asked, reporter, started = json.loads(line), _Reporter(), time.monotonic()
+        asked, reporter, started, processor = json.loads(line), _Reporter(), time.monotonic(), time.process_time()
         (found_MY,) = fine_tune(
             recipe,
             asked["seed"],
@@ -84,7 +84,8 @@ def _serve(first: Mapping[str, Any]) -> None:
             step=reporter.step,
         )
         reporter.flush()
-        say({"seconds": time.monotonic() - started, "found": found_MY.tolist()})
+        spent = {"seconds": time.monotonic() - started, "processor": time.process_time() - processor}
+        say({**spent, "found": found_MY.tolist()})
 
 
 if __name__ == "__main__":

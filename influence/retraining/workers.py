@@ -19,11 +19,33 @@ import numpy as np
 
 from influence.errors import ModelError
 from influence.retraining.change import Run
-from influence.types import FloatArray
+from influence.retraining.tables import Outcome
 from influence.workspace import WorkspaceReader
 
 START_SECONDS = 6.0  # for a process to import PyTorch and read the data
 POLL_SECONDS = 0.2
+
+
+def cores() -> int:
+    """How many cores this process may use, as the system and OMP_NUM_THREADS say."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(there, int(asked)) if asked.isdecimal() and int(asked) else there
+
+
+def busy() -> float:
+    """How many other processes have wanted a core, over the last minute; 0 where the system does not say."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def expected_seconds(runs: int, processor: float, cores: int, busy: float) -> float:
+    """How long so many runs of so many seconds of one core each take on so many cores, `busy` others wanting them, too.
+
+    Whoever wants a core gets as much of one as any other; starting up counts once.
+    """
+    processes = worth_processes(runs, processor, cores) or 1
+    share = min(1.0, cores / (processes + busy))
+    return START_SECONDS / min(1.0, cores / (1 + busy)) + runs * processor / (processes * share)
 
 
 def worth_processes(runs: int, seconds: float, cores: int) -> int:
@@ -44,8 +66,8 @@ def in_processes(
     frozen: bool,
     processes: int,
     step: Callable[[int], None],
-) -> Iterator[tuple[Run, FloatArray, float]]:
-    """Train the runs in that many processes and yield each as it finishes, with its label probabilities and its seconds.
+) -> Iterator[tuple[Run, Outcome]]:
+    """Train the runs in that many processes and yield each as it finishes, with what it left.
 
     `step` is called a few times a second with the number of steps taken, and may raise to stop: the processes are gone
     when this ends, however it ends. Raises `ModelError` where a run fails or a process dies.
@@ -76,7 +98,8 @@ def in_processes(
                 run, left = worker.run, left - 1
                 if waiting:
                     worker.ask(waiting.pop(0))
-                yield run, np.array(message["found"], dtype=np.float32), message["seconds"]
+                found_MY = np.array(message["found"], dtype=np.float32)
+                yield run, Outcome(found_MY, message["seconds"], message["processor"])
     finally:
         for worker in workers:
             worker.end()

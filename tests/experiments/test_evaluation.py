@@ -314,6 +314,24 @@ def test_asking_again_trains_nothing_and_asking_for_more_trains_the_rest(evaluat
     pd.testing.assert_frame_equal(after[before.name].curves, before.curves)
 
 
+def test_progress_counts_the_models_of_both_stages(opened: WorkspaceReader) -> None:
+    """What is left is left of the whole: controls first, then the removals, never back and never finished too early."""
+    told: list[tuple[str, int, int]] = []
+    evaluate(opened, SMALL, progress=lambda *said: told.append(said))
+    trained = [(done, total) for stage, done, total in told if stage in ("retrain", "retrain, controls", "controls")]
+    stages = dict.fromkeys(stage for stage, _, total in told if total == trained[-1][1])
+    assert len(stages) == 2
+    assert {total for _, total in trained} == {15 * len(_distinct(opened))}
+    assert [done for done, _ in trained] == sorted(done for done, _ in trained)
+    assert trained[-1][0] == trained[-1][1]
+
+
+def _distinct(workspace: WorkspaceReader) -> list[Any]:
+    """The retrainings there are now."""
+    with RetrainingFile(workspace.path / FILE) as file:
+        return file.rows("select distinct seed, change from runs")
+
+
 def test_an_interrupted_evaluation_goes_on(opened: WorkspaceReader) -> None:
     reported = 0
 
@@ -380,7 +398,7 @@ def test_an_evaluation_from_before_is_read(opened: WorkspaceReader, monkeypatch:
     [counted] = found.removals.to_dict("records")
     assert (counted["removed"], counted["least"], counted["most"]) == (1, 1, 1)
     with RetrainingFile(opened.path / FILE) as file:
-        assert file.version == (3 if writable else 1)
+        assert file.version == (4 if writable else 1)
 
 
 def test_evaluations_are_read_without_pytorch(evaluated: WorkspaceReader) -> None:

@@ -18,7 +18,7 @@ from influence.data.masking import mask
 from influence.errors import DataError, QueryError, SettingsError, WorkspaceError
 from influence.experiments.proposals import of_fixes, propose, spec_of_rule
 from influence.experiments.trials import Ranking
-from influence.experiments.whatif import flips_of, measured, outcomes, seconds_a_model, to_train, try_out
+from influence.experiments.whatif import flips_of, measured, models_left, outcomes, try_out
 from influence.experiments.whatif_report import as_text, verdict
 from influence.experiments.whatif_tables import FILE, WhatIfStore
 from influence.explanations import explain
@@ -28,7 +28,7 @@ from influence.fixes.apply import apply_fixes
 from influence.fixes.files import write_fixes
 from influence.fixes.fixlist import fix_list
 from influence.reading import read_table
-from influence.retraining import retrain
+from influence.retraining import open_store, retrain, time_expected, workers
 from influence.retraining.change import Change, Run
 from influence.review.corpus import Corpus
 from influence.review.events import Reviewer
@@ -230,10 +230,14 @@ def test_it_is_kept_and_found_again(tried):
     assert outcomes(workspace) == [outcome]
 
 
-def test_before_anything_was_retrained_a_model_takes_what_training_took(own):
-    assert seconds_a_model(own) == (own.info.training_seconds, False)
+def test_before_anything_was_retrained_a_model_takes_what_training_took(own, monkeypatch):
+    monkeypatch.setattr(workers, "busy", lambda: 0.0)
+    assert time_expected(own, 4) == (4 * own.info.training_seconds, False)
+    monkeypatch.setattr(workers, "busy", lambda: 2.0 * workers.cores())
+    assert time_expected(own, 4)[0] == pytest.approx(3 * 4 * own.info.training_seconds)
+    monkeypatch.setattr(workers, "busy", lambda: 0.0)
     own.info = replace(own.info, training_seconds=None)  # as an older build is read
-    assert seconds_a_model(own) == (own.info.seconds, False)
+    assert time_expected(own, 1) == (own.info.seconds, False)
 
 
 def test_the_workspace_s_own_seed_is_left_out(tried):
@@ -244,9 +248,11 @@ def test_the_workspace_s_own_seed_is_left_out(tried):
 def test_the_same_question_again_trains_nothing_and_takes_its_place(tried):
     workspace, outcome = tried
     change = propose(workspace, "opponents:te1:5").change
-    assert to_train(workspace, change, 3) == 0
-    assert to_train(workspace, Change(removed=(1,)), 4) == 5  # one more control, four with the change
-    assert seconds_a_model(workspace)[1]
+    assert models_left(workspace, change, 3) == 0
+    assert models_left(workspace, Change(removed=(1,)), 4) == 5  # one more control, four with the change
+    seconds, timed = time_expected(workspace, 1)
+    assert timed
+    assert seconds > open_store(workspace).latest_seconds()[1] > 0
     again = try_out(workspace, propose(workspace, "opponents:te1:5"), test_ids=["te3"], seeds=3)
     assert (again.trained, again.measures) == (0, outcome.measures)
     assert outcomes(workspace) == [again]
@@ -327,8 +333,8 @@ def test_a_ranking_is_kept_and_asked_again_for_nothing(tried, ranked):
     workspace, _ = tried
     assert [one for one in outcomes(workspace) if one.method] == [ranked["random"], ranked["bm25"]]
     proposal = propose(workspace, "top:te1:bm25")
-    assert to_train(workspace, proposal.change, 3, proposal.ranking) == 0
-    assert to_train(workspace, proposal.change, 4, proposal.ranking) == proposal.models == 3
+    assert models_left(workspace, proposal.change, 3, proposal.ranking) == 0
+    assert models_left(workspace, proposal.change, 4, proposal.ranking) == proposal.models == 3
 
 
 def test_words_for_a_ranking(ranked):
@@ -448,6 +454,6 @@ def test_a_killed_command_leaves_no_answer(data, tmp_path):
     process.stderr.close()
     opened = open_workspace(tmp_path / "w")
     assert outcomes(opened) == []
-    assert to_train(opened, propose(opened, "opponents:te1:5").change, 3) > 0
+    assert models_left(opened, propose(opened, "opponents:te1:5").change, 3) > 0
     assert try_out(opened, propose(opened, "opponents:te1:5"), seeds=1).trained <= 2
     assert len(outcomes(opened)) == 1

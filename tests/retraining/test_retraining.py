@@ -19,7 +19,7 @@ from tiny import bert, request, word_pieces
 
 import influence.retraining.schedule as plan
 from influence.errors import DataError, ModelError, SettingsError, WorkspaceBusy, WorkspaceNewer
-from influence.experiments.whatif import to_train
+from influence.experiments.whatif import models_left
 from influence.files import load_array
 from influence.models.encoding import Encoding
 from influence.models.model import load_classifier, load_tokenizer, new_classifier
@@ -29,6 +29,7 @@ from influence.retraining.change import Change, Run
 from influence.retraining.recipe import Recipe
 from influence.retraining.runner import RunResult, seeds_of
 from influence.retraining.tables import FILE, RunKey, fingerprint, open_store
+from influence.retraining.workers import expected_seconds
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.workspace import WorkspaceReader, read_workspace
@@ -142,9 +143,9 @@ def test_a_workspace_built_with_a_frozen_embedding_is_retrained_so(data: dict[st
         (result,) = retrain(opened, [Run(0)])
         np.testing.assert_allclose(result.probabilities_MY, own, atol=CLOSE)
         assert next(retrain(opened, [Run(0)], freeze_embedding=True)).reused  # there is no other way to train it
-        assert to_train(opened, Change(), 1) == 1
+        assert models_left(opened, Change(), 1) == 1
         next(retrain(opened, [Run(1)]))
-        assert to_train(opened, Change(), 1) == 0
+        assert models_left(opened, Change(), 1) == 0
 
 
 def test_momentum_and_weight_decay_are_those_of_the_build(data: dict[str, str], tmp_path: Path) -> None:
@@ -347,6 +348,46 @@ def test_runs_in_processes_are_the_same_to_the_bit(opened: WorkspaceReader) -> N
     for run in runs:
         np.testing.assert_array_equal(there[run].probabilities_MY, here[run].probabilities_MY)
     assert all(r.reused for r in results(opened, runs).values())
+
+
+def test_the_time_of_a_processor_is_kept_whoever_trained(opened: WorkspaceReader) -> None:
+    for processes in (1, 2):
+        results(opened, controls([1, 2]), processes=processes)
+        latest = open_store(opened).latest_seconds()
+        assert latest is not None
+        seconds, processor = latest
+        assert processor is not None
+        assert 0 < processor <= seconds * max(torch.get_num_threads(), 1) + 0.1
+        (opened.path / FILE).unlink()
+
+
+@pytest.mark.parametrize(
+    ("runs", "processor", "cores", "busy", "seconds"),
+    [
+        (1, 10.0, 2, 0.0, 6 + 10),  # alone on an idle machine
+        (6, 60.0, 2, 0.0, 6 + 180),  # two at a time
+        (6, 60.0, 2, 2.0, 9 + 360),  # two more want the two cores: each gets half of one
+        (6, 60.0, 2, 4.0, 15 + 540),
+        (1, 10.0, 2, 3.0, 12 + 20),
+        (100, 30.0, 16, 0.0, 6 + 187.5),
+    ],
+)
+def test_the_time_expected_is_what_is_left_of_the_cores(
+    runs: int, processor: float, cores: int, busy: float, seconds: float
+) -> None:
+    assert expected_seconds(runs, processor, cores, busy) == pytest.approx(seconds)
+
+
+def test_the_time_expected_is_that_of_many_busy_loops() -> None:
+    """Two runs that want a core each, beside as many others as there are cores; by a simulation in slices of a second."""
+    cores, others, left = 2, 2, [40.0] * 6
+    wanting, waiting, now = left[:2], left[2:], 0.0
+    while wanting:
+        share = min(1.0, cores / (len(wanting) + others))
+        wanting = [one - share for one in wanting]
+        now += 1
+        wanting = [one for one in wanting if one > 0] + [waiting.pop() for one in wanting if one <= 0 and waiting]
+    assert expected_seconds(6, 40.0, cores, others) == pytest.approx(now, rel=0.05)
 
 
 def test_interrupted_processes_are_gone_and_a_killed_one_is_told(

@@ -126,14 +126,14 @@ _lock = threading.RLock()
 _pumping: set[Path] = set()  # queues whose jobs this process is starting
 
 
-def enqueue(workspace: influence.Workspace, command: str, *options: str, title: str, key: str) -> None:
+def enqueue(workspace: influence.Workspace, command: str, *options: str, **more: Any) -> None:
     """Start a command on a workspace when those before it have ended; nothing if the same is waiting or running.
 
-    Raises `WorkspaceError` where the server's own folder cannot be written.
+    `more`: title, key and about, see `enqueue_in`. Raises `WorkspaceError` where the server's own folder cannot be written.
     """
     path = workspace.path.resolve()
     queue = state.made_for(path, among=path.parent)
-    enqueue_in(queue, command, "--workspace", str(path), *options, title=title, key=key)
+    enqueue_in(queue, command, "--workspace", str(path), *options, **more)
 
 
 def enqueue_in(

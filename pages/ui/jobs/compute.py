@@ -37,7 +37,13 @@ def offer(workspace: influence.Workspace, command: str, title: str, about: str) 
                     render.hint(remark)
 
 
-def start(workspace: influence.Workspace, command: str, options: Sequence[str], title: str, key: str = "") -> None:
-    """Queue a command; one with the same key, by default the same options, is not queued twice. For callbacks."""
+def start(
+    workspace: influence.Workspace, command: str, options: Sequence[str], title: str, key: str = "", seconds: float | None = None
+) -> None:
+    """Queue a command; one with the same key, by default the same options, is not queued twice. For callbacks.
+
+    `seconds`: about how long it will take once it runs; None where nobody knows.
+    """
     with messages.or_say("Not started"):
-        background.enqueue(workspace, command, *options, title=title, key=key or json.dumps([command, *options]))
+        about = {"seconds": seconds}
+        background.enqueue(workspace, command, *options, title=title, key=key or json.dumps([command, *options]), about=about)

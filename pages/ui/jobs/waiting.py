@@ -6,9 +6,10 @@ from pathlib import Path
 import streamlit as st
 
 import influence
-from influence.experiments import seconds_a_model
+from influence.cli import ProgressEvent
+from influence.retraining import time_expected
 from pages.ui.frame import access, numbers, render
-from pages.ui.jobs import background, wording
+from pages.ui.jobs import background, builds, wording
 from pages.ui.jobs.background import Job
 
 EVERY = 1.0  # seconds between looks
@@ -65,9 +66,9 @@ def cancel_button(job: Job, label: str, key: str) -> None:
 
 
 def time_for(workspace: influence.Workspace, models: int) -> str:
-    """About how long it takes to train that many models."""
-    seconds, measured = seconds_a_model(workspace)
-    return f"{'about' if measured else 'at most about'} {numbers.duration(models * seconds)}"
+    """About how long it takes to train that many models, as busy as this machine is now."""
+    seconds, measured = time_expected(workspace, models)
+    return f"about {numbers.roughly(seconds)}" if measured else f"perhaps {numbers.roughly(seconds)}; better known once it runs"
 
 
 def _show(found: list[Job], commands: Collection[str], lines: bool) -> None:
@@ -86,6 +87,14 @@ def _failed(job: Job) -> None:
         st.button("Dismiss", key=f"job_dismiss_{job.folder.name}", disabled=not job.mine, on_click=dismiss)
 
 
+def _time(job: Job, progress: ProgressEvent) -> str:
+    """How long it has run and about how long it still will, once that can be told."""
+    so_far = f"{numbers.duration(job.seconds)} so far"
+    expected = job.about.get("seconds")
+    left = progress.left if expected is None else builds.seconds_left(progress.share, job.seconds, expected)
+    return so_far if progress.finished or left is None else f"about {numbers.roughly(left)} left · {so_far}"
+
+
 def _unfinished(job: Job, before: int, *, lines: bool) -> None:
     progress = job.progress()
     with st.container(border=True, key=f"wt-job-{job.folder.name}"):
@@ -96,8 +105,8 @@ def _unfinished(job: Job, before: int, *, lines: bool) -> None:
         elif progress is None:
             render.progress(job.title, [], 0.0, f"loading the data and the model · {numbers.duration(job.seconds)} so far")
         else:
-            left = f"{numbers.duration(job.seconds)} so far" if progress.finished or not progress.time else progress.time
-            render.progress(job.title, [], progress.share, f"{wording.in_words(progress.stage)}, {progress.share:.0%} · {left}")
+            said = f"{wording.in_words(progress.stage)}, {progress.share:.0%} · {_time(job, progress)}"
+            render.progress(job.title, [], progress.share, said)
         if lines and (tail := job.tail()):
             render.command("\n".join(tail))
         cancel_button(job, "Cancel", f"job_cancel_{job.folder.name}")

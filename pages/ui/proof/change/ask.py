@@ -6,7 +6,8 @@ from collections.abc import Mapping
 import streamlit as st
 
 import influence
-from influence.experiments import DECIDED, Proposal, to_train
+from influence.experiments import DECIDED, Proposal, models_left
+from influence.retraining import time_expected
 from pages.ui.frame import Session, bind, go, latest, messages, numbers, render
 from pages.ui.jobs import compute, waiting
 from pages.ui.parts import verdicts
@@ -86,7 +87,7 @@ def _spelled(ids: list[str]) -> str:
 
 def estimate(workspace: influence.Workspace, seeds: int, proposal: Proposal) -> str:
     """How many models have to be trained, and about how long that takes."""
-    models = to_train(workspace, proposal.change, seeds, proposal.ranking)
+    models = models_left(workspace, proposal.change, seeds, proposal.ranking)
     if not models:
         return "All models of this question are trained already: the answer takes seconds."
     there = proposal.models * seeds - models
@@ -108,6 +109,9 @@ def _start(session: Session, drawn: ProofAddress, proposal: Proposal) -> None:
     if address.spec != drawn.spec:
         messages.say("Not started: another change has just been chosen; look at what it would do first", failed=True)
         return
-    compute.start(session.workspace, COMMAND, options_of(address, proposal), proposal.title)
+    with messages.or_say("Not started"):
+        models = models_left(session.workspace, proposal.change, address.seeds, proposal.ranking)
+        seconds = time_expected(session.workspace, models)[0]
+        compute.start(session.workspace, COMMAND, options_of(address, proposal), proposal.title, seconds=seconds)
     if address.outcome:
         go(address.at(outcome=""))

@@ -7,12 +7,14 @@ import streamlit as st
 
 import influence
 from influence import METHODS
-from influence.experiments import FEWEST, seconds_a_model
+from influence.experiments import FEWEST
+from influence.retraining import time_expected
 from pages.ui.frame import bind, numbers, render
 from pages.ui.jobs import compute, waiting
 from pages.ui.proof import ProofAddress
 
 KS = (5, 10, 20, 50, 100, 200)
+MANY = 20  # models, for what one of them takes
 LONGEST = 3_600.0  # seconds that a form may propose to spend
 SPECIAL = {"no_overlap": "little word overlap only", "freeze_embedding": "embedding frozen", "with_bias": "with biases"}
 
@@ -54,7 +56,7 @@ class Form:
 
 def draw(workspace: influence.Workspace, form: Form, *, first: bool) -> None:
     """The button and its settings; both folded away where there is a result to look at."""
-    usual = affordable(form, seconds_a_model(workspace)[0])
+    usual = affordable(form, time_expected(workspace, MANY)[0] / MANY)
     for name, value in (("methods", list(form.methods)), ("k", usual[0]), ("points", usual[1]), ("seeds", usual[2])):
         st.session_state.setdefault(form.key(name), value)
     for switch in form.switches:
@@ -156,7 +158,9 @@ def affordable(form: Form, seconds: float) -> tuple[list[int], int, int]:
 def _run(workspace: influence.Workspace, form: Form) -> None:
     asked = _asked(workspace, form)  # as it is filled in at the click, which may be later than what is drawn
     if asked.methods and asked.ks:
-        compute.start(workspace, form.command, asked.options(), form.title)
+        models = form.models(len(asked.methods), len(asked.ks), asked.points, asked.retrains, asked.on)
+        seconds = time_expected(workspace, models)[0]
+        compute.start(workspace, form.command, asked.options(), form.title, seconds=seconds)
 
 
 def choice(address: ProofAddress, names: dict[str, str], chosen: str) -> None:
