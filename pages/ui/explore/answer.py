@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
+import streamlit as st
+
 import influence
 from influence import METHODS, Explanation, Influence
 from influence.explanations import WordPieces
@@ -48,14 +50,14 @@ def sentences(found: Explanation, pieces: WordPieces, doubts: Mapping[str, str] 
     return [*said, *_doubts(ones, doubts)]
 
 
-def doubted(workspace: influence.Workspace, found: Explanation) -> dict[str, str] | None:
-    """The labels that Suspects suggests for the examples shown; None where it was never computed."""
-    ids = [str(one.train.id) for one in (*found.proponents, *found.opponents)]
-    if not suspicions.known(workspace):
-        return None
-    if not ids:
-        return {}
-    _, rows = suspects(workspace, SuspectFilter(among=ids, changed=True), limit=len(ids))
+def doubted(workspace: influence.Workspace) -> dict[str, str] | None:
+    """The labels that Suspects suggests, by the training examples whose own it doubts; None where it was never computed."""
+    return _doubted(workspace) if suspicions.known(workspace) else None
+
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={influence.Workspace: suspicions.published_file})
+def _doubted(workspace: influence.Workspace) -> dict[str, str]:
+    _, rows = suspects(workspace, SuspectFilter(changed=True), limit=workspace.info.n_train)
     return {str(id): str(label) for id, label in zip(rows["train_id"], rows["suggested_label"], strict=True)}
 
 

@@ -5,11 +5,13 @@ from typing import Any, TypedDict
 import streamlit as st
 
 import influence
+from pages.ui.explore import prefetch
 from pages.ui.explore.address import SHOW, ExploreAddress
 from pages.ui.frame import bind, component, go, numbers, render, turn_pages
 from pages.ui.parts import stamped
 
 PAGE = 20
+LIKELY = 5  # of the first rows, whose answers are made ready
 KEY = "explore_list"
 
 _component = component("list", "explore/listing")
@@ -44,6 +46,7 @@ def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
         return
     _component(key=KEY, data=_payload(rows, address), on_chosen_change=lambda: _follow(address))
     turn_pages(address, address.page, pages, key="explore_page")
+    prefetch.beside(workspace, address, *(str(id) for id in rows["id"][:LIKELY]))
 
 
 def _filters(workspace: influence.Workspace, address: ExploreAddress) -> None:

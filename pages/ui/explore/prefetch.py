@@ -4,7 +4,8 @@ from functools import partial
 
 import influence
 from influence import METHODS
-from pages.ui.explore import asking
+from influence.explanations import word_pieces
+from pages.ui.explore import answer, asking
 from pages.ui.explore.address import ExploreAddress
 from pages.ui.jobs import Ahead
 
@@ -27,4 +28,6 @@ def model(workspace: influence.Workspace, address: ExploreAddress, label: str) -
 
 
 def _answer(workspace: influence.Workspace, address: ExploreAddress) -> None:
+    word_pieces(workspace)
+    answer.doubted(workspace)
     asking.answer(workspace, address, address.method, top=address.top)

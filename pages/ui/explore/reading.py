@@ -33,7 +33,7 @@ def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
     answered = not (later or problem)
     about = str(stamped({"asked": asking.key_of(workspace, address, found.method), "top": address.top})["stamp"])
     pieces = word_pieces(workspace)
-    doubts = answer.doubted(workspace, found) if answered else None
+    doubts = answer.doubted(workspace)
     shown = [*found.proponents, *found.opponents] if answered else []
     render.title(answer.question(found))
     with st.container(key=sentence.KEY):

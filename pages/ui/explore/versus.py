@@ -46,8 +46,7 @@ def draw(workspace: influence.Workspace, address: ExploreAddress, *, about: str)
 
 def _columns(workspace: influence.Workspace, address: ExploreAddress, found: Explanation) -> list[explanation_board.Column]:
     cut = Explanation(found.query, found.label, found.method, found.proponents[: address.top], found.opponents[: address.top])
-    doubts = answer.doubted(workspace, cut) or {}
-    return explanation_board.columns_of(cut, word_pieces(workspace), doubts, workspace.info.checkpoints)
+    return explanation_board.columns_of(cut, word_pieces(workspace), answer.doubted(workspace) or {}, workspace.info.checkpoints)
 
 
 def _beside(ours: explanation_board.Column, theirs: explanation_board.Column, one: Explanation, other: Explanation) -> None:
