@@ -207,7 +207,7 @@ def test_what_would_be_needed_is_estimated_from_the_spread():
 def test_the_strongest_one_per_cent_are_set_beside_both_controls():
     assert wording.qld(evaluation({(TOPK, "+"): 0.1}, 6, 3)) == (
         "Without the 10 strongest proponents by TracIn-WE-Topk the model does worse on their test sentence than without as many "
-        "random examples.",
+        "random ones.",
         True,
     )
     said, sure = wording.qld(evaluation({(TOPK, "+"): 0.1, ("random-same-label", "+"): 0.1}, 6, 3))
@@ -307,12 +307,14 @@ def test_overlaps_are_the_engine_s(open_page, proven):
     table = overlap_table(found.points)
     app = open_page("evidence", root=proven, part="overlaps")
     assert not app.exception
-    last, topk = (
-        table[(table["method"] == method) & (table["against"] == "loss")].iloc[0] for method in ("tracin-last", "tracin-we-topk")
+    last, topk, random = (
+        table[(table["method"] == method) & (table["against"] == "loss")].iloc[0]
+        for method in ("tracin-last", "tracin-we-topk", "random")
     )
     said = (
-        f"Of the 9 strongest proponents by TracIn on the last layer, {last['shared']:.0f} are simply those with the "
-        f"largest loss, whatever the test sentence; by TracIn-WE-Topk it is {topk['shared']:.0f}."
+        f"Of the 9 strongest proponents by TracIn on the last layer, {last['shared']:.1f} are also among those of largest loss, "
+        f"whatever the test sentence; by TracIn-WE-Topk it is {topk['shared']:.1f}, by chance {random['shared']:.1f}. From 30 "
+        "test sentences it cannot be told that TracIn on the last layer follows the loss more than chance does."
     )
     assert said in shown(app)
     shared, repeats = (one.value for one in app.dataframe)

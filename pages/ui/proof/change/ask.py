@@ -18,9 +18,10 @@ MOST_LISTED = 100
 SIDES = {2: "one model without the change and one with it", 3: "a model on all, one without the top 1%, one without random ones"}
 
 
-def draw(session: Session, address: ProofAddress, proposal: Proposal) -> None:
-    """The whole part."""
-    texts.quotes(session, proposal.test_ids)
+def draw(session: Session, address: ProofAddress, proposal: Proposal, *, answered: bool) -> None:
+    """The whole part; beside an answer, which shows the sentence itself."""
+    if not answered:
+        texts.quotes(session, proposal.test_ids)
     whose = "Your fixes change" if address.place == FIXES else "It would change"
     count = numbers.counted(sum(proposal.counts.values()), "example")
     render.heading(f"{whose} {count}", f"of {sum(proposal.before.values()):,}")

@@ -8,7 +8,8 @@ from plotly.subplots import make_subplots
 from influence.experiments import Measure, Paired, points, what
 from pages.ui.parts import MINUS, PLUS, TRAIN, charts, label
 
-ROW, HEAD, GAP = 46, 66, 62  # pixels
+ROW, HEAD, GAP = 60, 66, 62  # pixels
+BELOW = 0.21  # of a row: where its marks are, below its name
 BAND = "rgba(138,148,163,0.22)"
 
 
@@ -31,11 +32,11 @@ def effect(groups: Sequence[tuple[str, Sequence[Measure]]]) -> go.Figure:
     for row, (title, measures) in enumerate(groups, start=1):
         _levels(figure, row, measures, legend=row == 1)
         _differences(figure, row, measures, legend=row == 1)
-        names = [label(what(measure), 46) for measure in measures]
-        charts.name_rows(figure, names, row=row, showgrid=False)
+        charts.name_rows(figure, [""] * len(measures), row=row, showgrid=False)
+        _names(figure, row, measures)
         figure.update_xaxes(row=row, col=1, tickformat=".0%", title={"text": title, "standoff": 4})
         figure.update_xaxes(row=row, col=2, tickformat="+", title={"text": "difference, points", "standoff": 4})
-    figure.update_xaxes(fixedrange=True, zeroline=False, automargin=True, nticks=6)
+    figure.update_xaxes(fixedrange=True, zeroline=False, automargin=True, nticks=4, tickangle=0)
     figure.update_layout(
         height=HEAD + ROW * sum(heights) + GAP * len(groups),
         margin={"l": 4, "r": 8, "t": 34, "b": 30},
@@ -44,11 +45,20 @@ def effect(groups: Sequence[tuple[str, Sequence[Measure]]]) -> go.Figure:
     return figure
 
 
+def _names(figure: go.Figure, row: int, measures: Sequence[Measure]) -> None:
+    """Each row's name above it: beside it, a narrow screen would have no room for the row."""
+    for place, measure in enumerate(measures):
+        figure.add_annotation(
+            row=row, col=1, xref="x domain", x=0, y=place - 0.46, xanchor="left", yanchor="top", text=label(what(measure), 60),
+            showarrow=False, font={"size": 12},
+        )  # fmt: skip
+
+
 def _levels(figure: go.Figure, row: int, measures: Sequence[Measure], *, legend: bool) -> None:
     """Means as dots, the seeds as strokes, without the change above and with it below."""
     for name, side, colour, symbol, shift in (
-        ("without", "before", TRAIN, "circle-open", -0.14),
-        ("with the change", "after", PLUS, "circle", 0.14),
+        ("without", "before", TRAIN, "circle-open", 0.1),
+        ("with the change", "after", PLUS, "circle", 0.32),
     ):
         at = [place + shift for place in range(len(measures))]
         seeds = [(value, y) for measure, y in zip(measures, at, strict=True) for value in getattr(measure.paired, f"{side}_S")]
@@ -71,7 +81,8 @@ def _differences(figure: go.Figure, row: int, measures: Sequence[Measure], *, le
         hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     figure.add_bar(
-        row=row, col=2, y=list(range(len(measures))), orientation="h", width=0.62, marker={"color": BAND, "line": {"width": 0}},
+        row=row, col=2, y=[place + BELOW for place in range(len(measures))], orientation="h", width=0.5,
+        marker={"color": BAND, "line": {"width": 0}},
         base=[-100 * (m.paired.spread or 0) for m in measures], x=[200 * (m.paired.spread or 0) for m in measures],
         name="no change: seeds differ so far", showlegend=legend, hoverinfo="skip",
     )  # fmt: skip
@@ -85,11 +96,11 @@ def _difference(figure: go.Figure, row: int, place: int, measure: Measure) -> No
     within = paired.interval
     if within is not None:
         figure.add_scatter(
-            row=row, col=2, x=[100 * within[0], 100 * within[1]], y=[place, place], mode="lines", showlegend=False,
-            line={"color": colour, "width": 2.5}, hoverinfo="skip",
+            row=row, col=2, x=[100 * within[0], 100 * within[1]], y=[place + BELOW, place + BELOW], mode="lines",
+            showlegend=False, line={"color": colour, "width": 2.5}, hoverinfo="skip",
         )  # fmt: skip
     figure.add_scatter(
-        row=row, col=2, x=[100 * paired.difference], y=[place], mode="markers+text", showlegend=False,
+        row=row, col=2, x=[100 * paired.difference], y=[place + BELOW], mode="markers+text", showlegend=False,
         marker={"symbol": "circle" if paired.told_apart else "circle-open", "size": 11, "color": colour, "line": {"width": 2}},
         text=[points(paired.difference)], textposition="top center", cliponaxis=False, textfont={"size": 12},
         hovertext=[_difference_text(measure, paired)], hoverinfo="text",

@@ -59,17 +59,17 @@ def draw(session: Session, address: ProofAddress) -> None:
         with st.container(key="wt-split-whatif"):
             left, right = st.columns([1, 1.9], gap="large")
         with left:
-            _question(session, address, asked)
+            _question(session, address, asked, answered=True)
         with right:
             result.draw(session, address, found)
     past.draw(session, address, asked.known)
 
 
-def _question(session: Session, address: ProofAddress, asked: ChosenChange) -> None:
+def _question(session: Session, address: ProofAddress, asked: ChosenChange, *, answered: bool = False) -> None:
     if address.place != FIXES:
         choice.draw(session, address)
     if asked.proposal is not None:
-        ask.draw(session, address, asked.proposal)
+        ask.draw(session, address, asked.proposal, answered=answered)
     elif asked.slow is not None:
         render.hint(f"{asked.slow.title}: {asked.slow.cost}")
         st.button("Work out its top 1%", key="whatif_rank", type="primary", on_click=_agree, args=(address.spec,))

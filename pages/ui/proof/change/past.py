@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from influence.experiments import DECIDED, Outcome, changes, difference, headline, interval, unit, what
+from influence.experiments import DECIDED, Measure, Outcome, changes, difference, headline, interval, unit, what
 from influence.workspace import StoredExample
 from pages.ui.frame import Session, go, numbers, render
 from pages.ui.parts import Row, rows
@@ -37,9 +37,14 @@ def _row(one: Outcome, about: Sequence[StoredExample]) -> Row:
             (sure, "label" if first.paired.told_apart else "quiet"),
         ],
         sides=[side for example in about for side in rows.plain(example.text, example.text_pair)],
-        foot=f"{what(first)}: {difference(first)} {unit(first)} ({interval(first)}) · {changes(one.counts)} · "
-        f"{numbers.moment(one.made_at)}",
+        foot=f"{_found(first)} ({interval(first)}) · {changes(one.counts)} · {numbers.moment(one.made_at)}",
     )
+
+
+def _found(first: Measure) -> str:
+    if first.kind == "qld":
+        return f"{first.name}: its loss rises by {difference(first)} more than without random ones"
+    return f"{what(first)}: {difference(first)} {unit(first)}"
 
 
 def _open(address: ProofAddress, known: list[Outcome]) -> None:

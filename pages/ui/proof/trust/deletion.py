@@ -8,7 +8,7 @@ import streamlit as st
 import influence
 from influence.experiments import FEWEST, Evaluation, EvaluationSettings, evaluation_tables, remarks
 from influence.retraining import embedding_frozen
-from pages.ui.frame import bind, render
+from pages.ui.frame import bind, numbers, render
 from pages.ui.parts import STILL
 from pages.ui.proof import MEASURES, ProofAddress
 from pages.ui.proof.trust import charts, run, wording
@@ -105,7 +105,7 @@ def _qld(chosen: Evaluation) -> None:
     """QLD of every method; nothing where it was not asked for."""
     if chosen.qld.empty:
         return
-    render.heading("The strongest 1%", f"QLD: {chosen.qld['k'].iloc[0]:,} proponents removed")
+    render.heading("The strongest 1%", f"{numbers.counted(int(chosen.qld['k'].iloc[0]), 'proponent')} removed (QLD)")
     said, sure = wording.qld(chosen)
     render.verdict(said, sure=sure)
     rows = chosen.qld.to_dict("records")
@@ -143,7 +143,9 @@ def _compared(chosen: Evaluation, measure: str) -> pd.DataFrame:
                 found = chosen.beyond(method, direction, measure, control)
                 if found is not None:
                     row = wording.compared(found, measure, wording.SIGNS[direction])
-                    rows.append({"method": wording.title(method), "removed": which, "less": wording.title(control), **row})
+                    rows.append(
+                        {"method": wording.title(method), "removed": which, "compared with": wording.title(control), **row}
+                    )
     return pd.DataFrame(rows)
 
 

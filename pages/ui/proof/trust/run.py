@@ -175,6 +175,6 @@ def about(settings: dict[str, object], made_at: str, points: str) -> str:
     ks = settings["ks"]
     assert isinstance(ks, list)
     seeds = numbers.counted(int(str(settings["retrains"])), "seed")
-    tried = f"{settings['test_points']} {points}, {seeds}, k = {', '.join(map(str, ks))}"
+    tried = f"{settings['test_points']} {points}, {seeds}, {' or '.join(map(str, ks))} examples each"
     special = [said for name, said in SPECIAL.items() if settings.get(name)]
     return " · ".join([tried, *special, numbers.moment(made_at)])

@@ -95,13 +95,14 @@ def qld(found: Evaluation) -> Said:
     if any(one is None for one in beyond):
         return KEPT_BEFORE, False
     many, told = int(found.qld["k"].iloc[0]), _against(beyond, 1)
-    without = f"the {many:,} strongest proponents by {title(method)}"
+    first = "strongest proponent" if many == 1 else f"{many:,} strongest proponents"
+    without = f"the {first} by {title(method)}"
     if told == "more":
-        return f"Without {without} the model does worse on their test sentence than without as many random examples.", True
+        return f"Without {without} the model does worse on their test sentence than without as many random ones.", True
     if told == "less":
         return f"The model does worse without random examples than without {without}: do not rely on it here.", False
     missing = _what_it_takes([(one, 1) for one in beyond if one], "test sentence")
-    return f"Whether {without} matter more than random examples cannot be told yet. {missing}", False
+    return f"Whether the model needs {without} more than random ones cannot be told yet. {missing}", False
 
 
 def _against(beyond: Sequence[Crossed | None], sign: int) -> str:
@@ -202,20 +203,20 @@ def overlaps(found: Overlaps) -> Said:
     last = "tracin-last" if "tracin-last" in methods else methods[0]
     table = overlap_table(found.points)
     rows = table[table["against"] == LOSS].set_index("method")
-    one = rows.loc[last]
-    said = (
-        f"Of the {one['listed']:.0f} strongest proponents by {title(last)}, {one['shared']:.0f} are simply those with the "
-        "largest loss, whatever the test sentence"
-    )
+    one, tests = rows.loc[last], numbers.counted(found.settings["test_points"], "test sentence")
     other = DEFAULT_METHOD if DEFAULT_METHOD in methods else methods[-1]
-    if other == last:
-        return f"{said}; of as many random ones it would be {rows.loc[RANDOM]['shared']:.1f}.", True
-    said += f"; by {title(other)} it is {rows.loc[other]['shared']:.0f}."
+    beside = f"by {title(other)} it is {rows.loc[other]['shared']:.1f}, " if other != last else ""
+    said = (
+        f"Of the {one['listed']:.0f} strongest proponents by {title(last)}, {one['shared']:.1f} are also among those of largest "
+        f"loss, whatever the test sentence; {beside}by chance {rows.loc[RANDOM]['shared']:.1f}."
+    )
+    _, low, _ = overlap_difference(found.points, last, RANDOM, LOSS)
+    if low <= 0:
+        return f"{said} From {tests} it cannot be told that {title(last)} follows the loss more than chance does.", False
     _, low, high = overlap_difference(found.points, last, other, LOSS)
-    if low > 0 or high < 0:
-        return said, True
-    tests = found.settings["test_points"]
-    return f"{said} Which of the two has more cannot be told from {numbers.counted(tests, 'test sentence')}.", False
+    if other != last and low <= 0 <= high:
+        return f"{said} Which of the two follows the loss more cannot be told from {tests}.", False
+    return said, True
 
 
 def title(method: str) -> str:
