@@ -34,9 +34,9 @@ PAGES = {  # address, and what is there once the page can be used
     "Home": ("?", ".js-plotly-plot"),
     "Explore, list": ("explore?", ".row"),
     "Explore, sentence": ("explore?show=all&id=ID&", ".card"),
-    "Words": ("words?", "a.name"),
     "Suspects": ("suspects?show=all&", ".row, .st-key-wt-gate"),
-    "Clusters": ("clusters?", "a.name, .st-key-wt-gate"),
+    "Suspects, by cause": ("clusters?", "a.name, .st-key-wt-gate"),
+    "Suspects, by word": ("words?", "a.name"),
     "Review": ("review?", "[data-testid=stMain] .wt-notes, [data-testid=stMain] .wt-progress"),
     "Fix list": ("fix_list?", "[data-testid=stMain] .wt-title"),
     "Proof": ("proof?", "[data-testid=stMain] .wt-hint"),
@@ -96,10 +96,13 @@ def _open(page: Any, address: str, selector: str) -> tuple[int, float]:
 
 
 def _click(page: Any, base: str, workspace: str, name: str, address: str, selector: str) -> float:
-    """Seconds from a click in the app until the page can be used: in the sidebar, for a sentence in the list."""
+    """Seconds from a click in the app until the page can be used: in the sidebar, in the list, or on the switch of Suspects."""
     if name == "Explore, sentence":
         page.goto(f"{base}/explore?show=all&workspace={workspace}")
         target = page.locator(".row").first
+    elif name.startswith("Suspects, "):
+        page.goto(f"{base}/suspects?workspace={workspace}")
+        target = page.get_by_role("radio", name=name.partition(", ")[2].capitalize())
     else:
         key = name.partition(",")[0].lower().replace(" ", "_").replace("-", "_")
         page.goto(f"{base}/{'proof' if key == 'data_and_runs' else 'data_and_runs'}?workspace={workspace}")

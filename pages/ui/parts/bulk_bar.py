@@ -80,9 +80,10 @@ def done(session: Session) -> None:
 
 def review(session: Session, every: Chosen) -> None:
     """The button that makes a queue of a whole list."""
-    name = f"Review {numbers.these(every.count)} one by one"
+    name = f"Review {numbers.these(every.count)}"
     st.button(
-        name, key="bulk_queue", icon=":material/rate_review:", type="primary", on_click=_queue if session.known else _ask_name,
+        name, key="bulk_queue", icon=":material/rate_review:", type="primary", help="One at a time, as a queue",
+        on_click=_queue if session.known else _ask_name,
         args=(session, every) if session.known else (),
     )  # fmt: skip
 
@@ -144,7 +145,7 @@ def _redo(session: Session) -> None:
     if undone is not None and len(undone.example_ids) > 1:
         name = render.md(f"Redo {verdicts.of_action(undone)}", 60)
         icon = ":material/redo:"
-        st.button(name, key=f"bulk_redo_{undone.id}", icon=icon, on_click=_do_again, args=(session, undone))
+        st.button(name, key=f"bulk_redo_{undone.id}", icon=icon, type="tertiary", on_click=_do_again, args=(session, undone))
 
 
 def _do_again(session: Session, action: Action) -> None:

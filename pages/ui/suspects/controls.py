@@ -15,7 +15,7 @@ def line(address: Address, *, search: str, key: str) -> Iterator[None]:
     with st.container(horizontal=True, vertical_alignment="center", key="wt-filters"):
         if search:
             st.text_input(
-                "Search", type="search", placeholder=search, width=190, max_chars=200, label_visibility="collapsed",
+                "Search", type="search", placeholder=search, width=176, max_chars=200, label_visibility="collapsed",
                 **bind(address, "q", f"{key}_q", page=1),
             )  # fmt: skip
         yield
@@ -29,7 +29,7 @@ def folded(draw: Callable[[], None]) -> None:
 
 def picked(back: str, to: Address, name: str, about: str, *, key: str) -> None:
     """The way back to the list, and what was picked from it."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", key="wt-picked"):
         st.button(back, icon=":material/list:", key=key, on_click=go, args=(to,))
         if name:
             with st.container(width="stretch"):

@@ -37,17 +37,7 @@ def draw(session: Session, address: WordsAddress) -> None:
     left = members.undecided(session, listed, address.decided)
     every = _scope(address, found, left, written, suggested)
     with controls.line(address, search="", key="word"):
-        words.mistakes(address, confusions(session.workspace))
-        if suggested is not None:
-            binding = bind(address, "suggested", "words_suggested", part=1)
-            st.segmented_control(
-                "Sentences",
-                list(CHANGED),
-                format_func=CHANGED.__getitem__,
-                required=True,
-                label_visibility="collapsed",
-                **binding,
-            )
+        controls.folded(lambda: _filters(session, address, known=suggested is not None))
         controls.decided(address, key="word", count=len(listed) - len(left), part=1)
         if left:
             bulk_bar.review(session, every)
@@ -57,6 +47,13 @@ def draw(session: Session, address: WordsAddress) -> None:
         members.all_decided(session, len(listed))
     else:
         render.hint("None of them has another label suggested.")
+
+
+def _filters(session: Session, address: WordsAddress, *, known: bool) -> None:
+    words.mistakes(address, confusions(session.workspace))
+    if known:
+        binding = bind(address, "suggested", "words_suggested", part=1)
+        st.segmented_control("Sentences", list(CHANGED), format_func=CHANGED.__getitem__, required=True, **binding)
 
 
 def _head(

@@ -1,7 +1,6 @@
 """By word: the words of the mistakes, by what they carry against them."""
 
 from collections.abc import Hashable
-from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -42,8 +41,7 @@ def draw(session: Session, address: WordsAddress) -> None:
     page = min(address.page, pages)
     render.hint(_said(session, address, len(listed), found))
     with controls.line(address, search="part of a word", key=KEY):
-        mistakes(address, found)
-        controls.folded(lambda: _filters(address))
+        controls.folded(lambda: _filters(address, found))
     if listed.empty:
         st.button("Clear the filters", key="words_clear", on_click=go, args=(WordsAddress(workspace=address.workspace),))
         return
@@ -69,25 +67,17 @@ def summed(workspace: influence.Workspace, filter: MistakeFilter) -> pd.DataFram
 
 def mistakes(address: WordsAddress, found: pd.DataFrame) -> None:
     """The two labels that choose the mistakes; each choice says how many the other one leaves."""
-    for field, other, name, empty in (
-        ("label", "predicted", "Mistakes of", "mistakes of any label"),
-        ("predicted", "label", "taken for", "taken for any"),
-    ):
+    for field, other, name in (("label", "predicted", "Mistakes of"), ("predicted", "label", "taken for")):
         chosen = getattr(address, other)
         sums = (found if not chosen else found[found[other] == chosen]).groupby(field)["mistakes"].sum()
         counts = {str(label): int(count) for label, count in sums.items()}
         options = sorted({*counts, *filter(None, [getattr(address, field)])}, key=lambda label: (-counts.get(label, 0), label))
-        st.selectbox(
-            name, ["", *options], width=190, format_func=partial(_counted, counts, name, empty), label_visibility="collapsed",
-            **bind(address, field, f"words_{field}", page=1, part=1),
-        )  # fmt: skip
+        named = {"": "any label", **{label: f"{label} ({counts.get(label, 0):,})" for label in options}}
+        controls.choice(name, address, field, named, key=KEY, page=1, part=1)
 
 
-def _counted(counts: dict[str, int], name: str, empty: str, label: str) -> str:
-    return f"{name[:1].lower()}{name[1:]} {label} ({counts.get(label, 0):,})" if label else empty
-
-
-def _filters(address: WordsAddress) -> None:
+def _filters(address: WordsAddress, found: pd.DataFrame) -> None:
+    mistakes(address, found)
     st.segmented_control(
         "Show", list(WORDS_SHOWN), format_func=WORDS_SHOWN.__getitem__, required=True,
         **bind(address, "show", "words_show", page=1),
