@@ -191,7 +191,7 @@ def review(walk: Walk, truth: dict[str, str]) -> None:
         given = page.locator(".facts .given").text_content()
         if walk.reviewed == 0:
             walk.picture("review")
-        page.wait_for_timeout(350)  # a key within a quarter of a second of the text decides nothing
+        page.wait_for_timeout(150)  # a press before the text has been painted decides nothing
         walk.press("k" if given == truth[id] else str(labels.index(truth[id]) + 1))
         _wait_for_another(page, id, last=walk.reviewed + 1 == REVIEWED)
         walk.reviewed += 1

@@ -51,7 +51,7 @@ def follow(
 ) -> bool:
     """Put what is open in a queue of suspects in the order of a new ranking; False where it follows that already.
 
-    What anybody has decided, flagged, skipped, or has on screen or in hand keeps its place. Of `suspected`, the most
+    What anybody has decided, flagged, skipped or has on screen keeps its place. Of `suspected`, the most
     suspicious first, those join that are not in the queue and come before the end of what is open; nothing leaves it.
     `settings` are the queue's, for the log, which says what joined and why; `decisions` is how many decided examples the
     ranking has learnt from. To be called under the log's lock.
@@ -60,7 +60,9 @@ def follow(
     if not queue.learns or (queue.ranking == ranking and not (queue.reranked and not state.has_order(log.store, queue.id))):
         return False
     items = [item.example_id for item in state.queue_items(log.store, queue.id)]
-    kept = state.settled(log.store, queue.id) | {lease.example_id for lease in log.live.leases.all(log.clock())}
+    kept = state.settled(log.store, queue.id) | {
+        lease.example_id for lease in log.live.leases.all(log.clock()) if not lease.ahead
+    }
     decided = {decision.example_id for decision in reviews.decisions()}
     is_open = [id for id in items if id not in kept and not reviews.is_control(id, queue.id)]
     inside, wanted = set(items), None if queue.source.get("size", queue.size) == 0 else len(is_open)

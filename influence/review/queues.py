@@ -154,10 +154,13 @@ class Queues:
     def hold(self, queue_id: str, example_id: str, reviewer: Reviewer, *, ahead: int) -> list[str]:
         """Lease what is on screen and up to `ahead` examples that come behind it, and return those in order.
 
-        Fewer where few are left, so that each browser at work has its share of them.
+        Fewer where few are left, so that each browser at work has its share of them; none where this browser has lost what
+        is on screen to another.
         """
         with self._log.lock:
             leases = self._log.live.leases.all(self._log.clock())
+            if example_id not in self._log.live.leases.held(reviewer.name, reviewer.session, self._log.clock())[:1]:
+                return []
             browsers = len({(lease.reviewer, lease.session) for lease in leases} | {(reviewer.name, reviewer.session)})
             coming = self.coming(queue_id, reviewer, after=example_id, most=ahead * browsers + 1)
             others = [id for id in coming if id != example_id]

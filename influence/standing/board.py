@@ -159,7 +159,7 @@ class Board:
         if self._closed(place, reviewer):
             return False
         found = holders.get(place, ())
-        if any(lease.reviewer == reviewer and lease.session != session for lease in found):
-            return False
+        if any(lease.reviewer == reviewer and lease.session != session and not lease.ahead for lease in found):
+            return False  # what a browser of theirs only has ahead, this one may have: most often the other is closed
         others = {*self._deciders.get(place, ()), *(lease.reviewer for lease in found)} - {reviewer}
         return len(others) < self.overlap

@@ -33,8 +33,12 @@ class Leases:
     def take(self, example_id: str, reviewer: str, session: str, now: int, *, ahead: Sequence[str] = ()) -> None:
         """Put an example on a reviewer's screen, and others in their hand; what that browser had besides is let go.
 
-        None of them stays in another browser of the same reviewer.
+        None of them stays in another browser of the same reviewer; of one that had the example on screen nothing does: it is
+        most often the same page, loaded anew.
         """
+        for who, held in list(self._held.items()):
+            if who[0] == reviewer and who[1] != session and any((x.example_id, x.ahead) == (example_id, False) for x in held):
+                del self._held[who]
         for id in (example_id, *ahead):
             self.release(id, reviewer)
         self._held[reviewer, session] = [
@@ -52,8 +56,9 @@ class Leases:
         self._held.pop((reviewer, session), None)
 
     def held(self, reviewer: str, session: str, now: int) -> list[str]:
-        """What a reviewer's browser has, what is on screen first."""
-        return [lease.example_id for lease in self._held.get((reviewer, session), []) if lease.until_ms > now]
+        """What a reviewer's browser has, what is on screen first; nothing where nothing is on screen."""
+        found = [lease for lease in self._held.get((reviewer, session), []) if lease.until_ms > now]
+        return [lease.example_id for lease in found] if found and not found[0].ahead else []
 
     def others_holding(self, example_id: str, reviewer: str, now: int) -> int:
         """How many other reviewers have an example on screen."""

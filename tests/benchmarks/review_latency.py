@@ -2,8 +2,8 @@
 
     python tests/benchmarks/review_latency.py [--workspace DIR] [--decisions 30]
 
-The clock is the browser's own: from the key's event to the first animation frame that shows the next example's text
-with its own buttons under it. Decisions go to a copy of the workspace. Needs chromium and playwright; not part of the
+The clock is the browser's own: from the key's event to the first animation frame that shows the next example's text, and to the
+frame that calls the decision saved. Decisions go to a copy of the workspace. Needs chromium and playwright; not part of the
 test suite.
 """
 
@@ -18,7 +18,6 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -27,26 +26,30 @@ CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-sync"]
 KEYS = "k12xfs"
 READING = 0.8  # seconds that the reviewer looks at each example
-# Starts a clock at the next key and stops it when another example stands there with buttons of its own.
+# Starts a clock at the next key; reads it at the first frame with another example, and again once the decision is on disk.
 CLOCK = """() => {
-  const text = () => {
+  const find = (selector) => {
     for (const host of document.querySelectorAll("*")) {
-      const found = host.shadowRoot?.querySelector(".facts .id");
+      const found = host.shadowRoot?.querySelector(selector);
       if (found) return found.textContent;
     }
     return null;
   };
-  const button = () => document.querySelector('[class*="st-key-keep_"]')?.className;
-  const before = [text(), button()];
+  const before = find(".facts .id");
   window.took = new Promise((resolve) => {
-    window.addEventListener("keydown", () => {
-      const start = performance.now();
+    const stop = Event.prototype.stopImmediatePropagation; // the deck hears keys first, and stops those that it takes
+    Event.prototype.stopImmediatePropagation = function () {
+      stop.call(this);
+      Event.prototype.stopImmediatePropagation = stop;
+      let shown = null;
       const frame = () => {
-        if (text() !== before[0] && text() && button() !== before[1] && button()) resolve(performance.now() - start);
+        const now = performance.now() - this.timeStamp;
+        if (shown === null && find(".facts .id") !== before && find(".facts .id")) shown = now;
+        if (shown !== null && find(".status")?.startsWith("Saved") && find(".chip .quiet") === before) resolve([shown, now]);
         else requestAnimationFrame(frame);
       };
       requestAnimationFrame(frame);
-    }, { capture: true, once: true });
+    };
   });
 }"""
 
@@ -81,7 +84,7 @@ def _copy(workspace: Path, folder: Path) -> Path:
     return copy
 
 
-def _measure(address: str, workspace: str, decisions: int) -> list[float]:
+def _measure(address: str, workspace: str, decisions: int) -> list[tuple[float, float]]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         context = browser.new_context(viewport={"width": 1440, "height": 900})
@@ -97,22 +100,26 @@ def _measure(address: str, workspace: str, decisions: int) -> list[float]:
     return times
 
 
-def _decide(page: Page, key: str) -> float:
+def _decide(page: Page, key: str) -> tuple[float, float]:
+    """Milliseconds until the next example was on screen, and until the decision was called saved."""
     page.evaluate(CLOCK)
     page.keyboard.press(key)
-    took: Any = page.evaluate("() => window.took")
+    shown, saved = page.evaluate("() => window.took")
     time.sleep(READING)
-    return float(took)
+    return float(shown), float(saved)
 
 
-def _report(times: list[float], workspace: str, *, as_json: bool) -> None:
-    ranked = sorted(times)
-    found = {"median": statistics.median(times), "p90": ranked[int(0.9 * (len(times) - 1))], "most": ranked[-1]}
+def _report(times: list[tuple[float, float]], workspace: str, *, as_json: bool) -> None:
+    found = {}
+    for name, values in zip(("next on screen", "saved"), zip(*times, strict=True), strict=True):
+        ranked = sorted(values)
+        found[name] = {"median": statistics.median(values), "p90": ranked[int(0.9 * (len(ranked) - 1))], "most": ranked[-1]}
     if as_json:
         print(json.dumps({"workspace": workspace, "decisions": len(times), **found}))
         return
-    print(f"workspace {workspace}: {len(times)} decisions by keyboard, milliseconds from the key to the next example on screen")
-    print("  ".join(f"{name} {value:.0f}" for name, value in found.items()))
+    print(f"workspace {workspace}: {len(times)} decisions by keyboard, milliseconds from the key")
+    for name, figures in found.items():
+        print(f"{name:16}", "  ".join(f"{figure} {value:.0f}" for figure, value in figures.items()))
 
 
 def _free_port() -> int:

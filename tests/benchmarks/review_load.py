@@ -60,6 +60,7 @@ class Client:
         self.buttons: dict[str, tuple[str, str]] = {}  # by its key in the page: the widget's id, and its fragment's
         self.chosen: dict[str, str] = {}  # by a switch's id: which of its options is on; a browser sends that each time
         self.heart: tuple[float, str] | None = None  # seconds, and the fragment that is drawn again as often
+        self.deck: dict[str, Any] = {}  # what the component was given that shows the case, with its id and its fragment's
         self.case, self.run, self.early = "", 0, 0
         self.changed = asyncio.Condition()
 
@@ -82,17 +83,24 @@ class Client:
             self.run += 1
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             element = message.delta.new_element
-            if element.WhichOneof("type") in ("button", "button_group"):
-                found = getattr(element, element.WhichOneof("type"))
-                key = found.id.split("-", 2)[-1]
-                self.buttons[key] = (found.id, message.delta.fragment_id)
-                if element.WhichOneof("type") == "button_group":
-                    if found.default and found.options:
-                        self.chosen.setdefault(found.id, found.options[found.default[0]].content)
-                elif key.startswith("keep_") and not found.disabled:
-                    self.case = key.removeprefix("keep_")
-            elif element.WhichOneof("type") == "html" and TOO_EARLY in element.html.body:
-                self.early += 1
+            self._see(element, message.delta.fragment_id)
+
+    def _see(self, element: Any, fragment: str) -> None:
+        if element.WhichOneof("type") in ("button", "button_group"):
+            found = getattr(element, element.WhichOneof("type"))
+            key = found.id.split("-", 2)[-1]
+            self.buttons[key] = (found.id, fragment)
+            if element.WhichOneof("type") == "button_group":
+                if found.default and found.options:
+                    self.chosen.setdefault(found.id, found.options[found.default[0]].content)
+            elif key.startswith("keep_") and not found.disabled:
+                self.case = key.removeprefix("keep_")
+        elif element.WhichOneof("type") == "bidi_component" and '"part": "deck"' in element.bidi_component.json:
+            content = json.loads(element.bidi_component.json)
+            self.deck = {**content, "widget": element.bidi_component.id, "fragment": fragment}
+            self.case = content["at"] or ""
+        elif element.WhichOneof("type") == "html" and TOO_EARLY in element.html.body:
+            self.early += 1
 
     async def ask(self, *, pressed: str = "", fragment: str = "") -> None:
         """Have the script run: at first whole, then for a button, or for a fragment whose time has come."""
@@ -104,12 +112,23 @@ class Client:
             widget = state.widget_states.widgets.add()
             widget.id = id
             widget.string_array_value.data.append(option)
-        if pressed:
+        if pressed in self.buttons:
             id, fragment = self.buttons[pressed]
             widget = state.widget_states.widgets.add()
             widget.id, widget.trigger_value = id, True
+        elif pressed:
+            fragment = self.deck["fragment"]
+            widget = state.widget_states.widgets.add()
+            widget.id = f"$$STREAMLIT_INTERNAL_KEY_{self.deck['widget']}__events"
+            widget.json_trigger_value = json.dumps([{"event": "pressed", "value": self.press(pressed.partition("_")[0])}])
         state.fragment_id = fragment
         await self.socket.send(message.SerializeToString())
+
+    def press(self, kind: str) -> dict[str, Any]:
+        """A decision on the case on screen, as the deck's script sends it."""
+        ids = [case["id"] for case in self.deck["cases"]]
+        press = {"seq": self.deck["answered"]["seq"] + 1, "kind": kind, "id": ids[0], "ms": 500, "proven": True}
+        return {"token": "load", "presses": [press], "showing": ids[1] if len(ids) > 1 else ""}
 
     async def until(self, condition: Any) -> None:
         """Wait until something has come; raises `TimeoutError` where it does not."""
@@ -172,7 +191,7 @@ async def review(
     for number in range(decisions):
         await asyncio.sleep(think)
         before, key = client.case, f"{DECISIONS[number % len(DECISIONS)]}_{client.case}"
-        await client.until(lambda key=key: key in client.buttons)
+        await client.until(lambda key=key: key in client.buttons or client.deck.get("at") == client.case)
         pressed = time.perf_counter()
         while client.case == before:
             refused = client.early

@@ -1,5 +1,6 @@
 """A workspace of its own for a test that decides, and pages opened in somebody's name."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -61,13 +62,43 @@ def button(app: AppTest, start: str) -> Any:
     return found
 
 
-def press(app: AppTest, shortcut: str) -> AppTest:
-    """Press the one button with that key on it, as its key would."""
-    [found] = [one for one in app.button if one.proto.shortcut.lower() == shortcut.lower()]
-    assert not found.disabled, f"{shortcut} is off"
-    found.click().run()
+def send(app: AppTest, *presses: dict[str, Any], showing: str = "", token: str = "test") -> AppTest:
+    """Send presses as the deck's script does, numbered on from those before unless they say otherwise."""
+    [element] = [one for one in app.get("bidi_component") if json.loads(one.proto.json).get("part") == "deck"]
+    answered = json.loads(element.proto.json)["answered"]
+    first = 1 + (answered["seq"] if answered["token"] == token else 0)
+    numbered = [{"seq": first + at, "ms": 500, "proven": True, **press} for at, press in enumerate(presses)]
+    states = app._tree.get_widget_states()
+    state = states.widgets.add()
+    state.id = f"$$STREAMLIT_INTERNAL_KEY_{element.proto.id}__events"
+    value = {"token": token, "presses": numbered, "showing": showing}
+    state.json_trigger_value = json.dumps([{"event": "pressed", "value": value}])
+    app._run(states)
     assert not app.exception, app.exception
     return app
+
+
+def press(app: AppTest, key: str) -> AppTest:
+    """Press a key: of a button of Streamlit's, else one of the deck's, as its script would."""
+    found = [one for one in app.button if one.proto.shortcut.lower() == key.lower()]
+    if found:
+        assert not found[0].disabled, f"{key} is off"
+        found[0].click().run()
+        assert not app.exception, app.exception
+        return app
+    deck = part(app, "deck")
+    ids = [case["id"] for case in deck["cases"]]
+    id, showing = (ids[0] if ids else ""), next(iter(ids if deck["alone"] else ids[1:]), "")
+    for label in deck["labels"]:
+        if label["key"] == key.lower():
+            keeps = label["name"] == deck["cases"][0]["given"]
+            return send(
+                app, {"id": id, **({"kind": "keep"} if keeps else {"kind": "relabel", "label": label["name"]})}, showing=showing
+            )
+    [does] = [one["does"] for one in (*deck["verdicts"], *deck["steps"]) if one["key"].lower() == key.lower()]
+    if does in ("undo", "redo", "back", "forward", "more"):
+        return send(app, {"id": id, "kind": does, "action": deck["undo"]}, showing=id)
+    return send(app, {"id": id, "kind": does}, showing=showing)
 
 
 def part(app: AppTest, name: str) -> Any:
@@ -78,4 +109,10 @@ def part(app: AppTest, name: str) -> Any:
 
 def on_screen(app: AppTest) -> str:
     """The id of the example that Review shows."""
-    return str(part(app, "item")["id"])
+    return str(part(app, "deck")["at"])
+
+
+def item(app: AppTest) -> Any:
+    """What the deck was given on the example that Review shows, its words lit if the evidence is there."""
+    found = [data["item"] for data in components(app) if data.get("part") == "evidence"]
+    return found[0] if found else part(app, "deck")["cases"][0]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from conftest import parameters_of, shown
-from reviewing_app import ANN, button, on_screen, opener, part, press, queue_of, reviews_of
+from reviewing_app import ANN, button, item, on_screen, opener, part, press, queue_of, reviews_of
 
 import influence
 from influence.review.agreements import ControlResult, control_results
@@ -17,12 +17,10 @@ from influence.suspects.tables import SuspectStore
 from influence.workspace.database import published, publishing
 from pages.ui.jobs import background
 from pages.ui.parts import learning
-from pages.ui.review import keys as case_keys
 
 
 @pytest.fixture
 def open_as(root, monkeypatch):
-    monkeypatch.setattr(case_keys, "UNREAD", 0.0)
     monkeypatch.setattr(background, "_pump", lambda queue: None)  # what is queued stays queued
     return opener(root, monkeypatch)
 
@@ -229,12 +227,12 @@ def test_a_control_looks_like_a_suspect_and_measures_the_reviewer(open_as, root,
     own, turned = reviews.corpus[planted].label, reviews.shown(planted, queue.id).label
     looks = {}
     while on_screen(app) != planted:
-        looks["suspect"] = part(app, "item"), part(app, "evidence")
+        looks["suspect"] = item(app), part(app, "evidence")
         press(app, "K")
-    looks["control"] = part(app, "item"), part(app, "evidence")
-    item, evidence = looks["control"]
-    assert (item["given"], item["suggested"]) == (turned, own)
-    assert {name: type(value) for name, value in item.items()} == {
+    looks["control"] = item(app), part(app, "evidence")
+    case, evidence = looks["control"]
+    assert (case["given"], case["suggested"]) == (turned, own)
+    assert {name: type(value) for name, value in case.items()} == {
         name: type(value) for name, value in looks["suspect"][0].items()
     }
     for _, told in looks.values():
@@ -244,11 +242,10 @@ def test_a_control_looks_like_a_suspect_and_measures_the_reviewer(open_as, root,
     assert planted not in {card["id"] for group in evidence["groups"] for card in group["cards"]}
     assert "Rank 1" not in shown(app)
     assert " of 60" not in shown(app)
-    given = [one for one in app.button if one.label and one.help == "The given label: keeps it"]
-    given[0].click().run()
+    press(app, str(1 + workspace.info.labels.index(turned)))  # the given label keeps
     assert control_results(reviews) == [ControlResult("Ann", caught=0, named=0, missed=1, flagged=0)]
     assert "· keep · " in shown(app)
-    button(app, "undo_").click().run()
+    press(app, "U")
     assert on_screen(app) == planted
     assert control_results(reviews) == []
     right = 1 + workspace.info.labels.index(own)
@@ -267,8 +264,8 @@ def test_bob_sees_no_trace_of_controls_outside_their_queue(open_as, root, worksp
     queue = queue_of(root, ids[:3], plant=lambda id: {ids[-1]: _other(root, ids[-1])})
     reviews_of(root).decide(ANN, ids[-1], "keep", queue=queue.id)
     app = open_as("Bob", "review", workspace="tiny", id=ids[-1])
-    item = part(app, "item")
-    assert (item["given"], item["others"]) == (reviews_of(root).corpus[ids[-1]].label, [])
+    case = item(app)
+    assert (case["given"], case["others"]) == (reviews_of(root).corpus[ids[-1]].label, [])
     assert part(app, "evidence")["reason"]
 
 

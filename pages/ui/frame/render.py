@@ -26,11 +26,11 @@ def md(value: object, longest: int = 200) -> str:
     return _MARKDOWN.sub(r"\\\1", line if len(line) <= longest else line[: longest - 1] + "…")
 
 
-def component(name: str, asset: str) -> ComponentRenderer:
-    """A component of ours: the stylesheet and the script of an asset, with what all of them share before them."""
+def component(name: str, *scripts: str, style: str = "") -> ComponentRenderer:
+    """A component of ours: scripts of the assets and a stylesheet, its only script's unless named, after what all share."""
     css, js = (
-        "".join((ASSETS / f"{part}.{kind}").read_text(encoding="utf-8") for part in ("frame/elements", asset))
-        for kind in ("css", "js")
+        "".join((ASSETS / f"{part}.{kind}").read_text(encoding="utf-8") for part in ("frame/elements", *parts))
+        for kind, parts in (("css", [style or scripts[-1]]), ("js", scripts))
     )
     return st.components.v2.component(f"wordtrace_{name}", html=f"<div\nclass='wordtrace {name}'></div>", css=css, js=js)
 

@@ -12,6 +12,8 @@ from pages.ui.parts import learning, suspicions
 
 NEXT = 50  # examples that "what comes next" is about
 LISTED = 8
+KEPT = 256
+_followed: dict[tuple[str, str, str, str], None] = {}  # workspace, its reviews, queue and ranking that were looked at
 
 
 class Moved(NamedTuple):
@@ -23,19 +25,25 @@ class Moved(NamedTuple):
     climbed: list[str]  # the new ones that came up furthest, a line each
 
 
-def follow(session: Session, queue: Queue) -> None:
-    """Put what is open in the queue in the order of the published ranking, once; say so at the browser that came upon it."""
+def follow(session: Session, queue: Queue) -> bool:
+    """Put what is open in the queue in the order of the published ranking, once; says so at the browser that came upon it.
+
+    Returns whether that has changed the order now.
+    """
     if not queue.learns or not suspicions.known(session.workspace):
-        return
+        return False
     ranking = suspicions.ranking(session.workspace)
-    if _follow(str(session.workspace.path), str(session.reviews.log.store), queue.id, ranking, session):
+    key = (str(session.workspace.path), str(session.reviews.log.store), queue.id, ranking)
+    if key in _followed:
+        return False
+    _followed[key] = None
+    while len(_followed) > KEPT:
+        del _followed[next(iter(_followed))]
+    suspected, decisions = suspicions.ranked_ids(session.workspace), learning.learnt_from(session.workspace)
+    changed = session.queues.follow(queue.id, session.reviewer, suspected, ranking=ranking, decisions=decisions)
+    if changed:
         st.toast("Ranked again: what comes next is in a new order.")
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _follow(workspace: str, store: str, queue: str, ranking: str, _session: Session) -> bool:
-    suspected, decisions = suspicions.ranked_ids(_session.workspace), learning.learnt_from(_session.workspace)
-    return _session.queues.follow(queue, _session.reviewer, suspected, ranking=ranking, decisions=decisions)
+    return changed
 
 
 def draw(session: Session, queue: Queue) -> None:

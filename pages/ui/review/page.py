@@ -7,7 +7,7 @@ import streamlit as st
 import influence
 from pages.ui.frame import Session, arrive
 from pages.ui.parts import learning
-from pages.ui.review import keys, queue_choice, view
+from pages.ui.review import hands, queue_choice, view
 from pages.ui.review.address import read_address
 
 RENEW = 30  # seconds; a lease lasts 90
@@ -32,7 +32,7 @@ def _page(session: Session) -> None:
         view.paused(session, address, on_resume=touch)
         return
     if address.queue or address.id:
-        view.draw(session, address)
+        view.draw(session, address, touch)
         learning.check(session)  # when all is on screen: nobody waits for it
     else:
         queue_choice.draw(session, address)
@@ -47,7 +47,7 @@ def touch() -> None:
 @st.fragment(run_every=RENEW)
 def _heartbeat(session: Session) -> None:
     """Renews the lease of what is on screen while somebody is there; an example must not stay locked by who has left."""
-    on_screen = keys.shown()
+    on_screen = hands.shown()
     if on_screen is None or not session.known or st.session_state.get(PAUSED):
         return
     last = max(st.session_state.get(TOUCHED, 0.0), on_screen.since)

@@ -6,18 +6,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from queue import SimpleQueue
 
-import streamlit as st
-
 import influence
 from influence import Explanation
 from influence.attribution import SpecialTokens
 from influence.explanations import Effects, effects
-from pages.ui.frame import answers
 from pages.ui.parts import suspicions
 
 TOP = 6  # on each side
 KEPT = 256  # examples
-_asked: dict[tuple[str, str, str | None], None] = {}  # what was to be gathered lately
+Key = tuple[str, str, str | None]  # build, training example, the label it is shown under if not its own
+_found: dict[Key, "Related"] = {}  # the last ones asked for last
+_asked: dict[Key, None] = {}  # what was to be gathered lately
 _coming: SimpleQueue[tuple[influence.Workspace, str, str | None]] = SimpleQueue()
 _lock = threading.Lock()
 _worker: threading.Thread | None = None
@@ -31,15 +30,35 @@ class Related:
     tests: Effects
 
 
-@st.cache_resource(max_entries=KEPT, show_spinner=False, hash_funcs=answers.BY_BUILD)
 def related(workspace: influence.Workspace, train_id: str, label: str | None = None) -> Related:
     """The evidence on one training example, or on its text under another label. Raises `QueryError` for an unknown one.
 
     Under another label no test examples: the index knows what an example did to them under its own alone.
     """
+    if (found := ready(workspace, train_id, label)) is not None:
+        return found
     if label is not None:
-        return Related(_as_if_labelled(workspace, train_id, label), Effects([], []))
-    return Related(_neighbours(workspace, train_id=train_id), effects(workspace, train_id, top=TOP))
+        found = Related(_as_if_labelled(workspace, train_id, label), Effects([], []))
+    else:
+        found = Related(_neighbours(workspace, train_id=train_id), effects(workspace, train_id, top=TOP))
+    with _lock:
+        _found[_key(workspace, train_id, label)] = found
+        while len(_found) > KEPT:
+            del _found[next(iter(_found))]
+    return found
+
+
+def ready(workspace: influence.Workspace, train_id: str, label: str | None = None) -> Related | None:
+    """The evidence if it has been gathered lately."""
+    key = _key(workspace, train_id, label)
+    with _lock:
+        if key in _found:
+            _found[key] = _found.pop(key)
+        return _found.get(key)
+
+
+def _key(workspace: influence.Workspace, train_id: str, label: str | None) -> Key:
+    return (str(workspace.build), train_id, label)
 
 
 def _neighbours(workspace: influence.Workspace, train_id: str) -> Explanation:
@@ -72,9 +91,9 @@ def prepare(workspace: influence.Workspace, train_id: str, label: str | None = N
     One after another: a thread for each would take the processor from those who wait for a page.
     """
     global _worker
-    key = (str(workspace.build), train_id, label)
+    key = _key(workspace, train_id, label)
     with _lock:
-        if key in _asked:
+        if key in _asked or key in _found:
             return
         _asked[key] = None
         while len(_asked) > KEPT:

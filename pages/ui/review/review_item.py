@@ -4,15 +4,15 @@ Scores here are about the example's own label: above 0, a step on the other exam
 """
 
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 from influence import Influence, Sentence
-from influence.data import find_to_mask
+from influence.data import TWO_WAYS, find_to_mask
 from influence.explanations import Effect, word_totals
 from influence.review import Decision, Note, Queue, TrainExample
 from pages.ui.frame import Session, numbers, shell
 from pages.ui.parts import Piece, Scores, Signal, Suspicion, explanation_board, payloads, scores, suspicions, verdicts
-from pages.ui.review import keys, related as evidence
+from pages.ui.review import related as evidence
 from pages.ui.review.related import Related
 
 FEW, MOST = 3, evidence.TOP
@@ -20,9 +20,8 @@ MOSTLY = 0.5  # share of a score from which start and end tokens are worth a rem
 
 
 class ItemPayload(TypedDict):
-    """The example itself, for the component."""
+    """The example itself, for the deck."""
 
-    part: str
     id: str
     given: str
     suggested: str | None
@@ -30,13 +29,13 @@ class ItemPayload(TypedDict):
     sides: list[list[Piece]]
     cut: bool
     sums: Scores
-    picked: list[int] | None  # indices of words, while words are picked
+    words: list[str] | None  # that can be masked, those that carry most first; None until the evidence is there
+    masking: str
     mine: str | None
     others: list[dict[str, str | bool]]
     notes: list[dict[str, str]]
     hidden: bool
-    reading: float  # milliseconds that it must be on screen before a key may decide it
-    decisive: list[str]  # the keys that decide
+    stamp: str
 
 
 class Card(TypedDict):
@@ -68,9 +67,10 @@ class Group(TypedDict):
 
 
 class EvidencePayload(TypedDict):
-    """Why the example is suspected, and the cards."""
+    """Why the example is suspected, and the cards; the example itself goes along, its words lit by now."""
 
     part: str
+    item: ItemPayload
     reason: str
     signals: list[Signal]
     groups: list[Group]
@@ -78,15 +78,16 @@ class EvidencePayload(TypedDict):
 
 @dataclass(frozen=True)
 class ReviewItem:
-    """Everything about the example on screen; `hidden` says that others and the model must not be heard yet.
+    """Everything about one example; `hidden` says that others and the model must not be heard yet.
 
     `guarded`: the queue holds planted controls, so nothing is shown of any of its examples that would tell one from a
     suspect: not why it is ranked where it is, nor the test examples that it has pulled at under the label of the data.
+    `related` is None for an example whose evidence is not there yet: its words are not lit then.
     """
 
     workspace: str
     example: TrainExample
-    related: Related
+    related: Related | None
     suspicion: Suspicion | None
     hidden: bool
     guarded: bool
@@ -95,26 +96,22 @@ class ReviewItem:
     notes: list[Note]
 
     @property
-    def sentence(self) -> Sentence:
-        """The text with its words and prediction."""
-        return self.related.trains.query
-
-    @property
     def suggested(self) -> str | None:
         """The label that is suggested instead of the given one, unless it is to stay hidden."""
         if self.hidden:
             return None
-        label = self.suspicion.suggested_label if self.suspicion else self.sentence.predicted
+        label = self.suspicion.suggested_label if self.suspicion else self.example.predicted
         return label if label != self.example.label else None
 
-    def words(self) -> dict[int, float]:
+    def words(self, found: Related) -> dict[int, float]:
         """How far the related training examples support the label through each word, by word index."""
-        sums = explanation_board.word_sums([*self.related.trains.proponents, *self.related.trains.opponents])
-        return {word: score for word, score in sums.items() if self.sentence.words[word].side >= 0}
+        trains = found.trains
+        sums = explanation_board.word_sums([*trains.proponents, *trains.opponents])
+        return {word: score for word, score in sums.items() if trains.query.words[word].side >= 0}
 
-    def maskable(self) -> list[str]:
+    def maskable(self, found: Related) -> list[str]:
         """The different words that can be masked, those that carry most of the influence first."""
-        totals = word_totals(self.sentence, self.words())
+        totals = word_totals(found.trains.query, self.words(found))
         sides = [self.example.text, *filter(None, [self.example.text_pair])]
         return [
             word
@@ -123,18 +120,26 @@ class ReviewItem:
         ]
 
 
-def gather(session: Session, queue: Queue | None, example_id: str) -> ReviewItem:
-    """What there is to say about an example. Raises `QueryError` for an unknown one."""
+def turned(session: Session, queue: Queue | None, example_id: str) -> str | None:
+    """The wrong label that a planted control is shown under; None for an example under its own."""
+    where = queue.id if queue is not None else None
+    return session.reviews.shown(example_id, where).label if session.reviews.is_control(example_id, where) else None
+
+
+def gather(session: Session, queue: Queue | None, example_id: str, *, wait: bool) -> ReviewItem:
+    """What there is to say about an example; its evidence only if it is there already, unless it is to be waited for.
+
+    Raises `QueryError` for an unknown one.
+    """
     adjudicates = queue is not None and queue.adjudicates
     hidden = queue is not None and session.queues.hides(queue.id, example_id, session.reviewer)
     where = queue.id if queue is not None else None
     decisions = session.reviews.decisions_in(where, example_id)
-    example = session.reviews.shown(example_id, where)
-    turned = example.label if session.reviews.is_control(example_id, where) else None
+    find = evidence.related if wait else evidence.ready
     return ReviewItem(
         workspace=session.workspace.name,
-        example=example,
-        related=evidence.related(session.workspace, example_id, turned),
+        example=session.reviews.shown(example_id, where),
+        related=find(session.workspace, example_id, turned(session, queue, example_id)),
         suspicion=suspicions.suspicion(session.workspace, example_id),
         hidden=hidden,
         guarded=queue is not None and queue.controls > 0,
@@ -148,32 +153,32 @@ def gather(session: Session, queue: Queue | None, example_id: str) -> ReviewItem
     )
 
 
-def item(found: ReviewItem, *, masking: list[str] | None) -> dict[str, object]:
-    """The example itself for the component; `masking` are the words picked so far while words are being picked."""
-    sentence, sums = found.sentence, found.words()
-    lit = None if masking is None else {word.casefold() for word in masking}
-    content: ItemPayload = {
-        "part": "item",
-        "id": found.example.id,
-        "given": found.example.label,
+def item(found: ReviewItem) -> ItemPayload:
+    """The example itself for the deck."""
+    example, related = found.example, found.related
+    sentence = related.trains.query if related else None
+    texts = [example.text, *([example.text_pair] if example.text_pair is not None else [])]
+    content = {
+        "id": example.id,
+        "given": example.label,
         "suggested": found.suggested,
-        "model": None if found.hidden else _model(sentence),
-        "sides": explanation_board.sides(sentence, range(len(sentence.words))),
-        "cut": sentence.truncated,
-        "sums": scores(sums),
-        "picked": None if lit is None else [i for i, word in enumerate(sentence.words) if word.text.casefold() in lit],
+        "model": None if found.hidden else {"label": example.predicted, "percent": numbers.probability(example.confidence)},
+        "sides": explanation_board.sides(sentence, range(len(sentence.words))) if sentence else [[(t, -1, "")] for t in texts],
+        "cut": sentence is not None and sentence.truncated,
+        "sums": scores(found.words(related)) if related else {},
+        "words": found.maskable(related) if related else None,
+        "masking": f"Every occurrence is masked: {TWO_WAYS}.",
         "mine": None if found.own is None else f"{verdicts.of_decision(found.own)} · {numbers.clock(found.own.at)}",
         "others": [{"who": d.reviewer, "what": verdicts.of_decision(d), "settles": d.adjudicates} for d in found.others],
         "notes": [{"who": note.reviewer, "text": note.text} for note in found.notes],
         "hidden": found.hidden,
-        "reading": 1000 * keys.UNREAD,
-        "decisive": keys.decisive(),
     }
-    return payloads.stamped(content)
+    return cast(ItemPayload, payloads.stamped(content))
 
 
 def proof(found: ReviewItem, *, more: bool) -> dict[str, object]:
     """The evidence for the component: why the example is suspected, and what pulls for and against its label."""
+    assert found.related is not None
     count, trains, tests = MOST if more else FEW, found.related.trains, found.related.tests
     label = found.example.label
     errors = sorted(tests.harmed, key=lambda effect: not effect.wrong)
@@ -190,6 +195,7 @@ def proof(found: ReviewItem, *, more: bool) -> dict[str, object]:
     shown = None if found.hidden or found.guarded else found.suspicion
     content: EvidencePayload = {
         "part": "evidence",
+        "item": item(found),
         "reason": shown.reason if shown else "",
         "signals": shown.signals() if shown else [],
         "groups": groups,
@@ -197,20 +203,20 @@ def proof(found: ReviewItem, *, more: bool) -> dict[str, object]:
     return payloads.stamped(content)
 
 
-def seen(found: ReviewItem) -> dict[str, Any]:
-    """What was on screen, for the log."""
+def said(found: ReviewItem) -> dict[str, Any]:
+    """What the deck says of an example, for the log."""
+    return {"suggested_label": found.suggested, "predicted": None if found.hidden else found.example.predicted}
+
+
+def proven(found: ReviewItem) -> dict[str, Any]:
+    """What its evidence says, for the log."""
+    assert found.related is not None
     trains = found.related.trains
     return {
         "reason": found.suspicion.reason if found.suspicion and not found.hidden and not found.guarded else None,
-        "suggested_label": found.suggested,
-        "predicted": None if found.hidden else found.sentence.predicted,
         "opponents": [one.train.id for one in trains.opponents[:FEW]],
         "proponents": [one.train.id for one in trains.proponents[:FEW]],
     }
-
-
-def _model(sentence: Sentence) -> dict[str, str]:
-    return {"label": sentence.predicted, "percent": numbers.probability(sentence.probabilities[sentence.predicted])}
 
 
 def _group(kind: str, title: str, cards: list[Card]) -> Group:

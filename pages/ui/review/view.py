@@ -1,39 +1,23 @@
 """The Review page with an example on it: how far the queue is, the text, the keys, the evidence, the last decisions."""
 
-import time
 from collections.abc import Callable
-from functools import partial
-from typing import TypedDict
 
 import streamlit as st
 
 import influence
-from influence.attribution import DEFAULT_METHOD
-from influence.review import Action, Queue, QueueProgress, control_results
-from pages.ui.frame import Session, component, go, md, messages, numbers, render
-from pages.ui.parts import scales, stamped, verdicts
-from pages.ui.review import buttons, following, keys, position, related, review_item
+from influence.review import Queue, QueueProgress, control_results
+from pages.ui.frame import Session, component, go, md, numbers, render
+from pages.ui.parts import scales
+from pages.ui.review import deck, following, hands, review_item
 from pages.ui.review.address import ReviewAddress
-from pages.ui.review.keys import MASKING, MORE, NOTING, SHOWN, Shown
+from pages.ui.review.hands import Touch
 from pages.ui.review.review_item import ReviewItem
 
-RECENT = 10
-
-_component = component("review", "review/view")
+_evidence = component("review", "review/view")
 
 
-class StripItem(TypedDict):
-    """One of the last decisions."""
-
-    id: str  # of its example; "" where there are several
-    what: str
-    where: str
-    when: str
-    queue: str
-
-
-def draw(session: Session, address: ReviewAddress) -> None:
-    """The example that the address names, or the queue's next."""
+def draw(session: Session, address: ReviewAddress, touch: Touch) -> None:
+    """The example that the address names, or the queue's next; `touch` is told that somebody is there."""
     try:
         queue = session.queues.get(address.queue) if address.queue else None
         if queue is not None and not address.id:
@@ -49,84 +33,48 @@ def draw(session: Session, address: ReviewAddress) -> None:
     progress = session.queues.progress(queue.id, session.reviewer) if queue else None
     _head(session, address, queue, progress)
     if example_id is None:
-        _finished(session, address, queue, progress)
+        _finished(session, address, queue, progress, touch)
         return
     if (
         address.id
-        and not _is_shown(address, example_id)
+        and not hands.is_shown(address, example_id)
         and not session.queues.claim(address.queue_id, example_id, session.reviewer)
     ):
         _taken(session, address, example_id)
         return
-    _case(session, address, queue, review_item.gather(session, queue, example_id))
+    _case(session, address, queue, example_id, touch)
     if queue is not None:
-        following.follow(session, queue)
+        if following.follow(session, queue):
+            st.rerun()  # what was fetched ahead is in the old order
         scales.refresh(session, queue)
 
 
 def paused(session: Session, address: ReviewAddress, *, on_resume: Callable[[], None]) -> None:
     """What is shown to somebody who comes back after a while."""
-    st.session_state.pop(SHOWN, None)
+    hands.clear()
     with st.container(key="wt-gate"):
         render.state_text("Paused", "Nothing was pressed for a while, so the example went back to its queue for others.")
         st.button("Go on", type="primary", shortcut="Enter", key="review_resume", on_click=on_resume)
 
 
-def _case(session: Session, address: ReviewAddress, queue: Queue | None, found: ReviewItem) -> None:
-    id = found.example.id
-    current, picked = st.session_state.get(MASKING, ("", []))
-    masking = picked if current == id else None
-    if queue is not None:
-        _scale(session, queue, found)
-    actions = session.reviews.recent(session.reviewer, RECENT)
+def _case(session: Session, address: ReviewAddress, queue: Queue | None, example_id: str, touch: Touch) -> None:
     with st.container(key="wt-split-review"):
         left, right = st.columns([1.35, 1], gap="large")
     with left:
-        _component(key="review_item", data=review_item.item(found, masking=masking), on_picked_change=partial(_picked, id))
-        if masking is None:
-            buttons.decisions(session, address, found, off=bool(st.session_state.get(NOTING)))
-        else:
-            buttons.masking(session, address, found, masking)
-        buttons.steps(session, address, found, actions[:1], off=bool(st.session_state.get(NOTING)) or masking is not None)
-        _strip(session, address, actions)
+        found = review_item.gather(session, queue, example_id, wait=False)
+        if queue is not None:
+            _scale(session, queue, found)
+        deck.draw(session, address, queue, found, touch)
         if queue is not None:
             following.draw(session, queue)
-    _now_shown(address, found)
+    if found.related is None:  # the deck is on screen already; nobody waits for the evidence to decide
+        found = review_item.gather(session, queue, example_id, wait=True)
     with right:
-        _component(key="review_evidence", data=review_item.proof(found, more=st.session_state.get(MORE, False)))
-    if st.session_state.get(NOTING):
-        buttons.note(session, address, id)
-    if queue is not None:
-        _prepare(session, queue.id, after=id)
-
-
-def _prepare(session: Session, queue: str, *, after: str) -> None:
-    """Have the evidence ready on what comes next, here and at the browsers of others."""
-    for id in session.queues.coming(queue, session.reviewer, after=after, most=2):
-        label = session.reviews.shown(id, queue).label if session.reviews.is_control(id, queue) else None
-        related.prepare(session.workspace, id, label)
-
-
-def _is_shown(address: ReviewAddress, example_id: str) -> bool:
-    """Whether this browser shows the example already, and so holds its lease."""
-    on_screen = keys.shown()
-    return on_screen is not None and (on_screen.id, on_screen.where) == (example_id, (address.workspace, address.queue))
-
-
-def _now_shown(address: ReviewAddress, found: ReviewItem) -> None:
-    if not _is_shown(address, found.example.id):
-        score = found.suspicion.suspicion if found.suspicion and not found.hidden and not found.guarded else None
-        method = "suspicion" if score is not None else DEFAULT_METHOD
-        where = (address.workspace, address.queue)
-        st.session_state[SHOWN] = Shown(found.example.id, time.monotonic(), where, method, score, review_item.seen(found))
-
-
-def _picked(example_id: str) -> None:
-    keys.pick(example_id, str(st.session_state["review_item"].get("picked") or ""))
+        _evidence(key="review_evidence", data=review_item.proof(found, more=st.session_state.get(hands.MORE, False)))
+    hands.prove(address, example_id, review_item.proven(found))
 
 
 def _head(session: Session, address: ReviewAddress, queue: Queue | None, progress: QueueProgress | None) -> None:
-    message, failed = messages.said()
     with st.container(horizontal=True, vertical_alignment="center", key="wt-review-head"):
         st.button("Queues", icon=":material/list:", key="review_queues", shortcut="Q", on_click=_leave, args=(session, address))
         with st.container(width="stretch", key="wt-review-progress"):
@@ -135,7 +83,6 @@ def _head(session: Session, address: ReviewAddress, queue: Queue | None, progres
             else:
                 render.progress(queue.name, tags(queue), share(progress), counts(progress))
         session.show_name()
-    render.said(message, failed=failed)
 
 
 def _scale(session: Session, queue: Queue, item: ReviewItem) -> None:
@@ -173,34 +120,9 @@ def counts(progress: QueueProgress) -> str:
     return " · ".join(parts)
 
 
-def _strip(session: Session, address: ReviewAddress, actions: list[Action]) -> None:
-    items: list[StripItem] = [
-        {
-            "id": action.example_ids[0] if len(action.example_ids) == 1 else "",
-            "what": verdicts.of_action(action),
-            "where": action.example_ids[0] if len(action.example_ids) == 1 else verdicts.origin(action) or "together",
-            "when": numbers.clock(action.at),
-            "queue": action.queue or "",
-        }
-        for action in actions
-    ]
-    _component(
-        key="review_strip",
-        data=stamped({"part": "strip", "items": items}),
-        on_reopen_change=partial(_reopen, session, address),
-    )
-
-
-def _reopen(session: Session, address: ReviewAddress) -> None:
-    asked = st.session_state["review_strip"].get("reopen") or {}
-    queue = str(asked.get("queue") or "")
-    keys.reopen(session, address, str(asked.get("id") or ""), queue if position.exists(session, queue) else None)
-
-
 def _leave(session: Session, address: ReviewAddress) -> None:
     session.queues.leave(session.reviewer)
-    st.session_state.pop(SHOWN, None)
-    keys.stop_masking()
+    hands.clear()
     go(ReviewAddress(workspace=address.workspace))
 
 
@@ -209,30 +131,35 @@ def _to_queues(session: Session) -> None:
 
 
 def _taken(session: Session, address: ReviewAddress, example_id: str) -> None:
-    st.session_state.pop(SHOWN, None)
+    hands.clear()
     st.info(f"Another reviewer has {md(example_id)} on screen just now.")
     with st.container(horizontal=True):
-        buttons.steps_only(session, address, example_id)
+        if address.queue:
+            st.button("Next", key="review_pass", shortcut="J", on_click=_pass, args=(session, address, example_id))
+        _to_queues(session)
 
 
-def _finished(session: Session, address: ReviewAddress, queue: Queue | None, progress: QueueProgress | None) -> None:
-    st.session_state.pop(SHOWN, None)
+def _pass(session: Session, address: ReviewAddress, example_id: str) -> None:
+    go(address.at(id=session.queues.next(address.queue, session.reviewer, after=example_id) or ""))
+
+
+def _finished(
+    session: Session, address: ReviewAddress, queue: Queue | None, progress: QueueProgress | None, touch: Touch
+) -> None:
+    hands.clear()
     waiting = progress.in_hand if progress else 0
     if waiting:
         text = f"The last {waiting} are on other reviewers' screens; what they skip comes back to you."
     else:
         text = "Every example of this queue is decided, flagged or skipped by you, or decided by the others."
-    actions = session.reviews.recent(session.reviewer, RECENT)
     with st.container(key="wt-gate"):
         render.state_text("Nothing left for you here", text)
         if progress and progress.seconds:
             render.hint(f"You took {numbers.duration(progress.seconds)} an example.")
         if queue is not None:
             _outcome(session, queue)
-        with st.container(horizontal=True):
-            buttons.undo(session, address, "", actions[:1], off=False)
-            _to_queues(session)
-    _strip(session, address, actions)
+        _to_queues(session)
+    deck.draw(session, address, queue, None, touch)
 
 
 def _outcome(session: Session, queue: Queue) -> None:
