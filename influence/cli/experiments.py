@@ -130,6 +130,8 @@ def _areas_as_text(found: experiments.Evaluation) -> str:
     settings = found.settings
     ks = ", ".join(map(str, settings["ks"]))
     lines = [f"{settings['test_points']} test examples, retrainings of each removal: {settings['retrains']}, k = {ks}"]
+    if min(settings["test_points"], settings["retrains"]) < experiments.FEWEST:
+        lines.append(f"without intervals: they take at least {experiments.FEWEST} test examples and as many retrainings")
     for measure, unit in (("probability", "probability of the true label"), ("margin", "logit margin in nats")):
         lines.append(f"\nAUC-DEL, {unit}: mean [95 % interval over test examples and seeds] sd over retrainings")
         lines.append(f"  {'method':<20}{'proponents removed (DEL+)':>42}{'opponents removed (DEL-)':>42}")

@@ -71,3 +71,14 @@ def test_a_mistake_is_tried_out_while_other_pages_are_read_and_a_run_is_cancelle
     assert background.jobs(workspace) == []
     assert outcomes(workspace) == [outcome]
     assert sorted(path.name for path in workspace.path.iterdir()) == before
+
+
+def test_on_a_phone_every_question_can_be_read(page, served):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/proof?change=opponents:test-3:5")
+    questions = page.locator(".st-key-proof_place button")
+    questions.first.wait_for()
+    boxes = [questions.nth(number).bounding_box() for number in range(questions.count())]
+    assert len(boxes) == 3
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 390 for box in boxes)
+    assert page.get_by_text("test sentence test-3").is_visible()

@@ -8,7 +8,7 @@ from influence import METHODS
 from influence.experiments import Overlaps, OverlapSettings, overlap_table, overlaps
 from pages.ui.frame import numbers, render, shell
 from pages.ui.jobs import compute
-from pages.ui.parts import STILL
+from pages.ui.parts import STILL, method_menu
 from pages.ui.proof import ProofAddress
 from pages.ui.proof.trust import charts, run, wording
 
@@ -93,7 +93,7 @@ def _form(workspace: influence.Workspace, *, first: bool) -> None:
         _button(workspace)
     with st.expander("Settings" if first else "Compare again, with other settings"):
         st.multiselect(
-            "Methods", [id for id in METHODS if not id.startswith("random")], format_func=lambda id: METHODS[id].title,
+            "Methods", [id for id in method_menu.offered(workspace) if not METHODS[id].drawn], format_func=method_menu.name,
             key="overlaps_methods", help="Random lists are always compared, too. Layers but the first and last take minutes",
         )  # fmt: skip
         with st.container(horizontal=True, vertical_alignment="bottom"):

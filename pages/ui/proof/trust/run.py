@@ -11,6 +11,7 @@ from influence.experiments import FEWEST
 from influence.retraining import time_expected
 from pages.ui.frame import bind, numbers, render
 from pages.ui.jobs import compute, waiting
+from pages.ui.parts import method_menu
 from pages.ui.proof import ProofAddress
 
 KS = (5, 10, 20, 50, 100, 200)
@@ -72,15 +73,10 @@ def draw(workspace: influence.Workspace, form: Form, *, first: bool) -> None:
 
 
 def _fields(workspace: influence.Workspace, form: Form, most: int) -> None:
-    methods = [
-        id
-        for id, one in METHODS.items()
-        if not one.drawn
-        and (one.signed or not form.opponents_only)
-        and (one.needs != "states" or workspace.info.settings.get("optimizer_states"))
-    ]
+    offered = [(id, METHODS[id]) for id in method_menu.offered(workspace)]
+    methods = [id for id, one in offered if not one.drawn and (one.signed or not form.opponents_only)]
     st.multiselect(
-        "Methods", methods, format_func=lambda id: METHODS[id].title, key=form.key("methods"),
+        "Methods", methods, format_func=method_menu.name, key=form.key("methods"),
         help="Random choices are always tried beside them, drawn anew for every seed",
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
