@@ -57,7 +57,7 @@ def test_the_list_is_the_engine_s(open_as, workspace):
         in said
     )
     assert "of the pull goes through start and end tokens" in said
-    app.segmented_control(key="words_show").select("all").run()
+    app.selectbox(key="words_show").select("all").run()
     assert parameters_of(app)["show"] == "all"
     assert [row["id"] for row in listed(app)] == found[~found["kind"].isin(["token", "piece"])]["word"].tolist()[:30]
 

@@ -19,7 +19,7 @@ def draw(workspace: influence.Workspace) -> None:
     reviews = _reviews(workspace)
     if suspicions.known(workspace):
         decided = set() if reviews is None else {d.example_id for d in reviews.decisions()}
-        count = sum(id not in decided for id in suspicions.ranked_ids(workspace))
+        count = suspicions.in_doubt(workspace, decided)
         shell.link(
             "suspects",
             f"{count:,} training examples whose label is in doubt{', and not decided yet' if decided else ''}",

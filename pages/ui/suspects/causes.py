@@ -7,7 +7,7 @@ import streamlit as st
 
 from influence.clusters import WE_TOPK, Cluster, cluster_map, clusters, clusters_provenance
 from influence.data import find
-from pages.ui.frame import Session, bind, go, messages, numbers, render
+from pages.ui.frame import Session, go, messages, numbers, render
 from pages.ui.jobs import background, compute, waiting
 from pages.ui.parts import STILL, Piece, Row, decision_charts, explanation_board, rows, scales, verdicts
 from pages.ui.suspects import controls, members, worth
@@ -64,9 +64,7 @@ def _filters(address: CausesAddress) -> None:
         about="Doubt: what the opinions hold against the labels, summed. Mistakes pushed: wrong test predictions against which "
         "its sentences together carry 5% or more of the pull.",
     )  # fmt: skip
-    st.segmented_control(
-        "Show", list(CHANGED), format_func=CHANGED.__getitem__, required=True, **bind(address, "show", "clusters_show")
-    )
+    controls.choice("Show", address, "show", CHANGED, key=KEY)
     st.session_state["clusters_threshold"], st.session_state["clusters_size"] = address.threshold, address.size
     st.slider(
         "Threshold", LEAST, MOST, step=STEP, key="clusters_threshold", on_change=_change, args=(address,),

@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from influence.suspects import suspect_ids, suspects
-from pages.ui.frame import Session, bind, go, render, turn_pages
+from pages.ui.frame import Session, go, render, turn_pages
 from pages.ui.parts import SORTS, bulk_bar, scales, suspect_choice
 from pages.ui.suspects import controls, members
 from pages.ui.suspects.address import CHANGED, DECIDED, SuspectsAddress
@@ -76,9 +76,7 @@ def _signature(filters: Mapping[str, str]) -> str:
 
 def _filters(session: Session, address: SuspectsAddress) -> None:
     names = controls.labels(session.workspace.info.labels)
-    st.segmented_control(
-        "Show", list(CHANGED), format_func=CHANGED.__getitem__, required=True, **bind(address, "show", "suspects_show", page=1)
-    )
+    controls.choice("Show", address, "show", CHANGED, key=KEY, page=1)
     controls.choice("Given label", address, "label", names, key=KEY, page=1)
     controls.choice("Suggested label", address, "suggested", names, key=KEY, page=1)
     if address.decided == "no":  # of addresses from when decided ones were listed, too

@@ -4,13 +4,12 @@ from collections import Counter
 from functools import partial
 
 import pandas as pd
-import streamlit as st
 
 from influence.attribution import DEFAULT_METHOD
 from influence.explanations import APART, WordExample, confusions, read_examples, word_confusions, word_examples
 from influence.review import Evidence
 from influence.workspace import LEAST_PULL
-from pages.ui.frame import Session, bind, numbers, render, shell, turn_pages
+from pages.ui.frame import Session, numbers, render, shell, turn_pages
 from pages.ui.parts import Chosen, bulk_bar, explanation_board, suspect_choice, suspicions, verdicts
 from pages.ui.suspects import controls, members, words
 from pages.ui.suspects.address import CHANGED, WordsAddress
@@ -52,8 +51,7 @@ def draw(session: Session, address: WordsAddress) -> None:
 def _filters(session: Session, address: WordsAddress, *, known: bool) -> None:
     words.mistakes(address, confusions(session.workspace))
     if known:
-        binding = bind(address, "suggested", "words_suggested", part=1)
-        st.segmented_control("Sentences", list(CHANGED), format_func=CHANGED.__getitem__, required=True, **binding)
+        controls.choice("Sentences", address, "suggested", CHANGED, key=words.KEY, part=1)
 
 
 def _head(

@@ -9,7 +9,7 @@ import streamlit as st
 import influence
 from influence.explanations import APART, COMMON, MistakeFilter, confusions, has_words, words, write_words
 from influence.workspace import LEAST_PULL, STORED_TOP
-from pages.ui.frame import Session, answers, bind, go, numbers, render, turn_pages
+from pages.ui.frame import Session, answers, go, numbers, render, turn_pages
 from pages.ui.parts import Row, Signal, rows
 from pages.ui.suspects import controls
 from pages.ui.suspects.address import WORD_ORDERS, WORDS_SHOWN, WordsAddress
@@ -78,10 +78,9 @@ def mistakes(address: WordsAddress, found: pd.DataFrame) -> None:
 
 def _filters(address: WordsAddress, found: pd.DataFrame) -> None:
     mistakes(address, found)
-    st.segmented_control(
-        "Show", list(WORDS_SHOWN), format_func=WORDS_SHOWN.__getitem__, required=True,
-        **bind(address, "show", "words_show", page=1),
-        help="Function words, single letters, punctuation, and words that are everywhere whatever the label seldom say anything",
+    controls.choice(
+        "Show", address, "show", WORDS_SHOWN, key=KEY, page=1,
+        about="Function words, single letters, punctuation, and words that are everywhere whatever the label seldom say anything",
     )  # fmt: skip
     controls.choice(
         "In order of", address, "sort", WORD_ORDERS, key=KEY, page=1,
