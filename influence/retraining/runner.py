@@ -191,18 +191,18 @@ def time_expected(workspace: WorkspaceReader, models: int) -> tuple[float, bool]
     Where nothing was retrained yet it goes by the time that training took in the build, or else that of the whole build: as if
     nobody else had wanted the machine then.
     """
-    from influence.retraining.workers import busy, cores, expected_seconds, worth_processes
+    from influence.retraining.workers import busy, cores, cores_there, expected_seconds, worth_processes
 
     latest = open_store(workspace).latest_seconds()
     if latest is None:
         built = workspace.info.training_seconds or workspace.info.seconds
-        return models * built * max(1.0, (cores() + busy()) / cores()), False
+        return models * built * max(1.0, (cores() + busy()) / cores_there()), False
     seconds, processor = latest
     if processor is None:  # on a GPU, or by an older version: as fast as then, side by side where the cores allow it
         on_cpu = workspace.info.settings.get("device") == "cpu"
         side_by_side = min(worth_processes(models, seconds, cores()), cores()) if on_cpu else 1
         return models * seconds / max(side_by_side, 1), True
-    return expected_seconds(models, processor, cores(), busy()), True
+    return expected_seconds(models, processor, cores(), busy(), cores_there()), True
 
 
 def check_trained_here(workspace: WorkspaceReader) -> None:

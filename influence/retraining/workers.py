@@ -28,9 +28,13 @@ POLL_SECONDS = 0.2
 
 def cores() -> int:
     """How many cores this process may use, as the system and OMP_NUM_THREADS say."""
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "")
-    return min(there, int(asked)) if asked.isdecimal() and int(asked) else there
+    return min(cores_there(), int(asked)) if asked.isdecimal() and int(asked) else cores_there()
+
+
+def cores_there() -> int:
+    """How many cores the system lets this process run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def busy() -> float:
@@ -38,14 +42,14 @@ def busy() -> float:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
-def expected_seconds(runs: int, processor: float, cores: int, busy: float) -> float:
+def expected_seconds(runs: int, processor: float, cores: int, busy: float, there: int | None = None) -> float:
     """How long so many runs of so many seconds of one core each take on so many cores, `busy` others wanting them, too.
 
-    Whoever wants a core gets as much of one as any other; starting up counts once.
+    Of the cores that are `there` (None: no more than that) whoever wants one gets as much as any other; starting up counts once.
     """
-    processes = worth_processes(runs, processor, cores) or 1
-    share = min(1.0, cores / (processes + busy))
-    return START_SECONDS / min(1.0, cores / (1 + busy)) + runs * processor / (processes * share)
+    processes, there = worth_processes(runs, processor, cores) or 1, there or cores
+    share = min(1.0, there / (processes + busy))
+    return START_SECONDS / min(1.0, there / (1 + busy)) + runs * processor / (processes * share)
 
 
 def worth_processes(runs: int, seconds: float, cores: int) -> int:

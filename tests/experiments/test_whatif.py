@@ -233,7 +233,7 @@ def test_it_is_kept_and_found_again(tried):
 def test_before_anything_was_retrained_a_model_takes_what_training_took(own, monkeypatch):
     monkeypatch.setattr(workers, "busy", lambda: 0.0)
     assert time_expected(own, 4) == (4 * own.info.training_seconds, False)
-    monkeypatch.setattr(workers, "busy", lambda: 2.0 * workers.cores())
+    monkeypatch.setattr(workers, "busy", lambda: 3.0 * workers.cores_there() - workers.cores())
     assert time_expected(own, 4)[0] == pytest.approx(3 * 4 * own.info.training_seconds)
     monkeypatch.setattr(workers, "busy", lambda: 0.0)
     own.info = replace(own.info, training_seconds=None)  # as an older build is read

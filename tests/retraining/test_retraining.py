@@ -378,6 +378,11 @@ def test_the_time_expected_is_what_is_left_of_the_cores(
     assert expected_seconds(runs, processor, cores, busy) == pytest.approx(seconds)
 
 
+def test_one_thread_on_a_machine_of_two_cores_waits_for_the_others_only() -> None:
+    assert expected_seconds(4, 100.0, 1, 1.0, 2) == pytest.approx(6 + 400)  # there is a core for each
+    assert expected_seconds(4, 100.0, 1, 3.0, 2) == pytest.approx(12 + 800)
+
+
 def test_the_time_expected_is_that_of_many_busy_loops() -> None:
     """Two runs that want a core each, beside as many others as there are cores; by a simulation in slices of a second."""
     cores, others, left = 2, 2, [40.0] * 6
