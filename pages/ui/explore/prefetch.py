@@ -22,9 +22,11 @@ def beside(workspace: influence.Workspace, address: ExploreAddress, *ids: str | 
         _answers.prepare(asking.key_of(workspace, there, there.method), partial(_answer, workspace, there))
 
 
-def model(workspace: influence.Workspace, address: ExploreAddress, label: str) -> None:
-    """Have the checkpoints loaded, which another label or a text of the reader's own waits for, by a question about a label."""
-    _models.prepare(str(workspace.build), lambda: _answer(workspace, address.at(target=label, method=influence.DEFAULT_METHOD)))
+def model(workspace: influence.Workspace, address: ExploreAddress, explained: str) -> None:
+    """Have the checkpoints loaded, which another label or a text of the reader's own waits for: by asking about another label."""
+    other = next((label for label in workspace.info.labels if label != explained), explained)
+    asked = address.at(target=other, method=influence.DEFAULT_METHOD)
+    _models.prepare(str(workspace.build), partial(_answer, workspace, asked))
 
 
 def _answer(workspace: influence.Workspace, address: ExploreAddress) -> None:

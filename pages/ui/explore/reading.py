@@ -49,7 +49,7 @@ def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
     else:
         _results(workspace, address, found, doubts or {}, about=about)
     prefetch.beside(workspace, address, *beside)
-    prefetch.model(workspace, address, _other_label(workspace, found))
+    prefetch.model(workspace, address, found.label)
 
 
 def _found(workspace: influence.Workspace, address: ExploreAddress) -> tuple[Explanation, bool, str]:
@@ -72,11 +72,6 @@ def _later(workspace: influence.Workspace, address: ExploreAddress) -> None:
     with messages.or_show():
         asking.ask(workspace, address, address.method, top=address.top)
         st.rerun()
-
-
-def _other_label(workspace: influence.Workspace, found: Explanation) -> str:
-    """The label that is likely to be asked about next."""
-    return next((label for label in (found.query.predicted, *workspace.info.labels) if label != found.label), found.label)
 
 
 def _ways_on(workspace: influence.Workspace, address: ExploreAddress, found: Explanation) -> None:

@@ -3,6 +3,7 @@
 import shlex
 
 from pages.ui.frame import render, shell, workspaces
+from pages.ui.parts import verdicts
 
 MEANINGS = (
     (
@@ -43,14 +44,17 @@ KEYS = (
     (
         "Review",
         (
-            ("1 to 9", "a label, as the buttons show"),
-            ("J", "next example"),
-            ("P", "previous example"),
+            ("1 to 9", "a label, as the buttons show; with more labels two digits"),
+            *((one.key, one.button.lower()) for one in verdicts.WORDINGS.values() if one.key),
             ("U", "undo"),
             ("Y", "redo"),
             ("N", "a note"),
+            ("P", "previous example"),
+            ("J", "next example"),
             ("E", "more, or less, of the evidence"),
+            ("/", "another label, by its name"),
             ("Q", "the queues"),
+            ("?", "all keys of Review, and how to change them"),
         ),
     ),
 )
