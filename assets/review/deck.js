@@ -91,7 +91,7 @@ class Deck {
     this.since = Infinity;
     this.rest("");
     this.announce();
-    requestAnimationFrame(() => requestAnimationFrame((now) => this.shown === id && (this.since = now)));
+    requestAnimationFrame((now) => this.shown === id && (this.since = now)); // the frame that paints it
   }
 
   next(after) {

@@ -15,7 +15,7 @@ from pages.ui.review.review_item import ItemPayload, ReviewItem
 AHEAD = 16  # examples that are fetched ahead: two seconds of the fastest hand
 READY = 2  # of them, whose evidence is gathered ahead
 RECENT = 10
-READING = 60  # milliseconds that an example must have been painted before a press counts for it: a key that bounces does not
+READING = 50  # milliseconds that an example must have been painted before a press counts for it: a key that bounces does not
 
 _component = component("deck", "review/card", "review/keys", "review/panels", "review/deck", style="review/view")
 
