@@ -7,10 +7,11 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import data, reading, workspace
+from influence import clusters, data, reading, suspects, workspace
 from influence.cli.options import add_device, add_form, add_json, chosen_model, command, form_options, path
 from influence.cli.progress import ProgressLine, after_notes, duration
 from influence.data import DEFAULT_SHARE, Preparation
@@ -19,6 +20,7 @@ from influence.models import usual_model
 
 if TYPE_CHECKING:
     from influence.reading import Table
+    from influence.types import Progress
 
 HEAD_ROWS = 8
 MANY_LABELS = 20
@@ -154,8 +156,15 @@ def _estimate(options: argparse.Namespace, train: Table, test: Table | None, col
                 read.test,
                 device=options.device,
                 progress=after_notes([] if note is None else [note], progress),
+                after=partial(_ranked, device=options.device),
             )
         )
+
+
+def _ranked(path: Path, progress: Progress, *, device: str) -> None:
+    """What `build` makes of a workspace once it is there."""
+    suspects.write_suspects(path, device=device, progress=progress)
+    clusters.write_clusters(path, progress=progress)
 
 
 def _write(output: str | None, answer: dict[str, Any]) -> None:
@@ -178,7 +187,8 @@ def _as_text(answer: dict[str, Any]) -> Iterator[str]:
         yield from _report_as_text(report, answer["findings"])
     if (found := answer["estimate"]) is not None:
         yield (
-            f"  a build: {duration(found['low'])} to {duration(found['high'])}, up to {found['memory'] / 1e9:.1f} GB memory, "
+            f"  a build: about {duration(found['expected'])} as busy as now, {duration(found['low'])} to "
+            f"{duration(found['high'])}; up to {found['memory'] / 1e9:.1f} GB memory, "
             f"{found['disk'] / 1e6:,.0f} MB disk; {found['epochs']} epochs, texts of {found['tokens']['median']} tokens "
             f"(median), {found['truncated']:.1%} cut at {found['max_length']}; measured on {found['sample_rows']:,} rows"
         )

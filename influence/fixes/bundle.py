@@ -11,12 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from influence.data import Columns, label_key, read_examples
 from influence.fixes.apply import PARQUET, Applied, content, plan
 from influence.fixes.files import encode_fixes
 from influence.fixes.fixlist import Fix, FixList, fix_list
 from influence.fixes.train_file import GivenColumns, open_train_file, workspace_copy
-from influence.reading import FormOptions, data_suffix, whole_suffix
+from influence.reading import FormOptions, data_suffix, read_table, rewritten, whole_suffix
 from influence.review import Reviews, iso
+from influence.standing import FIXES, made_from
 
 MOST_LISTED = 50  # conflicts and unmatched decisions spelt out in the report
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])")
@@ -33,6 +35,10 @@ def export_bundle(reviews: Reviews, *, policy: str = "majority", reviewers: Coll
     formulas = applied.formulas(ending)
     if formulas and not applied.train.table.broken:
         files["corrected.parquet"] = content(applied, PARQUET)
+    first = _first_file(reviews, applied)
+    files |= {} if first is None else {f"corrected-{first[0]}": first[1]}
+    if reviews.corpus.applied.fixes:
+        files["fixed-before.jsonl"] = (reviews.workspace.path / FIXES).read_bytes()
     command = _command(reviews, applied) if own_file else None
     files["report.md"] = report(reviews, found, command, formulas).encode()
     files["manifest.json"] = json.dumps(_manifest(reviews, found, command, files), indent=1, ensure_ascii=False).encode()
@@ -95,6 +101,41 @@ def _applied(reviews: Reviews, fixes: list[Fix]) -> tuple[Applied, bool]:
     form = FormOptions(**(info.settings.get("form") or {}))
     train = open_train_file(str(source), fixes, given, form) if own_file else workspace_copy(reviews.workspace)
     return plan(train, fixes, source="the fix list"), own_file
+
+
+def _first_file(reviews: Reviews, applied: Applied) -> tuple[str, bytes] | None:
+    """Of a workspace that was built again: the file that the first one was built from, with every fix of all rounds made in it.
+
+    Its name and its content; None where there is no such file, or another one lies there now.
+    """
+    origin = made_from(reviews.workspace)
+    source = Path(str(origin.get("source", "")))
+    if not origin or not source.is_file() or _sha256(source) != origin["source_sha256"]:
+        return None
+    table = read_table(str(source), split="train", options=FormOptions(**origin["form"]))
+    data = read_examples(table, Columns(**origin["columns"]))
+    rows = {data.ids[row]: row for row in data.usable}
+    values = table.columns[data.columns.label]
+    as_written = {data.labels[row]: values[row] for row in data.usable}
+    spelt = {label_key(label): label for label in as_written} | {label: label for label in as_written}
+    ours, places = applied.train.data, applied.train.places
+    cells: dict[int, Mapping[str, Any] | None] = {}
+    touched = {*reviews.corpus.applied.until, *(ours.ids[row] for row in applied.changes)}
+    for id in touched & rows.keys():
+        row, place = rows[id], places.get(id)
+        change = None if place is None else applied.changes.get(place, {})
+        if place is None or change is None:
+            cells[row] = None
+            continue
+        label = str(change.get("label", ours.labels[place]))
+        now = {data.columns.text: change.get("text", ours.texts[place])}
+        if data.columns.text_pair is not None and ours.pairs is not None:
+            now[data.columns.text_pair] = change.get("text_pair", ours.pairs[place])
+        new = {name: text for name, text in now.items() if text != table.columns[name][row]}
+        if label_key(label) != label_key(data.labels[row]):
+            new[data.columns.label] = as_written[spelt.get(label, spelt.get(label_key(label), label))]
+        cells[row] = new
+    return source.name, rewritten(table, cells)
 
 
 def _sha256(file: Path) -> str:

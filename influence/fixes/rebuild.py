@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from influence.data import text_sha256
 from influence.errors import DataError, ModelError, SettingsError, WorkspaceError
@@ -24,21 +24,14 @@ from influence.files import write_whole
 from influence.fixes.apply import Applied, plan
 from influence.fixes.fixlist import Fix, FixList, fix_list
 from influence.fixes.train_file import copied_columns, workspace_copy
-from influence.models import TrainingSettings
 from influence.reading import written
 from influence.review import JOURNAL, Reviews, has_reviews, read_reviews
 from influence.standing import FIXES, MADE_FROM, made_from
 from influence.types import Progress, silent
-from influence.workspace import (
-    BuildRequest,
-    WorkspaceInfo,
-    WorkspaceReader,
-    build_workspace,
-    check_name,
-    half_built,
-    list_workspaces,
-    read_pointer,
-)
+from influence.workspace import WorkspaceInfo, WorkspaceReader, check_name, half_built, list_workspaces, read_pointer
+
+if TYPE_CHECKING:  # PyTorch takes seconds that a page with a button can do without
+    from influence.workspace import BuildRequest
 
 DATA = FIXES.parent
 TRAIN, TEST = DATA / "train.parquet", DATA / "test.parquet"
@@ -152,6 +145,8 @@ def build_again(
     workspace: WorkspaceReader, again: Again, *, device: str = "auto", resume: bool = False, progress: Progress = silent
 ) -> WorkspaceInfo:
     """Build it and publish it, with the log of the old one as it is then. Raises as `build_workspace` does."""
+    from influence.workspace import build_workspace
+
     target, there = again.target, again.target.exists()
     try:
         (target / DATA).mkdir(parents=True, exist_ok=True)
@@ -166,8 +161,11 @@ def build_again(
         raise
 
 
-def same_request(workspace: WorkspaceReader, target: Path, origin: Mapping[str, Any]) -> BuildRequest:
+def same_request(workspace: WorkspaceReader, target: Path, origin: Mapping[str, Any]) -> "BuildRequest":
     """The request of a workspace's build, of the data that lies in another one's folder."""
+    from influence.models import TrainingSettings
+    from influence.workspace import BuildRequest
+
     info, settings = workspace.info, workspace.info.settings
     return BuildRequest(
         train=str(target / TRAIN),

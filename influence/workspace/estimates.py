@@ -2,17 +2,19 @@
 
     estimate = estimate_build(request, train, test)
 
-A part of the rows, drawn at random, goes through every stage of a real build, one epoch long, in a temporary folder. Each
-stage's time and files are scaled by what they grow with: rows, epochs, checkpoints, pairs of a test and a training row.
+A part of the rows, drawn at random, goes through every stage of a real build, one epoch long, in a temporary folder, and through
+what is made of every build after it. Each stage's time and files are scaled by what they grow with: rows, epochs, checkpoints,
+pairs of a test and a training row.
 """
 
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +26,7 @@ from influence.files import file_sizes
 from influence.models import OPTIMIZER, Encoding, resolve_device
 from influence.types import Progress, Stage, StageKind, silent
 from influence.workspace.build_request import BuildRequest
+from influence.workspace.builds import BUILDS, publish
 from influence.workspace.stages import BuildStages, look_through
 
 SAMPLE_TRAIN, SAMPLE_TEST = 256, 64
@@ -42,8 +45,10 @@ class Estimate:
     sample_seconds: float
     epochs: int
     low: float  # seconds on this machine with nothing else to do: from the processor time that the sample took
-    high: float  # seconds while it is as busy as it is now: from the time that passed
+    expected: float  # seconds while it is as busy as it is now: from the time that passed
+    high: float  # the same and a half, as a sample's rows may be shorter than most
     stages: dict[str, float]  # seconds by stage, as busy as now
+    kinds: dict[str, float]  # the same by kind of stage: those of training and test texts together
     memory: int  # bytes, the most that is held at once
     disk: int  # bytes that stay
     disk_peak: int  # bytes while it runs
@@ -54,31 +59,35 @@ class Estimate:
 
 
 def estimate_build(
-    request: BuildRequest, train: Dataset, test: Dataset, *, device: str = "auto", seed: int = 0, progress: Progress = silent
+    request: BuildRequest,
+    train: Dataset,
+    test: Dataset,
+    *,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Progress = silent,
+    after: Callable[[Path, Progress], object] = lambda path, progress: None,
 ) -> Estimate:
-    """Measure a small build and scale it. Raises a `WordtraceError` where the build itself would."""
+    """Measure a small build, and `after`, what is made of a workspace once it is there; scale both. Raises as a build does."""
+    loading = time.process_time()  # what a process takes before it can begin: Python's libraries, the data
     if request.training is None:
         raise SettingsError("an import of checkpoints is not estimated: it trains nothing")
-    names = label_names(train)
-    check_labels(test, names)
-    epochs = request.training.epochs_for(len(train))
-    small = replace(request, training=replace(request.training, epochs=1))
+    check_labels(test, names := label_names(train))
+    epochs, small = request.training.epochs_for(len(train)), replace(request, training=replace(request.training, epochs=1))
     generator = np.random.default_rng(seed)
     parts = {"train": _part(train, SAMPLE_TRAIN, generator), "test": _part(test, SAMPLE_TEST, generator)}
     pretrained, processor = look_through(request, names), resolve_device(device)
-    clock = _Clock(progress)
-    started = time.monotonic()
+    clock, started = _Clock(progress), time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wordtrace-estimate-") as name:
-        folder = Path(name)
-        BuildStages(folder, small, parts, names, pretrained, processor, clock).run()
+        folder = (home := Path(name) / "sample") / BUILDS / "sample"
+        folder.mkdir(parents=True)
+        info = BuildStages(folder, small, parts, names, pretrained, processor, clock).run()
         clock.stop()
-        files = file_sizes(folder)
-        encoding = Encoding.load(folder / "index" / "train" / "encoding")
-        tokens, truncated = Spread.of(encoding.lengths_N.tolist()), float(np.mean(encoding.truncated_N))
+        files, lengths = file_sizes(folder), _lengths(folder)
+        publish(home, folder, info)
+        after(home, clock)
     scale = _Scale(len(train) / len(parts["train"]), len(test) / len(parts["test"]), epochs)
-    stages = {name: stage.scaled(0, scale.time(name)) for name, stage in clock.stages.items()}
-    alone = sum(stage.scaled(1, scale.time(name)) for name, stage in clock.stages.items()) / torch.get_num_threads()
-    disk, peak = _disk(files, scale)
+    disk, disk_peak = _disk(files, scale)
     return Estimate(
         rows=len(train),
         test_rows=len(test),
@@ -86,17 +95,29 @@ def estimate_build(
         sample_test_rows=len(parts["test"]),
         sample_seconds=time.monotonic() - started,
         epochs=epochs,
-        low=LOW * min(alone, sum(stages.values())),
-        high=HIGH * sum(stages.values()),
-        stages=stages,
+        **_times(clock, scale, loading),
         memory=_memory(train, test),
         disk=disk,
-        disk_peak=peak,
-        tokens=tokens,
+        disk_peak=disk_peak,
         max_length=request.max_length,
-        truncated=truncated,
         device=processor.type,
+        **lengths,
     )
+
+
+def _lengths(folder: Path) -> dict[str, Any]:
+    """What an estimate says of the texts' lengths."""
+    encoding = Encoding.load(folder / "index" / "train" / "encoding")
+    return {"tokens": Spread.of(encoding.lengths_N.tolist()), "truncated": float(np.mean(encoding.truncated_N))}
+
+
+def _times(clock: "_Clock", scale: "_Scale", loading: float) -> dict[str, Any]:
+    """What an estimate says of time, once a process has taken `loading` seconds to begin."""
+    stages = {name: stage.scaled(0, scale.time(name)) for name, stage in clock.stages.items()}
+    alone = sum(stage.scaled(1, scale.time(name)) for name, stage in clock.stages.items()) / torch.get_num_threads()
+    expected = loading + sum(stages.values())
+    low = LOW * min(loading + alone, expected)
+    return {"low": low, "expected": expected, "high": HIGH * expected, "stages": stages, "kinds": clock.by_kind(stages)}
 
 
 def _disk(files: Mapping[str, int], scale: "_Scale") -> tuple[int, int]:
@@ -169,6 +190,7 @@ class _Clock:
 
     def __init__(self, progress: Progress) -> None:
         self.stages: dict[str, _Stage] = {}
+        self.named: dict[str, str] = {StageKind.RESULTS: StageKind.RESULTS}
         self._progress, self._before = progress, (time.monotonic(), time.process_time(), 0)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
@@ -178,8 +200,17 @@ class _Clock:
             self.stages[kind].last = now
         else:
             self.stages[kind] = _Stage(self._before, now, now, total)
+            self.named[kind] = Stage.of(stage)
         self._before = now
         self._progress(StageKind.SAMPLE, len(self.stages), len(self.stages) + 1)
+
+    def by_kind(self, seconds: Mapping[str, float]) -> dict[str, float]:
+        """The seconds of stages by their kinds: those of training and test texts together."""
+        found: dict[str, float] = {}
+        for name, each in seconds.items():
+            kind = Stage.of(self.named[name]).kind
+            found[kind] = found.get(kind, 0.0) + each
+        return found
 
     def stop(self) -> None:
         """The time since the last report belongs to closing the results."""

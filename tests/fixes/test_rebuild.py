@@ -1,8 +1,11 @@
 """The loop: a workspace built again with its decisions has the same test part, the fixes in its data, and the whole log."""
 
+import csv
+import io
 import json
 import os
 import time
+import zipfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +15,7 @@ import tiny
 from influence import open_workspace
 from influence.cli import main
 from influence.errors import SettingsError
-from influence.fixes import fix_list, free_name, prepare
+from influence.fixes import export_bundle, fix_list, free_name, prepare
 from influence.review import Queues, Reviewer, open_reviews
 from influence.review.log import close_log
 
@@ -143,3 +146,24 @@ def test_a_list_of_fixes_that_is_not_what_was_written_is_named(loop: Path) -> No
         file.write_bytes(content)
         close_log(loop / "mine-2")
         os.sync()
+
+
+def test_the_zip_of_a_workspace_that_was_built_again_has_the_first_file_with_all_fixes(loop: Path) -> None:
+    """The user's own file, in its form, with the fixes of both rounds; of what nobody decided not a byte is changed."""
+    three = open_workspace(loop / "third")
+    reviews = open_reviews(three)
+    with zipfile.ZipFile(io.BytesIO(export_bundle(reviews))) as bundle:
+        content = bundle.read("corrected-mine.csv").decode()
+        assert len(bundle.read("fixed-before.jsonl").splitlines()) == 5
+    rows = list(csv.DictReader(io.StringIO((loop / "mine.csv").read_text())))
+    first = open_workspace(loop / "mine")
+    ids = first.train_ids()
+    now = dict(zip(three.train_ids(), zip(*list(three.store.split_columns("train").values())[1:], strict=True), strict=True))
+    wanted = [
+        (row["text"], row["label"]) if str(n) not in ids else now[str(n)]
+        for n, row in enumerate(rows)
+        if str(n) not in ids or str(n) in now
+    ]
+    assert [(row["text"], row["label"]) for row in csv.DictReader(io.StringIO(content))] == wanted
+    assert len(wanted) == len(rows) - 2
+    close_log(loop / "third")

@@ -1,5 +1,7 @@
 """The estimate of a build: measured by a small build, scaled by what each stage grows with."""
 
+import time
+
 import pytest
 from tiny import request, rows, write_csv
 
@@ -10,6 +12,7 @@ from influence.workspace import estimates
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.estimates import estimate_build
+from influence.workspace.workspace import read_workspace
 
 
 @pytest.fixture
@@ -31,7 +34,9 @@ def test_disk_is_what_the_build_takes(files, tmp_path):
     info = build_workspace(tmp_path / "real", wanted)
     assert 0.6 < estimate.disk / info.bytes < 1.7
     assert estimate.disk_peak > estimate.disk
-    assert 0 < estimate.low <= estimate.high
+    assert 0 < estimate.low <= estimate.expected < estimate.high
+    assert sum(estimate.kinds.values()) == pytest.approx(sum(estimate.stages.values()))
+    assert {"train", "gradients", "influences", "results"} <= set(estimate.kinds)
     assert estimate.memory > 100e6
     assert estimate.tokens.most <= estimate.max_length
 
@@ -75,3 +80,15 @@ def test_what_a_build_would_refuse_is_refused(files, tmp_path):
         estimate_build(request({**files, "train": one}), *read({**files, "train": one}))
     with pytest.raises(SettingsError, match="import"):
         estimate_build(request(files, training=None, checkpoints="somewhere"), *read(files))
+
+
+def test_what_comes_after_a_build_is_measured_too(files):
+    def rank(path, progress):
+        assert read_workspace(path).info.n_train == estimates.SAMPLE_TRAIN
+        for done in range(11):
+            time.sleep(0.02)
+            progress("opinions", done, 10)
+
+    wanted = request(files, training=training_settings("cnn", epochs=1, learning_rate=0.1, batch_size=32))
+    estimate = estimate_build(wanted, *read(files), after=rank)
+    assert estimate.kinds["opinions"] > 0.02 * 10 * 900 / estimates.SAMPLE_TRAIN * 0.9

@@ -175,10 +175,10 @@ def _measuring(key: str) -> None:
 
 
 def _estimate(found: dict[str, Any]) -> None:
-    low, high = numbers.duration(found["low"]), numbers.duration(found["high"])
+    low, expected = numbers.roughly(found["low"]), numbers.roughly(found.get("expected", found["high"]))
     tokens, cut = found["tokens"], found["truncated"]
     figures = (
-        ("Time", high if low == high else f"{low} – {high}", "from an idle machine to one as busy as now"),
+        ("Time", f"about {expected}", "as busy as this machine is now" + ("" if low == expected else f"; {low} were it idle")),
         ("Memory", numbers.size(found["memory"]), "at most"),
         ("Disk", numbers.size(found["disk"]), f"{numbers.size(found['disk_peak'])} while it runs"),
         ("Tokens a text", f"{tokens['median']:,}", f"median; {numbers.probability(cut)} are cut at {found['max_length']:,}"),
@@ -243,7 +243,7 @@ def _begin(drawn: DataAddress, name: str, columns: dict[str, str | None], estima
         if address.data() != drawn.data():
             raise influence.SettingsError("the data or its columns have just been changed; look at the report of them first")
         address = replace(address, model=address.model or drawn.model, name=address.name or name)
-        expected: dict[str, Any] = {what: estimate[what] for what in ("seconds", "stages") if what in estimate}
+        expected = {"seconds": estimate["expected"], "stages": estimate["kinds"]} if "expected" in estimate else {}
         name = orders.start(address, columns, estimate.get("epochs"), expected)
         messages.say(f"The build of {name} has been started.")
         go(DataAddress(workspace=address.workspace, part="runs"))

@@ -65,7 +65,7 @@ def _chart(made: Mapping[tuple[date, str], int], today: date) -> go.Figure:
     for (_, who), count in made.items():
         totals[who] += count
     named = [who for who, _ in totals.most_common(MOST_PEOPLE)]
-    first = max(min(day for day, _ in made), today - timedelta(days=DAYS - 1))
+    first = max(min(*(day for day, _ in made), today - timedelta(days=WEEK - 1)), today - timedelta(days=DAYS - 1))
     shown = [first + timedelta(days=n) for n in range((today - first).days + 1)]
     series = {who: [made.get((day, who), 0) for day in shown] for who in named}
     if others := set(totals) - set(named):
