@@ -60,6 +60,20 @@ def test_the_question_is_the_one_that_the_scores_answer(given, predicted, label,
 
 
 @pytest.mark.parametrize(
+    ("method", "question"),
+    [
+        ("random", "What would chance pick?"),
+        ("random-same-label", "What would chance pick?"),
+        ("bm25", "Which training texts are most like it?"),
+        ("tfidf", "Which training texts are most like it?"),
+        ("representer", "Why did it say neg, not pos?"),
+    ],
+)
+def test_a_control_answers_a_question_of_its_own(method, question):
+    assert answer.question(asked(sentence("a film", "pos"), "pos", method=method)) == question
+
+
+@pytest.mark.parametrize(
     ("given", "said"),
     [
         ("pos", "The model says neg (98%); the label is pos (2%)."),

@@ -17,8 +17,12 @@ SMALL = 0.05  # the share of a pull from which a word is named
 
 
 def question(found: Explanation) -> str:
-    """What the scores answer: why the model said what it said, or what speaks for another label."""
+    """What the scores answer: why the model said what it said, what speaks for another label, or what a control finds."""
     query, asked = found.query, found.label
+    if METHODS[found.method].drawn:
+        return "What would chance pick?"
+    if not METHODS[found.method].signed:
+        return "Which training texts are most like it?"
     if asked == query.predicted:
         return f"Why did it say {asked}?" if query.label else f"Why does it say {asked}?"
     return f"Why did it say {query.predicted}, not {asked}?" if asked == query.label else f"What speaks for {asked}?"

@@ -135,8 +135,9 @@ def _results(
     ids = {one.train.id for one in (*found.proponents, *found.opponents)}
     if not METHODS[found.method].drawn and METHODS[found.method].signed:
         shell.meaning(MEANING, workspace=workspace.name)
+    columns = explanation_board.columns_of(found, word_pieces(workspace), doubts, workspace.info.checkpoints)
     explanation_board.board(
-        explanation_board.columns_of(found, word_pieces(workspace), doubts, workspace.info.checkpoints),
+        [column for column in columns if METHODS[found.method].signed or column["kind"] == "plus"],
         label=found.label,
         about=about,
         pinned=address.pin if address.pin in ids else "",
