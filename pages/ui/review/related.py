@@ -2,24 +2,22 @@
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from queue import SimpleQueue
+from functools import partial
 
 import influence
 from influence import Explanation
 from influence.attribution import SpecialTokens
 from influence.explanations import Effects, effects
+from pages.ui.jobs import Ahead
 from pages.ui.parts import suspicions
 
 TOP = 6  # on each side
 KEPT = 256  # examples
 Key = tuple[str, str, str | None]  # build, training example, the label it is shown under if not its own
 _found: dict[Key, "Related"] = {}  # the last ones asked for last
-_asked: dict[Key, None] = {}  # what was to be gathered lately
-_coming: SimpleQueue[tuple[influence.Workspace, str, str | None]] = SimpleQueue()
 _lock = threading.Lock()
-_worker: threading.Thread | None = None
+_ahead = Ahead(kept=KEPT)
 
 
 @dataclass(frozen=True)
@@ -86,30 +84,14 @@ def _told(explain: Callable[[SpecialTokens], Explanation]) -> Explanation:
 
 
 def prepare(workspace: influence.Workspace, train_id: str, label: str | None = None) -> None:
-    """Gather the evidence on an example in the background, so that it is there when its turn comes.
-
-    One after another: a thread for each would take the processor from those who wait for a page.
-    """
-    global _worker
+    """Gather the evidence on an example in the background, so that it is there when its turn comes."""
     key = _key(workspace, train_id, label)
     with _lock:
-        if key in _asked or key in _found:
-            return
-        _asked[key] = None
-        while len(_asked) > KEPT:
-            del _asked[next(iter(_asked))]
-        if _worker is None:
-            _worker = threading.Thread(target=_work, daemon=True)
-            _worker.start()
-    _coming.put((workspace, train_id, label))
+        there = key in _found
+    if not there:
+        _ahead.prepare(key, partial(_gather, workspace, train_id, label))
 
 
-def _work() -> None:
-    while True:
-        _quietly(*_coming.get())
-
-
-def _quietly(workspace: influence.Workspace, train_id: str, label: str | None) -> None:
-    with suppress(Exception):  # asked for again when the example is shown, where whoever looks at it is told
-        related(workspace, train_id, label)
-        suspicions.suspicion(workspace, train_id)
+def _gather(workspace: influence.Workspace, train_id: str, label: str | None) -> None:
+    related(workspace, train_id, label)
+    suspicions.suspicion(workspace, train_id)
