@@ -132,10 +132,15 @@ def wrong_chances(workspace: WorkspaceReader, reviews: Reviews) -> pd.Series | N
 
 def _judged(workspace: WorkspaceReader, reviews: Reviews | None) -> tuple[pd.DataFrame, Verdicts]:
     """The ranking, and what was decided about it on labels that the data still has."""
-    ranking, present = rank_scores(workspace), list[Decision]()
+    ranking, present, fixed = rank_scores(workspace), list[Decision](), set[str]()
     if reviews is not None:
         present = [d for d in reviews.decisions() if d.old_label == reviews.corpus[d.example_id].label]
-    return ranking, _verdicts(ranking["train_id"], present)
+        fixed = set(reviews.corpus.applied.until)
+    verdicts = _verdicts(ranking["train_id"], present)
+    # What this data was built again with is right now, and tells only of itself.
+    right_N = ranking["train_id"].isin(fixed).to_numpy() & np.isnan(verdicts.wrong_N)
+    verdicts.wrong_N[right_N] = 0.0
+    return ranking, verdicts
 
 
 def _verdicts(train_ids: pd.Series, decisions: Sequence[Decision]) -> Verdicts:

@@ -18,6 +18,7 @@ from influence.errors import SettingsError
 from influence.fixes import export_bundle, fix_list, free_name, prepare
 from influence.review import Queues, Reviewer, open_reviews
 from influence.review.log import close_log
+from influence.suspects import scale
 
 ANN, BOB = Reviewer(name="ann"), Reviewer(name="bob")
 
@@ -87,6 +88,9 @@ def test_what_was_decided_is_kept_and_not_asked_again(loop: Path) -> None:
     assert (progress.total, progress.decided, progress.flagged) == (11, 5, 1)  # the removed one is gone
     assert queues.next(queue.id, ANN) == ids[7]
     assert {d.example_id for d in reviews.decisions()} == {*ids[:3], *ids[4:6]}
+    found = scale(reviews.workspace, reviews)
+    kept = {ids[5], ids[0]}  # the one that two disagree on has one decision for the label that it still has
+    assert found.undecided == len(reviews.corpus.examples) - len(kept | {*ids[1:3], ids[4]})
     close_log(loop / "mine")
     close_log(loop / "mine-2")
 
