@@ -34,7 +34,7 @@ from .settings import (
     FixingSettings as FixingSettings,
     OverlapSettings as OverlapSettings,
 )
-from .statistics import FEWEST as FEWEST, Crossed as Crossed, Paired as Paired
+from .statistics import FEWEST as FEWEST, LEVEL as LEVEL, Crossed as Crossed, Paired as Paired
 from .targeted import (
     Fixing as Fixing,
     fix_mistakes as fix_mistakes,

@@ -195,3 +195,23 @@ def test_a_wrong_prediction_in_explore_asks_what_would_fix_it(open_as, workspace
         app = open_as("Ann", "explore", workspace="tiny", show="all", id=str(page["id"].iloc[0]))
         labels = [link.proto.label for link in app.get("page_link")]
         assert ("What would fix this?" in labels) == there
+
+
+def test_of_many_labels_some_say_yes_by_luck(monkeypatch):
+    """Twenty lines at 95 % have one that is more than luck by luck."""
+    from types import SimpleNamespace
+
+    from influence.experiments import Measure, Paired
+    from pages.ui.proof.change import result
+
+    said = []
+    monkeypatch.setattr(result.render, "hint", said.append)
+    pair = Paired((0.5, 0.6, 0.7), (0.5, 0.6, 0.7), (0.0, 1.0))
+    for labels, hints in ((5, 0), (39, 1)):
+        said.clear()
+        measures = [Measure("accuracy", "", "", pair), *(Measure("class", "", f"label {n}", pair) for n in range(labels))]
+        found = SimpleNamespace(id="a", of=lambda *kinds, all=measures: [one for one in all if one.kind in kinds])
+        result._everything(found)
+        assert [one for one in said if "by luck alone" in one] == [
+            "Of 40 lines about 2 would say “yes” by luck alone: look for more than that."
+        ] * hints

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from influence.experiments import (
+    LEVEL,
     Measure,
     Outcome,
     changes,
@@ -25,6 +26,7 @@ from pages.ui.parts import STILL, Row, rows
 from pages.ui.proof import ProofAddress, texts
 from pages.ui.proof.change import charts
 
+MANY = 20  # lines, of which one is outside its interval by luck
 MOST_CLASSES = 12  # in the chart; the table has them all
 
 
@@ -48,9 +50,16 @@ def draw(session: Session, address: ProofAddress, found: Outcome) -> None:
         "luck; grey is how far seeds lie apart without any change."
     )
     with st.expander("All numbers"):
-        everything = _table(found.of("test", "accuracy", "class"))
-        st.dataframe(everything, hide_index=True, key=f"whatif_table_{found.id}", width="stretch")
+        _everything(found)
     _moved(session, address, found)
+
+
+def _everything(found: Outcome) -> None:
+    everything = _table(found.of("test", "accuracy", "class"))
+    st.dataframe(everything, hide_index=True, key=f"whatif_table_{found.id}", width="stretch")
+    if len(everything) >= MANY:
+        by_luck = len(everything) * (1 - LEVEL)
+        render.hint(f"Of {len(everything)} lines about {by_luck:.0f} would say “yes” by luck alone: look for more than that.")
 
 
 def _ranking(found: Outcome) -> None:
