@@ -42,7 +42,8 @@ function makeCard(card) {
   const head = make("header");
   head.append(make("span", "label", card.label));
   if (card.says) head.append(make("span", "says", `≠ model says ${card.says}`));
-  head.append(makeBar(Math.max(2, card.bar * 100)), make("b", "score", card.score));
+  head.append(makeBar(Math.max(2, card.bar * 100)), make("b", "score", card.share));
+  head.lastChild.title = `${card.share} of the strongest score shown of its kind (the score: ${card.score})`;
   const marks = new Map();
   const box = texts(card.sides, marks);
   shade(marks, scores(card.sums));

@@ -213,6 +213,9 @@ def test_the_evidence_is_the_engine_s(open_as, root):
         for card, one in zip(supporting["cards"], found.proponents, strict=True):
             assert "".join(joined(card["sides"])) == one.train.text
             assert card["label"] == one.train.label
+        most = max(abs(one.score) for one in (*found.opponents, *found.proponents))
+        beside = [card["bar"] for card in (*against["cards"], *supporting["cards"])]
+        assert beside == [round(abs(one.score) / most, 3) for one in (*found.opponents, *found.proponents)]
 
 
 def test_what_was_on_screen_goes_into_the_log(open_as, root):

@@ -53,9 +53,10 @@ class Card(TypedDict):
 
 
 class ScaledCard(Card):
-    """With its size beside the largest of its group, 0 to 1 with its sign left out."""
+    """With its size beside the strongest of its kind, its sign left out: 0 to 1, and in print."""
 
     bar: float
+    share: str
 
 
 class Group(TypedDict):
@@ -182,16 +183,16 @@ def proof(found: ReviewItem, *, more: bool) -> dict[str, object]:
     count, trains, tests = MOST if more else FEW, found.related.trains, found.related.tests
     label = found.example.label
     errors = sorted(tests.harmed, key=lambda effect: not effect.wrong)
-    groups = [
-        _group("minus", f"Training, against “{label}”", [_train_card(one) for one in trains.opponents[:count]]),
-        _group("plus", f"Training, for “{label}”", [_train_card(one) for one in trains.proponents[:count]]),
-    ]
+    against, supporting = ([_train_card(one) for one in side[:count]] for side in (trains.opponents, trains.proponents))
+    groups = _groups(("minus", f"Training, against “{label}”", against), ("plus", f"Training, for “{label}”", supporting))
     if not found.guarded:
-        harmed = [_test_card(effect, found) for effect in errors[: count - 1]]
-        groups.append(_group("minus", "Test sentences it pushes away from their label", harmed))
-    if more and not found.guarded:
-        helped = [_test_card(effect, found) for effect in tests.helped[: count - 1]]
-        groups.append(_group("plus", "Test sentences it pushes towards their label", helped))
+        harmed, helped = (
+            [_test_card(effect, found) for effect in side[: count - 1]] for side in (errors, tests.helped if more else [])
+        )
+        groups += _groups(
+            ("minus", "Test sentences it pushes away from their label", harmed),
+            ("plus", "Test sentences it pushes towards their label", helped),
+        )
     shown = None if found.hidden or found.guarded else found.suspicion
     content: EvidencePayload = {
         "part": "evidence",
@@ -219,9 +220,17 @@ def proven(found: ReviewItem) -> dict[str, Any]:
     }
 
 
-def _group(kind: str, title: str, cards: list[Card]) -> Group:
-    most = max((abs(card["size"]) for card in cards), default=0.0)
-    return {"kind": kind, "title": title, "cards": [{**card, "bar": round(abs(card["size"]) / most, 3)} for card in cards]}
+def _groups(*sides: tuple[str, str, list[Card]]) -> list[Group]:
+    """Groups whose cards are set beside the strongest of them all."""
+    most = max((abs(card["size"]) for _, _, cards in sides for card in cards), default=0.0)
+    return [
+        {"kind": kind, "title": title, "cards": [_beside(card, abs(card["size"]) / most) for card in cards]}
+        for kind, title, cards in sides
+    ]
+
+
+def _beside(card: Card, share: float) -> ScaledCard:
+    return {**card, "bar": round(share, 3), "share": numbers.probability(share)}
 
 
 def _train_card(one: Influence) -> Card:
