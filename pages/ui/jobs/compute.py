@@ -14,7 +14,7 @@ CHOICES: dict[str, tuple[tuple[str, tuple[str, ...], str], ...]] = {  # for each
         ("Compute now", (), "seconds, at most minutes: sentence embeddings, words and the model's own epochs"),
         ("With 5 held-out models", ("--models", "5"), "one more opinion: trains the model five more times, each without a fifth"),
     ),
-    "clusters": (("Compute now", (), "seconds, at most minutes"),),
+    "clusters": (("Run mislabel clustering", (), "seconds, at most minutes"),),
 }
 
 
