@@ -36,7 +36,7 @@ def effect(groups: Sequence[tuple[str, Sequence[Measure]]]) -> go.Figure:
         _names(figure, row, measures)
         figure.update_xaxes(row=row, col=1, tickformat=".0%", title={"text": title, "standoff": 4})
         figure.update_xaxes(row=row, col=2, tickformat="+", title={"text": "difference, points", "standoff": 4})
-    figure.update_xaxes(fixedrange=True, zeroline=False, automargin=True, nticks=4, tickangle=0)
+    figure.update_xaxes(fixedrange=True, zeroline=False, automargin=True, nticks=5, tickangle=0)
     figure.update_layout(
         height=HEAD + ROW * sum(heights) + GAP * len(groups),
         margin={"l": 4, "r": 8, "t": 34, "b": 30},
