@@ -215,7 +215,7 @@ def test_the_evidence_is_the_engine_s(open_as, root):
             assert card["label"] == one.train.label
         most = max(abs(one.score) for one in (*found.opponents, *found.proponents))
         beside = [card["bar"] for card in (*against["cards"], *supporting["cards"])]
-        assert beside == [round(abs(one.score) / most, 3) for one in (*found.opponents, *found.proponents)]
+        assert beside == pytest.approx([abs(one.score) / most for one in (*found.opponents, *found.proponents)], abs=1e-3)
 
 
 def test_what_was_on_screen_goes_into_the_log(open_as, root):
