@@ -47,7 +47,6 @@ def draw(workspace: influence.Workspace, address: ExploreAddress) -> None:
     _component(key=KEY, data=_payload(rows, address), on_chosen_change=lambda: _follow(address))
     turn_pages(address, address.page, pages, key="explore_page")
     prefetch.beside(workspace, address, *(str(id) for id in rows["id"][:LIKELY]))
-    prefetch.model(workspace, address.at(id=str(rows["id"].iloc[0])), rows["label"].iloc[0])
 
 
 def _filters(workspace: influence.Workspace, address: ExploreAddress) -> None:
