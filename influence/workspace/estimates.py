@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from influence.workspace.stages import BuildStages, look_through
 
 SAMPLE_TRAIN, SAMPLE_TEST = 256, 64
 LOW, HIGH = 0.8, 1.5  # a small build's first batches wait for caches, and its few rows may be shorter or longer than most
+STALLED = 2.0  # times the usual pace, beyond which a stage's mean pace is that of a process that was left standing
 TEXT_COPIES = 6  # Python strings, their rows on the way into DuckDB, tokens and spans
 
 
@@ -171,6 +172,7 @@ class _Stage:
     first: tuple[float, float, int]
     last: tuple[float, float, int]
     total: int
+    paces: list[tuple[float, float]] = field(default_factory=list)  # between reports: seconds, and of the processor, a unit
 
     def scaled(self, which: int, factor: float) -> float:
         """The whole stage's seconds (`which` 0: passed, 1: of the processor) when it has `factor` times as much to do.
@@ -182,6 +184,8 @@ class _Stage:
         if new <= 0:
             return start * factor
         each = (self.last[which] - self.first[which]) / new
+        if self.paces:  # a busy machine may leave a process standing once for longer than all else takes
+            each = min(each, STALLED * float(np.median([pace[which] for pace in self.paces])))
         return start + each * max(0.0, factor * self.total - self.first[2])
 
 
@@ -197,7 +201,10 @@ class _Clock:
         now = (time.monotonic(), time.process_time(), done)
         kind = Stage.of(stage).all_numbers
         if kind in self.stages:
-            self.stages[kind].last = now
+            found, new = self.stages[kind], done - self._before[2]
+            found.last = now
+            if new > 0:
+                found.paces.append(((now[0] - self._before[0]) / new, (now[1] - self._before[1]) / new))
         else:
             self.stages[kind] = _Stage(self._before, now, now, total)
             self.named[kind] = Stage.of(stage)

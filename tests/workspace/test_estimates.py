@@ -47,6 +47,11 @@ def test_a_stage_is_scaled_by_what_its_reports_say():
     assert stage.scaled(0, 1.0) == pytest.approx(10 + 0.5 * 4)
     assert stage.scaled(0, 10.0) == pytest.approx(10 + 0.5 * 49)
     assert stage.scaled(1, 10.0) == pytest.approx(5 + 0.25 * 49)
+    stalled = estimates._Stage(
+        (0.0, 0.0, 0), (1.0, 1.0, 1), (104.0, 5.0, 5), 5, [(1.0, 1.0), (1.0, 1.0), (100.0, 1.0), (1.0, 1.0)]
+    )
+    assert stalled.scaled(0, 10.0) == pytest.approx(1 + 2.0 * 49)  # once it was left standing for 99 seconds
+    assert stalled.scaled(1, 10.0) == pytest.approx(1 + 1.0 * 49)
     whole = estimates._Stage(begin=(1.0, 0.0, 0), first=(4.0, 3.0, 5), last=(4.0, 3.0, 5), total=5)
     assert whole.scaled(0, 2.0) == pytest.approx(6)
 
