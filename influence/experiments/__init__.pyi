@@ -26,6 +26,7 @@ from .proposals import (
     spec_of_rule as spec_of_rule,
 )
 from .settings import (
+    DEFAULT_SEEDS as DEFAULT_SEEDS,
     MASK as MASK,
     RANDOM as RANDOM,
     RANDOM_SAME_LABEL as RANDOM_SAME_LABEL,
@@ -46,7 +47,6 @@ from .targeted import (
 )
 from .trials import NO_CHANGE as NO_CHANGE
 from .whatif import (
-    DEFAULT_SEEDS as DEFAULT_SEEDS,
     Measure as Measure,
     Outcome as Outcome,
     models_left as models_left,

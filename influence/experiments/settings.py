@@ -11,6 +11,7 @@ from influence.errors import SettingsError
 RANDOM, RANDOM_SAME_LABEL = "random", "random-same-label"
 REMOVE, MASK = "remove", "mask"
 MOST_RETRAINS = 1_000
+DEFAULT_SEEDS = 5  # of a what-if; here, as the command line's help reads it and needs no numbers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from influence.attribution import METHODS
 from influence.errors import QueryError, SettingsError
 from influence.experiments.deletion import loss_of
 from influence.experiments.proposals import Proposal
+from influence.experiments.settings import DEFAULT_SEEDS
 from influence.experiments.statistics import LOSS, SHARE, Paired
 from influence.experiments.trials import Ranking
 from influence.experiments.whatif_tables import HEAD, WhatIfStore, opened
@@ -28,7 +29,7 @@ from influence.retraining import Change, Run, retrain, seeds_of, to_train
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import WorkspaceReader
 
-DEFAULT_SEEDS, MOST_SEEDS = 5, 50
+MOST_SEEDS = 50
 MOVED = 5  # test sentences shown at either end, of those that a change moves most
 MOST_TESTS = 50
 IN_NATS = ("qld", "rise", "random")  # measures that are losses
