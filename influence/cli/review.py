@@ -73,7 +73,7 @@ def _export(options: argparse.Namespace) -> None:
     finally:
         reviews.close()
     print_notes([*reviews.warnings, *found.notes])
-    print(f"{output}: {len(found.fixes):,} fixes: {_counts(found.counts)}")
+    print(f"{output}: {len(found.fixes):,} rows, {found.changes:,} of them changes: {_counts(found.counts)}")
 
 
 def _import(options: argparse.Namespace) -> None:

@@ -53,7 +53,7 @@ def report(reviews: Reviews, found: FixList, command: str | None, notes: Collect
     """The fix list in words, as Markdown; names and texts from the data are escaped."""
     info = reviews.workspace.info
     counts = ", ".join(f"{count:,} to {action}" for action, count in found.counts.items())
-    lines = ["# Fix list", "", f"{_md(info.train_source)}: {len(found.fixes):,} fixes of {info.n_train:,} examples: {counts}."]
+    lines = ["# Fix list", "", f"{_md(info.train_source)}: {found.changes:,} changes to {info.n_train:,} examples: {counts}."]
     lines += ["", f"Disagreements were settled by policy {found.policy}; model {_md(info.model)}, build {found.build}."]
     lines += ["", "| label | before | after | change |", "|---|---:|---:|---:|"]
     for label, before in found.before.items():

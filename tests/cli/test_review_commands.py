@@ -86,7 +86,7 @@ def test_export_while_the_app_has_the_reviews_open(decided: Path) -> None:
     output = decided / "fixes.csv"
     with python(script, "export", "--workspace", decided / "ws", "--output", output) as other:
         out, err = other.communicate(timeout=120)
-    assert (other.returncode, out) == (0, f"{output}: 4 fixes: 1 relabel, 2 remove, 0 mask, 1 keep\n")
+    assert (other.returncode, out) == (0, f"{output}: 4 rows, 3 of them changes: 1 relabel, 2 remove, 0 mask, 1 keep\n")
     assert err == "note: examples left out, as their reviewers disagree: 1\n"
     reviews.decide(BOB, "e6", "remove")  # and the app goes on
     reviews.close()

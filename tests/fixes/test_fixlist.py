@@ -342,7 +342,7 @@ def test_the_zip_holds_the_list_the_corrected_data_a_report_and_the_command(tmp_
     )
     report = files["report.md"].decode()
     for part in (
-        "2 fixes of 8 examples: 1 to relabel, 1 to remove, 0 to mask, 0 to keep.",
+        "2 changes to 8 examples: 1 to relabel, 1 to remove, 0 to mask, 0 to keep.",
         "| World | 3 | 1 | -2 |",
         "- ann: 2",
         "- e2: ann: keep; bob: remove (left out)",

@@ -315,7 +315,7 @@ def test_keys_walk_the_list_and_a_held_key_skips_nothing(page):
     page.get_by_text(f"Test sentence {ids[2]}").wait_for()
     page.wait_for_timeout(1000)
     assert query_title(page) == f"Test sentence {ids[2]}"
-    press_until(page, "k", lambda: query_title(page) == f"Test sentence {ids[1]}")
+    press_until(page, "p", lambda: query_title(page) == f"Test sentence {ids[1]}")
     press_until(page, "u", lambda: page.locator(".row").count() == 20)
 
 

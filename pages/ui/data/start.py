@@ -76,13 +76,21 @@ def _model(address: DataAddress, usual: str) -> bool:
 
 
 def _settings(address: DataAddress) -> None:
+    counts = {
+        "epochs": ("Epochs", "as many as suit", "Passes over the training part; left empty, as many as suit model and data")
+    }
+    if address.model in ("hub", "folder"):
+        counts["layers"] = ("Layers", "all", "Left empty, all of the model's; fewer are faster")
+    for field, (label, empty, about) in counts.items():
+        key = f"data_{field}"
+        st.session_state[key] = getattr(address, field) or None
+        st.number_input(
+            label, 1, 99, width=150, help=about, placeholder=empty, key=key, on_change=_count, args=(address, field, key)
+        )
     numbers_of = {
-        "epochs": ("Epochs", 0, 99, "0: as many as suit the model and the data"),
         "seed": ("Seed", 0, 10**6, "Of the weights, the order of training and the test part"),
         "share": ("Test part, per cent", 5, 50, "Where there is no test file; at most 5,000 rows"),
     }
-    if address.model in ("hub", "folder"):
-        numbers_of["layers"] = ("Layers", 0, 99, "0: all of the model's; fewer are faster")
     for field, (label, low, high, about) in numbers_of.items():
         st.number_input(label, low, high, width=150, help=about, **bind(address, field, f"data_{field}"))
     if address.model == "cnn":  # the others are trained by AdamW
@@ -115,6 +123,10 @@ def _checkbox(address: DataAddress, field: str, key: str, label: str, about: str
 
 def _tick(address: DataAddress, field: str, key: str) -> None:
     go(address.at(**{field: int(st.session_state[key])}))
+
+
+def _count(address: DataAddress, field: str, key: str) -> None:
+    go(address.at(**{field: st.session_state[key] or 0}))
 
 
 def _spell(address: DataAddress, field: str, key: str) -> None:

@@ -108,7 +108,7 @@ def _walk(workspace: influence.Workspace, address: ExploreAddress) -> tuple[str,
     st.button(
         f"All {len(ids):,}", icon=":material/list:", key="explore_back", shortcut="U", on_click=go, args=(address.listing(),)
     )
-    _step("Previous", "K", before, address)
+    _step("Previous", "P", before, address)
     _step("Next", "J", after, address)
     where = f"{at + 1:,} of {len(ids):,}" if at is not None else "not in the list as it is filtered now"
     return f"Test sentence {address.id} · {where}", (after, before)

@@ -40,7 +40,7 @@ MEANINGS = (
     ),
 )
 KEYS = (
-    ("Explore", (("J", "next sentence"), ("K", "previous sentence"), ("U", "back to the list"))),
+    ("Explore", (("J", "next sentence"), ("P", "previous sentence"), ("U", "back to the list"))),
     (
         "Review",
         (
