@@ -50,7 +50,7 @@ def test_export_writes_the_fix_list_and_says_what_it_left_out(decided: Path, cap
     output = decided / f"fixes.{form}"
     assert said(capsys, "export", "--workspace", decided / "ws", "--output", output) == (
         0,
-        [f"{output}: 3 fixes: 1 relabel, 1 remove, 0 mask, 1 keep"],
+        [f"{output}: 3 rows, 2 of them changes: 1 relabel, 1 remove, 0 mask, 1 keep"],
         ["note: examples left out, as their reviewers disagree: 1"],
     )
     reviews = reviews_at(open_workspace(decided / "ws"))
@@ -61,8 +61,8 @@ def test_export_writes_the_fix_list_and_says_what_it_left_out(decided: Path, cap
 def test_export_by_policy_and_reviewer(decided: Path, capsys) -> None:
     output = decided / "fixes.csv"
     command = ("export", "--workspace", decided / "ws", "--output", output)
-    assert said(capsys, *command, "--policy", "latest")[1] == [f"{output}: 4 fixes: 1 relabel, 2 remove, 0 mask, 1 keep"]
-    assert said(capsys, *command, "--reviewer", "ann")[1] == [f"{output}: 3 fixes: 1 relabel, 1 remove, 0 mask, 1 keep"]
+    assert said(capsys, *command, "--policy", "latest")[1] == [f"{output}: 4 rows, 3 of them changes: 1 relabel, 2 remove, 0 mask, 1 keep"]
+    assert said(capsys, *command, "--reviewer", "ann")[1] == [f"{output}: 3 rows, 2 of them changes: 1 relabel, 1 remove, 0 mask, 1 keep"]
     assert said(capsys, *command, "--reviewer", "eve") == (
         2,
         [],

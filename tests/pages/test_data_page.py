@@ -142,7 +142,7 @@ def test_the_limit_is_the_server_s(root):
 def test_from_an_upload_to_columns_of_ones_own(open_page, root):
     app = open_page(PAGE, root=root)
     content = "".join(f'"{SCRIPT} number {n}",{IMAGE if n % 2 else "b"},{n}\n' for n in range(20))
-    app.file_uploader[0].upload("mine.csv", f"words,kind,nr\n{content}".encode(), "text/csv").run()
+    app.file_uploader[0].upload("mine.csv", f"words,kind,zz\n{content}".encode(), "text/csv").run()
     assert not app.exception
     name = parameters_of(app)["train"]
     assert name.startswith("uploads/")
@@ -154,13 +154,13 @@ def test_from_an_upload_to_columns_of_ones_own(open_page, root):
     assert "<script>" not in text
     assert "&lt;script&gt;" in text or "![m]" in text
     assert [box.value for box in app.selectbox if box.key.startswith("data_column")] == ["words", "", "kind", ""]
-    app.selectbox(key="data_column_id").select("nr").run()
+    app.selectbox(key="data_column_id").select("zz").run()
     found = parameters_of(app)
-    assert (found["text"], found["label"], found["id"]) == ("words", "kind", "nr")
-    place = DataAddress(train=name, text="words", label="kind", id="nr")
+    assert (found["text"], found["label"], found["id"]) == ("words", "kind", "zz")
+    place = DataAddress(train=name, text="words", label="kind", id="zz")
     within(lambda: orders.asked(place.stamp(place.data_options())) is None)
     app.run()
-    assert orders.answer(place.stamp(place.data_options()))["columns"]["id"] == "nr"
+    assert orders.answer(place.stamp(place.data_options()))["columns"]["id"] == "zz"
     assert app.button(key="data_start").disabled is False
 
 
