@@ -34,18 +34,18 @@ class Corpus:
     """The training examples of a workspace's build, read once."""
 
     def __init__(self, workspace: WorkspaceReader) -> None:
-        self._workspace = workspace
+        self.workspace = workspace
         self.build, self.labels = workspace.build.name, workspace.info.labels
 
     @property
     def results(self) -> Path:
         """The file that the examples are read from."""
-        return self._workspace.build / "results.duckdb"
+        return self.workspace.build / "results.duckdb"
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """Columns id, text, text_pair, label, text_sha256, predicted, confidence, in the data's order."""
-        return self._workspace.store.train_frame()
+        return self.workspace.store.train_frame()
 
     @cached_property
     def examples(self) -> dict[str, TrainExample]:
@@ -56,7 +56,7 @@ class Corpus:
     @cached_property
     def applied(self) -> Applied:
         """The fixes that are in the data already. Raises `WorkspaceDamaged` where that cannot be known."""
-        return read_applied(self._workspace)
+        return read_applied(self.workspace)
 
     def has(self, example_id: str, text_sha256: str) -> bool:
         """Whether it has the example with the text of that hash, or with what masking words in that text has left of it."""
@@ -70,7 +70,7 @@ class Corpus:
             return self.examples[example_id]
         except KeyError:
             raise QueryError(
-                f"unknown training id {example_id!r}; workspace {self._workspace.name!r} has {len(self.examples):,}, "
+                f"unknown training id {example_id!r}; workspace {self.workspace.name!r} has {len(self.examples):,}, "
                 f"from {next(iter(self.examples))!r} to {next(reversed(self.examples))!r}"
             ) from None
 

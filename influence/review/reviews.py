@@ -286,6 +286,8 @@ def open_reviews(workspace: WorkspaceReader) -> Reviews:
         log, known = open_log(folder), _REVIEWS.get(folder)
         if known is None or known.log is not log or known.corpus.build != workspace.build.name:
             _REVIEWS[folder] = known = Reviews(workspace, log)
+        # What has not been read yet is read from the workspace at hand: the one before may have been closed.
+        known.workspace = known.corpus.workspace = workspace
         return known
 
 

@@ -61,8 +61,12 @@ def test_export_writes_the_fix_list_and_says_what_it_left_out(decided: Path, cap
 def test_export_by_policy_and_reviewer(decided: Path, capsys) -> None:
     output = decided / "fixes.csv"
     command = ("export", "--workspace", decided / "ws", "--output", output)
-    assert said(capsys, *command, "--policy", "latest")[1] == [f"{output}: 4 rows, 3 of them changes: 1 relabel, 2 remove, 0 mask, 1 keep"]
-    assert said(capsys, *command, "--reviewer", "ann")[1] == [f"{output}: 3 rows, 2 of them changes: 1 relabel, 1 remove, 0 mask, 1 keep"]
+    assert said(capsys, *command, "--policy", "latest")[1] == [
+        f"{output}: 4 rows, 3 of them changes: 1 relabel, 2 remove, 0 mask, 1 keep"
+    ]
+    assert said(capsys, *command, "--reviewer", "ann")[1] == [
+        f"{output}: 3 rows, 2 of them changes: 1 relabel, 1 remove, 0 mask, 1 keep"
+    ]
     assert said(capsys, *command, "--reviewer", "eve") == (
         2,
         [],

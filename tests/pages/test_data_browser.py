@@ -89,7 +89,7 @@ def test_from_a_csv_to_a_workspace(page, served, root, tmp_path):
     page.goto(address)
     page.get_by_role("link", name="Bring your own data").click()
     page.locator("input[type=file]").first.set_input_files(str(reviews_csv(tmp_path / "Our reviews.csv")))
-    page.get_by_text("1 row (11) without a text in column").wait_for()
+    page.get_by_text("1 row (13) without a text in column").wait_for()
     page.get_by_text("'neg' = 'NEG'").or_(page.get_by_text("'pos' = 'POS'")).wait_for()
     page.get_by_text("Settings", exact=True).click()
     eventually(lambda: page.get_by_label("Name of the workspace").input_value() == "Our_reviews")

@@ -9,6 +9,7 @@ from tiny import rows, write_csv
 
 import influence
 from influence.cli import main
+from influence.review.reviews import open_reviews
 from influence.suspects import provenance, weak_model
 from pages.ui.home import page
 from pages.ui.parts import suspicions
@@ -125,3 +126,12 @@ def test_what_is_decided_is_no_longer_counted_as_in_doubt(judged_workspaces, tmp
         assert before == len(ids)
         reviews_of(root).decide(ANN, ids[0], "keep")
         assert in_doubt() == before - 1
+
+
+def test_reviews_are_read_though_the_workspace_that_opened_them_was_closed(open_page, root):
+    first = influence.open_workspace(root / "tiny")
+    open_reviews(first)
+    first.close()
+    app = open_page("home", root=root)
+    assert not app.exception
+    assert open_reviews(influence.open_workspace(root / "tiny")).corpus.examples

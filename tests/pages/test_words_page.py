@@ -1,10 +1,11 @@
 """Words under AppTest: the list is the engine's, a word opens to its examples, and these are decided together."""
 
+import shutil
 from collections import Counter
 from urllib.parse import parse_qs
 
 import pytest
-from conftest import IMAGE, SCRIPT, components, joined, parameters_of, shown
+from conftest import IMAGE, SCRIPT, components, joined, parameters_of, serve, shown, stop
 from reviewing_app import ANN, button, opener, own_workspace, reviews_of
 
 import influence
@@ -236,10 +237,12 @@ def test_bad_values_are_named_and_left_out(open_as, name, value):
 
 
 @pytest.mark.slow
-def test_in_a_browser_a_word_opens_by_key_and_back_leads_to_the_list(server, browser):
+def test_in_a_browser_a_word_opens_by_key_and_back_leads_to_the_list(judged_workspaces, tmp_path, browser):
+    shutil.copytree(judged_workspaces / "tiny", tmp_path / "tiny")  # the reviews of a shared one may be open in this process
+    process, address = serve(tmp_path)
     context = browser.new_context()
     page = context.new_page()
-    page.goto(f"{server}/words?workspace=tiny&show=all")
+    page.goto(f"{address}/words?workspace=tiny&show=all")
     first = page.locator("a.name").first
     first.wait_for(timeout=60_000)
     word = first.inner_text()
@@ -252,3 +255,4 @@ def test_in_a_browser_a_word_opens_by_key_and_back_leads_to_the_list(server, bro
     page.locator("a.name").first.wait_for(timeout=60_000)
     assert "word=" not in page.url
     context.close()
+    stop(process)
