@@ -52,6 +52,7 @@ def test_a_mistake_is_tried_out_while_other_pages_are_read_and_a_run_is_cancelle
     jobs_on(page).first.wait_for()
 
     page.get_by_role("link", name="Explore", exact=True).click()  # it goes on without its page
+    page.wait_for_url("**/explore*")
     page.locator(".row").first.wait_for()
     assert background.jobs(workspace) or outcomes(workspace)
     page.go_back()
