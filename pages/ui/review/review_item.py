@@ -4,6 +4,7 @@ Scores here are about the example's own label: above 0, a step on the other exam
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypedDict, cast
 
 from influence import Influence, Sentence
@@ -95,6 +96,11 @@ class ReviewItem:
     own: Decision | None  # of the reviewer at this browser
     others: list[Decision]
     notes: list[Note]
+
+    @cached_property
+    def payload(self) -> ItemPayload:
+        """The example itself for the components, which both are given it: the deck, and the evidence once it is there."""
+        return item(self)
 
     @property
     def suggested(self) -> str | None:
@@ -196,7 +202,7 @@ def proof(found: ReviewItem, *, more: bool) -> dict[str, object]:
     shown = None if found.hidden or found.guarded else found.suspicion
     content: EvidencePayload = {
         "part": "evidence",
-        "item": item(found),
+        "item": found.payload,
         "reason": shown.reason if shown else "",
         "signals": shown.signals() if shown else [],
         "groups": groups,
