@@ -26,6 +26,7 @@ FLOORS = [
     ["formulas"],
     ["seals"],
     ["files"],
+    ["growing"],
     ["guarded"],
     ["sealed"],
     ["reading"],

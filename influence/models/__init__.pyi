@@ -18,6 +18,7 @@ from .encoding import (
     long_text as long_text,
     of_one_length as of_one_length,
     pad as pad,
+    write_encoding as write_encoding,
 )
 from .first_token import (
     first_token_is_enough as first_token_is_enough,

@@ -5,7 +5,8 @@ Axes: N examples, R token rows of all examples one after the other, W words like
 
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from contextlib import ExitStack
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +16,7 @@ import numpy.typing as npt
 from influence.data import Span, is_common, whole_words
 from influence.errors import DataError
 from influence.files import load_array
+from influence.growing import GrowingArray
 from influence.models.spelling import Spelling
 from influence.types import BoolArray, IntArray, Progress, StageKind, silent
 
@@ -91,18 +93,62 @@ def encode(
 
     Raises `DataError` for a text of which the tokenizer leaves nothing, not even a start or end token.
     """
-    examples, typed, spelling = [], "token_type_ids" in tokenizer.model_input_names, Spelling(tokenizer)
+    blocks = list(_blocks(tokenizer, texts, pairs, max_length, stage, progress))
+    names = [field.name for field in fields(Encoding)]
+    return Encoding(**{name: np.concatenate([getattr(block, name) for block in blocks]) for name in names})
+
+
+def write_encoding(
+    folder: Path,
+    tokenizer: "PreTrainedTokenizerFast",
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    *,
+    max_length: int,
+    stage: str = StageKind.TOKENIZE,
+    progress: Progress = silent,
+) -> None:
+    """What `encode` makes, written into a folder for `Encoding.load` as it is made: memory does not grow with the texts."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        files: dict[str, GrowingArray] = {}
+        for block in _blocks(tokenizer, texts, pairs, max_length, stage, progress):
+            for field in fields(Encoding):
+                values_X: npt.NDArray[Any] = getattr(block, field.name)
+                if field.name not in files:
+                    files[field.name] = stack.enter_context(GrowingArray(folder / f"{field.name}.npy", values_X.dtype))
+                files[field.name].append(values_X)
+
+
+def _blocks(
+    tokenizer: "PreTrainedTokenizerFast",
+    texts: Sequence[str],
+    pairs: Sequence[str] | None,
+    max_length: int,
+    stage: str,
+    progress: Progress,
+) -> Iterator[Encoding]:
+    """The encoding block by block: joined, array by array, the blocks are the whole."""
+    typed, spelling = "token_type_ids" in tokenizer.model_input_names, Spelling(tokenizer)
+    tokens, words = 0, 0  # of the blocks before
+    if not len(texts):
+        yield _joined([])
     for start in range(0, len(texts), TOKENIZE_BATCH):
         stop = min(start + TOKENIZE_BATCH, len(texts))
-        second = None if pairs is None else list(pairs[start:stop])
-        for position, encoded in enumerate(spelling.encodings(list(texts[start:stop]), second, max_length)):
-            sides = (texts[start + position], pairs[start + position] if pairs is not None else "")
+        first, second = list(texts[start:stop]), None if pairs is None else list(pairs[start:stop])
+        examples = []
+        for position, encoded in enumerate(spelling.encodings(first, second, max_length)):
+            sides = (first[position], "" if second is None else second[position])
             if not encoded.ids:
                 which = f"number {start + position + 1:,} of the texts"
                 raise DataError(f"the tokenizer leaves nothing of the text {sides[0]!r} ({which}); delete it")
             examples.append(_encode_example(encoded, sides, typed=typed))
+        found = _joined(examples)
+        offsets_N1, word_offsets_N1 = found.offsets_N1 + tokens, found.word_offsets_N1 + words
+        tokens, words = int(offsets_N1[-1]), int(word_offsets_N1[-1])
+        first_of_all = slice(0 if start == 0 else 1, None)  # where a block ends, the next begins
+        yield replace(found, offsets_N1=offsets_N1[first_of_all], word_offsets_N1=word_offsets_N1[first_of_all])
         progress(stage, stop, len(texts))
-    return _concatenate(examples)
 
 
 class _Example(NamedTuple):
@@ -122,7 +168,7 @@ def _encode_example(encoded: Any, texts: tuple[str, str], *, typed: bool) -> _Ex
     return _Example(encoded.ids, types, special, words, spans, bool(encoded.overflowing))
 
 
-def _concatenate(examples: list[_Example]) -> Encoding:
+def _joined(examples: list[_Example]) -> Encoding:
     def flat(values: Iterator[Sequence[int]], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         return np.fromiter((value for row in values for value in row), dtype=dtype)
 

@@ -7,7 +7,8 @@ the names that its configuration gives them, never by their place.
 import copy
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,15 +63,18 @@ def resolve_device(device: str) -> torch.device:
     return torch.device(device)
 
 
-def train_word_pieces(texts: Sequence[str], vocabulary: int = CNN_VOCABULARY) -> PreTrainedTokenizerFast:
-    """A WordPiece tokenizer learnt from the training texts, for the CNN, which has no vocabulary of its own.
+def train_word_pieces(
+    texts: Sequence[str], vocabulary: int = CNN_VOCABULARY, pairs: Sequence[str] | None = None
+) -> PreTrainedTokenizerFast:
+    """A WordPiece tokenizer learnt from the training texts (and second texts), for the CNN, which has no vocabulary of its own.
 
-    The same texts give the same vocabulary.
+    The same texts give the same vocabulary. They are gone through one after the other and never held all at once.
     """
     # The trainer numbers letters in the order of a hash table and breaks ties between merges by those numbers, so no two
     # runs agree. A first pass that learns letters alone lets the second have them in a fixed order.
-    letters = sorted(set(_learn_pieces(texts, len(SPECIAL_TOKENS), SPECIAL_TOKENS)) - set(SPECIAL_TOKENS))
-    pieces = _learn_pieces(texts, vocabulary, [*SPECIAL_TOKENS, *letters])
+    sides = [texts] if pairs is None else [texts, pairs]
+    letters = sorted(set(_learn_pieces(chain(*sides), len(SPECIAL_TOKENS), SPECIAL_TOKENS)) - set(SPECIAL_TOKENS))
+    pieces = _learn_pieces(chain(*sides), vocabulary, [*SPECIAL_TOKENS, *letters])
     tokenizer = _word_piece_tokenizer(WordPiece(pieces, unk_token="[UNK]"))
     tokenizer.post_processor = TemplateProcessing(
         single="[CLS] $A [SEP]",
@@ -82,7 +86,7 @@ def train_word_pieces(texts: Sequence[str], vocabulary: int = CNN_VOCABULARY) ->
     )
 
 
-def _learn_pieces(texts: Sequence[str], vocabulary: int, first: list[str]) -> dict[str, int]:
+def _learn_pieces(texts: Iterable[str], vocabulary: int, first: list[str]) -> dict[str, int]:
     """Word pieces and their ids; `first` are numbered in that order, and letters are always in."""
     tokenizer = _word_piece_tokenizer(WordPiece(unk_token="[UNK]"))
     trainer = WordPieceTrainer(

@@ -43,6 +43,7 @@ from influence.models import (
     save_tokenizer,
     supports_pairs,
     train_word_pieces,
+    write_encoding,
 )
 from influence.sealed import finish, is_finished
 from influence.types import IntArray, Progress, Stage, StageKind
@@ -139,7 +140,7 @@ class BuildStages:
             return _trainer_tokenizer(self.imported, Path(self.request.checkpoints or ""), Path(self.request.model))
         if self.request.model == CNN:
             train = self.data["train"]
-            return train_word_pieces([*train.texts, *(train.pairs or [])])
+            return train_word_pieces(train.texts, pairs=train.pairs)
         return load_tokenizer(self.request.model)
 
     def _longest_input(self) -> int | None:
@@ -153,7 +154,7 @@ class BuildStages:
         longest = min(self.request.max_length, tokenizer.model_max_length)
         if not is_finished(folder):
             stage = Stage(StageKind.TOKENIZE, examples=split)
-            encode(tokenizer, data.texts, data.pairs, max_length=longest, stage=stage, progress=self.progress).save(folder)
+            write_encoding(folder, tokenizer, data.texts, data.pairs, max_length=longest, stage=stage, progress=self.progress)
             finish(folder, {})
         encoding = Encoding.load(folder)
         cut = int(encoding.truncated_N.sum())
@@ -164,7 +165,7 @@ class BuildStages:
 
     def _label_indices(self, split: str) -> IntArray:
         lookup = {name: index for index, name in enumerate(self.names)}
-        labels_N = np.array([lookup[label] for label in self.data[split].labels], dtype=np.int64)
+        labels_N = np.fromiter((lookup[label] for label in self.data[split].labels), dtype=np.int64)
         np.save(self.index / split / "labels.npy", labels_N)
         return labels_N
 

@@ -1,5 +1,6 @@
 """Tokens and whole words: every tokenizer's pieces come back together as the words that the user wrote."""
 
+import dataclasses
 import itertools
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,11 @@ from transformers import PreTrainedTokenizerFast
 
 from influence.data.words import SPECIAL_SIDE, whole_words
 from influence.errors import DataError
-from influence.models.encoding import NO_TYPES, Encoding, common_tokens, encode, long_text, pad
+from influence.growing import GrowingArray
+from influence.models import encoding as encoding_module
+from influence.models.encoding import NO_TYPES, Encoding, common_tokens, encode, long_text, pad, write_encoding
 from influence.models.model import supports_pairs, train_word_pieces
+from influence.models.spelling import Spelling
 
 CORPUS = [
     "the café is naïve and unbelievable",
@@ -332,3 +336,62 @@ def test_words_are_disjoint_in_order_and_without_white_space(text: str, cuts: se
         seen = text[start:end].strip()
         word = text[spans[found[token]][1] : spans[found[token]][2]]
         assert seen in word or any(character.isspace() for character in seen)
+
+
+def at_once(tokenizer: PreTrainedTokenizerFast, texts: list[str], pairs: list[str] | None, max_length: int) -> Encoding:
+    """The encoding with every example held as lists before anything is joined: slow, and easy to see through."""
+    typed, spelling = "token_type_ids" in tokenizer.model_input_names, Spelling(tokenizer)
+    rows: list[tuple[int, int, int, int]] = []
+    spans, cut, ends, word_ends = [], [], [0], [0]
+    for number, encoded in enumerate(spelling.encodings(texts, pairs, max_length)):
+        special = encoded.special_tokens_mask
+        sides = [None if added else side for side, added in zip(encoded.sequence_ids, special, strict=True)]
+        both = (texts[number], "" if pairs is None else pairs[number])
+        found, ours = whole_words(sides, encoded.word_ids, encoded.offsets, both)
+        types = encoded.type_ids if typed else [NO_TYPES] * len(encoded.ids)
+        rows += zip(encoded.ids, types, special, found, strict=True)
+        spans += ours
+        ends.append(len(rows))
+        word_ends.append(len(spans))
+        cut.append(bool(encoded.overflowing))
+    tokens, types, special, words_ = (np.array([row[at] for row in rows]) for at in range(4))
+    side, start, end = (np.array([span[at] for span in spans]) for at in range(3))
+    return Encoding(np.array(ends), tokens, types, special, words_, np.array(word_ends), side, start, end, np.array(cut))
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 2_000])
+@pytest.mark.parametrize("paired", [False, True])
+def test_block_by_block_is_what_all_at_once_makes(
+    tokenizer: PreTrainedTokenizerFast, size: int, *, paired: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In memory and written to disk, array by array; the files are those of `save`, byte by byte."""
+    texts = [f"{text} {number}" for number, text in enumerate(CORPUS)]
+    pairs = texts[::-1] if paired and supports_pairs(tokenizer) else None
+    monkeypatch.setattr(encoding_module, "TOKENIZE_BATCH", size)
+    reports: list[tuple[str, int, int]] = []
+    found = encode(tokenizer, texts, pairs, max_length=9, progress=lambda *report: reports.append(report))
+    write_encoding(tmp_path / "grown", tokenizer, texts, pairs, max_length=9)
+    found.save(tmp_path / "saved")
+    wanted = at_once(tokenizer, texts, pairs, 9)
+    loaded = Encoding.load(tmp_path / "grown")
+    for field in dataclasses.fields(Encoding):
+        ours = getattr(found, field.name)
+        np.testing.assert_array_equal(ours, getattr(wanted, field.name), strict=False)
+        np.testing.assert_array_equal(ours, getattr(loaded, field.name), strict=True)
+        grown, saved = (tmp_path / kind / f"{field.name}.npy" for kind in ("grown", "saved"))
+        assert grown.read_bytes() == saved.read_bytes()
+    assert found.offsets_N1.dtype == found.word_offsets_N1.dtype == np.int64
+    assert [done for _, done, _ in reports] == [min(at + size, len(texts)) for at in range(0, len(texts), size)]
+
+
+def test_an_encoding_that_was_not_completed_is_empty_and_no_other(tmp_path: Path) -> None:
+    def interrupted() -> None:
+        with GrowingArray(tmp_path / "a.npy", np.int32) as growing:
+            growing.append(np.arange(5, dtype=np.int32))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        interrupted()
+    assert np.load(tmp_path / "a.npy").shape == (0,)
+    with GrowingArray(tmp_path / "b.npy", np.int8) as growing, pytest.raises(TypeError):
+        growing.append(np.arange(5, dtype=np.int32))
