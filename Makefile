@@ -47,6 +47,6 @@ $(VENV)/installed: $(VENV)/bin/python requirements.txt requirements-demo.txt
 	@$(PIP) install --no-deps -r requirements-demo.txt
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-ray.txt
 	@$(PIP) install -r requirements-dev.txt
 	@touch $@

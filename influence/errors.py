@@ -6,6 +6,7 @@ WordtraceError
 ├── ModelError          a model, tokenizer or checkpoint that cannot be used
 ├── SettingsError       an option with an impossible value
 ├── QueryError          a question about something that does not exist
+├── EngineError         other processes or machines that were to work and cannot, or did not come back
 └── WorkspaceError      a workspace that cannot be opened or written
     ├── WorkspaceMissing    there is none at that path
     ├── WorkspaceBusy       another process is building it
@@ -43,6 +44,10 @@ class SettingsError(WordtraceError):
 
 class QueryError(WordtraceError):
     """The question names an example, label or method that does not exist."""
+
+
+class EngineError(WordtraceError):
+    """Other processes or machines that were to work cannot, or did not come back."""
 
 
 class WorkspaceError(WordtraceError):

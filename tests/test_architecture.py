@@ -29,6 +29,7 @@ FLOORS = [
     ["growing"],
     ["guarded"],
     ["sealed"],
+    ["engines"],
     ["reading"],
     ["data"],
     ["models"],

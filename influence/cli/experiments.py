@@ -7,9 +7,20 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from influence import experiments, workspace
+from influence import engines, experiments, workspace
 from influence.attribution import METHOD_NAMES
-from influence.cli.options import add_device, add_json, command, names, numbers, path, print_answer, print_notes, records
+from influence.cli.options import (
+    add_device,
+    add_engine,
+    add_json,
+    command,
+    names,
+    numbers,
+    path,
+    print_answer,
+    print_notes,
+    records,
+)
 from influence.cli.progress import ProgressLine
 from influence.experiments import EvaluationSettings, FixingSettings, OverlapSettings
 
@@ -47,6 +58,7 @@ def _add_evaluate(commands: Any) -> None:
     about = "QLD: also remove the strongest 1 %% of the training data, for the rise of the loss beyond random (default: yes)"
     parser.add_argument("--qld", action=argparse.BooleanOptionalAction, default=True, help=about)
     add_device(parser)
+    add_engine(parser)
     add_json(parser)
 
 
@@ -67,6 +79,7 @@ def _add_retrain(commands: Any) -> None:
     about = "retrainings without, and as many with it (default %(default)s; fewer than 3 cannot tell an effect from luck)"
     parser.add_argument("--seeds", type=int, default=experiments.DEFAULT_SEEDS, metavar="N", help=about)
     add_device(parser)
+    add_engine(parser)
     add_json(parser)
 
 
@@ -86,6 +99,7 @@ def _add_fixing(commands: Any) -> None:
     parser.add_argument("--ways", default=",".join(usual.ways), metavar="WAY,…", help=about)
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the choice of mistakes (default 0)")
     add_device(parser)
+    add_engine(parser)
     add_json(parser)
 
 
@@ -114,10 +128,10 @@ def _chosen(options: argparse.Namespace) -> dict[str, Any]:
 def _evaluate(options: argparse.Namespace) -> None:
     switches = {name: getattr(options, name) for name in ("no_overlap", "freeze_embedding", "with_bias", "qld")}
     settings = EvaluationSettings(**_chosen(options), **switches)
-    with ProgressLine(sys.stderr) as progress:
+    with engines.chosen(options.engine, options.address) as engine, ProgressLine(sys.stderr) as progress:
         opened = workspace.read_workspace(options.workspace)
         print_notes(experiments.remarks(opened, settings))
-        found = experiments.evaluate(opened, settings, device=options.device, progress=progress)
+        found = experiments.evaluate(opened, settings, device=options.device, engine=engine, progress=progress)
     print_answer(options, found, _areas_as_json, _areas_as_text)
 
 
@@ -182,18 +196,24 @@ def _retrain(options: argparse.Namespace) -> None:
     else:
         proposal = experiments.propose(opened, experiments.DECIDED if options.decided else options.change)
     print_notes(proposal.notes)
-    with ProgressLine(sys.stderr, every=EVERY) as progress:
+    with engines.chosen(options.engine, options.address) as engine, ProgressLine(sys.stderr, every=EVERY) as progress:
         found = experiments.try_out(
-            opened, proposal, test_ids=options.test_id, seeds=options.seeds, device=options.device, progress=progress
+            opened,
+            proposal,
+            test_ids=options.test_id,
+            seeds=options.seeds,
+            device=options.device,
+            engine=engine,
+            progress=progress,
         )
     print_answer(options, found, experiments.as_json, experiments.as_text)
 
 
 def _fixing(options: argparse.Namespace) -> None:
     settings = FixingSettings(**_chosen(options), ways=names(options.ways))
-    with ProgressLine(sys.stderr, every=EVERY) as progress:
+    with engines.chosen(options.engine, options.address) as engine, ProgressLine(sys.stderr, every=EVERY) as progress:
         opened = workspace.read_workspace(options.workspace)
-        found = experiments.fix_mistakes(opened, settings, device=options.device, progress=progress)
+        found = experiments.fix_mistakes(opened, settings, device=options.device, engine=engine, progress=progress)
     print_answer(options, found, _curves_as_json, _curves_as_text)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from influence import engines
 from influence.cli.progress import remark
 from influence.errors import SettingsError
 from influence.models import usual_model
@@ -38,6 +39,14 @@ def add_workspace(parser: Any) -> None:
 def add_device(parser: Any) -> None:
     """--device: what models run on."""
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+
+
+def add_engine(parser: Any) -> None:
+    """--engine and --address: where work that can be shared out is done."""
+    about = "where it is done: on this machine, or a task each on a Ray cluster (requirements-ray.txt)"
+    parser.add_argument("--engine", choices=engines.ENGINES, default=engines.LOCAL, help=about)
+    about = "of the Ray cluster's head, as 10.0.0.1:6379 (default: Ray on this machine alone)"
+    parser.add_argument("--address", metavar="HOST:PORT", help=about)
 
 
 def add_encoder(parser: Any) -> None:

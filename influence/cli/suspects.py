@@ -9,8 +9,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import opinions, review, suspects, workspace
-from influence.cli.options import add_device, add_encoder, add_json, check_top, command, print_answer, print_notes, records
+from influence import engines, opinions, review, suspects, workspace
+from influence.cli.options import (
+    add_device,
+    add_encoder,
+    add_engine,
+    add_json,
+    check_top,
+    command,
+    print_answer,
+    print_notes,
+    records,
+)
 from influence.cli.progress import ProgressLine
 from influence.opinions import DEFAULT_FOLDS
 
@@ -34,6 +44,7 @@ def add(commands: Any) -> None:
     about = "whether to scale opinions to how often the test split has each label; kept by the workspace (default: yes)"
     parser.add_argument("--test-balance", action=switch, default=None, help=about)
     add_device(parser)
+    add_engine(parser)
     add_json(parser)
 
 
@@ -43,8 +54,8 @@ def _suspects(options: argparse.Namespace) -> None:
         opinions.check_encoder(options.encoder)
     with workspace.opened(Path(options.workspace)) as built:
         settings = _settings(options, built)
-    with ProgressLine(sys.stderr) as progress:
-        suspects.write_suspects(options.workspace, settings, device=options.device, progress=progress)
+    with engines.chosen(options.engine, options.address) as engine, ProgressLine(sys.stderr) as progress:
+        suspects.write_suspects(options.workspace, settings, device=options.device, engine=engine, progress=progress)
     opened = workspace.read_workspace(options.workspace)
     total, rows = suspects.suspects(opened, limit=options.top)
     made_from = suspects.provenance(opened)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from influence.engines import Engine
 from influence.errors import SettingsError
 from influence.experiments import deletion
 from influence.experiments.deletion import DIRECTIONS, PROPONENTS
@@ -89,9 +90,10 @@ def evaluate(
     settings: EvaluationSettings,
     *,
     device: str = "auto",
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Remove, retrain and compare; the result is kept in the workspace.
+    """Remove, retrain (by an `engine` where there is one) and compare; the result is kept in the workspace.
 
     Raises `SettingsError` for settings that do not fit the workspace, before anything is trained.
     """
@@ -113,6 +115,7 @@ def evaluate(
         whole=False,
         freeze_embedding=settings.freeze_embedding,
         device=device,
+        engine=engine,
         progress=progress,
     )
     return _kept(workspace, settings, _runs(workspace, trials, seeds, list(found)), seeds)

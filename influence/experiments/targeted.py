@@ -19,6 +19,7 @@ import pandas as pd
 
 from influence.attribution import METHODS
 from influence.data import Edit
+from influence.engines import Engine
 from influence.errors import SettingsError
 from influence.experiments.deletion import ends
 from influence.experiments.proposals import masking
@@ -66,9 +67,10 @@ def fix_mistakes(
     settings: FixingSettings,
     *,
     device: str = "auto",
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> Fixing:
-    """Try every way on every mistake, and keep what came of it.
+    """Try every way on every mistake, retrained by an `engine` where there is one, and keep what came of it.
 
     Raises `SettingsError` for settings that do not fit the workspace, before anything is trained.
     """
@@ -79,7 +81,7 @@ def fix_mistakes(
     trials = list(_trials(workspace, settings, tests.tolist(), seeds, progress))
     check(workspace, trials, instead="give smaller numbers")
     trials = [*controls(tests.tolist(), seeds), *trials]
-    found = try_out_all(workspace, trials, seeds, whole=True, device=device, progress=progress)
+    found = try_out_all(workspace, trials, seeds, whole=True, device=device, engine=engine, progress=progress)
     return _kept(workspace, settings, seeds, _runs(workspace, found, tests.tolist()))
 
 

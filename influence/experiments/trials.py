@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from influence.attribution import METHODS
+from influence.engines import Engine
 from influence.errors import SettingsError
 from influence.experiments.deletion import qld_k
 from influence.experiments.settings import RANDOM
@@ -134,6 +135,7 @@ def try_out_all(
     whole: bool,
     freeze_embedding: bool = False,
     device: str,
+    engine: Engine | None = None,
     progress: Progress,
 ) -> Iterator[Tried]:
     """Every trial with every seed, those without a change first; equal changes are trained once.
@@ -155,7 +157,14 @@ def try_out_all(
     for number, (stage, (runs, tests)) in enumerate(stages.items()):
         told = _of_all(progress, sum(left[:number]), left[number], sum(left))
         for result in retrain(
-            workspace, runs, tests=tests, freeze_embedding=freeze_embedding, device=device, stage=stage, progress=told
+            workspace,
+            runs,
+            tests=tests,
+            freeze_embedding=freeze_embedding,
+            device=device,
+            engine=engine,
+            stage=stage,
+            progress=told,
         ):
             found_MY = result.probabilities_MY
             accuracy = float((found_MY.argmax(axis=1) == labels_M).mean()) if tests is None else None

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from influence.attribution import METHODS
+from influence.engines import Engine
 from influence.errors import QueryError, SettingsError
 from influence.experiments.deletion import loss_of
 from influence.experiments.proposals import Proposal
@@ -86,6 +87,7 @@ def try_out(
     test_ids: Sequence[str] = (),
     seeds: int = DEFAULT_SEEDS,
     device: str = "auto",
+    engine: Engine | None = None,
     progress: Progress = silent,
 ) -> Outcome:
     """Retrain without and with a change, once a seed, and keep what it did; retrainings that were made before are reused.
@@ -96,7 +98,7 @@ def try_out(
     rows = test_rows(workspace, [*proposal.test_ids, *test_ids])
     chosen = seeds_for(workspace, seeds)
     sides = _sides(workspace, proposal.change, proposal.ranking, chosen)
-    (without, with_change, *random), trained, seconds = _retrained(workspace, sides, device, progress)
+    (without, with_change, *random), trained, seconds = _retrained(workspace, sides, device, engine, progress)
     labels_M = np.asarray(load_array(workspace.build / "index" / "test" / "labels.npy"))
     measures = measured(workspace, without, with_change, labels_M, rows)
     if proposal.ranking is not None:
@@ -255,11 +257,11 @@ def _sides(workspace: WorkspaceReader, change: Change, ranking: Ranking | None, 
 
 
 def _retrained(
-    workspace: WorkspaceReader, sides: Sequence[Sequence[Run]], device: str, progress: Progress
+    workspace: WorkspaceReader, sides: Sequence[Sequence[Run]], device: str, engine: Engine | None, progress: Progress
 ) -> tuple[list[FloatArray], int, float]:
     """Test probabilities (S, M, Y) of each side, how many models had to be trained, and for how long."""
     runs = [run for of_seed in zip(*sides, strict=True) for run in of_seed]
-    found = {result.run: result for result in retrain(workspace, runs, device=device, progress=progress)}
+    found = {result.run: result for result in retrain(workspace, runs, device=device, engine=engine, progress=progress)}
     trained = [result.seconds for result in found.values() if not result.reused]
     return [np.stack([found[run].probabilities_MY for run in side]) for side in sides], len(trained), sum(trained, 0.0)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from influence.data import balance
+from influence.engines import Engine, Processes, busy, cores, cores_there, expected_seconds, worth_processes
 from influence.errors import SettingsError
 from influence.files import load_array
 from influence.retraining.change import Change, Run
@@ -41,6 +42,7 @@ def retrain(
     device: str = "auto",
     together: int | None = None,
     processes: int | None = None,
+    engine: Engine | None = None,
     stage: str = StageKind.RETRAIN,
     progress: Progress = silent,
 ) -> Iterator[RunResult]:
@@ -49,10 +51,12 @@ def retrain(
     `freeze_embedding` leaves the word embedding as it began, as a workspace that was built so always does.
     `tests` are the positions of the test examples whose probabilities are wanted, the same for every run or each its own
     (None: the whole split). `together` is how many runs of a seed are one batched model at most, `processes` how many
-    processes train on a CPU (None: whatever is fastest on the device). Progress counts optimizer steps of the runs that are
+    processes train on a CPU (None: whatever is fastest on the device). An `engine` says itself where, on what, and how many at
+    once. Progress counts optimizer steps of the runs that are
     trained; it is called at least a few times a second, and what it raises ends the retraining: finished runs are kept,
     unfinished ones are dropped. Raises `SettingsError` for a change that does not fit or a workspace that cannot
-    be retrained, `DataError` for words that cannot be masked, and `ModelError` when training diverges.
+    be retrained, `DataError` for words that cannot be masked, `ModelError` when training diverges, and `EngineError` where a
+    process or machine that was training is lost.
     """
     wanted = {run: _positions(tests, run) for run in runs}
     check_trained_here(workspace)
@@ -65,7 +69,7 @@ def retrain(
     kept = store.find({keys[run]: positions for run, positions in wanted.items()}, len(workspace.info.labels))
     left = {run: positions for run, positions in wanted.items() if keys[run] not in kept}
     return _results(
-        _Job(workspace, store, freeze_embedding, device, together, processes, stage, progress),
+        _Job(workspace, store, freeze_embedding, device, together, processes, engine, stage, progress),
         [(run, kept[keys[run]]) for run in wanted if keys[run] in kept],
         left,
     )
@@ -84,6 +88,7 @@ class _Job:
     device: str
     together: int | None
     processes: int | None
+    engine: Engine | None
     stage: str
     progress: Progress
 
@@ -112,10 +117,14 @@ def _trained(job: _Job, runs: list[Run], tests: list[int]) -> Iterator[tuple[Run
     """The runs as they finish: batched on a GPU; on a CPU one by one, or in several processes where that is faster."""
     from influence.models import resolve_device
     from influence.retraining.schedule import groups_of
-    from influence.retraining.workers import cores, in_processes, worth_processes
+    from influence.retraining.workers import RETRIES, by_engine
 
-    device, recipe = resolve_device(job.device), None
     meter = _Meter(job, len(runs))
+    if job.engine is not None:
+        yield from by_engine(job.engine, job.workspace, runs, tests, frozen=job.frozen, retries=RETRIES, step=meter.step)
+        meter.end()
+        return
+    device, recipe = resolve_device(job.device), None
     side_by_side = device.type == "cpu" and job.together is None
     latest = job.store.latest_seconds() if side_by_side else None
     known = None if latest is None else latest[0]
@@ -124,7 +133,8 @@ def _trained(job: _Job, runs: list[Run], tests: list[int]) -> Iterator[tuple[Run
         if job.processes is not None:
             processes = job.processes if job.processes > 1 else 0
         if side_by_side and processes:
-            yield from in_processes(job.workspace, runs, tests, frozen=job.frozen, processes=processes, step=meter.step)
+            engine = Processes([{}] * min(processes, len(runs)))
+            yield from by_engine(engine, job.workspace, runs, tests, frozen=job.frozen, step=meter.step)
             break
         if recipe is None:
             from influence.retraining.recipe import Recipe
@@ -191,8 +201,6 @@ def time_expected(workspace: WorkspaceReader, models: int) -> tuple[float, bool]
     Where nothing was retrained yet it goes by the time that training took in the build, or else that of the whole build: as if
     nobody else had wanted the machine then.
     """
-    from influence.retraining.workers import busy, cores, cores_there, expected_seconds, worth_processes
-
     latest = open_store(workspace).latest_seconds()
     if latest is None:
         built = workspace.info.training_seconds or workspace.info.seconds

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from influence.engines import Engine
 from influence.files import load_array
 from influence.formulas import tracin_term
 from influence.opinions import Gathered, Material, OpinionSettings, baseline_accuracy, gather, read_settings
@@ -32,12 +33,18 @@ SUSPECTS = "suspects"
 
 
 def write_suspects(
-    path: str | Path, settings: OpinionSettings | None = None, *, device: str = "auto", progress: Progress = silent
+    path: str | Path,
+    settings: OpinionSettings | None = None,
+    *,
+    device: str = "auto",
+    engine: Engine | None = None,
+    progress: Progress = silent,
 ) -> dict[str, Any]:
     """Rank the training examples of a workspace's published build, unless that was done with the same settings and decisions.
 
     Without settings: those of the ranking that is there, and what the workspace has chosen of its test split. Where
-    reviewers have decided, the opinions learn from that. Returns the settings used.
+    reviewers have decided, the opinions learn from that. Held-out models are trained here or by an `engine`. Returns the
+    settings used.
     Raises `SettingsError` where models cannot be trained like the workspace's own, `ModelError` for an encoder that
     cannot be loaded, and `WorkspaceBusy`.
     """
@@ -55,7 +62,7 @@ def write_suspects(
         if chosen.held_out.models:
             from influence.opinions import ensure_trained  # PyTorch takes seconds that a ranking made again can do without
 
-            ensure_trained(workspace, chosen.held_out, device, progress)
+            ensure_trained(workspace, chosen.held_out, device, progress, engine)
         material = Material(workspace, chosen, device, progress)
         gathered = gather(material, decided.taught(material.labels("train")))
         drives, opposed = _driven(workspace)

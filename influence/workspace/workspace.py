@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from influence.attribution import StoredQueries, TrainQueries, WordIndex
+from influence.errors import WorkspaceError
 from influence.files import load_array, share
 from influence.models import Encoding
 from influence.types import FloatArray, IntArray
@@ -64,6 +65,14 @@ class WorkspaceReader:
         """Say it no longer: the workspace is about to move or to go."""
         if self._held is not None:
             self._held()
+
+    def check_build(self, name: str) -> None:
+        """Raise `WorkspaceError` where this is not the build of a name: that of another machine that says what to do with it."""
+        if self.build.name != name:
+            raise WorkspaceError(
+                f"workspace {str(self.path)!r} has another build here than where this began; "
+                "every machine must see the same folder"
+            )
 
     def close(self) -> None:
         """Close the results file."""

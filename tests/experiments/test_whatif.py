@@ -28,7 +28,7 @@ from influence.fixes.apply import apply_fixes
 from influence.fixes.files import write_fixes
 from influence.fixes.fixlist import fix_list
 from influence.reading import read_table
-from influence.retraining import open_store, retrain, tables, time_expected, workers
+from influence.retraining import open_store, retrain, runner, tables, time_expected
 from influence.retraining.change import Change, Run
 from influence.review.corpus import Corpus
 from influence.review.events import Reviewer
@@ -231,11 +231,11 @@ def test_it_is_kept_and_found_again(tried):
 
 
 def test_before_anything_was_retrained_a_model_takes_what_training_took(own, monkeypatch):
-    monkeypatch.setattr(workers, "busy", lambda: 0.0)
+    monkeypatch.setattr(runner, "busy", lambda: 0.0)
     assert time_expected(own, 4) == (4 * own.info.training_seconds, False)
-    monkeypatch.setattr(workers, "busy", lambda: 3.0 * workers.cores_there() - workers.cores())
+    monkeypatch.setattr(runner, "busy", lambda: 3.0 * runner.cores_there() - runner.cores())
     assert time_expected(own, 4)[0] == pytest.approx(3 * 4 * own.info.training_seconds)
-    monkeypatch.setattr(workers, "busy", lambda: 0.0)
+    monkeypatch.setattr(runner, "busy", lambda: 0.0)
     own.info = replace(own.info, training_seconds=None)  # as an older build is read
     assert time_expected(own, 1) == (own.info.seconds, False)
 
@@ -243,7 +243,7 @@ def test_before_anything_was_retrained_a_model_takes_what_training_took(own, mon
 def test_a_time_without_a_processor_s_goes_by_what_passed(own, monkeypatch):
     """As an older version has kept it, and as a GPU has it."""
     monkeypatch.setattr(tables.RetrainingStore, "latest_seconds", lambda _: (60.0, None))
-    monkeypatch.setattr(workers, "cores", lambda: 2)
+    monkeypatch.setattr(runner, "cores", lambda: 2)
     assert time_expected(own, 6) == (6 * 60.0 / 2, True)
     assert time_expected(own, 1) == (60.0, True)
     own.info = replace(own.info, settings={**own.info.settings, "device": "cuda"})

@@ -18,7 +18,8 @@ import torch
 from tiny import bert, request, word_pieces
 
 import influence.retraining.schedule as plan
-from influence.errors import DataError, ModelError, SettingsError, WorkspaceBusy, WorkspaceNewer
+from influence.engines import expected_seconds, worth_processes
+from influence.errors import DataError, EngineError, ModelError, SettingsError, WorkspaceBusy, WorkspaceNewer
 from influence.experiments.whatif import models_left
 from influence.files import load_array
 from influence.models.encoding import Encoding
@@ -29,7 +30,6 @@ from influence.retraining.change import Change, Run
 from influence.retraining.recipe import Recipe
 from influence.retraining.runner import RunResult, seeds_of
 from influence.retraining.tables import FILE, RunKey, fingerprint, open_store
-from influence.retraining.workers import expected_seconds
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.workspace import WorkspaceReader, read_workspace
@@ -398,7 +398,7 @@ def test_the_time_expected_is_that_of_many_busy_loops() -> None:
 def test_interrupted_processes_are_gone_and_a_killed_one_is_told(
     opened: WorkspaceReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import influence.retraining.workers as processes
+    import influence.engines.processes as processes
 
     started: list[Any] = []
     real = subprocess.Popen
@@ -420,7 +420,7 @@ def test_interrupted_processes_are_gone_and_a_killed_one_is_told(
     def killing(_stage: str, _done: int, _total: int) -> None:
         started[-1].kill()
 
-    with pytest.raises(ModelError, match=r"ended unexpectedly \(exit code -9; it may have run out of memory\)"):
+    with pytest.raises(EngineError, match=r"ended unexpectedly \(exit code -9; it may have run out of memory\)"):
         list(retrain(opened, controls([1, 2]), processes=2, progress=killing))
     assert all(process.poll() is not None for process in started)
 
@@ -431,7 +431,7 @@ def test_processes_end_with_a_killed_parent(opened: WorkspaceReader) -> None:
 import os, subprocess
 from influence.retraining import Run, retrain
 from influence.workspace import read_workspace
-import influence.retraining.workers as processes
+import influence.engines.processes as processes
 real = subprocess.Popen
 def popen(*args, **options):
     started = real(*args, **options)
@@ -447,7 +447,8 @@ for result in retrain(read_workspace({str(opened.path)!r}), [Run(seed) for seed 
     assert len(workers) == 2
     deadline = time.monotonic() + 30
     while any(
-        Path(f"/proc/{pid}/cmdline").exists() and b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in workers
+        Path(f"/proc/{pid}/cmdline").exists() and b"engines.process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        for pid in workers
     ):
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -458,8 +459,6 @@ for result in retrain(read_workspace({str(opened.path)!r}), [Run(seed) for seed 
     [(100, 5.0, 2, 2), (100, 5.0, 16, 16), (3, 40.0, 2, 3), (3, 40.0, 8, 3), (3, 1.0, 8, 0), (1, 99.0, 8, 0), (9, 9.0, 1, 0)],
 )
 def test_processes_are_started_where_they_are_sooner(runs: int, seconds: float, cores: int, processes: int) -> None:
-    from influence.retraining.workers import worth_processes
-
     assert worth_processes(runs, seconds, cores) == processes
 
 

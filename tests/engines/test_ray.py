@@ -1,0 +1,157 @@
+"""Work on a Ray cluster: the same answers as here, and what happens when a part of it dies or does not answer.
+
+Ray takes seconds to start, so it is started once for all that can share it. Skipped where Ray is not installed, unless
+REQUIRE_RAY=1, as in CI.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_work import die_at_first, look_around, refuse
+
+from influence.cli import main
+from influence.engines import Engine, Processes, chosen
+from influence.errors import EngineError, ModelError, WorkspaceError
+from influence.opinions import HeldOutSettings, ensure_trained
+from influence.opinions.cross_validation import train_one
+from influence.opinions.held_out import model_folder
+from influence.retraining import Change, Run, retrain
+from influence.types import silent
+from influence.workspace import read_workspace
+
+pytestmark = pytest.mark.slow  # Ray takes seconds to start
+
+if find_spec("ray") is None and os.environ.get("REQUIRE_RAY") != "1":
+    pytest.skip("Ray is not installed (requirements-ray.txt)", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No token of the user's, and none left behind."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("home")
+        patch.setenv("HOME", str(folder))
+        patch.setattr("influence.engines.cluster.cores", lambda: 2)
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def cluster(home: Path) -> Iterator[Engine]:
+    """Ray on this machine, with two places."""
+    with chosen("ray") as engine:
+        assert engine is not None
+        yield engine
+
+
+def test_it_does_what_processes_do(cluster: Engine) -> None:
+    told: list[int] = []
+    tasks = [{"name": f"é{number}", "steps": 2} for number in range(3)]
+    found = {ended.task: ended.value for ended in cluster.run(look_around, tasks, step=told.append)}
+    assert cluster.places == 2
+    assert cluster.device == "cpu"
+    assert [found[task]["asked"] for task in range(3)] == tasks
+    assert {one["threads"] for one in found.values()} == {1}
+    assert sum(told) == 6
+    [ended] = cluster.run(look_around, [{}], threads=2)
+    assert ended.value["threads"] == 2
+
+
+def test_errors_come_back_and_killed_work_is_done_again(
+    cluster: Engine, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    errors = {ended.task: ended.error for ended in cluster.run(refuse, [{"why": "no such model"}, {"disk": "full"}, {}])}
+    assert isinstance(errors[0], ModelError)
+    assert str(errors[0]) == f"on {socket.gethostname()}: no such model"
+    assert isinstance(errors[1], WorkspaceError)
+    assert "disk full; free some space" in str(errors[1])
+    assert isinstance(errors[2], EngineError)
+    assert "RuntimeError: a bug" in str(errors[2])
+    tasks = [{"folder": str(tmp_path), "name": name, "deaths": deaths} for name, deaths in (("a", 1), ("b", 0), ("c", 9))]
+    found = {ended.task: ended.error or ended.result for ended in cluster.run(die_at_first, tasks, retries=1)}
+    assert found[0] == "a"
+    assert found[1] == "b"
+    assert isinstance(found[2], EngineError)
+    assert "was lost" in str(found[2])
+    assert capfd.readouterr().out == ""
+
+
+def test_where_nobody_can_do_the_work_that_is_said(cluster: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work for a card, and the only machine that had one is gone."""
+    monkeypatch.setattr("influence.engines.cluster.GONE_SECONDS", 2.0)
+    monkeypatch.setattr(cluster, "device", "cuda")
+    [ended] = cluster.run(look_around, [{}])
+    assert "for 2 s no machine of the Ray cluster has had a free place (card)" in str(ended.error)
+
+
+def test_retraining_is_the_same_to_the_bit(cluster: Engine, copied: Callable[[], Path]) -> None:
+    opened = read_workspace(copied())
+    runs = [Run(1), Run(2, Change(removed=(1, 2, 5), relabelled=((9, 0),)))]
+    engines: dict[str, Engine | None] = {"here": None, "processes": Processes([{}, {}]), "ray": cluster}
+    found = {}
+    for name, engine in engines.items():
+        found[name] = {result.run: result.probabilities_MY for result in retrain(opened, runs, engine=engine)}
+        (opened.path / "retraining.duckdb").unlink()
+    for run in runs:
+        np.testing.assert_array_equal(found["ray"][run], found["here"][run])
+        np.testing.assert_array_equal(found["processes"][run], found["here"][run])
+    opened.close()
+
+
+def test_held_out_models_are_the_same_to_the_bit(cluster: Engine, copied: Callable[[], Path]) -> None:
+    settings, told = HeldOutSettings(models=2, folds=2), list[tuple[int, int]]()
+    here, there = read_workspace(copied()), read_workspace(copied())
+    ensure_trained(here, settings, "cpu", silent)
+    ensure_trained(there, settings, "cpu", lambda _stage, done, total: told.append((done, total)), cluster)
+    assert told[-1] == (6, 6)
+    for number in range(2):
+        for name in ("probabilities.npy", "expected.npy", "hashes.json"):
+            files = [model_folder(opened.build, settings, number) / name for opened in (here, there)]
+            assert files[0].read_bytes() == files[1].read_bytes()
+    for opened in (here, there):
+        opened.close()
+
+
+def test_a_machine_that_sees_another_folder_says_so(cluster: Engine, workspace: Path, tmp_path: Path) -> None:
+    common = {"build": "20200101T000000000000Z", "settings": asdict(HeldOutSettings(models=2, folds=2)), "number": 0}
+    tasks = [{**common, "workspace": str(path), "device": "cpu"} for path in (workspace, tmp_path)]
+    other, none = sorted(cluster.run(train_one, tasks))
+    assert isinstance(other.error, WorkspaceError)
+    assert f"on {socket.gethostname()}: workspace {str(workspace)!r} has another build here" in str(other.error)
+    assert f"there is no workspace at {str(tmp_path)!r}" in str(none.error)
+
+
+def refusal(capsys: pytest.CaptureFixture[str], workspace: Path, address: str) -> str:
+    begun = time.monotonic()
+    arguments = ["suspects", "--workspace", str(workspace), "--engine", "ray", "--address", address]
+    assert main(arguments) == 2
+    assert time.monotonic() - begun < 30
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    return said
+
+
+def test_an_address_that_does_not_answer(
+    home: Path, workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for address in ("nonsense", "ray://head:1", "head:port", ":6379"):
+        assert f"--address {address!r}: give the host and port" in refusal(capsys, workspace, address)
+    assert "no Ray cluster answers there (Connection refused)" in refusal(capsys, workspace, "127.0.0.1:9")
+    assert "start one with: ray start --head" in refusal(capsys, workspace, "127.0.0.1:99999")
+    monkeypatch.setattr("influence.engines.cluster.ANSWER_SECONDS", 3.0)
+    with socket.create_server(("127.0.0.1", 0)) as mute:  # somebody listens, and is no Ray
+        assert "no Ray cluster answers there within 3 s" in refusal(capsys, workspace, f"127.0.0.1:{mute.getsockname()[1]}")
+
+
+def test_without_ray_it_says_what_to_install(
+    workspace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("influence.engines.cluster.find_spec", lambda name: None)
+    assert main(["suspects", "--workspace", str(workspace), "--engine", "ray"]) == 2
+    assert "install it with: pip install -r requirements-ray.txt" in capsys.readouterr().err
