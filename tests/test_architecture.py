@@ -31,6 +31,7 @@ FLOORS = [
     ["sealed"],
     ["engines"],
     ["reading"],
+    ["sources"],
     ["data"],
     ["models"],
     ["gradients"],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from influence import clusters, data, experiments, fixes, opinions, suspects, workspace
 from influence.cli.manage import comparison_in_words
 from influence.cli.options import (
+    DATA,
     add_device,
     add_encoder,
     add_form,
@@ -42,7 +43,7 @@ def add(commands: Any) -> None:
 
     about = "train or import a model and index its gradients"
     build = command(commands, "build", _build, about, workspace=False)
-    _add_data(build.add_argument_group("data (CSV, TSV, JSON, JSONL, Parquet, a datasets folder or Hub id)"))
+    _add_data(build.add_argument_group(DATA))
     _add_model(build.add_argument_group("model"))
     _add_index(build.add_argument_group("index"))
     add_device(build)
@@ -134,7 +135,8 @@ def _build(options: argparse.Namespace) -> None:
     if options.encoder is not None:
         opinions.check_encoder(options.encoder)  # now, and not after hours of training
     columns = data.Columns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id)
-    read = data.read_splits(options.train, options.test, columns, _preparation(options), form_options(options))
+    place = Path(options.workspace)
+    read = data.read_splits(options.train, options.test, columns, _preparation(options), form_options(options), near=place)
     notes = [f"{source!r} is read as {form}" for source, form in read.forms.items()]
     if options.checkpoints is None:
         model, layers, note = chosen_model(options, read.train.texts)

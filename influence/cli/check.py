@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import clusters, data, reading, suspects, workspace
-from influence.cli.options import add_device, add_form, add_json, chosen_model, command, form_options, path
+from influence import clusters, data, sources, suspects, workspace
+from influence.cli.options import DATA, add_device, add_form, add_json, chosen_model, command, form_options, path
 from influence.cli.progress import ProgressLine, after_notes, duration
 from influence.data import DEFAULT_SHARE, Preparation
 from influence.errors import EncodingUnsure, SettingsError, WorkspaceDamaged
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from influence.reading import Table
     from influence.types import Progress
 
+    _Data = Table | sources.Stream
+
 HEAD_ROWS = 8
 MANY_LABELS = 20
 
@@ -30,7 +32,7 @@ def add(commands: Any) -> None:
     """Register the command."""
     about = "report on a data file before anything is built from it, or on the files of a workspace"
     parser = command(commands, "check", _check, about, workspace=False)
-    files = parser.add_argument_group("data (CSV, TSV, JSON, JSONL, Parquet, a datasets folder or Hub id)")
+    files = parser.add_argument_group(DATA)
     what = files.add_mutually_exclusive_group(required=True)
     what.add_argument("--train", metavar="FILE")
     about = "instead: read every file of a workspace and compare it with its hashes; exit code 2 where one is damaged"
@@ -60,16 +62,17 @@ def _check(options: argparse.Namespace) -> None:
         return
     train = _read(options, options.train, "train")
     test = None if options.test is None else _read(options, options.test, "test")
-    guess = data.guess_columns(train)
+    head = train.head if isinstance(train, sources.Stream) else train
+    guess = data.guess_columns(head)
     answer: dict[str, Any] = {
         "source": train.source,
         "test_source": None if test is None else test.source,
-        "form": train.form.in_words,
-        "test_form": None if test is None else test.form.in_words,
-        "column_names": list(train.columns),
+        "form": head.form.in_words,
+        "test_form": None if test is None else (test.head if isinstance(test, sources.Stream) else test).form.in_words,
+        "column_names": list(head.columns),
         "guess": asdict(guess),
-        "guessed_from": min(data.GUESSED_FROM, len(train)),
-        "head": data.head(train, HEAD_ROWS),
+        "guessed_from": min(data.GUESSED_FROM, len(head)),
+        "head": data.head(head, HEAD_ROWS),
         "columns": None,
         "report": None,
         "usual_model": None,
@@ -82,7 +85,7 @@ def _check(options: argparse.Namespace) -> None:
         report = data.data_report(train, test, columns)
         answer |= {"report": data.as_json(report), "findings": [asdict(finding) for finding in data.findings(report)]}
         found = data.read_examples(train, columns)
-        answer["usual_model"] = usual_model([found.texts[row] for row in found.usable])._asdict()
+        answer["usual_model"] = usual_model(data.picked(found.texts, found.usable))._asdict()
         _write(options.output, answer)
     if options.estimate or options.only_estimate:
         answer["estimate"] = _estimate(options, train, test, columns)
@@ -112,10 +115,10 @@ def _verified_as_text(name: str, found: workspace.Verified) -> Iterator[str]:
         yield "  every file is what was written" if found.sealed else "  no damage found"
 
 
-def _read(options: argparse.Namespace, name: str, split: str) -> Table:
+def _read(options: argparse.Namespace, name: str, split: str) -> _Data:
     """Read a file. Where a person has to say its encoding, what it may be goes to --output before it is refused."""
     try:
-        return reading.read_table(name, split=split, options=form_options(options))
+        return sources.open_table(name, split=split, options=form_options(options))
     except EncodingUnsure as error:
         _write(options.output, {"source": name, "encodings": error.offered, "report": None, "estimate": None})
         raise
@@ -134,7 +137,7 @@ def _columns(options: argparse.Namespace, guess: data.Guess) -> data.Columns:
     return data.Columns(text=text, text_pair=options.text_pair, label=label, id=options.id)
 
 
-def _estimate(options: argparse.Namespace, train: Table, test: Table | None, columns: data.Columns) -> dict[str, Any]:
+def _estimate(options: argparse.Namespace, train: _Data, test: _Data | None, columns: data.Columns) -> dict[str, Any]:
     # What a build would refuse is mended first, as the app offers to.
     settings = Preparation(drop_unusable=True, merge_labels=True, test_share=options.test_share)
     read = data.make_splits(train, test, columns, settings)

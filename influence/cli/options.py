@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Answer = TypeVar("Answer")
+DATA = "data (CSV, TSV, JSON, JSONL, Parquet; a pattern or folder of them; s3://, gs://, hf://; a datasets folder or Hub id)"
 
 
 def command(

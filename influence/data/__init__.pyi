@@ -24,7 +24,7 @@ from .edits import (
     masked as masked,
     texts_of as texts_of,
 )
-from .examples import Columns as Columns, Examples as Examples, read_examples as read_examples
+from .examples import Columns as Columns, Examples as Examples, picked as picked, read_examples as read_examples
 from .labels import label_key as label_key
 from .masking import TWO_WAYS as TWO_WAYS, find as find, find_to_mask as find_to_mask, folded as folded
 from .preparing import Splits as Splits, make_splits as make_splits, read_splits as read_splits

@@ -121,8 +121,9 @@ def _classes(report: DataReport) -> Iterator[Finding]:
 
 
 def _rows(rows: Rows) -> str:
-    shown = ", ".join(f"{row:,}" for row in rows.first) + (", …" if rows.count > len(rows.first) else "")
-    return f"{_count(rows.count, 'row', 'rows')} ({shown})"
+    shown = ", ".join(f"{row:,}" if isinstance(row, int) else row for row in rows.first)
+    more = ", …" if rows.count > len(rows.first) else ""
+    return f"{_count(rows.count, 'row', 'rows')} ({shown}{more})"
 
 
 def _count(count: int, one: str, many: str) -> str:

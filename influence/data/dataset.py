@@ -1,28 +1,27 @@
 """Labelled texts: one column or a pair, labels as text, and ids that stay with an example for good."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
-from influence.data.examples import HIDDEN, MEND, SHOWN, Columns, Examples, read_examples, rows_named
+from influence.data.examples import HIDDEN, MEND, SHOWN, Columns, Examples, picked, read_examples, rows_named
 from influence.errors import DataError
 from influence.reading import FormOptions, Table, read_table
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """N labelled texts; every list has N entries."""
+    """N labelled texts; every column has N entries. Lists, or where they are large columns that lie in files."""
 
-    ids: list[str]
-    texts: list[str]
-    pairs: list[str] | None  # second texts
-    labels: list[str]
+    ids: Sequence[str]
+    texts: Sequence[str]
+    pairs: Sequence[str] | None  # second texts
+    labels: Sequence[str]
     source: str
     sha256: str
     notes: list[str] = field(default_factory=list)  # what was done to it, one line each
-    numbers: list[int] = field(
-        default_factory=list, compare=False
-    )  # of its rows, as a spreadsheet counts; empty where they are not known
+    number: Callable[[int], int | str] = field(default=lambda row: row + 1, compare=False)  # of a row, as a spreadsheet counts
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -65,9 +64,14 @@ def rows_of(found: Examples, rows: Sequence[int], notes: Sequence[str] = ()) -> 
             f"--id {found.columns.id!r}: {found.table.source!r} has {len(again):,} repeated ids, the first is "
             f"{found.ids[again[0]]!r} ({rows_named(found.numbers(again))}); ids must be unique"
         )
-    texts, ids, labels = ([column[row] for row in rows] for column in (found.texts, found.ids, found.labels))
-    pairs = None if found.pairs is None else [found.pairs[row] for row in rows]
-    return Dataset(ids, texts, pairs, labels, found.table.source, found.table.sha256, list(notes), found.numbers(rows))
+    texts, ids, labels = (picked(column, rows) for column in (found.texts, found.ids, found.labels))
+    pairs = None if found.pairs is None else picked(found.pairs, rows)
+    numbers = partial(_number, found.table, rows)
+    return Dataset(ids, texts, pairs, labels, found.table.source, found.table.sha256, list(notes), numbers)
+
+
+def _number(table: Table, rows: Sequence[int], place: int) -> int | str:
+    return table.number(int(rows[place]))
 
 
 def label_names(train: Dataset) -> list[str]:
@@ -87,7 +91,7 @@ def check_labels(test: Dataset, names: Sequence[str]) -> None:
     """Raise `DataError` where a test label never occurs in training."""
     known = set(names)
     rows = [row for row, label in enumerate(test.labels) if label not in known]
-    numbers = [test.numbers[row] if test.numbers else row + 1 for row in rows]
+    numbers = [test.number(row) for row in rows]
     if rows:
         hidden = "; -1 marks a hidden label: test on a split that has its labels" if test.labels[rows[0]] == HIDDEN else ""
         raise DataError(

@@ -3,7 +3,7 @@
 Nothing is written: the file of the user's is read again where it is needed, and its ids and row numbers stay.
 """
 
-from collections import Counter
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from influence.data.dataset import Dataset, check_labels, check_usable, label_names, rows_of
-from influence.data.examples import Columns, Examples, read_examples, without_hidden
+from influence.data.examples import Columns, Examples, first_equal, picked, read_examples, without_hidden
 from influence.data.labels import merged_spellings
 from influence.data.settings import MOST_TEST, Preparation
 from influence.errors import DataError
-from influence.reading import FormOptions, Table, read_table
+from influence.reading import FormOptions, Table
+from influence.sources import Stream, open_table
+from influence.types import IntArray
 
 OTHER_SPLIT = "give another --test, with its labels, or none: then a part of --train is set aside"
 
@@ -35,19 +37,28 @@ class Splits:
 
 
 def read_splits(
-    train: str, test: str | None, columns: Columns, settings: Preparation, options: FormOptions | None = None
+    train: str,
+    test: str | None,
+    columns: Columns,
+    settings: Preparation,
+    options: FormOptions | None = None,
+    *,
+    near: Path | None = None,
 ) -> Splits:
-    """Read the files and make the two parts of them. Raises `DataError` for what cannot be built from."""
+    """Read the files and make the two parts of them. Raises `DataError` for what cannot be built from.
+
+    What does not fit into memory is kept in files without a name in the folder that `near` is in (None: the temporary one).
+    """
     options = options or FormOptions()
     return make_splits(
-        read_table(train, split="train", options=options),
-        None if test is None else read_table(test, split="test", options=options),
+        open_table(train, split="train", options=options, near=near),
+        None if test is None else open_table(test, split="test", options=options, near=near),
         columns,
         settings,
     )
 
 
-def make_splits(train: Table, test: Table | None, columns: Columns, settings: Preparation) -> Splits:
+def make_splits(train: Table | Stream, test: Table | Stream | None, columns: Columns, settings: Preparation) -> Splits:
     """The two parts of a training table and, where there is one, a test table; else a part of the first is set aside."""
     ours = read_examples(train, columns)
     theirs = None if test is None else without_hidden(read_examples(test, columns), ours)
@@ -71,7 +82,7 @@ def make_splits(train: Table, test: Table | None, columns: Columns, settings: Pr
     tests = theirs.usable
     if settings.drop_unusable:
         known = {ours.labels[row] for row in ours.usable}
-        tests = [row for row in tests if theirs.labels[row] in known]
+        tests = array("q", (row for row in tests if theirs.labels[row] in known))
         if not tests:
             raise DataError(f"{theirs.table.source!r}: no row has a label that training has; {OTHER_SPLIT}")
         if strange := len(theirs.usable) - len(tests):
@@ -84,42 +95,61 @@ def _checked(found: Splits) -> Splits:
     return found
 
 
-def split_rows(data: Examples, settings: Preparation) -> dict[str, list[int]]:
+def split_rows(data: Examples, settings: Preparation) -> dict[str, Sequence[int]]:
     """Row numbers of a training and a test part of the usable rows, each label in the same proportion in both.
 
     Rows with the same text stay together, so that no test text is in training. Each label keeps a text in training; one
     with two different texts or more has one in the test part, where its texts are its own. At most `MOST_TEST` rows, or
     the share if that is less. Raises `DataError` where nothing can be set aside.
     """
-    share = min(settings.test_share, MOST_TEST / max(len(data.usable), 1))
-    groups: dict[str, list[int]] = {}
-    for row in data.usable:
-        groups.setdefault(data.joined[row], []).append(row)
-    strata: dict[str, list[list[int]]] = {}
-    for rows in groups.values():
-        strata.setdefault(data.labels[rows[0]], []).append(rows)
+    rows_U = np.asarray(data.usable, dtype=np.int64)
+    share = min(settings.test_share, MOST_TEST / max(len(rows_U), 1))
+    groups = _Groups(data)
     generator = np.random.default_rng(settings.seed)
-    left = Counter(data.labels[row] for row in data.usable)  # rows of each label that are still to train on
-    test: list[int] = []
-    for label in sorted(strata):
-        found = strata[label]
-        wanted = max(1, round(share * sum(map(len, found))))
+    left_Y = np.bincount(groups.labels_U, minlength=len(groups.names))  # rows of each label that are still to train on
+    tests: list[int] = []  # places among the usable rows
+    for label in sorted(groups.names):
+        found_G = groups.with_label(label)
+        wanted = max(1, round(share * int(groups.sizes_G[found_G].sum())))
         taken = 0
-        for place in generator.permutation(len(found))[: len(found) - 1]:
+        for group in found_G[generator.permutation(len(found_G))[: len(found_G) - 1]].tolist():
             if taken >= wanted:
                 break
-            if _take(data, found[place], left):
-                test += found[place]
-                taken += len(found[place])
-    if not test:
+            members = groups.members(group)
+            counts_Y = np.bincount(groups.labels_U[members], minlength=len(left_Y))
+            if (left_Y > counts_Y)[counts_Y > 0].all():  # no label would be gone from training
+                left_Y -= counts_Y
+                tests += members.tolist()
+                taken += len(members)
+    if not tests:
         raise DataError(f"{data.table.source!r}: too few different texts to set a test part aside; give a --test file")
-    return {"train": sorted(set(data.usable) - set(test)), "test": sorted(test)}
+    is_test_U = np.zeros(len(rows_U), dtype=np.bool_)
+    is_test_U[tests] = True
+    return {"train": array("q", rows_U[~is_test_U].tobytes()), "test": array("q", rows_U[is_test_U].tobytes())}
 
 
-def _take(data: Examples, rows: Sequence[int], left: Counter[str]) -> bool:
-    """Take rows of one text out of training, unless a label would be gone from it."""
-    taken = Counter(data.labels[row] for row in rows)
-    if any(left[label] <= count for label, count in taken.items()):
-        return False
-    left.subtract(taken)
-    return True
+class _Groups:
+    """The usable rows of some examples, those with the same text together; groups in the order of their first rows.
+
+    Axes: U usable rows, G groups, Y labels.
+    """
+
+    def __init__(self, data: Examples) -> None:
+        first_U = first_equal(picked(data.joined, data.usable))
+        _, self._group_U = np.unique(first_U, return_inverse=True)
+        self.sizes_G = np.bincount(self._group_U)
+        self._order_U = np.argsort(self._group_U, kind="stable")
+        self._ends_G = np.cumsum(self.sizes_G)
+        self.names: dict[str, int] = {}
+        codes = (self.names.setdefault(label, len(self.names)) for label in picked(data.labels, data.usable))
+        self.labels_U = np.fromiter(codes, dtype=np.int32, count=len(data.usable))
+        self._label_G = self.labels_U[self._order_U[self._ends_G - self.sizes_G]]  # of a group's first row
+
+    def with_label(self, label: str) -> IntArray:
+        """The groups whose first row has a label."""
+        return np.flatnonzero(self._label_G == self.names[label])
+
+    def members(self, group: int) -> IntArray:
+        """The places of a group among the usable rows."""
+        end = int(self._ends_G[group])
+        return self._order_U[end - int(self.sizes_G[group]) : end]

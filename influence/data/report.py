@@ -20,6 +20,7 @@ from influence.data.preparing import split_rows
 from influence.data.settings import Preparation
 from influence.errors import DataError
 from influence.reading import Table
+from influence.sources import Stream
 
 SHOWN = 5  # rows or examples given of each kind
 SHOWN_TEXT = 300  # characters
@@ -30,7 +31,7 @@ class Rows:
     """How many rows are of a kind, and the numbers of the first few."""
 
     count: int
-    first: list[int]
+    first: list[int | str]  # of several files with the file's name
 
     @classmethod
     def of(cls, rows: Sequence[int], found: Examples | None) -> "Rows":
@@ -80,7 +81,7 @@ class Conflict:
 
     text: str
     labels: dict[str, int]
-    rows: list[int]
+    rows: list[int | str]
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ class DataReport:
         return max(counts) / min(counts) if counts else 1.0
 
 
-def data_report(train: Table, test: Table | None, columns: Columns) -> DataReport:
+def data_report(train: Table | Stream, test: Table | Stream | None, columns: Columns) -> DataReport:
     """Everything that can be said without a model. Raises `DataError` for columns that are not there, or no rows."""
     ours = read_examples(train, columns)
     theirs = None if test is None else without_hidden(read_examples(test, columns), ours)
@@ -194,7 +195,7 @@ def _can_split(found: Examples) -> bool:
     return True
 
 
-def _conflicts(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Conflict]:
+def _conflicts(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int | str]) -> list[Conflict]:
     places: dict[str, list[int]] = {}
     for at, text in enumerate(texts):
         places.setdefault(text, []).append(at)

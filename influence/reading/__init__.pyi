@@ -7,8 +7,17 @@ from .form import (
     data_suffix as data_suffix,
     whole_suffix as whole_suffix,
 )
-from .limits import check_unfolded as check_unfolded
+from .hub import (
+    SPLIT_MARK as SPLIT_MARK,
+    DataSet as DataSet,
+    is_data_set as is_data_set,
+    is_saved as is_saved,
+    no_split as no_split,
+    without_split as without_split,
+)
+from .limits import MOST_ENTRIES as MOST_ENTRIES, check_unfolded as check_unfolded
 from .opening import check_content as check_content
-from .read import read_table as read_table
+from .parquet import parquet_rows as parquet_rows
+from .read import read_chunks as read_chunks, read_table as read_table
 from .rewrite import NewCells as NewCells, rewritten as rewritten, written as written
-from .table import Table as Table
+from .table import Piece as Piece, Table as Table

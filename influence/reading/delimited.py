@@ -2,15 +2,16 @@
 
 import csv
 import io
+import itertools
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TextIO
 
 from influence.errors import DataError
 from influence.reading.limits import MOST_CELLS, MOST_FIELD, check_columns
 from influence.reading.opening import next_line
-from influence.reading.table import check_broken, check_names
+from influence.reading.table import Broken, Chunk, check_names
 
 DELIMITERS = ",;\t|"
 BOM = "\ufeff"
@@ -126,28 +127,52 @@ class _Lines:
 def read_delimited(opened: TextIO, source: str, delimiter: str) -> tuple[dict[str, list[Any]], dict[int, str]]:
     """The columns, and the rows that cannot be read. Raises `DataError` where those are most of the file."""
     found = Delimited(opened, source, delimiter)
-    places = found.places
-    columns: dict[str, list[Any]] = {name: [] for name in places}
-    targets = [(columns[name], place, {}) for name, place in places.items()]  # type: ignore[var-annotated]
+    width = max(len(found.places), 1)
+    columns, broken, count = next(chunks := _chunks(found, MOST_CELLS // width + 1))
+    check_columns(source, width, count)
+    next(chunks, None)  # says whether most rows are broken
+    return columns, broken
+
+
+def delimited_chunks(opened: TextIO, source: str, delimiter: str, rows: int) -> Iterator[Chunk]:
+    """`read_delimited`, so many rows at a time; the numbers of broken rows count from the chunk's first."""
+    return _chunks(Delimited(opened, source, delimiter), rows)
+
+
+def _chunks(found: Delimited, rows: int) -> Iterator[Chunk]:
+    """At least one chunk, be it of no rows. Raises `DataError` at the end where most rows are broken."""
+    places, waiting = found.places, (row for row in found if row.fields or row.why)
+    seen: dict[str, dict[str, str]] = {name: {} for name in places}
+    told, before = Broken(found.source, HINT), 0
+    while True:
+        columns: dict[str, list[Any]] = {name: [] for name in places}
+        targets = [(columns[name], place, seen[name]) for name, place in places.items()]
+        broken, count = _fill(targets, itertools.islice(waiting, rows))
+        told.add(broken, before + count)
+        if count or not before:
+            yield columns, broken, count
+        if count < rows:
+            break
+        before += count
+    told.check()
+
+
+def _fill(targets: list[tuple[list[Any], int, dict[str, str]]], rows: Iterable[Row]) -> tuple[dict[int, str], int]:
+    """Put rows into columns, each with its place in a row; returns the rows that cannot be read, and how many there are."""
     broken: dict[int, str] = {}
-    count, most = 0, MOST_CELLS // max(len(targets), 1)
-    for row in found:
+    count = 0
+    for row in rows:
         if row.why:
             broken[count] = f"line {row.number}: {row.why}"
             for values, _, _ in targets:
                 values.append(None)
-        elif row.fields:
+        else:
             width = len(row.fields)
             for values, place, seen in targets:
                 value = row.fields[place] if place < width else ""
                 values.append(seen.setdefault(value, value) if len(value) <= SHARED and len(seen) < 10_000 else value)
-        else:
-            continue
         count += 1
-        if count > most:
-            check_columns(source, len(targets), count)
-    check_broken(source, broken, count, HINT)
-    return columns, broken
+    return broken, count
 
 
 def find_delimiter(opened: TextIO, source: str, usual: str) -> str:

@@ -3,14 +3,17 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from influence.errors import DataError
 from influence.reading.arrow_cells import column_cells, named
 from influence.reading.form import SUFFIXES
 from influence.reading.limits import MOST_ENTRIES, check_columns
-from influence.reading.table import Table
+from influence.reading.table import Chunk, Table
 
+CHUNK = 65_536  # rows
 SPLIT_MARK = ":"  # `id:split` and `folder:split` name one split
 
 
@@ -34,11 +37,68 @@ def without_split(name: str) -> tuple[str, str]:
 
 def read_data_set(name: str, split: str) -> Table:
     """One split. Raises `DataError` for what cannot be loaded, or a split that is not there."""
-    from datasets import ClassLabel, Dataset, DatasetDict, load_dataset, load_from_disk
+    found = DataSet(name, split)
+    check_columns(name, len(found.names), len(found))
+    columns = {
+        column: [value for part, _, _ in found.chunks(CHUNK, [column]) for value in part[column]] for column in found.names
+    }
+    return Table(columns, name, found.sha256())
+
+
+class DataSet:
+    """One split, in files of Arrow's that are mapped into memory. Raises `DataError` as `read_data_set` does."""
+
+    def __init__(self, name: str, split: str) -> None:
+        self.source, self._found = name, _loaded(name, split)
+        self.names: list[str] = list(self._found.column_names)
+        check_columns(name, len(self.names))
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its columns."""
+        return int(self._found.data.nbytes)
+
+    def chunks(self, rows: int, wanted: Sequence[str] | None = None) -> Iterator[Chunk]:
+        """So many rows at a time of the wanted columns, classes by their names; one chunk at least, be it of no rows."""
+        from datasets import ClassLabel
+
+        names = [name for name in self.names if wanted is None or name in wanted]
+        classes = {name: self._found.features[name] for name in names}
+        kept = self._found.select_columns(names).with_format("arrow")
+        for start in range(0, max(len(kept), 1), rows):
+            part = kept[start : start + rows]
+            columns = {name: column_cells(part.column(name)) for name in names}
+            for name, feature in classes.items():
+                if isinstance(feature, ClassLabel):
+                    columns[name] = named(columns[name], feature.names)
+            yield columns, {}, len(part)
+
+    def sha256(self) -> str:
+        """Of its columns, in the order of their names, as one JSON object of lists; made a chunk at a time."""
+        digest, between = hashlib.sha256(), b"{"
+        for name in sorted(self.names):
+            digest.update(between + json.dumps(name).encode() + b": [")
+            first = True
+            for columns, _, count in self.chunks(CHUNK, [name]):
+                if count:
+                    listed = json.dumps(columns[name], default=str, sort_keys=True).encode()[1:-1]
+                    digest.update(listed if first else b", " + listed)
+                    first = False
+            digest.update(b"]")
+            between = b", "
+        digest.update(b"}" if self.names else b"{}")
+        return digest.hexdigest()
+
+
+def _loaded(name: str, split: str) -> Any:
+    from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
 
     bare, asked = without_split(name)
     is_folder = Path(bare).is_dir()
-    saved = is_folder and any((Path(bare) / mark).is_file() for mark in ("state.json", "dataset_dict.json"))
+    saved = is_folder and is_saved(Path(bare))
     if is_folder and not saved:
         _check_folder(name, Path(bare))
     try:
@@ -49,18 +109,21 @@ def read_data_set(name: str, split: str) -> Table:
     if isinstance(found, DatasetDict):
         chosen = asked or split
         if chosen not in found:
-            raise DataError(f"{name!r} has no split {chosen!r}; it has {', '.join(found)}: name one as {bare}{SPLIT_MARK}SPLIT")
+            raise no_split(name, bare, chosen, list(found))
         found = found[chosen]
     if not isinstance(found, Dataset):
         raise DataError(f"{name!r} is a {type(found).__name__}, not a data set of rows")
-    check_columns(name, len(found.column_names), len(found))
-    cells = found.with_format("arrow")[:]
-    columns = {column: column_cells(cells.column(column)) for column in cells.column_names}
-    for column, feature in found.features.items():
-        if isinstance(feature, ClassLabel):
-            columns[column] = named(columns[column], feature.names)
-    content = json.dumps(columns, default=str, sort_keys=True).encode()
-    return Table(columns, name, hashlib.sha256(content).hexdigest())
+    return found
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether `save_to_disk` wrote a folder."""
+    return any((folder / mark).is_file() for mark in ("state.json", "dataset_dict.json"))
+
+
+def no_split(name: str, bare: str, split: str, there: Sequence[str]) -> DataError:
+    """What is said where a data set lacks the split that is asked for."""
+    return DataError(f"{name!r} has no split {split!r}; it has {', '.join(there)}: name one as {bare}{SPLIT_MARK}SPLIT")
 
 
 def _check_folder(name: str, folder: Path) -> None:

@@ -1,14 +1,16 @@
 """Rows of JSON: an object a line, or one list of objects."""
 
+import itertools
 import json
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, TextIO
 
 from influence.errors import DataError
 from influence.reading.cells import HALF_A_PAIR
 from influence.reading.limits import MOST_DOCUMENT, check_columns
 from influence.reading.opening import next_line
-from influence.reading.table import check_broken
+from influence.reading.table import Broken, Chunk
 
 BOM = "\ufeff"
 OBJECT = 'an object like {"text": …}'
@@ -96,16 +98,36 @@ def _skip(text: str, at: int) -> int:
 
 def read_json(opened: TextIO, source: str, *, is_list: bool) -> tuple[dict[str, list[Any]], dict[int, str]]:
     """The columns, and the rows that cannot be read. Raises `DataError` where those are most of the file."""
+    columns, broken, _ = next(chunks := json_chunks(opened, source, sys.maxsize, is_list=is_list))
+    next(chunks, None)  # says whether most rows are broken
+    return columns, broken
+
+
+def json_chunks(opened: TextIO, source: str, rows: int, *, is_list: bool) -> Iterator[Chunk]:
+    """`read_json`, so many rows at a time, each chunk with the columns that its rows name; one at least, be it of no rows."""
+    waiting, told, before = _rows(opened, source, is_list=is_list), Broken(source, HINT), 0
+    while True:
+        columns, broken, count = _chunk(itertools.islice(waiting, rows), source, before)
+        told.add(broken, before + count)
+        if count or not before:
+            yield columns, broken, count
+        if count < rows:
+            break
+        before += count
+    told.check()
+
+
+def _chunk(rows: Iterable[tuple[dict[str, Any] | None, str]], source: str, before: int) -> Chunk:
     columns: dict[str, list[Any]] = {}
     broken: dict[int, str] = {}
     count = 0
-    for row, why in _rows(opened, source, is_list=is_list):
+    for row, why in rows:
         if why:
             broken[count] = why
         for name, value in (row or {}).items():
             if name not in columns:
                 if HALF_A_PAIR.search(name):
-                    raise DataError(f"{source!r} row {count}: the key {name!a} is no text; rename it")
+                    raise DataError(f"{source!r} row {before + count}: the key {name!a} is no text; rename it")
                 columns[name] = []
                 check_columns(source, len(columns), count)
             values = columns[name]
@@ -118,8 +140,7 @@ def read_json(opened: TextIO, source: str, *, is_list: bool) -> tuple[dict[str, 
     check_columns(source, len(columns), count)
     for values in columns.values():
         values += [None] * (count - len(values))
-    check_broken(source, broken, count, HINT)
-    return columns, broken
+    return columns, broken, count
 
 
 def _rows(opened: TextIO, source: str, *, is_list: bool) -> Iterator[tuple[dict[str, Any] | None, str]]:

@@ -1,19 +1,20 @@
 """Reading a data file into plain columns: text with delimiters, JSON, Parquet, gzip of these, or a Hugging Face data set."""
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from influence.errors import DataError
-from influence.reading.delimited import find_delimiter, read_delimited
+from influence.reading.delimited import delimited_chunks, find_delimiter, read_delimited
 from influence.reading.encodings import find_encoding
 from influence.reading.form import SUFFIXES, Form, FormOptions, Kind, data_suffix
 from influence.reading.hub import is_data_set, read_data_set
-from influence.reading.json_rows import begins_a_list, read_json
+from influence.reading.json_rows import begins_a_list, json_chunks, read_json
 from influence.reading.opening import PARQUET, check_content, is_compressed, open_bytes, open_text
-from influence.reading.parquet import read_parquet
-from influence.reading.table import Table
+from influence.reading.parquet import parquet_chunks, read_parquet
+from influence.reading.table import Chunk, Table
 
 USUAL_DELIMITER = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 ANY_FORM = FormOptions()
@@ -53,6 +54,35 @@ def _read_file(path: Path, options: FormOptions) -> Table:
     with path.open("rb") as raw:
         digest = hashlib.file_digest(raw, "sha256").hexdigest()
     return Table(columns, str(path), digest, form, broken)
+
+
+def read_chunks(
+    path: Path, *, rows: int, options: FormOptions = ANY_FORM, wanted: Sequence[str] | None = None
+) -> Iterator[Table]:
+    """A data file a piece at a time, each a table of its own whose rows count from 0; one at least, be it of no rows.
+
+    Of Parquet only the wanted columns are read. Raises as `read_table` does, also after the last piece: only then is it known
+    whether most rows of the file can be read.
+    """
+    try:
+        form = find_form(path, options)
+        for columns, broken, count in _chunks(path, form, rows, wanted):
+            yield Table(columns, str(path), "", form, broken, rows=count)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{str(path)!r} has changed while it was read; try again") from error
+    except OSError as error:
+        raise DataError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
+
+
+def _chunks(path: Path, form: Form, rows: int, wanted: Sequence[str] | None) -> Iterator[Chunk]:
+    if form.kind == "parquet":
+        yield from parquet_chunks(path, rows, wanted)
+        return
+    with open_text(path, form) as opened:
+        if form.kind == "delimited":
+            yield from delimited_chunks(opened, str(path), form.delimiter, rows)
+        else:
+            yield from json_chunks(opened, str(path), rows, is_list=form.kind == "json")
 
 
 def find_form(path: Path, options: FormOptions) -> Form:

@@ -1,12 +1,23 @@
 """A table of cells: columns by name, where they came from, and the rows that could not be read."""
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from influence.errors import DataError
 from influence.reading.form import Form
 
 LISTED = 20  # columns named in a message
+MOST_BROKEN = 1_000_000  # rows that cannot be read before it is asked whether they are most
+Chunk = tuple[dict[str, list[Any]], dict[int, str], int]  # columns, the rows that cannot be read, and how many rows there are
+
+
+class Piece(NamedTuple):
+    """One of the files that a table was read from: its name among them, its first row and its form."""
+
+    name: str
+    first: int
+    form: Form
 
 
 @dataclass(frozen=True)
@@ -21,16 +32,21 @@ class Table:
     sha256: str  # of the file's bytes; of the content for a data set that is not one file
     form: Form = field(default=Form(kind="data set"), compare=False)
     broken: dict[int, str] = field(default_factory=dict)
+    rows: int | None = None  # where columns may be there without a row, or hold the first rows only
+    pieces: tuple[Piece, ...] = ()  # where it was read from more files than one
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), []))
+        return len(next(iter(self.columns.values()), [])) if self.rows is None else self.rows
 
-    def number(self, row: int) -> int:
+    def number(self, row: int) -> int | str:
         """A row's number as a spreadsheet or an editor counts: from 1, the line of names with them where there is one.
 
-        Blank lines, which are no rows, are not counted.
+        Blank lines, which are no rows, are not counted. Of a row of several files, `train-2.csv:17`: the file's name, too.
         """
-        return row + (2 if self.form.kind == "delimited" else 1)
+        if not self.pieces:
+            return _number(row, self.form)
+        piece = self.pieces[bisect_right(self.pieces, row, key=lambda piece: piece.first) - 1]
+        return f"{piece.name}:{_number(row - piece.first, piece.form)}"
 
     def column(self, name: str, option: str) -> str:
         """The name of a column as the file has it: exactly, or else but for blanks around it, where only one is so.
@@ -46,6 +62,10 @@ class Table:
         raise DataError(f"{option} {name!r}: {self.source!r} has no such column; it has {shown or 'none'}")
 
 
+def _number(row: int, form: Form) -> int:
+    return row + (2 if form.kind == "delimited" else 1)
+
+
 def check_names(source: str, names: list[str]) -> None:
     """Raise `DataError` for a column that stands twice."""
     if len(set(names)) != len(names):
@@ -54,7 +74,22 @@ def check_names(source: str, names: list[str]) -> None:
         raise DataError(f"{source!r}: column {twice!r} stands more than once; rename one")
 
 
-def check_broken(source: str, broken: dict[int, str], rows: int, hint: str) -> None:
-    """Raise `DataError` where so many rows cannot be read that the file is none of the kind it was taken for."""
-    if 2 * len(broken) > rows:
-        raise DataError(f"{source!r} {next(iter(broken.values()))}; {hint}")
+class Broken:
+    """The rows of a file that cannot be read, counted as it is gone through."""
+
+    def __init__(self, source: str, hint: str) -> None:
+        self.source, self.hint = source, hint
+        self.count = self.rows = 0
+        self.first = ""  # why the first of them cannot be read
+
+    def add(self, broken: dict[int, str], rows: int) -> None:
+        """Some more of them, of a file whose rows are so many by now. Raises `DataError` where there is no end of them."""
+        self.first = self.first or next(iter(broken.values()), "")
+        self.count, self.rows = self.count + len(broken), rows
+        if self.count > MOST_BROKEN:
+            self.check()
+
+    def check(self) -> None:
+        """Raise `DataError` where so many rows cannot be read that the file is none of the kind it was taken for."""
+        if 2 * self.count > self.rows:
+            raise DataError(f"{self.source!r} {self.first}; {self.hint}")

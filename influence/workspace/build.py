@@ -55,7 +55,7 @@ def build_workspace(
     """
     started = time.monotonic()
     path = Path(path)
-    data = data or read_request(request)
+    data = data or read_request(request, path)
     names = label_names(data.train)
     processor = resolve_device(device)
     check_precision(processor, bf16=request.bf16)
@@ -74,9 +74,9 @@ def build_workspace(
         return publish(path, folder, replace(info, seconds=round(time.monotonic() - started, 1)))
 
 
-def read_request(request: BuildRequest) -> Splits:
-    """Read the data of a request. Raises `DataError` for what cannot be built from."""
-    return read_splits(request.train, request.test, request.columns, request.preparation, request.form)
+def read_request(request: BuildRequest, path: Path | None = None) -> Splits:
+    """Read the data of a request, for a workspace at a path. Raises `DataError` for what cannot be built from."""
+    return read_splits(request.train, request.test, request.columns, request.preparation, request.form, near=path)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import os
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -174,7 +174,7 @@ def open_queries(folder: Path, checkpoints: int) -> StoredQueries:
     )
 
 
-def id_ranks(ids: list[str]) -> IntArray:
+def id_ranks(ids: Sequence[str]) -> IntArray:
     """Rank of each id: numbers in numeric order when all are numbers, else as text."""
     if all(id.isdecimal() and id.isascii() for id in ids):
         order = sorted(range(len(ids)), key=lambda at: (int(ids[at]), ids[at]))

@@ -76,7 +76,21 @@ def test_no_path_from_an_address_is_opened(open_page, root, name):
 
 
 @pytest.mark.parametrize(
-    "name", ["../x", "/etc", "a/b/c", "..", "owner/../x", "https://h.example/x", "file.csv", "a b", "x" * 300]
+    "name",
+    [
+        "../x",
+        "/etc",
+        "a/b/c",
+        "..",
+        "owner/../x",
+        "https://h.example/x",
+        "file.csv",
+        "a b",
+        "x" * 300,
+        "s3://bucket/a",
+        "file:///etc",
+        "a*",
+    ],
 )
 def test_no_path_passes_for_a_hub_id(open_page, root, name):
     assert not address.is_hub_id(name)
