@@ -11,6 +11,7 @@ from typing import Any, Self
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, SpecialTokens
+from influence.checkpoints import MOST_CHECKPOINTS
 from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, Cluster, clusters
 from influence.data import Columns, Preparation
 from influence.errors import QueryError
@@ -42,7 +43,7 @@ class Workspace(WorkspaceReader):
         path: str | Path,
         *,
         train: str | Path,
-        test: str | Path | None = None,
+        test: str | Path | None = None,  # None: a part of `train` is set aside
         text: str = "text",
         text_pair: str | None = None,
         label: str = "label",
@@ -51,9 +52,10 @@ class Workspace(WorkspaceReader):
         preparation: Preparation | None = None,
         model: str = "cnn",
         num_hidden_layers: int | None = None,
-        checkpoints: str | Path | None = None,
+        checkpoints: str | Path | None = None,  # a Trainer's output folder, imported instead of training
         max_length: int = 128,
         top_k: int = 10,
+        max_checkpoints: int = MOST_CHECKPOINTS,  # that scores are summed over, spread over the fall of the training loss
         device: str = "auto",
         resume: bool = False,
         progress: Progress = silent,
@@ -61,9 +63,7 @@ class Workspace(WorkspaceReader):
     ) -> Self:
         """Build a workspace as `python -m influence build` does, and open it.
 
-        `training` takes epochs, learning_rate, optimizer, batch_size and seed; `checkpoints` is a Trainer's output folder
-        to import instead; without a `test` file a part of the training file is set aside. Raises a `WordtraceError` for bad
-        data, models or settings.
+        `training` takes epochs, learning_rate, optimizer, batch_size and seed. Raises a `WordtraceError` for what makes no build.
         """
         from influence.workspace import BuildRequest, build_workspace, training_settings
 
@@ -79,6 +79,7 @@ class Workspace(WorkspaceReader):
             training=None if checkpoints is not None else training_settings(model, **training),
             max_length=max_length,
             top_k=top_k,
+            max_checkpoints=max_checkpoints,
         )
         build_workspace(path, request, device=device, resume=resume, progress=progress)
         return cls.open(path)

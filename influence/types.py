@@ -31,6 +31,8 @@ class StageKind(StrEnum):
     TOKENIZE = "tokenize"
     CHECK = "check the model"
     TRAIN = "train"
+    PREDICT = "predictions"
+    KEEP = "keep checkpoints"
     GRADIENTS = "gradients"
     INFLUENCES = "influences"
     RESULTS = "results"

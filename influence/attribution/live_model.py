@@ -9,9 +9,10 @@ import numpy as np
 from transformers import PreTrainedModel
 
 from influence.attribution.query import Query, QueryCheckpoint
+from influence.checkpoints import load_checkpoint, load_checkpoints
 from influence.formulas import position_norms, top_k_positions
 from influence.gradients import GradientSettings, WordGradients
-from influence.models import Encoding, encode, load_classifier, load_tokenizer, of_one_length, resolve_device
+from influence.models import Encoding, encode, load_tokenizer, of_one_length, resolve_device
 from influence.types import FloatArray
 
 
@@ -34,7 +35,7 @@ class LiveModel:
 
     @cached_property
     def _models(self) -> list[WordGradients]:
-        return [WordGradients(self.model(checkpoint), self.settings) for checkpoint in range(self._count)]
+        return [WordGradients(model, self.settings) for model in load_checkpoints(self._folder, self._count)]
 
     def predict(self, text: str, text_pair: str | None) -> Prediction:
         """Tokens and label probabilities of a text."""
@@ -68,4 +69,4 @@ class LiveModel:
 
     def model(self, checkpoint: int) -> PreTrainedModel:
         """One checkpoint, read anew: for passes that put hooks of their own on it, beside the questions answered here."""
-        return load_classifier(str(self._folder / str(checkpoint)))
+        return load_checkpoint(self._folder, checkpoint)

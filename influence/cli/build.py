@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from influence import clusters, data, experiments, fixes, opinions, suspects, workspace
+from influence.checkpoints import MOST_CHECKPOINTS
 from influence.cli.manage import comparison_in_words
 from influence.cli.options import (
     DATA,
@@ -110,6 +111,8 @@ def _add_index(index: Any) -> None:
     index.add_argument("--top-k", type=int, default=10, metavar="N", help="positions kept by tracin-we-topk (default 10)")
     about = "top-k: store no other positions; smaller, but tracin-we, -noc and -common need all"
     index.add_argument("--index", choices=["all", "top-k"], default="all", help=about)
+    about = "checkpoints scores are summed over, spread over the fall of the training loss, the last among them (default 4)"
+    index.add_argument("--max-checkpoints", type=int, default=MOST_CHECKPOINTS, metavar="N", help=about)
     index.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="bf16: autocast on CUDA")
 
 
@@ -156,6 +159,7 @@ def _build(options: argparse.Namespace) -> None:
         max_length=options.max_length,
         top_k=options.top_k,
         store_rest=options.index == "all",
+        max_checkpoints=options.max_checkpoints,
         bf16=options.precision == "bf16",
         keep_optimizer=options.keep_optimizer,
     )

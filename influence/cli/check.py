@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from influence import clusters, data, sources, suspects, workspace
+from influence.checkpoints import MOST_CHECKPOINTS
 from influence.cli.options import DATA, add_device, add_form, add_json, chosen_model, command, form_options, path
 from influence.cli.progress import ProgressLine, after_notes, duration
 from influence.data import DEFAULT_SHARE, Preparation
@@ -46,6 +47,7 @@ def add(commands: Any) -> None:
     model.add_argument("--model", metavar="ID_OR_FOLDER|cnn", help="default: as `build` would choose")
     model.add_argument("--num-hidden-layers", type=int, metavar="N")
     model.add_argument("--epochs", type=int, metavar="N")
+    model.add_argument("--max-checkpoints", type=int, default=MOST_CHECKPOINTS, metavar="N")
     model.add_argument("--batch-size", type=int, metavar="N")
     model.add_argument("--max-length", type=int, default=128, metavar="N")
     model.add_argument("--test-share", type=float, default=DEFAULT_SHARE, metavar="X")
@@ -150,6 +152,7 @@ def _estimate(options: argparse.Namespace, train: _Data, test: _Data | None, col
         num_hidden_layers=layers,
         training=workspace.training_settings(model, epochs=options.epochs, batch_size=options.batch_size),
         max_length=options.max_length,
+        max_checkpoints=options.max_checkpoints,
     )
     with ProgressLine(sys.stderr) as progress:
         return asdict(

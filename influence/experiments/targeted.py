@@ -55,8 +55,7 @@ class Fixing:
 
 def mistakes(workspace: WorkspaceReader) -> IntArray:
     """Positions of the misclassified test examples whose true label has a probability from 0.3 to 0.7, in order."""
-    last = len(workspace.info.checkpoints) - 1
-    probabilities_MY = load_array(workspace.build / "index" / "test" / str(last) / "probabilities.npy")
+    probabilities_MY = workspace.probabilities("test")
     labels_M = load_array(workspace.build / "index" / "test" / "labels.npy")
     true_M = probabilities_MY[np.arange(len(labels_M)), labels_M]
     return np.flatnonzero((probabilities_MY.argmax(axis=1) != labels_M) & (true_M >= LEAST) & (true_M <= MOST))

@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary, proxy
 import numpy as np
 
 from influence.attribution import Method, MethodSettings, Parts, Query, TrainingSet, WordSelection, get_method, queries_at_once
+from influence.checkpoints import read_second_moments
 from influence.errors import QueryError
-from influence.models import read_second_moments
 from influence.types import FloatArray, Progress, silent
 from influence.workspace import WorkspaceReader
 

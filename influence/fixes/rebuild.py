@@ -177,6 +177,7 @@ def same_request(workspace: WorkspaceReader, target: Path, origin: Mapping[str, 
         max_length=info.max_length,
         top_k=info.top_k,
         store_rest=settings["index"] == "all",
+        max_checkpoints=int(settings.get("max_checkpoints", len(info.epochs))),  # before there was a limit: all
         bf16=settings["precision"] == "bf16",
         keep_optimizer=bool(settings.get("optimizer_states")),
         made_from=dict(origin),

@@ -1,4 +1,4 @@
-"""Classifiers: made, loaded and trained; their checkpoints; tokenized data sets."""
+"""Classifiers: made, loaded and trained; tokenized data sets."""
 
 import lazy_loader
 

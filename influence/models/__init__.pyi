@@ -1,11 +1,3 @@
-from .checkpoints import (
-    OPTIMIZER as OPTIMIZER,
-    Checkpoint as Checkpoint,
-    CheckpointTrainer as CheckpointTrainer,
-    checkpoint_folder as checkpoint_folder,
-    import_checkpoints as import_checkpoints,
-    read_checkpoints as read_checkpoints,
-)
 from .cnn import CnnForSequenceClassification as CnnForSequenceClassification
 from .encoding import (
     NO_TYPES as NO_TYPES,
@@ -25,6 +17,7 @@ from .first_token import (
     quicken as quicken,
     read_first_token_only as read_first_token_only,
 )
+from .folders import weight_files as weight_files
 from .inputs import (
     BATCH_TOKENS as BATCH_TOKENS,
     Padding as Padding,
@@ -49,7 +42,6 @@ from .model import (
     supports_pairs as supports_pairs,
     train_word_pieces as train_word_pieces,
 )
-from .moments import read_second_moments as read_second_moments
 from .packaged import (
     CNN as CNN,
     DEMO_MODEL as DEMO_MODEL,
@@ -61,7 +53,7 @@ from .packaged import (
     usual_model as usual_model,
 )
 from .spelling import Spelling as Spelling
-from .trainer import Run as Run, read_run as read_run
+from .trainer import Run as Run, read_run as read_run, run_tokenizer as run_tokenizer
 from .training import (
     TrainingSettings as TrainingSettings,
     default_settings as default_settings,
@@ -70,3 +62,4 @@ from .training import (
     shuffled_batches as shuffled_batches,
     train_epoch as train_epoch,
 )
+from .weights import stored_weights as stored_weights

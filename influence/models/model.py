@@ -141,13 +141,14 @@ def longest_input(name: str) -> int | None:
     return positions - config.pad_token_id - 1 if config.model_type in COUNT_FROM_PADDING else positions
 
 
-def load_classifier(name: str) -> PreTrainedModel:
+def load_classifier(name: str, tensors: Mapping[str, torch.Tensor] | None = None) -> PreTrainedModel:
     """A saved sequence classifier, in eval mode. Raises `ModelError` where it cannot be loaded whole from safetensors.
 
-    One of a workspace is checked first: `WorkspaceDamaged` where it is not what was written.
+    One of a workspace is checked first: `WorkspaceDamaged` where it is not what was written. `tensors`: weights in the place of
+    the folder's own.
     """
     seals.verify_folder(Path(name))
-    opened = open_classifier(name)
+    opened = open_classifier(name, tensors)
     opened.demand_whole()
     return loaded(opened)
 

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from transformers import PreTrainedTokenizerFast
+
 from influence.errors import ModelError
 from influence.models.folders import ADAPTER, CONFIG, SHARDS, WEIGHTS, an_adapter, read_json
-from influence.models.model import match_labels
+from influence.models.model import load_tokenizer, match_labels
 from influence.models.weights import OpenedModel, open_classifier
 
 STATE = "trainer_state.json"
+TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer.model")
 STATE_BYTES = 512 << 20
 NAME = re.compile(r"checkpoint-([0-9]+)")
 FINAL = "final model"
@@ -224,3 +227,14 @@ def _of_another_run(found: Sequence[TrainerCheckpoint]) -> list[str]:
 
 def _rates(checkpoint: TrainerCheckpoint) -> list[tuple[Any, Any]]:
     return [(entry["step"], entry["learning_rate"]) for entry in _history(checkpoint.folder) if "learning_rate" in entry]
+
+
+def run_tokenizer(run: Run, source: Path, model: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer saved beside a Trainer's checkpoints, or that of the model folder they started from."""
+    saved = [checkpoint.folder for checkpoint in reversed(run.checkpoints)]
+    for place in (*saved, source, model):
+        if any((place / name).is_file() for name in TOKENIZER_FILES):
+            return load_tokenizer(str(place))
+    raise ModelError(
+        f"{str(saved[0])!r} holds no tokenizer; pass it to the Trainer as processing_class, or name its folder with --model"
+    )

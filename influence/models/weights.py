@@ -245,9 +245,9 @@ class OpenedModel(NamedTuple):
             )
 
 
-def open_classifier(name: str) -> OpenedModel:
-    """The sequence classifier of a folder or Hub id. Raises `ModelError` where there is none."""
-    return _opened(name, MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, "sequence classifier")
+def open_classifier(name: str, tensors: Tensors | None = None) -> OpenedModel:
+    """The sequence classifier of a folder or Hub id, with its own weights or those. Raises `ModelError` where there is none."""
+    return _opened(name, MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING, "sequence classifier", tensors)
 
 
 def open_body(name: str) -> OpenedModel:
@@ -255,9 +255,9 @@ def open_body(name: str) -> OpenedModel:
     return _opened(name, MODEL_MAPPING, "model")
 
 
-def _opened(name: str, classes: Any, what: str) -> OpenedModel:
+def _opened(name: str, classes: Any, what: str, tensors: Tensors | None = None) -> OpenedModel:
     folder = model_folder(name)
-    config, tensors = read_config(folder), stored_weights(folder)
+    config, tensors = read_config(folder), stored_weights(folder) if tensors is None else tensors
     if type(config) not in classes:
         raise ModelError(f"{name!r}: transformers has no {what} of the architecture {config.model_type!r}")
     found = classes[type(config)]

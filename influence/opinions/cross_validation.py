@@ -61,7 +61,7 @@ def ensure_trained(
 
 
 def _by_engine(engine: Engine, workspace: WorkspaceReader, settings: HeldOutSettings, progress: Progress) -> None:
-    epochs = len(workspace.info.checkpoints)
+    epochs = len(workspace.info.epochs)
     left = [number for number in range(settings.models) if not is_trained(workspace.build, settings, number)]
     done = (settings.models - len(left)) * epochs
 
@@ -94,7 +94,7 @@ def train_held_out(
     workspace: WorkspaceReader, recipe: TrainingSettings, settings: HeldOutSettings, device: torch.device, progress: Progress
 ) -> None:
     """Train models like the workspace's own on parts of its training split, those whose predictions are not there yet."""
-    data, epochs = _Data(workspace), len(workspace.info.checkpoints)
+    data, epochs = _Data(workspace), len(workspace.info.epochs)
     for number in range(settings.models):
         if is_trained(workspace.build, settings, number):
             continue
@@ -124,7 +124,7 @@ def _train(
     trained: Callable[[int], None],
 ) -> None:
     """Train one model and leave its predictions; `trained` is told of every epoch."""
-    train, labels_N, epochs = data.train, data.labels_N, len(workspace.info.checkpoints)
+    train, labels_N, epochs = data.train, data.labels_N, len(workspace.info.epochs)
     seen_E = np.flatnonzero(~left_out(train, labels_N, settings, number))
     if len(np.unique(labels_N[seen_E])) < 2:
         raise SettingsError(

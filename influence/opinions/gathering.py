@@ -3,7 +3,7 @@
     material = Material(workspace, OpinionSettings(), device, progress)
     found = gather(material, Taught.as_given(material.labels("train")))
 
-Axes: N training examples, M test examples, C checkpoints, E epochs, Y labels.
+Axes: N training examples, M test examples, E epochs, Y labels.
 """
 
 import time
@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from influence.files import load_array
 from influence.opinions.average import Average, average, balanced, evened, suspicion, test_split_balance, without_doubted
 from influence.opinions.epochs import epoch_weights, over_epochs
 from influence.opinions.held_out import held_out_models
@@ -152,16 +151,13 @@ class _Models:
 def _models(material: Material, labels_N: IntArray) -> _Models:
     """The opinion of the workspace's own model, and that of the held-out ones, if there are any."""
     workspace, labels_M = material.workspace, material.labels("test")
-    index, checkpoints = workspace.build / "index", range(len(workspace.info.checkpoints))
-    tests_CMY, trains_CNY = (
-        [load_array(index / split / str(number) / "probabilities.npy") for number in checkpoints] for split in ("test", "train")
-    )
-    right_C = np.array([accuracy(p, labels_M) for p in tests_CMY])
-    weights_C = epoch_weights(right_C, np.bincount(labels_M).max() / len(labels_M))
-    own = over_epochs(trains_CNY, weights_C, labels_N)
+    epochs = range(len(workspace.info.epochs))
+    right_E = np.array([accuracy(workspace.probabilities("test", epoch), labels_M) for epoch in epochs])
+    weights_E = epoch_weights(right_E, np.bincount(labels_M).max() / len(labels_M))
+    own = over_epochs((workspace.probabilities("train", epoch) for epoch in epochs), weights_E, labels_N)
     # It was trained on these labels, so how often it agrees with them says nothing; on the test split it says something.
-    opinions = [Opinion(OWN_MODEL, own.mean_NY, float(weights_C @ right_C), 0.0)]
-    missed_N, trained_N = own.missed_N, np.full(len(labels_N), len(trains_CNY), dtype=np.int32)
+    opinions = [Opinion(OWN_MODEL, own.mean_NY, float(weights_E @ right_E), 0.0)]
+    missed_N, trained_N = own.missed_N, np.full(len(labels_N), len(epochs), dtype=np.int32)
     confidence_N = np.full(len(labels_N), np.nan)
     if material.settings.held_out.models:
         sums_NY, counts_N = np.zeros((len(labels_N), material.n_labels)), np.zeros(len(labels_N))

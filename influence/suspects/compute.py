@@ -130,8 +130,7 @@ def _findings(workspace: WorkspaceReader, gathered: Gathered, progress: Progress
 
 def _word_signals(workspace: WorkspaceReader, progress: Progress) -> tuple[Opposition, Neighbours]:
     folder = workspace.build / "signals"
-    last_MY = _probabilities(workspace, "test")[-1]
-    right_M = last_MY.argmax(axis=1) == _labels(workspace, "test")
+    right_M = workspace.probabilities("test").argmax(axis=1) == _labels(workspace, "test")
     opposed = _kept(
         folder / "opposition.npy", lambda: np.stack(opposition(workspace.index, workspace.queries, right_M, progress))
     )
@@ -161,11 +160,6 @@ def _kept(file: Path, compute: Callable[[], FloatArray]) -> FloatArray:
 
 def _labels(workspace: WorkspaceReader, split: str) -> npt.NDArray[Any]:
     return load_array(workspace.build / "index" / split / "labels.npy")
-
-
-def _probabilities(workspace: WorkspaceReader, split: str) -> list[FloatArray]:
-    folder = workspace.build / "index" / split
-    return [load_array(folder / str(number) / "probabilities.npy") for number in range(len(workspace.info.checkpoints))]
 
 
 def _kept_frame(file: Path, compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from .builds import (
     BACKUPS as BACKUPS,
     DATA_FOLDER as DATA_FOLDER,
     CheckpointInfo as CheckpointInfo,
+    EpochInfo as EpochInfo,
     WorkspaceInfo as WorkspaceInfo,
     build_lock as build_lock,
     disk_full_explained as disk_full_explained,

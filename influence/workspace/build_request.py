@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from influence.checkpoints import MOST_CHECKPOINTS
 from influence.data import Columns, Preparation, Splits
 from influence.errors import SettingsError
 from influence.files import model_sha256
@@ -30,6 +31,7 @@ class BuildRequest:
     max_length: int = 128
     top_k: int = 10
     store_rest: bool = True
+    max_checkpoints: int = MOST_CHECKPOINTS  # whose gradients are stored; see `checkpoints.choose`
     bf16: bool = False
     keep_optimizer: bool = False  # AdamW's moments of the word embedding beside each checkpoint, for tracin-we-adam
     made_from: dict[str, Any] | None = None  # the workspace and the decisions that the data was made from: `standing.applied`
@@ -37,6 +39,8 @@ class BuildRequest:
     def __post_init__(self) -> None:
         if self.top_k < 1:
             raise SettingsError(f"--top-k {self.top_k}: must be 1 or more")
+        if self.max_checkpoints < 1:
+            raise SettingsError(f"--max-checkpoints {self.max_checkpoints}: must be 1 or more (the last is always one of them)")
         if self.max_length < 3:
             raise SettingsError(f"--max-length {self.max_length}: must be 3 or more (a word between start and end)")
         if self.max_length > LONGEST:

@@ -12,12 +12,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass, field, is_dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any
 
 from influence import seals
+from influence.described import described, is_inside
 from influence.errors import WorkspaceDamaged, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.files import UNREADABLE, check_contained, file_sizes, is_disk_full, locked, read_json, write_json
 
@@ -26,7 +26,6 @@ SEALED_SINCE = 2  # from here on workspace.json names the build's hashes.json, a
 POINTER, LOCK, BUILDS = "workspace.json", "build.lock", "builds"
 DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are not workspaces
 OWN = (DATA_FOLDER, BACKUPS)
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,18 @@ class CheckpointInfo:
     train_accuracy: float
     test_loss: float
     test_accuracy: float
+
+
+@dataclass(frozen=True)
+class EpochInfo(CheckpointInfo):
+    """One checkpoint of the run that made the model: an epoch, or a checkpoint of a Trainer's."""
+
+    checkpoint: int | None = None  # its place among those that take part in the scores; None for the others
+
+    @property
+    def as_checkpoint(self) -> CheckpointInfo:
+        """What is known of it as of one that takes part in the scores."""
+        return CheckpointInfo(**{name: value for name, value in asdict(self).items() if name != "checkpoint"})
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,11 @@ class WorkspaceInfo:
     bytes: int
     files: dict[str, int] = field(repr=False)  # size of every file of the build, to notice a damaged one
     training_seconds: float | None = None  # of all epochs; None where the checkpoints were there already
+    epochs: list[EpochInfo] = field(default_factory=list)  # the whole run; all of it takes part where an older build says nothing
+
+    def __post_init__(self) -> None:
+        whole = self.epochs or [EpochInfo(**asdict(one), checkpoint=place) for place, one in enumerate(self.checkpoints)]
+        object.__setattr__(self, "epochs", whole)
 
     @property
     def accuracy(self) -> float:
@@ -84,41 +100,6 @@ class WorkspaceInfo:
         )
 
 
-def described(kind: type[T], content: Any) -> T:
-    """A description read from a file that may come from anybody, every value of the type that it should have.
-
-    Raises `ValueError` or `TypeError`, saying which is not.
-    """
-    hints = get_type_hints(kind)
-    values = dict(content)
-    for name, value in values.items():
-        if name in hints:
-            values[name] = _of_type(hints[name], value, name)
-    return kind(**values)
-
-
-def _of_type(hint: Any, value: Any, name: str) -> Any:
-    origin, inner = get_origin(hint), get_args(hint)
-    if is_dataclass(hint):
-        return described(cast(type[Any], hint), value)
-    if origin is list and isinstance(value, list):
-        return [_of_type(inner[0], one, name) for one in value]
-    if origin is dict and isinstance(value, dict):
-        return {str(key): _of_type(inner[1], one, name) for key, one in value.items()}
-    if origin is UnionType:
-        return None if value is None else _of_type(inner[0], value, name)
-    wanted = {float: (int, float)}.get(hint, hint)
-    if hint is Any or (origin is None and isinstance(value, wanted) and isinstance(value, bool) == (hint is bool)):
-        return value
-    raise ValueError(f"{name} is {str(value)[:40]!r}, not {getattr(hint, '__name__', hint)}")
-
-
-def is_inside(name: str) -> bool:
-    """Whether a file's name, read from a file that may come from anybody, stays in the folder that it is of."""
-    parts = Path(name).parts
-    return bool(parts) and not Path(name).is_absolute() and ".." not in parts and "\0" not in name
-
-
 def published_build(path: Path) -> tuple[Path, Path, WorkspaceInfo]:
     """What a `WorkspaceReader` is made of: its folder, that of its published build, and what is known of it.
 
@@ -132,6 +113,9 @@ def published_build(path: Path) -> tuple[Path, Path, WorkspaceInfo]:
         info = described(WorkspaceInfo, pointer["info"])
         if not info.checkpoints or not info.labels:
             raise ValueError("no checkpoints or no labels")
+        chosen = [epoch.checkpoint for epoch in info.epochs if epoch.checkpoint is not None]
+        if chosen != list(range(len(info.checkpoints))) or info.epochs[-1].checkpoint is None:
+            raise ValueError("its epochs are not those of its checkpoints")
     except UNREADABLE as error:
         raise WorkspaceError(f"{str(path / POINTER)!r} is damaged ({error}); build the workspace again") from error
     for name, size in info.files.items():

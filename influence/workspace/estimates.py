@@ -20,10 +20,11 @@ import numpy as np
 import torch
 
 from influence.attribution import QUERY_BLOCK_BYTES
+from influence.checkpoints import OPTIMIZER
 from influence.data import Dataset, Spread, check_labels, label_names
 from influence.errors import SettingsError
 from influence.files import file_sizes
-from influence.models import OPTIMIZER, Encoding, resolve_device
+from influence.models import Encoding, resolve_device
 from influence.types import Progress, Stage, StageKind, silent
 from influence.workspace.build_request import BuildRequest
 from influence.workspace.builds import BUILDS, publish

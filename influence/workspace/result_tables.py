@@ -64,7 +64,12 @@ def m001_initial(cursor: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
-MIGRATIONS: list[Migration] = [m001_initial]
+def m002_epochs(cursor: duckdb.DuckDBPyConnection) -> None:
+    """`checkpoints` and `predictions` have all checkpoints of the run; `indexed` is which of those in scores each is, if any."""
+    cursor.execute("alter table checkpoints add column indexed integer")
+
+
+MIGRATIONS: list[Migration] = [m001_initial, m002_epochs]
 
 
 class StoredExample(NamedTuple):

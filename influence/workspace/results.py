@@ -9,19 +9,20 @@ import numpy as np
 import pyarrow as pa
 
 from influence.attribution import DEFAULT_METHOD, METHODS, Matches, WordIndex, queries_at_once
+from influence.checkpoints import predictions_folder
 from influence.data import SPECIAL_SIDE, Dataset
 from influence.files import load_array, write_json
 from influence.formulas import extremes, tracin_term
 from influence.models import Encoding
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
-from influence.workspace.builds import CheckpointInfo
+from influence.workspace.builds import EpochInfo
 from influence.workspace.result_tables import ResultStore
 from influence.workspace.workspace import id_ranks, open_index, open_queries
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from influence.models import Checkpoint
+    from influence.checkpoints import Epoch
 
 FAR_BELOW, MUCH_BETTER = 0.75, 0.2  # share of the majority's accuracy; how much more another reading must get right
 ROWS_AT_ONCE = 1 << 20  # of a table, on the way into it
@@ -36,28 +37,30 @@ def write_results(
     data: Mapping[str, Dataset],
     names: Sequence[str],
     tokenizer: "PreTrainedTokenizerFast",
-    checkpoints: Sequence["Checkpoint"],
+    epochs: Sequence["Epoch"],
     *,
     progress: Progress = silent,
-) -> list[CheckpointInfo]:
-    """Fill the results file of a build whose index is whole; begun again from nothing if it was interrupted."""
+) -> list[EpochInfo]:
+    """Fill the results file of a build whose index is whole; begun again from nothing if it was interrupted.
+
+    Returns what is known of each checkpoint of the run, whether or not scores are summed over it.
+    """
     path = build / "results.duckdb"
     for leftover in (path, path.with_suffix(".duckdb.wal")):
         leftover.unlink(missing_ok=True)
-    rates_C = np.array([checkpoint.learning_rate for checkpoint in checkpoints])
+    rates_C = np.array([epoch.learning_rate for epoch in epochs if epoch.checkpoint is not None])
     index = open_index(build / "index", rates_C)
     with ResultStore(path, read_only=False) as store:
         for split, dataset in data.items():
             encoding = Encoding.load(build / "index" / split / "encoding")
             _insert_examples(store, split, dataset, encoding, tokenizer)
-            for number in range(len(rates_C)):
-                _insert_predictions(store, split, number, build / "index" / split / str(number), names)
+            for number, epoch in enumerate(epochs):
+                _insert_predictions(store, split, number, predictions_folder(build, split, number, epoch.checkpoint), names)
             _insert_self_influence(store, split, build / "index" / split, rates_C)
-        infos = [
-            CheckpointInfo(*checkpoint, *_accuracy_and_losses(build / "index", number))
-            for number, checkpoint in enumerate(checkpoints)
+        infos = [_epoch_info(build, number, epoch) for number, epoch in enumerate(epochs)]
+        rows = [
+            {"checkpoint": number, **asdict(info.as_checkpoint), "indexed": info.checkpoint} for number, info in enumerate(infos)
         ]
-        rows = [{"checkpoint": number, **asdict(info)} for number, info in enumerate(infos)]
         store.append({"checkpoints": pa.Table.from_pylist(rows)})
         _insert_influences(store, index, build / "index", id_ranks(data["train"].ids), progress)
     write_json(build / "results.json", {"top": STORED_TOP})
@@ -161,13 +164,17 @@ def _insert_self_influence(store: ResultStore, split: str, folder: Path, rates_C
             )
 
 
-def _accuracy_and_losses(index: Path, number: int) -> tuple[float, float, float]:
-    def accuracy(split: str) -> float:
-        predicted_N = load_array(index / split / str(number) / "probabilities.npy").argmax(axis=1)
-        return float((predicted_N == load_array(index / split / "labels.npy")).mean())
+def _epoch_info(build: Path, number: int, epoch: "Epoch") -> EpochInfo:
+    folders = {split: predictions_folder(build, split, number, epoch.checkpoint) for split in ("train", "test")}
 
-    test_loss = float(load_array(index / "test" / str(number) / "losses.npy").mean(dtype=np.float64))
-    return accuracy("train"), test_loss, accuracy("test")
+    def accuracy(split: str) -> float:
+        predicted_N = load_array(folders[split] / "probabilities.npy").argmax(axis=1)
+        return float((predicted_N == load_array(build / "index" / split / "labels.npy")).mean())
+
+    test_loss = float(load_array(folders["test"] / "losses.npy").mean(dtype=np.float64))
+    return EpochInfo(
+        epoch.name, epoch.learning_rate, epoch.train_loss, accuracy("train"), test_loss, accuracy("test"), epoch.checkpoint
+    )
 
 
 def swapped_labels(index: Path, names: Sequence[str], number: int) -> list[str]:

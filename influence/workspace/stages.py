@@ -5,7 +5,6 @@ because every random choice follows from the seed.
 """
 
 import shutil
-import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,29 +16,36 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from influence.attribution import IndexSettings, estimated_bytes, write_split
+from influence.checkpoints import (
+    RUN,
+    CheckpointTrainer,
+    Epoch,
+    Selection,
+    import_checkpoints,
+    load_checkpoint,
+    read_checkpoints,
+    read_epochs,
+)
 from influence.data import Dataset
 from influence.errors import ModelError, WorkspaceError
 from influence.gradients import GradientSettings, WordGradients, check_model
 from influence.models import (
     CNN,
-    CheckpointTrainer,
     Encoding,
     Run,
+    TrainingSettings,
     check_own_tokens,
-    checkpoint_folder,
     common_tokens,
     encode,
     head_notes,
-    import_checkpoints,
-    load_classifier,
     load_tokenizer,
     long_text,
     longest_input,
     new_classifier,
     padding_of,
     quicken,
-    read_checkpoints,
     read_run,
+    run_tokenizer,
     save_tokenizer,
     supports_pairs,
     train_word_pieces,
@@ -52,7 +58,6 @@ from influence.workspace.builds import WorkspaceInfo
 from influence.workspace.results import swapped_labels, write_results
 
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "numpy", "duckdb", "pandas")
-TOKENIZER_FILES = ("tokenizer.json", "vocab.txt", "tokenizer.model")
 
 
 class Pretrained(NamedTuple):
@@ -86,6 +91,7 @@ class BuildStages:
         self.folder, self.request, self.data, self.names = folder, request, data, names
         self.imported, self.device, self.progress = pretrained.run, device, progress
         self.index, self.checkpoints = folder / "index", folder / "checkpoints"
+        self.chosen = read_epochs(self.checkpoints) is not None
         self.warnings = [*(note for split in data.values() for note in split.notes), *pretrained.notes]
         self.training_seconds: float | None = None
 
@@ -93,29 +99,34 @@ class BuildStages:
         """Run every stage that is not whole yet."""
         tokenizer = self._tokenizer()
         if self.imported is not None:
-            import_checkpoints(self.checkpoints, self.imported, self.progress)
             self.names = self.imported.labels
+            if not self.chosen:
+                import_checkpoints(self.folder / RUN, self.imported, self.progress)
         encodings = {split: self._encode(split, tokenizer) for split in self.data}
         labels = {split: self._label_indices(split) for split in self.data}
         self._check_model(tokenizer, encodings["train"], labels["train"])
-        if self.request.training is not None:
-            epochs = self.request.training.epochs_for(len(self.data["train"]))
-            there, began = len(read_checkpoints(self.checkpoints)), time.monotonic()
-            CheckpointTrainer(
-                folder=self.checkpoints,
-                model=self.request.model,
-                num_hidden_layers=self.request.num_hidden_layers,
-                labels=self.names,
-                tokenizer=tokenizer,
-                settings=self.request.training,
-                epochs=epochs,
-                device=self.device,
-                keep_optimizer=self.request.keep_optimizer,
-            ).run(encodings["train"], labels["train"], self.progress)
-            if epochs > there:  # of a build that was resumed, the epochs before took as long
-                self.training_seconds = round((time.monotonic() - began) * epochs / (epochs - there), 1)
+        if self.request.training is not None and not self.chosen:
+            self._train(self.request.training, tokenizer, encodings["train"], labels["train"])
+        options = GradientSettings(device=self.device, bf16=self.request.bf16)
+        selection = Selection(build=self.folder, most=self.request.max_checkpoints, settings=options)
+        epochs = selection.run(encodings, labels, self.progress)
         self._write_index(tokenizer, encodings, labels)
-        return self._write_results(tokenizer)
+        return self._write_results(tokenizer, epochs)
+
+    def _train(
+        self, settings: TrainingSettings, tokenizer: PreTrainedTokenizerFast, encoding: Encoding, labels_N: IntArray
+    ) -> None:
+        self.training_seconds = CheckpointTrainer(
+            folder=self.folder / RUN,
+            model=self.request.model,
+            num_hidden_layers=self.request.num_hidden_layers,
+            labels=self.names,
+            tokenizer=tokenizer,
+            settings=settings,
+            epochs=settings.epochs_for(len(self.data["train"])),
+            device=self.device,
+            keep_optimizer=self.request.keep_optimizer,
+        ).run(encoding, labels_N, self.progress)
 
     def _tokenizer(self) -> PreTrainedTokenizerFast:
         folder = self.checkpoints / "tokenizer"
@@ -137,7 +148,7 @@ class BuildStages:
 
     def _source_tokenizer(self) -> PreTrainedTokenizerFast:
         if self.imported is not None:
-            return _trainer_tokenizer(self.imported, Path(self.request.checkpoints or ""), Path(self.request.model))
+            return run_tokenizer(self.imported, Path(self.request.checkpoints or ""), Path(self.request.model))
         if self.request.model == CNN:
             train = self.data["train"]
             return train_word_pieces(train.texts, pairs=train.pairs)
@@ -176,7 +187,7 @@ class BuildStages:
         self.progress(StageKind.CHECK, 0, 1)
         request, data = self.request, self.data["train"]
         if request.training is None:
-            model = load_classifier(str(checkpoint_folder(self.checkpoints, 0)))
+            model = load_checkpoint(self.checkpoints if self.chosen else self.folder / RUN, 0)
         else:
             size, layers = len(tokenizer), request.num_hidden_layers
             model = new_classifier(
@@ -203,7 +214,7 @@ class BuildStages:
         for number in range(count):
             if all(is_finished(self.index / split / str(number)) for split in self.data):
                 continue
-            model = load_classifier(str(checkpoint_folder(self.checkpoints, number)))
+            model = load_checkpoint(self.checkpoints, number)
             embeddings_VD = model.get_input_embeddings().weight
             vocabulary = max(len(tokenizer), embeddings_VD.shape[0])
             if number == 0:
@@ -241,12 +252,11 @@ class BuildStages:
                 f"{str(self.folder)!r}; free some space, or use fewer --epochs or --index top-k, and add --resume"
             )
 
-    def _write_results(self, tokenizer: PreTrainedTokenizerFast) -> WorkspaceInfo:
+    def _write_results(self, tokenizer: PreTrainedTokenizerFast, epochs: list[Epoch]) -> WorkspaceInfo:
         request, training = self.request, self.request.training
         train, test = self.data["train"], self.data["test"]
-        checkpoints = write_results(
-            self.folder, self.data, self.names, tokenizer, read_checkpoints(self.checkpoints), progress=self.progress
-        )
+        infos = write_results(self.folder, self.data, self.names, tokenizer, epochs, progress=self.progress)
+        checkpoints = [info.as_checkpoint for info in infos if info.checkpoint is not None]
         self.warnings += swapped_labels(self.index, self.names, len(checkpoints) - 1)
         return WorkspaceInfo(
             built_at=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -266,9 +276,10 @@ class BuildStages:
                 "form": asdict(request.form),
                 "preparation": asdict(request.preparation) | {"split": request.test is None},
                 "num_hidden_layers": request.num_hidden_layers,
-                "training": None if training is None else {**asdict(training), "epochs": len(checkpoints)},
+                "training": None if training is None else {**asdict(training), "epochs": len(epochs)},
                 "checkpoints": request.checkpoints,
                 "index": "all" if request.store_rest else "top-k",
+                "max_checkpoints": request.max_checkpoints,
                 "optimizer_states": request.keep_optimizer,
                 "precision": "bf16" if request.bf16 else "fp32",
                 "device": self.device.type,
@@ -276,20 +287,10 @@ class BuildStages:
             },
             versions={package: version(package) for package in PACKAGES},
             checkpoints=checkpoints,
+            epochs=infos,
             warnings=self.warnings,
             seconds=0.0,
             bytes=0,
             files={},
             training_seconds=self.training_seconds,
         )
-
-
-def _trainer_tokenizer(run: Run, source: Path, model: Path) -> PreTrainedTokenizerFast:
-    """The tokenizer saved beside a Trainer's checkpoints, or that of the model folder they started from."""
-    saved = [checkpoint.folder for checkpoint in reversed(run.checkpoints)]
-    for place in (*saved, source, model):
-        if any((place / name).is_file() for name in TOKENIZER_FILES):
-            return load_tokenizer(str(place))
-    raise ModelError(
-        f"{str(saved[0])!r} holds no tokenizer; pass it to the Trainer as processing_class, or name its folder with --model"
-    )

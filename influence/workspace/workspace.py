@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from influence.attribution import StoredQueries, TrainQueries, WordIndex
+from influence.checkpoints import predictions_folder
 from influence.errors import WorkspaceError
 from influence.files import load_array, share
 from influence.models import Encoding
@@ -101,6 +102,12 @@ class WorkspaceReader:
     def learning_rates_C(self) -> FloatArray:
         """Learning rate of every checkpoint."""
         return np.array([checkpoint.learning_rate for checkpoint in self.info.checkpoints])
+
+    def probabilities(self, split: str, epoch: int = -1) -> FloatArray:
+        """Label probabilities of a split's examples after an epoch of the run, the last unless told, float32 of shape (N, Y)."""
+        number = epoch % len(self.info.epochs)
+        folder = predictions_folder(self.build, split, number, self.info.epochs[number].checkpoint)
+        return load_array(folder / "probabilities.npy")
 
     @cached_property
     def index(self) -> WordIndex:

@@ -14,11 +14,11 @@ from tiny import Bench, bench, labelled, request
 from influence import QueryError, SettingsError, explain, open_workspace
 from influence.attribution.methods import METHODS
 from influence.attribution.training_set import TrainingSet
+from influence.checkpoints.moments import read_second_moments
 from influence.explanations.scores import scores_of
 from influence.files import load_array
 from influence.models.encoding import Encoding
 from influence.models.model import load_tokenizer, new_classifier
-from influence.models.moments import read_second_moments
 from influence.models.training import TrainingSettings, make_optimizer, train_epoch
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings

@@ -16,11 +16,11 @@ from oracles import by_token, doubled, kept_positions, loss, position_gradients,
 
 from influence import open_workspace
 from influence.api import Workspace
+from influence.checkpoints import load_checkpoint
 from influence.cli import main
 from influence.errors import QueryError, SettingsError
 from influence.experiments import Overlaps, OverlapSettings, measure_overlaps, overlap_difference, overlap_table, overlaps
 from influence.experiments.whatif_tables import FILE, WhatIfStore, m001_initial
-from influence.models.model import load_classifier
 
 METHODS = ("tracin-last", "tracin-we", "tracin-we-topk", "tracin-tfidf")
 SETTINGS = OverlapSettings(methods=METHODS, top=7, near=3, test_points=5, seed=2)
@@ -50,7 +50,7 @@ class Factors:
         shape = (len(rows["test"]), len(rows["train"]))
         self.activations, self.products, self.norms = np.zeros(shape), {}, {}
         for number in range(3):
-            model = doubled(load_classifier(str(build_folder(opened.path) / "checkpoints" / str(number))))
+            model = doubled(load_checkpoint(build_folder(opened.path) / "checkpoints", number))
             inputs: list[torch.Tensor] = []
             handle = model.classifier.register_forward_pre_hook(lambda _, given, kept=inputs: kept.append(given[0]))
             made: dict[str, list[dict[str, np.ndarray]]] = {}

@@ -14,11 +14,11 @@ from oracles import doubled, loss, rows_of
 from tiny import MODELS, request
 
 from influence import open_workspace
+from influence.checkpoints import load_checkpoint
 from influence.cli import main
 from influence.errors import QueryError
 from influence.explanations.cancellation import KIND, cancellation_table, write_cancellation
 from influence.explanations.cancellation_tables import CancellationStore
-from influence.models.model import load_classifier
 from influence.workspace import open_published
 from influence.workspace.build import build_workspace
 
@@ -39,7 +39,7 @@ def measured(workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def gradients(path: Path, number: int, split: str, prefix: str, part: str) -> np.ndarray:
     """Dense gradients of every example by all parameters under a prefix, float64, shape (examples, parameters)."""
     opened = open_workspace(path)
-    model = doubled(load_classifier(str(build_folder(path) / "checkpoints" / str(number))))
+    model = doubled(load_checkpoint(build_folder(path) / "checkpoints", number))
     chosen = [p for name, p in model.named_parameters() if name.startswith(prefix) and name.endswith(part)]
     side: Any = opened.index if split == "train" else opened.queries
     labels = opened.index.labels_N if split == "train" else opened.queries.labels_M
@@ -53,7 +53,7 @@ def gradients(path: Path, number: int, split: str, prefix: str, part: str) -> np
 def moved(path: Path, number: int, prefix: str, part: str) -> float:
     weights = []
     for at in (number, number + 1):
-        model = load_classifier(str(build_folder(path) / "checkpoints" / str(at))).double()
+        model = load_checkpoint(build_folder(path) / "checkpoints", at).double()
         chosen = [
             p.detach().numpy().ravel() for name, p in model.named_parameters() if name.startswith(prefix) and name.endswith(part)
         ]

@@ -12,8 +12,8 @@ from tiny import ANYWHERE
 
 from influence import METHODS, Explanation, TestFilter, Workspace, all_scores, explain, open_workspace
 from influence.attribution.query import SpecialTokens
+from influence.checkpoints import load_checkpoint
 from influence.errors import QueryError
-from influence.models.model import load_classifier
 
 WORD_METHODS = [id for id in ANYWHERE if METHODS[id].words]
 TIGHT = {"rel": 1e-5, "abs": 1e-9}
@@ -86,7 +86,7 @@ def test_scores_of_the_workspace_equal_dense_autograd_of_its_checkpoints(opened:
     """End to end: from the CSV file through training, index and command to a score, against float64 gradients."""
     expected = 0.0
     for number, info in enumerate(opened.info.checkpoints):
-        model = load_classifier(str(opened.build / "checkpoints" / str(number)))
+        model = load_checkpoint(opened.build / "checkpoints", number)
         sides = []
         for encoding, labels in (
             (opened.index.encoding, opened.index.labels_N),

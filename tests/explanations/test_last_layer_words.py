@@ -13,12 +13,12 @@ from torch import nn
 
 from influence import open_workspace
 from influence.api import Workspace
+from influence.checkpoints import load_checkpoint
 from influence.errors import QueryError
 from influence.explanations import score_words, scores_of
 from influence.gradients import GradientSettings, ScoreWords
 from influence.models import length_buckets, of_one_length
 from influence.models.encoding import encode
-from influence.models.model import load_classifier
 
 RATE, DAMPING, L2 = 0.1, 0.01, 0.003
 METHODS = ("tracin-last", "influence-last", "representer")
@@ -55,7 +55,7 @@ def opened(workspace: Path) -> Workspace:
 
 @pytest.fixture(scope="module")
 def models(workspace: Path) -> list[Model]:
-    return [Model(load_classifier(str(build_folder(workspace) / "checkpoints" / str(number)))) for number in range(3)]
+    return [Model(load_checkpoint(build_folder(workspace) / "checkpoints", number)) for number in range(3)]
 
 
 def forms(models: list[Model], train: list[Any], query: Any, method: str) -> list[tuple[Model, torch.Tensor]]:

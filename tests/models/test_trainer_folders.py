@@ -26,8 +26,8 @@ from transformers import (
     TrainingArguments,
 )
 
+from influence.checkpoints.series import Checkpoint, checkpoint_folder, import_checkpoints, read_checkpoints
 from influence.errors import ModelError
-from influence.models.checkpoints import Checkpoint, checkpoint_folder, import_checkpoints, read_checkpoints
 from influence.models.model import load_classifier
 from influence.models.trainer import Run, read_run
 from influence.types import silent

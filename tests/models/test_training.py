@@ -17,10 +17,10 @@ from tokenizers import Tokenizer, models
 from tokenizers.pre_tokenizers import Whitespace
 from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments
 
+from influence.checkpoints.series import Checkpoint, CheckpointTrainer, read_checkpoints
 from influence.errors import ModelError, SettingsError
 from influence.explanations.explaining import all_scores
 from influence.gradients.positions import GradientSettings, WordGradients
-from influence.models.checkpoints import Checkpoint, CheckpointTrainer, read_checkpoints
 from influence.models.encoding import Encoding, encode
 from influence.models.first_token import quicken
 from influence.models.model import load_classifier, new_classifier

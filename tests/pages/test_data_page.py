@@ -323,7 +323,7 @@ def test_a_stopped_build_is_resumed_to_its_end(root, small):
     within(lambda: builds.runs()[0].failed)
     builds.resume(builds.runs()[0])
     within(lambda: not builds.runs())
-    assert len(influence.open_workspace(root / "mine").info.checkpoints) == 8
+    assert len(influence.open_workspace(root / "mine").info.epochs) == 8
 
 
 def test_a_build_that_is_stopped_before_it_has_made_anything_leaves_nothing(root, small):

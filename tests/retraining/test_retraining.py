@@ -18,12 +18,13 @@ import torch
 from tiny import bert, request, word_pieces
 
 import influence.retraining.schedule as plan
+from influence.checkpoints import load_checkpoint
 from influence.engines import expected_seconds, worth_processes
 from influence.errors import DataError, EngineError, ModelError, SettingsError, WorkspaceBusy, WorkspaceNewer
 from influence.experiments.whatif import models_left
 from influence.files import load_array
 from influence.models.encoding import Encoding
-from influence.models.model import load_classifier, load_tokenizer, new_classifier
+from influence.models.model import load_tokenizer, new_classifier
 from influence.models.training import TrainingSettings, epoch_seed, make_optimizer, shuffled_batches
 from influence.retraining import retrain
 from influence.retraining.change import Change, Run
@@ -134,9 +135,7 @@ def test_a_workspace_built_with_a_frozen_embedding_is_retrained_so(data: dict[st
     frozen = training_settings("cnn", epochs=3, learning_rate=0.1, batch_size=16, freeze_embedding=True)
     build_workspace(tmp_path / "frozen", request(data, training=frozen))
     with closing(read_workspace(tmp_path / "frozen")) as opened:
-        tables = [
-            load_classifier(str(opened.build / "checkpoints" / str(number))).get_input_embeddings().weight for number in range(3)
-        ]
+        tables = [load_checkpoint(opened.build / "checkpoints", number).get_input_embeddings().weight for number in range(3)]
         began = new_classifier("cnn", opened.info.labels, seed=0, vocabulary=len(tables[0])).get_input_embeddings().weight
         assert all(torch.equal(table, began) for table in tables)
         own = load_array(opened.build / "index" / "test" / "2" / "probabilities.npy")

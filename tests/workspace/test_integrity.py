@@ -274,7 +274,7 @@ def test_a_build_that_goes_on_refuses_a_damaged_checkpoint(data: dict[str, str],
 
     with pytest.raises(Stopped):
         build_workspace(tmp_path / "w", request(data), progress=stop)
-    file = next((tmp_path / "w" / "builds").iterdir()) / "checkpoints" / "1" / "model.safetensors"
+    file = next((tmp_path / "w" / "builds").iterdir()) / "checkpoints" / "1" / "differences.safetensors"
     with flipped(file), pytest.raises(WorkspaceDamaged, match=re.escape(str(file))):
         build_workspace(tmp_path / "w", request(data), resume=True)
 

@@ -76,6 +76,7 @@ def test_provenance(workspace: Path, data: dict[str, str]) -> None:
         },
         "checkpoints": None,
         "index": "all",
+        "max_checkpoints": 4,
         "optimizer_states": False,
         "precision": "fp32",
         "device": "cpu",
@@ -267,7 +268,7 @@ def test_a_build_stopped_between_publishing_and_tidying_up_is_published(
         raise Stopped
 
     with monkeypatch.context() as patch:
-        patch.setattr("influence.workspace.builds.shutil.rmtree", stop)
+        patch.setattr("influence.workspace.builds.remove_superseded", stop)
         with pytest.raises(Stopped):
             build_workspace(path, request(data, top_k=5))
     assert open_workspace(path).info.top_k == 5
@@ -378,7 +379,7 @@ def test_newer_results_are_refused(copied: Copy) -> None:
     with duckdb.connect(str(file)) as connection:
         connection.execute("insert into schema_versions values (9)")
     reseal(path)
-    assert told(path, WorkspaceNewer) == f"{str(file)!r} has schema version 9, this Wordtrace knows 1; install a newer Wordtrace"
+    assert told(path, WorkspaceNewer) == f"{str(file)!r} has schema version 9, this Wordtrace knows 2; install a newer Wordtrace"
 
 
 @pytest.mark.parametrize(
@@ -412,7 +413,8 @@ def test_a_pointer_that_lacks_something(copied: Copy) -> None:
 
 FILES = [
     "results.duckdb",
-    "checkpoints/0/model.safetensors",
+    "checkpoints/2/model.safetensors",
+    "checkpoints/0/differences.safetensors",
     "checkpoints/2/config.json",
     "checkpoints/tokenizer/tokenizer.json",
     "index/special_tokens.npy",
@@ -582,8 +584,8 @@ def test_a_full_disk_at_any_file_is_one_line_and_harms_nothing(
         "build.json": 100,
         "tokenizer": (build / "checkpoints/tokenizer/tokenizer.json").stat().st_size - 1,
         "encoding": (build / "index/train/encoding/tokens_R.npy").stat().st_size - 1,
-        "weights": (build / "checkpoints/0/model.safetensors").stat().st_size - 1,
-        "optimizer": (build / "checkpoints/0/model.safetensors").stat().st_size + 100,
+        "weights": (build / "checkpoints/2/model.safetensors").stat().st_size - 1,
+        "optimizer": (build / "checkpoints/2/model.safetensors").stat().st_size + 100,
         "gradients": (build / "index/train/0/top/gradients.npy").stat().st_size - 1,
         "results": 1_000_000,
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import influence
+from influence.checkpoints import MOST_CHECKPOINTS
 from influence.errors import SettingsError
 from influence.models import ENCODER_LAYERS, demo_model
 from influence.reading import ENCODINGS
@@ -46,6 +47,7 @@ class DataAddress(Address):
     layers: int = 0  # 0: all
     epochs: int = 0  # 0: as many as suit
     length: int = 128
+    most: int = MOST_CHECKPOINTS  # checkpoints that scores are summed over
     seed: int = 0
     freeze: int = 0  # the word embedding stays as it began
     momentum: str = ""  # of SGD; empty: the usual
@@ -86,7 +88,7 @@ class DataAddress(Address):
             options += ["--num-hidden-layers", str(self.layers)]
         if self.epochs:
             options += ["--epochs", str(self.epochs)]
-        return [*options, "--max-length", str(self.length)]
+        return [*options, "--max-length", str(self.length), "--max-checkpoints", str(self.most)]
 
     def stamp(self, options: list[str]) -> str:
         """A key that changes with the options and with the files."""
@@ -103,7 +105,7 @@ def read_address(parameters: dict[str, str], workspace: str, names: list[str]) -
     }  # fmt: skip
     ranges = {
         "mend": (0, 1), "share": (5, 50), "layers": (0, 99), "epochs": (0, 99), "length": (3, 8192), "seed": (0, 10**6),
-        "freeze": (0, 1), "moments": (0, 1),
+        "most": (1, 99), "freeze": (0, 1), "moments": (0, 1),
     }  # fmt: skip
     address, ignored = DataAddress.read(parameters, workspace=workspace, allowed=allowed, ranges=ranges)
     if address.source == FILE:

@@ -90,6 +90,7 @@ def _settings(address: DataAddress) -> None:
     numbers_of = {
         "seed": ("Seed", 0, 10**6, "Of the weights, the order of training and the test part"),
         "share": ("Test part, per cent", 5, 50, "Where there is no test file; at most 5,000 rows"),
+        "most": ("Checkpoints, at most", 1, 99, "Scores are summed over so many of the epochs, spread over the fall of the loss"),
     }
     for field, (label, low, high, about) in numbers_of.items():
         st.number_input(label, low, high, width=150, help=about, **bind(address, field, f"data_{field}"))

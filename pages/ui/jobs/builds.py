@@ -81,8 +81,11 @@ def overall(found: Sequence[ProgressEvent], about: dict[str, Any]) -> float:
     measured = {str(kind): float(seconds) for kind, seconds in (about.get("stages") or {}).items()}
     weights = measured or WEIGHTS
     total = about.get("epochs") or max((event.stage.out_of for event in found), default=0) or 10
-    parts: dict[str, int] = {StageKind.TOKENIZE: 2, StageKind.TRAIN: total, StageKind.GRADIENTS: 2 * total}
-    done = sum(weights.get(event.stage.kind, 0) / parts.get(event.stage.kind, 1) * event.share for event in found)
+    parts: dict[str, int] = {StageKind.TOKENIZE: 2, StageKind.TRAIN: total}
+    done = 0.0
+    for event in found:
+        of_both_splits = 2 * event.stage.out_of if event.stage.kind in (StageKind.GRADIENTS, StageKind.PREDICT) else 0
+        done += weights.get(event.stage.kind, 0) / (of_both_splits or parts.get(event.stage.kind, 1)) * event.share
     return float(min(done / (sum(weights.values()) or 1), 0.99))
 
 

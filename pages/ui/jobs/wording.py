@@ -9,6 +9,8 @@ WORDS: dict[str, str] = {
     StageKind.TOKENIZE: "cutting the {examples} texts into tokens",
     StageKind.CHECK: "trying the model on a few texts",
     StageKind.TRAIN: "training, epoch {number}",
+    StageKind.PREDICT: "what checkpoint {number} of {out_of} says of the {examples} texts",
+    StageKind.KEEP: "keeping the chosen checkpoints",
     StageKind.GRADIENTS: "gradients of the {examples} texts, checkpoint {number} of {out_of}",
     StageKind.INFLUENCES: "explaining every test prediction",
     StageKind.EMBEDDINGS: "reading the training texts",

@@ -1,9 +1,11 @@
-"""A build's checkpoints: one folder each with weights, learning rate and training loss, trained here or imported.
+"""A run's checkpoints: one folder each with weights, learning rate and training loss, trained here or imported.
 
 A folder counts once its marker file is there, so an interrupted run goes on after the last whole one.
 """
 
 import json
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -12,18 +14,24 @@ import torch
 from safetensors.torch import save_file
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from influence.files import DONE
-from influence.models.encoding import Encoding
-from influence.models.first_token import quicken
-from influence.models.inputs import padding_of
-from influence.models.model import load_classifier, new_classifier
-from influence.models.moments import MOMENTS
-from influence.models.trainer import Run
-from influence.models.training import TrainingSettings, make_optimizer, train_epoch
+from influence.checkpoints.moments import MOMENTS
+from influence.files import DONE, write_json
+from influence.models import (
+    Encoding,
+    Run,
+    TrainingSettings,
+    load_classifier,
+    make_optimizer,
+    new_classifier,
+    padding_of,
+    quicken,
+    train_epoch,
+)
 from influence.sealed import finish
 from influence.types import IntArray, Progress, StageKind
 
 OPTIMIZER = "optimizer.pt"
+EPOCHS = "epochs.json"
 
 
 class Checkpoint(NamedTuple):
@@ -40,11 +48,31 @@ def checkpoint_folder(folder: Path, number: int) -> Path:
 
 
 def read_checkpoints(folder: Path) -> list[Checkpoint]:
-    """The whole checkpoints of a build, in order."""
+    """The whole checkpoints in a folder, in order."""
     found: list[Checkpoint] = []
     while (done := checkpoint_folder(folder, len(found)) / DONE).is_file():
         found.append(Checkpoint(**json.loads(done.read_text(encoding="utf-8"))))
     return found
+
+
+class Epoch(NamedTuple):
+    """A checkpoint of the run, whether or not scores are summed over it."""
+
+    name: str
+    learning_rate: float
+    train_loss: float | None
+    checkpoint: int | None  # its number among those that scores are summed over, from 0
+
+
+def read_epochs(folder: Path) -> list[Epoch] | None:
+    """All checkpoints of the run whose chosen ones are kept in a folder; None where none have been chosen yet."""
+    file = folder / EPOCHS
+    return [Epoch(**epoch) for epoch in json.loads(file.read_text(encoding="utf-8"))] if file.is_file() else None
+
+
+def write_epochs(folder: Path, epochs: Sequence[Epoch]) -> None:
+    """Record which checkpoints of the run are chosen; from here on they are."""
+    write_json(folder / EPOCHS, [epoch._asdict() for epoch in epochs])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,13 +89,18 @@ class CheckpointTrainer:
     device: torch.device
     keep_optimizer: bool = False  # AdamW's running moments of the word embedding, beside each checkpoint
 
-    def run(self, encoding: Encoding, labels_N: IntArray, progress: Progress) -> None:
-        """Train the epochs whose checkpoints are not there yet."""
-        first = len(read_checkpoints(self.folder)) + 1
+    def run(self, encoding: Encoding, labels_N: IntArray, progress: Progress) -> float | None:
+        """Train the epochs whose checkpoints are not there yet.
+
+        Returns the seconds that all epochs take, those trained before counted as long as these; None where none was left.
+        """
+        first, began = len(read_checkpoints(self.folder)) + 1, time.monotonic()
         if first <= self.epochs:
             self._train(first, encoding, labels_N, progress)
         for number in range(self.epochs):  # a kill may have left one behind
             (checkpoint_folder(self.folder, number) / OPTIMIZER).unlink(missing_ok=True)
+        left = self.epochs - first + 1
+        return round((time.monotonic() - began) * self.epochs / left, 1) if left > 0 else None
 
     def _train(self, first: int, encoding: Encoding, labels_N: IntArray, progress: Progress) -> None:
         model, optimizer = self._resume_point(first)
