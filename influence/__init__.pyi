@@ -22,6 +22,7 @@ from .explanations import (
 )
 from .workspace import (
     CheckpointInfo as CheckpointInfo,
+    EpochInfo as EpochInfo,
     TestFilter as TestFilter,
     WorkspaceInfo as WorkspaceInfo,
     list_workspaces as list_workspaces,

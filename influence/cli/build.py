@@ -127,16 +127,8 @@ def _build(options: argparse.Namespace) -> None:
     if options.with_fixes:
         _build_again(options)
         return
-    for name in ("name", "policy"):
-        if getattr(options, name) is not None:
-            raise SettingsError(f"--{'as' if name == 'name' else name} goes with --with-fixes")
-    if options.train is None:
-        options.parser.error("the following arguments are required: --train")
     given = {name: getattr(options, name) for name in TRAINING}
-    if options.checkpoints is not None and (extra := [name for name, value in given.items() if value is not None]):
-        raise SettingsError(f"--{extra[0].replace('_', '-')} is a setting of training; it does not go with --checkpoints")
-    if options.encoder is not None:
-        opinions.check_encoder(options.encoder)  # now, and not after hours of training
+    _check_options(options, given)
     columns = data.Columns(text=options.text, text_pair=options.text_pair, label=options.label, id=options.id)
     place = Path(options.workspace)
     read = data.read_splits(options.train, options.test, columns, _preparation(options), form_options(options), near=place)
@@ -169,6 +161,19 @@ def _build(options: argparse.Namespace) -> None:
         )
         _rank_suspects(options.workspace, options.encoder, options.device, progress)
     _print_built(options.workspace, info)
+
+
+def _check_options(options: argparse.Namespace, given: dict[str, Any]) -> None:
+    """Refuse options that do not go together, and an encoder that is not there: now, and not after hours of training."""
+    for name in ("name", "policy"):
+        if getattr(options, name) is not None:
+            raise SettingsError(f"--{'as' if name == 'name' else name} goes with --with-fixes")
+    if options.train is None:
+        options.parser.error("the following arguments are required: --train")
+    if options.checkpoints is not None and (extra := [name for name, value in given.items() if value is not None]):
+        raise SettingsError(f"--{extra[0].replace('_', '-')} is a setting of training; it does not go with --checkpoints")
+    if options.encoder is not None:
+        opinions.check_encoder(options.encoder)
 
 
 def _build_again(options: argparse.Namespace) -> None:

@@ -265,7 +265,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_workspace(open_page, root, s
 @pytest.mark.slow
 def test_a_resumed_build_that_is_cancelled_while_it_waits_leaves_nothing(root, small, monkeypatch):
     orders.start(small.at(epochs=60), COLUMNS, None)
-    within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
+    within(lambda: list(root.glob("mine/builds/*/run/0/done.json")))
     os.killpg(int(processes.process(builds.runs()[0].folder)["pid"]), signal.SIGKILL)
     within(lambda: builds.runs()[0].failed)
     monkeypatch.setattr(background, "_pump", lambda queue: None)  # another build has the queue
@@ -280,7 +280,7 @@ def test_a_resumed_build_that_is_cancelled_while_it_waits_leaves_nothing(root, s
 @pytest.mark.slow
 def test_a_build_is_stopped_after_asking_and_what_is_finished_is_kept(open_page, root, small):
     orders.start(small.at(epochs=30), COLUMNS, None)
-    within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
+    within(lambda: list(root.glob("mine/builds/*/run/0/done.json")))
     app = open_page(PAGE, root=root, part="runs")
     (job,) = builds.runs()
     app.button(key=f"run_cancel_{job.folder.name}").click().run()
@@ -293,7 +293,7 @@ def test_a_build_is_stopped_after_asking_and_what_is_finished_is_kept(open_page,
     within(lambda: builds.runs()[0].failed)
     (job,) = builds.runs()
     assert (job.code, job.stopping) == (STOPPED, False)
-    finished = {file.parent.name for file in root.glob("mine/builds/*/checkpoints/*/done.json")}
+    finished = {file.parent.name for file in root.glob("mine/builds/*/run/*/done.json")}
     text = page_text(open_page(PAGE, root=root, part="runs"))
     assert "What was finished is kept: " in text
     assert "epoch 1" in text or "of its steps" in text
@@ -308,7 +308,7 @@ def test_a_build_is_stopped_after_asking_and_what_is_finished_is_kept(open_page,
         background._pump = monkeypatched
     (job,) = builds.runs()
     assert job.code == STOPPED
-    assert {file.parent.name for file in root.glob("mine/builds/*/checkpoints/*/done.json")} == finished
+    assert {file.parent.name for file in root.glob("mine/builds/*/run/*/done.json")} == finished
     app = open_page(PAGE, root=root, part="runs")
     app.button(key=f"run_discard_{job.folder.name}").click().run()
     assert not builds.runs()
@@ -318,7 +318,7 @@ def test_a_build_is_stopped_after_asking_and_what_is_finished_is_kept(open_page,
 @pytest.mark.slow
 def test_a_stopped_build_is_resumed_to_its_end(root, small):
     orders.start(small.at(epochs=8), COLUMNS, None)
-    within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
+    within(lambda: list(root.glob("mine/builds/*/run/0/done.json")))
     builds.runs()[0].cancel(keep=True)
     within(lambda: builds.runs()[0].failed)
     builds.resume(builds.runs()[0])
@@ -338,13 +338,13 @@ def test_a_build_that_is_stopped_before_it_has_made_anything_leaves_nothing(root
 @pytest.mark.slow
 def test_an_interrupted_build_goes_on(open_page, root, small):
     orders.start(small.at(epochs=60), COLUMNS, None)
-    within(lambda: list(root.glob("mine/builds/*/checkpoints/0/done.json")))
+    within(lambda: list(root.glob("mine/builds/*/run/0/done.json")))
     (job,) = builds.runs()
     os.killpg(int(processes.process(job.folder)["pid"]), signal.SIGKILL)
     within(lambda: builds.runs()[0].failed)
     (job,) = builds.runs()
     assert "stopped from outside" in builds.complaint(job)
-    assert list(root.glob("mine/builds/*/checkpoints/0/done.json"))
+    assert list(root.glob("mine/builds/*/run/0/done.json"))
     app = open_page(PAGE, root=root, part="runs")
     assert not app.exception
     assert "was interrupted" in page_text(app)

@@ -1,16 +1,18 @@
 """Home: numbers that come from the workspace, links that lead on."""
 
 import html
+import json
 import re
 
 from conftest import IMAGE, PLAIN, SCRIPT, shown
 from reviewing_app import ANN, opener, own_workspace, queue_of, reviews_of
-from tiny import rows, write_csv
+from tiny import request, rows, write_csv
 
 import influence
 from influence.cli import main
 from influence.review.reviews import open_reviews
 from influence.suspects import provenance, weak_model
+from influence.workspace import build_workspace, training_settings
 from pages.ui.home import page
 from pages.ui.parts import suspicions
 
@@ -135,3 +137,21 @@ def test_reviews_are_read_though_the_workspace_that_opened_them_was_closed(open_
     app = open_page("home", root=root)
     assert not app.exception
     assert open_reviews(influence.open_workspace(root / "tiny")).corpus.examples
+
+
+def test_the_curves_have_all_epochs_and_mark_those_of_the_scores(open_page, tmp_path):
+    files = {split: write_csv(tmp_path / f"{split}.csv", rows(n, seed=n)) for split, n in (("train", 40), ("test", 12))}
+    training = training_settings("cnn", epochs=5, learning_rate=0.1, batch_size=16)
+    info = build_workspace(tmp_path / "root" / "few", request(files, training=training, max_checkpoints=2))
+    app = open_page("home", root=tmp_path / "root", workspace="few")
+    assert not app.exception
+    for name in ("loss", "accuracy"):
+        figures = [json.loads(element.proto.spec) for element in app.get("plotly_chart")]
+        (figure,) = [one for one in figures if one["layout"].get("title", {}).get("text") == name.capitalize()]
+        for line in figure["data"]:
+            assert line["x"] == [f"epoch {number}" for number in range(1, 6)]
+            assert line["y"] == [getattr(epoch, f"{line['name']}_{name}") for epoch in info.epochs]
+            filled = [place for place, symbol in enumerate(line["marker"]["symbol"]) if symbol == "circle"]
+            assert filled == [place for place, epoch in enumerate(info.epochs) if epoch.checkpoint is not None]
+    assert "Scores are summed over 2 of the 5 checkpoints: the filled points." in shown(app)
+    assert "epoch 1 (0.1), epoch 5 (0.1); of 5" in shown(app)

@@ -159,7 +159,9 @@ def _predictions(workspace: str, wrong: int) -> None:
 def _learning(info: WorkspaceInfo) -> None:
     render.heading("How it learnt")
     for column, what in zip(st.columns(2), ("loss", "accuracy"), strict=True):
-        column.plotly_chart(charts.curves(info.checkpoints, what=what), key=f"home_{what}", config=charts.STILL)
+        column.plotly_chart(charts.curves(info.epochs, what=what), key=f"home_{what}", config=charts.STILL)
+    if len(info.checkpoints) < len(info.epochs):
+        render.hint(f"Scores are summed over {len(info.checkpoints)} of the {len(info.epochs)} checkpoints: the filled points.")
     if info.checkpoints[-1].train_loss is not None:
         render.hint("The training loss is the mean over an epoch's steps; the other three are taken at its end.")
     if info.approximation:
@@ -176,6 +178,7 @@ def _origin(info: WorkspaceInfo) -> None:
         else f"imported from {Path(str(settings.get('checkpoints'))).name}"
     )
     rates = ", ".join(f"{c.name} ({c.learning_rate:g})" for c in info.checkpoints)
+    rates += f"; of {len(info.epochs)}" if len(info.checkpoints) < len(info.epochs) else ""
     named = (settings.get("columns") or {}).items()
     columns = [f"{role.replace('_', ' ')}: {name}" for role, name in named if name]
     layers = f", first {settings['num_hidden_layers']} layers" if settings.get("num_hidden_layers") else ""

@@ -6,7 +6,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from influence import CheckpointInfo
+from influence import EpochInfo
 
 PLUS, MINUS, TRAIN, TEST, RIGHT = "#2f7fc9", "#d9730d", "#8a94a3", "#2f7fc9", "#8a94a3"
 STILL = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
@@ -34,11 +34,12 @@ def name_rows(figure: go.Figure, names: Sequence[str], **more: object) -> None:
     )
 
 
-def curves(checkpoints: Sequence[CheckpointInfo], *, what: str) -> go.Figure:
-    """Loss or accuracy of both splits at every checkpoint."""
-    names = [label(checkpoint.name) for checkpoint in checkpoints]
-    test = [getattr(checkpoint, f"test_{what}") for checkpoint in checkpoints]
-    train = [getattr(checkpoint, f"train_{what}") for checkpoint in checkpoints]
+def curves(epochs: Sequence[EpochInfo], *, what: str) -> go.Figure:
+    """Loss or accuracy of both splits after every epoch; a filled point where scores are summed over its checkpoint."""
+    names = [label(epoch.name) for epoch in epochs]
+    test = [getattr(epoch, f"test_{what}") for epoch in epochs]
+    train = [getattr(epoch, f"train_{what}") for epoch in epochs]
+    symbols = ["circle-open" if epoch.checkpoint is None else "circle" for epoch in epochs]
     figure = go.Figure()
     for title, values, colour, dash in (("train", train, TRAIN, "dot"), ("test", test, TEST, "solid")):
         if any(value is not None for value in values):
@@ -48,7 +49,7 @@ def curves(checkpoints: Sequence[CheckpointInfo], *, what: str) -> go.Figure:
                 name=title,
                 mode="lines+markers",
                 line={"color": colour, "dash": dash, "width": 2},
-                marker={"size": 8},
+                marker={"size": 8, "symbol": symbols},
             )
     template = "%{y:.1%}" if what == "accuracy" else "%{y:.3f}"
     figure.update_traces(hovertemplate=f"%{{x}}: {template}<extra>%{{fullData.name}}</extra>")
