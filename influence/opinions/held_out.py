@@ -7,14 +7,15 @@ without having seen their labels, for the others how readily it learnt them.
 Axes: N training examples, E epochs, Y labels.
 """
 
-import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from influence.files import load_array
+from influence.gradients import first_alike
 from influence.models import Encoding
 from influence.opinions.settings import HeldOutSettings
 from influence.sealed import is_finished
@@ -64,11 +65,8 @@ def is_trained(build: Path, settings: HeldOutSettings, model: int) -> bool:
 
 def same_text(encoding: Encoding) -> IntArray:
     """For every example the position of the first one with the same tokens, shape (N,)."""
-    tokens_R = np.asarray(encoding.tokens_R)
-    first: dict[bytes, int] = {}
-    bounds = np.asarray(encoding.offsets_N1).tolist()
-    keys = (tokens_R[start:stop].tobytes() for start, stop in itertools.pairwise(bounds))
-    return np.array([first.setdefault(key, position) for position, key in enumerate(keys)], dtype=np.int64)
+    no_types_R, no_labels_N = np.broadcast_to(np.int8(0), encoding.tokens_R.shape), np.broadcast_to(np.int64(0), len(encoding))
+    return first_alike(replace(encoding, types_R=no_types_R), no_labels_N)
 
 
 def fold_of(copies_N: IntArray, labels_N: IntArray, folds: int, generator: np.random.Generator) -> IntArray:

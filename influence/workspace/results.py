@@ -17,7 +17,7 @@ from influence.models import Encoding
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace.builds import EpochInfo
 from influence.workspace.result_tables import ResultStore
-from influence.workspace.workspace import id_ranks, open_index, open_queries
+from influence.workspace.workspace import TIE_RANKS, id_ranks, open_index, open_queries
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -62,7 +62,9 @@ def write_results(
             {"checkpoint": number, **asdict(info.as_checkpoint), "indexed": info.checkpoint} for number, info in enumerate(infos)
         ]
         store.append({"checkpoints": pa.Table.from_pylist(rows)})
-        _insert_influences(store, index, build / "index", id_ranks(data["train"].ids), progress)
+        ranks_N = id_ranks(data["train"].ids)
+        np.save(build / TIE_RANKS, ranks_N.astype(np.int32))
+        _insert_influences(store, index, build / "index", ranks_N, progress)
     write_json(build / "results.json", {"top": STORED_TOP})
     return infos
 

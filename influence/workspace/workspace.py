@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from influence.attribution import StoredQueries, TrainQueries, WordIndex
 from influence.checkpoints import predictions_folder
 from influence.errors import WorkspaceError
 from influence.files import load_array, share
 from influence.models import Encoding
+from influence.sources import RowNumbers
 from influence.types import FloatArray, IntArray
 from influence.workspace.builds import WorkspaceInfo, published_build
 from influence.workspace.manage import lets_go
@@ -25,6 +28,9 @@ from influence.workspace.result_tables import ResultStore
 
 if TYPE_CHECKING:  # reading stored results must not wait for PyTorch to be imported
     from influence.attribution import LiveModel
+
+TIE_RANKS = "tie_ranks.npy"  # in a build: the ranks of the training ids; builds of earlier versions have none
+LONGEST_NUMBER, AT_ONCE = 18, 8_192  # digits of an id that is sorted as a number of 64 bits; ids read together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +102,8 @@ class WorkspaceReader:
     @cached_property
     def tie_ranks_N(self) -> IntArray:
         """Place of every training example when sorted by id; breaks ties between equal scores."""
-        return id_ranks(self.train_ids())
+        kept = self.build / TIE_RANKS
+        return load_array(kept) if kept.is_file() else id_ranks(self.train_ids())
 
     @cached_property
     def learning_rates_C(self) -> FloatArray:
@@ -182,12 +189,24 @@ def open_queries(folder: Path, checkpoints: int) -> StoredQueries:
 
 
 def id_ranks(ids: Sequence[str]) -> IntArray:
-    """Rank of each id: numbers in numeric order when all are numbers, else as text."""
-    if all(id.isdecimal() and id.isascii() for id in ids):
-        order = sorted(range(len(ids)), key=lambda at: (int(ids[at]), ids[at]))
+    """Rank of each id: numbers in numeric order when all are numbers, else as text. No object of Python's an id is kept."""
+    if isinstance(ids, RowNumbers):
+        return np.arange(len(ids))
+    numbers = all(id.isdecimal() and id.isascii() for id in ids)
+    if numbers and max(map(len, ids), default=0) > LONGEST_NUMBER:
+        order = np.array(sorted(range(len(ids)), key=lambda at: (int(ids[at]), ids[at])), dtype=np.int64)
     else:
-        order = sorted(range(len(ids)), key=ids.__getitem__)
-    return np.argsort(order)
+        blocks = (ids[start : start + AT_ONCE] for start in range(0, len(ids), AT_ONCE))
+        # Arrow sorts texts by their bytes, which in UTF-8 is the order of their characters.
+        columns = {"text": pa.chunked_array([pa.array(block, pa.large_string()) for block in blocks], pa.large_string())}
+        keys = [("text", "ascending")]
+        if numbers:
+            columns["number"] = pa.array(np.fromiter(map(int, ids), dtype=np.int64, count=len(ids)))
+            keys = [("number", "ascending"), *keys]
+        order = pc.sort_indices(pa.table(columns), sort_keys=keys).to_numpy().astype(np.int64)
+    ranks_N = np.empty(len(ids), dtype=np.int64)
+    ranks_N[order] = np.arange(len(ids))
+    return ranks_N
 
 
 def read_workspace(path: str | Path) -> WorkspaceReader:

@@ -6,6 +6,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+from hypothesis import given, strategies as st
 from tiny import ANYWHERE, Bench, bench, labelled, request, rows, write_csv
 
 from influence import all_scores, explain, open_workspace
@@ -13,9 +14,10 @@ from influence.attribution.methods import METHODS
 from influence.attribution.training_set import TrainingSet
 from influence.explanations.scores import scores_of
 from influence.gradients.alike import first_alike, rows_alike
+from influence.sources import RowNumbers
 from influence.workspace.build import build_workspace
 from influence.workspace.result_tables import in_id_order
-from influence.workspace.workspace import id_ranks
+from influence.workspace.workspace import TIE_RANKS, id_ranks
 
 COPIED, N = 11, 60
 # Copies in between: so in other batches, with other padding beside them, and at other places of every matrix product.
@@ -115,3 +117,38 @@ def test_tables_order_ids_as_the_library_does(ids: list[str], ordered: list[str]
     connection.execute("create table examples as select unnest(?::varchar[]) as id", [ids])
     found = connection.execute(f"select e.id from examples e order by {in_id_order('e.id', 'examples')}").fetchall()
     assert [id for (id,) in found] == ordered == [ids[at] for at in np.argsort(id_ranks(ids))]
+
+
+def by_sorting(ids: list[str]) -> list[int]:
+    """The ranks by Python's own sort."""
+    numbers = all(id.isdecimal() and id.isascii() for id in ids)
+    order = sorted(range(len(ids)), key=lambda at: (int(ids[at]) if numbers else 0, ids[at]))
+    return [order.index(at) for at in range(len(ids))]
+
+
+@given(
+    ids=st.lists(st.text(st.characters(codec="utf-8"), max_size=4) | st.from_regex(r"\A[0-9]{1,3}\Z"), unique=True, max_size=30)
+)
+def test_ranks_are_those_of_a_sort(ids: list[str]) -> None:
+    assert id_ranks(ids).tolist() == by_sorting(ids)
+
+
+@given(ids=st.lists(st.from_regex(r"\A[0-9]{1,25}\Z"), unique=True, max_size=30))
+def test_ranks_of_numbers_are_those_of_a_sort(ids: list[str]) -> None:
+    """However long they are, and with zeros before them."""
+    assert id_ranks(ids).tolist() == by_sorting(ids)
+
+
+def test_row_numbers_are_in_order_and_a_build_keeps_the_ranks(tmp_path: Path) -> None:
+    assert id_ranks(RowNumbers(1_234)).tolist() == id_ranks([str(row) for row in range(1_234)]).tolist() == list(range(1_234))
+    made = rows(30, seed=5)
+    data = {"train": write_csv(tmp_path / "train.csv", made[:20]), "test": write_csv(tmp_path / "test.csv", made[20:])}
+    build_workspace(tmp_path / "w", request(data))
+    workspace = open_workspace(tmp_path / "w")
+    kept = workspace.tie_ranks_N.tolist()
+    assert (workspace.build / TIE_RANKS).is_file()
+    assert kept == by_sorting(workspace.train_ids())
+    build_workspace(tmp_path / "older", request(data))
+    older = open_workspace(tmp_path / "older")
+    (older.build / TIE_RANKS).unlink()
+    assert older.tie_ranks_N.tolist() == kept

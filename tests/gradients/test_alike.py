@@ -7,6 +7,7 @@ from hypothesis import given, settings, strategies as st
 from influence.gradients import alike
 from influence.gradients.alike import first_alike
 from influence.models import Encoding
+from influence.opinions.held_out import same_text
 from influence.types import IntArray
 
 Example = tuple[tuple[tuple[int, int], ...], int]  # (token, type) of every place, and the label
@@ -67,3 +68,10 @@ def test_a_hundred_thousand_examples_without_one_collision() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(alike, "_settle", None)  # so that a collision would end in an error
         assert first_alike(encoding, labels_N).tolist() == by_dictionary(examples)
+
+
+@settings(deadline=None)
+@given(examples=EXAMPLES)
+def test_texts_are_the_same_whatever_their_types_and_labels(examples: list[Example]) -> None:
+    tokens = [tuple(token for token, _ in places) for places, _ in examples]
+    assert same_text(encoded(examples)[0]).tolist() == [tokens.index(one) for one in tokens]

@@ -44,7 +44,10 @@ Copy = Callable[[], Path]
 def own_files(build: Path) -> list[Path]:
     """What a build wrote; what is computed from it later, by whichever test was there first, lies beside."""
     folders = [file for name in ("index", "checkpoints") for file in (build / name).rglob("*") if file.is_file()]
-    return [*folders, *(build / name for name in ("build.json", "results.json", "results.duckdb", "hashes.json"))]
+    return [
+        *folders,
+        *(build / name for name in ("build.json", "results.json", "results.duckdb", "hashes.json", "tie_ranks.npy")),
+    ]
 
 
 # What a workspace says of itself --------------------------------------------------------------------------------------
