@@ -36,6 +36,7 @@ from influence.models.packaged import CNN
 from influence.models.weights import OpenedModel, listed, loaded, of_a_pooler, open_body, open_classifier, skeleton, targets
 
 CNN_VOCABULARY = 25_000
+LEARNT_FROM = 250_000  # texts
 LARGEST_TOKEN = 100_000_000
 COUNT_FROM_PADDING = {
     "camembert",
@@ -68,11 +69,13 @@ def train_word_pieces(
 ) -> PreTrainedTokenizerFast:
     """A WordPiece tokenizer learnt from the training texts (and second texts), for the CNN, which has no vocabulary of its own.
 
-    The same texts give the same vocabulary. They are gone through one after the other and never held all at once.
+    The same texts give the same vocabulary. Of more than `LEARNT_FROM` at most as many are learnt from, spread evenly over all,
+    and of the others their letters alone, so that no word is unknown for one: 25,000 pieces need no more, and a hundred million
+    texts would take hours.
     """
     # The trainer numbers letters in the order of a hash table and breaks ties between merges by those numbers, so no two
     # runs agree. A first pass that learns letters alone lets the second have them in a fixed order.
-    sides = [texts] if pairs is None else [texts, pairs]
+    sides = [_learnt_from(side) for side in ([texts] if pairs is None else [texts, pairs])]
     letters = sorted(set(_learn_pieces(chain(*sides), len(SPECIAL_TOKENS), SPECIAL_TOKENS)) - set(SPECIAL_TOKENS))
     pieces = _learn_pieces(chain(*sides), vocabulary, [*SPECIAL_TOKENS, *letters])
     tokenizer = _word_piece_tokenizer(WordPiece(pieces, unk_token="[UNK]"))
@@ -84,6 +87,16 @@ def train_word_pieces(
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]"
     )
+
+
+def _learnt_from(texts: Sequence[str]) -> Sequence[str]:
+    """Texts to learn word pieces from: all, or an even part of them and every letter of the others, at both places in a word."""
+    if len(texts) <= LEARNT_FROM:
+        return texts
+    letters: set[str] = set()
+    for text in texts:
+        letters.update(text)
+    return [*texts[:: -(-len(texts) // LEARNT_FROM)], *(f"{letter} a{letter}" for letter in sorted(letters))]
 
 
 def _learn_pieces(texts: Iterable[str], vocabulary: int, first: list[str]) -> dict[str, int]:

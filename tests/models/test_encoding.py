@@ -14,7 +14,7 @@ from transformers import PreTrainedTokenizerFast
 from influence.data.words import SPECIAL_SIDE, whole_words
 from influence.errors import DataError
 from influence.growing import GrowingArray
-from influence.models import encoding as encoding_module
+from influence.models import encoding as encoding_module, model
 from influence.models.encoding import NO_TYPES, Encoding, common_tokens, encode, long_text, pad, write_encoding
 from influence.models.model import supports_pairs, train_word_pieces
 from influence.models.spelling import Spelling
@@ -313,6 +313,20 @@ def test_a_learnt_vocabulary_spells_every_letter_it_has_seen() -> None:
     letters = [chr(0x4E00 + number) for number in range(2_000)]
     tokenizer = train_word_pieces([" ".join(letters)] * 2, vocabulary=100)
     assert tokenizer.unk_token_id not in tokenizer("".join(letters)).input_ids
+
+
+def test_of_many_texts_a_part_teaches_pieces_and_all_teach_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model, "LEARNT_FROM", 50)
+    texts = [f"usual words {number} {chr(0x0430 + number % 7)}" for number in range(500)]
+    texts[333] = "rare x\u0493z and \u0495 日本 🙂"  # not among those that are learnt from
+    tokenizer = train_word_pieces(texts, pairs=["second ж\u04ab"] + ["second"] * 499)
+    for text in [*texts, "second ж\u04ab"]:
+        assert tokenizer.unk_token_id not in tokenizer(text).input_ids, text
+    assert "usual" in tokenizer.get_vocab()
+    assert "second" in tokenizer.get_vocab()
+    assert tokenizer.get_vocab() == train_word_pieces(texts, pairs=["second ж\u04ab"] + ["second"] * 499).get_vocab()
+    monkeypatch.setattr(model, "LEARNT_FROM", 500)
+    assert train_word_pieces(texts).get_vocab() != tokenizer.get_vocab()
 
 
 @given(
