@@ -37,6 +37,7 @@ FLOORS = [
     ["models"],
     ["gradients"],
     ["checkpoints"],
+    ["segments"],
     ["attribution"],
     ["workspace"],
     ["standing"],

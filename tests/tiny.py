@@ -1,5 +1,6 @@
 """Data, models and an index small enough to be made in a moment and checked by hand; real parts throughout."""
 
+import copy
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,19 +8,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.numpy import load_file
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedModel, PreTrainedTokenizerFast
 
 from influence.attribution.index import WordIndex
-from influence.attribution.index_writer import IndexSettings, write_split
+from influence.attribution.live_model import LiveGradients
 from influence.attribution.methods import METHODS, Method
 from influence.attribution.query import Query
-from influence.attribution.stored_queries import StoredQueries
+from influence.attribution.stored_queries import LiveQueries
 from influence.attribution.training_set import Parts, TrainingSet
 from influence.data.dataset import Columns
+from influence.gradients.alike import first_alike
 from influence.gradients.positions import GradientSettings, WordGradients
 from influence.models.cnn import CnnConfig, CnnForSequenceClassification
 from influence.models.encoding import Encoding, common_tokens, encode
 from influence.models.model import train_word_pieces
+from influence.segments.plan import IndexSettings, plan_segments, save_plan
+from influence.segments.writer import write_segment
 from influence.workspace.build_request import BuildRequest, training_settings
 
 ANYWHERE = [id for id, method in METHODS.items() if method.needs != "states"]  # the methods that any build can serve
@@ -58,6 +63,7 @@ def request(data: dict[str, str], *, pairs: bool = False, **changes: Any) -> Bui
         "columns": columns,
         "training": training_settings("cnn", epochs=3, learning_rate=0.1, batch_size=16),
         "top_k": 4,
+        "store_rest": True,
     }
     return BuildRequest(**{**given, **changes})
 
@@ -102,6 +108,12 @@ def _shaken(model: Any, seed: int) -> Any:
     return model.eval()
 
 
+def stored(folder: Path, split: str, checkpoint: int, name: str, *, file: str = "examples") -> np.ndarray:
+    """What the segments of a split hold under a name, one after the other, read by the safetensors library."""
+    found = [load_file(one / str(checkpoint) / f"{file}.safetensors")[name] for one in sorted((folder / split).glob("0*/"))]
+    return np.concatenate(found)
+
+
 class Bench:
     """Models with learning rates, a training and a test split, and the index that the engine makes of them."""
 
@@ -116,6 +128,8 @@ class Bench:
         *,
         top_k: int,
         batch_tokens: int | None = None,
+        exact: bool = True,
+        segment_examples: int = 7,
     ) -> None:
         self.models, self.learning_rates, self.top_k = list(models), list(learning_rates), top_k
         self.tokenizer = tokenizer
@@ -127,16 +141,14 @@ class Bench:
         for number, model in enumerate(models):
             with WordGradients(model, settings) as gradients:
                 for split, encoding in self.encodings.items():
-                    write_split(
-                        gradients,
-                        encoding,
-                        self.labels[split],
-                        folder / split / str(number),
-                        settings=IndexSettings(top_k=top_k),
-                        vocabulary=vocabulary,
-                        by_token=split == "train",
-                        stage="gradients",
-                    )
+                    index = IndexSettings(top_k=top_k, store_rest=True, exact=exact, segment_examples=segment_examples)
+                    segments = plan_segments(encoding.lengths_N, gradients.model.get_input_embeddings().weight.shape[1], index)
+                    (folder / split).mkdir(exist_ok=True, parents=True)
+                    save_plan(folder / split, segments)
+                    first_N = first_alike(encoding, self.labels[split])
+                    for segment in segments:
+                        at = folder / split / segment.name / str(number)
+                        write_segment(gradients, encoding, self.labels[split], first_N, at, segment, settings=index)
         special_V = np.zeros(vocabulary, dtype=bool)
         for encoding in self.encodings.values():
             special_V[encoding.tokens_R[encoding.special_R]] = True
@@ -148,9 +160,8 @@ class Bench:
             special_V=special_V,
             common_V=common_tokens(tokenizer, vocabulary),
         )
-        self.queries = StoredQueries(
-            folder / "test", self.encodings["test"], labels_M=self.labels["test"], checkpoints=len(models)
-        )
+        live = LiveGradients(lambda: [WordGradients(copy.deepcopy(model), settings) for model in models], top_k=top_k)
+        self.queries = LiveQueries(self.encodings["test"], self.labels["test"], lambda: live)
 
     def query_list(self) -> list[Query]:
         """Every test example as a query."""
@@ -179,6 +190,8 @@ def bench(
     labels: int = 3,
     batch_tokens: int | None = None,
     seeds: Sequence[int] | None = None,
+    exact: bool = True,
+    segment_examples: int = 7,
 ) -> Bench:
     """A `Bench` of one kind of model, one random model a learning rate; `bert-pairs` halves every text into a pair."""
     tokenizer = word_pieces()
@@ -193,7 +206,18 @@ def bench(
             texts, second = [t[: len(t) // 2] for t in texts], [t[len(t) // 2 :] for t in texts]
         return encode(tokenizer, texts, second, max_length=60), [label for _, label in examples]
 
-    return Bench(folder, models, learning_rates, tokenizer, split(train), split(test), top_k=top_k, batch_tokens=batch_tokens)
+    return Bench(
+        folder,
+        models,
+        learning_rates,
+        tokenizer,
+        split(train),
+        split(test),
+        top_k=top_k,
+        batch_tokens=batch_tokens,
+        exact=exact,
+        segment_examples=segment_examples,
+    )
 
 
 def labelled(n: int, *, seed: int, labels: int = 3) -> list[tuple[str, int]]:

@@ -1,13 +1,11 @@
 from .index import (
     QUERY_BLOCK_BYTES as QUERY_BLOCK_BYTES,
-    REST as REST,
-    TOP as TOP,
-    Matches as Matches,
+    Strongest as Strongest,
     WordIndex as WordIndex,
     queries_at_once as queries_at_once,
 )
-from .index_writer import IndexSettings as IndexSettings, estimated_bytes as estimated_bytes, write_split as write_split
 from .live_model import LiveModel as LiveModel
+from .matches import Matches as Matches
 from .method import Method as Method
 from .methods import METHODS as METHODS, get_method as get_method
 from .query import (
@@ -20,5 +18,10 @@ from .query import (
     WordSelection as WordSelection,
     check_method as check_method,
 )
-from .stored_queries import StoredQueries as StoredQueries, TrainQueries as TrainQueries
+from .stored_queries import (
+    LiveQueries as LiveQueries,
+    Queries as Queries,
+    StoredQueries as StoredQueries,
+    train_queries as train_queries,
+)
 from .training_set import Parts as Parts, TrainingSet as TrainingSet

@@ -13,7 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from influence.attribution.index import Matches, WordIndex
+from influence.attribution.index import Strongest, WordIndex
+from influence.attribution.matches import Matches
 from influence.attribution.query import Query, WordSelection
 from influence.errors import QueryError
 from influence.formulas import adam_direction
@@ -39,6 +40,12 @@ class AdamIndex:
     def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
         """`word_scores` of many queries, summed over checkpoints, shape (Q, N)."""
         return self.index.word_scores_many([self._scaled(query) for query in queries], selection)
+
+    def strongest(
+        self, query: Query, selection: WordSelection, tie_ranks_N: IntArray, top: int, *, leaving_out: int | None = None
+    ) -> Strongest:
+        """The strongest proponents and opponents, as `word_scores` would rank them."""
+        return self.index.strongest(self._scaled(query), selection, tie_ranks_N, top, leaving_out=leaving_out)
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores."""

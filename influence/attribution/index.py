@@ -1,96 +1,53 @@
-"""The word-gradient index: for each checkpoint, gradient rows of the training set sorted by token, memory-mapped.
+"""Scores over words from the index: every segment's rows at every checkpoint, joined exactly, since a score is one example's.
 
-A query reads the blocks of its own tokens and nothing else. Rows inside a block are in order of example and position.
-Axes: N examples, R token rows, P posting rows, D embedding width, V token ids, C checkpoints, Q queries, E chosen examples.
+Two ways to ask. `strongest` names the strongest proponents and opponents: it scans the rows' first plane, whose error is
+bounded, and reads the second for the examples that the bounds cannot tell apart, so that the top k is the top k.
+`word_scores` gives the score of every example by both planes. Both are right to 1e-4 of a query's largest score, as measured
+1e-5 (`segments.compact`).
+
+Axes: N examples, n of a segment, R token rows, P posting rows, D embedding width, C checkpoints, Q queries, U words of a
+query, E chosen examples.
 """
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from influence.attribution.matches import Found, Matches, merge_matches
 from influence.attribution.query import Query, TokenKind, WordSelection
-from influence.errors import QueryError, WorkspaceError
-from influence.files import load_array
-from influence.formulas import add_word_scores, word_contributions, word_gradients, word_scores
+from influence.errors import QueryError
+from influence.formulas import (
+    add_word_scores,
+    extremes,
+    logit_gradients,
+    strongest_candidates,
+    tracin_term,
+    word_contributions,
+    word_gradients,
+    word_products,
+    word_scores,
+)
 from influence.gradients import Alike
 from influence.models import Encoding
-from influence.sealed import Rows
+from influence.segments import REST, TOP, Postings, Segment, SplitSegments
 from influence.types import BoolArray, FloatArray, IntArray
 
-TOP, REST = "top", "rest"  # the positions kept by top-k, and all others
 QUERY_BLOCK_BYTES = 128 << 20  # of the scores that `WordIndex.word_scores_many` holds
+ROWS_AT_ONCE = 8_192  # made into float32
+Word = TypeVar("Word")
 
 
-@dataclass(frozen=True)
-class Postings:
-    """Gradient rows sorted by token."""
+class Strongest(NamedTuple):
+    """The strongest examples for a query, and their scores by checkpoint."""
 
-    gradients_PD: Rows
-    rows_P: IntArray  # row of the training set's encoding
-    examples_P: IntArray
-    offsets_V1: IntArray  # token v owns posting rows offsets[v] to offsets[v + 1]
-    n_examples: int
-
-    @classmethod
-    def load(cls, folder: Path, encoding: Encoding) -> "Postings":
-        """Open the arrays of one part of the index. Raises `WorkspaceError` where they do not fit the encoding."""
-        gradients_PD = Rows(folder / "gradients.npy")
-        rows_P, examples_P, offsets_V1 = (load_array(folder / f"{name}.npy") for name in ("rows", "examples", "offsets"))
-        if (
-            not (len(gradients_PD) == len(examples_P) == offsets_V1[-1] == len(rows_P))
-            or (np.diff(offsets_V1) < 0).any()
-            or not _within(rows_P, len(encoding.tokens_R))
-            or not _within(examples_P, len(encoding))
-        ):
-            raise WorkspaceError(f"the index is damaged: {str(folder)!r} does not fit its data; build the workspace again")
-        return cls(gradients_PD, rows_P, examples_P, offsets_V1, len(encoding))
-
-    def block(self, token: int) -> slice:
-        """The posting rows of one token."""
-        return slice(int(self.offsets_V1[token]), int(self.offsets_V1[token + 1]))
-
-    @cached_property
-    def by_example(self) -> "ByExample":
-        """The same rows in order of example and position; found once, then kept."""
-        count = int(self.rows_P.max(initial=-1)) + 1
-        kind: type[np.integer[Any]] = np.int32 if count < 2**31 else np.int64
-        places_R: IntArray = np.full(count, -1, dtype=kind)
-        places_R[self.rows_P] = np.arange(len(self.rows_P), dtype=kind)
-        counts_N = np.bincount(self.examples_P, minlength=self.n_examples)
-        rows_P = np.flatnonzero(places_R >= 0)
-        return ByExample(rows_P, places_R[rows_P], np.concatenate([[0], np.cumsum(counts_N)]))
-
-
-class ByExample(NamedTuple):
-    """Posting rows in order of example and position; example n owns entries offsets[n] to offsets[n + 1]."""
-
-    rows_P: IntArray  # row of the training set's encoding
-    postings_P: IntArray
-    offsets_N1: IntArray
-
-    def entries(self, examples_E: IntArray) -> tuple[IntArray, IntArray]:
-        """The entries of the chosen examples, shape (X,), and which of the chosen each belongs to."""
-        first_E, counts_E = self.offsets_N1[examples_E], self.offsets_N1[examples_E + 1] - self.offsets_N1[examples_E]
-        chosen_X = np.repeat(np.arange(len(examples_E)), counts_E)
-        before_E = np.cumsum(counts_E) - counts_E
-        return (first_E - before_E)[chosen_X] + np.arange(len(chosen_X)), chosen_X
-
-
-class Matches(NamedTuple):
-    """Word contributions between a query and E training examples; one entry a pair of words with a token in common."""
-
-    examples_X: IntArray  # position in the list of chosen examples
-    query_words_X: IntArray
-    train_words_X: IntArray
-    scores_X: FloatArray
-    special_X: BoolArray  # start and end tokens
-    checkpoint_scores_EC: FloatArray
+    proponents_E: IntArray  # the largest score first
+    opponents_E: IntArray  # the most negative first
+    proponent_scores_EC: FloatArray
+    opponent_scores_EC: FloatArray
 
 
 class WordIndex:
@@ -105,9 +62,10 @@ class WordIndex:
         learning_rates_C: FloatArray,
         special_V: BoolArray,
         common_V: BoolArray,
+        first_N: IntArray | None = None,
     ) -> None:
         self.encoding = encoding
-        self.labels_N, self.alike = labels_N, Alike(encoding, labels_N)
+        self.labels_N, self.alike = labels_N, Alike(encoding, labels_N, first_N)
         self.learning_rates_C = learning_rates_C
         self._kinds: dict[TokenKind, BoolArray] = {
             "all": np.ones_like(special_V),
@@ -115,84 +73,154 @@ class WordIndex:
             "start-end": special_V,
         }
         self.special_V = special_V
-        self._folders = [folder / str(number) for number in range(len(learning_rates_C))]
-        self._parts = [
-            {part: Postings.load(at / part, encoding) for part in (TOP, REST) if (at / part).is_dir()} for at in self._folders
-        ]
+        self.split = SplitSegments(folder, len(learning_rates_C), encoding.offsets_N1, self.alike.first_N)
+        self._numbers = list(range(len(learning_rates_C)))  # of the checkpoints on disk
 
     def at_checkpoint(self, number: int) -> "WordIndex":
         """The same index with one checkpoint only."""
         one = copy.copy(self)
-        one.learning_rates_C = self.learning_rates_C[[number]]
-        one._folders, one._parts = [self._folders[number]], [self._parts[number]]
+        one.learning_rates_C, one._numbers = self.learning_rates_C[[number]], [self._numbers[number]]
         return one
-
-    def parts(self, name: str) -> list[Postings]:
-        """One part of the index, `TOP` or `REST`, at every checkpoint."""
-        return [parts[name] for parts in self._parts]
 
     @property
     def stores_all(self) -> bool:
         """Whether the gradients of the positions outside the top k are stored too."""
-        return all(REST in parts for parts in self._parts)
+        return self.split.stores_rest
+
+    def postings(self, segment: Segment, checkpoint: int, part: str) -> Postings:
+        """A segment's rows of one part, `TOP` or `REST`, at a checkpoint."""
+        return self.split.postings(segment, self._numbers[checkpoint], part)
 
     def last_layer(self, checkpoint: int) -> tuple[FloatArray, FloatArray] | None:
         """Inputs (N, H) of the last linear layer and loss gradients (N, Y) at its output; None: a model without one."""
-        path = self._folders[checkpoint] / "features.npy"
-        return (load_array(path), self.deltas(checkpoint)) if path.is_file() else None
+        number = self._numbers[checkpoint]
+        found = [features for one in self.split.segments if (features := self.split.features(one, number)) is not None]
+        return (np.concatenate(found), self.deltas(checkpoint)) if found else None
 
     def deltas(self, checkpoint: int) -> FloatArray:
         """Loss gradients (N, Y) at the logits."""
-        return load_array(self._folders[checkpoint] / "deltas.npy")
+        return logit_gradients(self.split.column("probabilities", self._numbers[checkpoint]), np.asarray(self.labels_N))
 
     def word_scores(self, query: Query, selection: WordSelection) -> FloatArray:
         """Σ_w η_c ⟨Σ g_w, Σ g'_w⟩ over shared selected words, for every checkpoint and example, shape (C, N) (eqs. 3–6)."""
         scores_CN = np.zeros((len(self.learning_rates_C), len(self.encoding)))
         for number, rate in enumerate(self.learning_rates_C):
-            parts, positions_L = self._selected_parts(number, selection), self.selected(query, number, selection)
-            words = word_gradients(query.tokens_L[positions_L], query.checkpoints[number].gradients_LD[positions_L])
-            blocks = (
-                (gradient_D, part.gradients_PD[block], part.examples_P[block])
-                for token, gradient_D in zip(*words, strict=True)
-                for part in parts
-                for block in [part.block(token)]
-            )
-            scores_CN[number] = word_scores(blocks, len(self.encoding), rate)
+            tokens_U, gradients_UD = self._query_words(query, number, selection)
+            for segment in self.split.segments:
+                blocks = (
+                    (gradient_D, rows_PD, examples_P)
+                    for postings in self._selected_postings(segment, number, selection)
+                    for gradient_D, rows_PD, examples_P in row_blocks(postings, tokens_U, list(gradients_UD))
+                )
+                scores_CN[number, segment.start : segment.stop] = word_scores(blocks, len(segment), rate)
         return self.alike.tie(scores_CN)
 
     def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
         """`word_scores` of many queries at once, summed over checkpoints, shape (Q, N): one matrix product a token."""
         scores_QN = np.zeros((len(queries), len(self.encoding)), dtype=np.float32)
         for number in np.flatnonzero(self.learning_rates_C).tolist():
-            parts, rate = self._selected_parts(number, selection), self.learning_rates_C[number]
-            blocks = (
-                (queries_K, gradients_KD, part.gradients_PD[block], part.examples_P[block])
-                for token, queries_K, gradients_KD in self._by_token(queries, number, selection)
-                for part in parts
-                for block in [part.block(token)]
-            )
-            add_word_scores(scores_QN, blocks, rate)
+            rate, words = self.learning_rates_C[number], list(self._by_token(queries, number, selection))
+            tokens_U = np.array([token for token, *_ in words])
+            for segment in self.split.segments:
+                for postings in self._selected_postings(segment, number, selection):
+                    blocks = (
+                        (words[at][1], words[at][2], rows_PD, examples_P)
+                        for at, rows_PD, examples_P in row_blocks(postings, tokens_U, range(len(words)))
+                    )
+                    add_word_scores(scores_QN[:, segment.start : segment.stop], blocks, rate)
         return self.alike.tie(scores_QN)
+
+    def strongest(
+        self, query: Query, selection: WordSelection, tie_ranks_N: IntArray, top: int, *, leaving_out: int | None = None
+    ) -> Strongest:
+        """The `top` proponents and opponents of a query, ties in order of `tie_ranks_N`, as `word_scores` would rank them."""
+        approximate_N, errors_N = self._scanned(query, selection)
+        if leaving_out is not None:
+            approximate_N[leaving_out] = errors_N[leaving_out] = 0
+        candidates_E = strongest_candidates(approximate_N, errors_N, top)
+        scores_EC = self.scores_of(query, candidates_E, selection)
+        one, other = extremes(scores_EC.sum(axis=1), tie_ranks_N[candidates_E], top)
+        return Strongest(candidates_E[one], candidates_E[other], scores_EC[one], scores_EC[other])
+
+    def _scanned(self, query: Query, selection: WordSelection) -> tuple[FloatArray, FloatArray]:
+        """Every example's score by the first plane alone, and how far it may be off, shape (N,) each."""
+        approximate_N, errors_N = (np.zeros(len(self.encoding), dtype=np.float32) for _ in range(2))
+        for number in np.flatnonzero(self.learning_rates_C).tolist():
+            tokens_U, gradients_UD = self._query_words(query, number, selection)
+            scaled_UD = tracin_term(np.float32(self.learning_rates_C[number]), gradients_UD)
+            for segment in self.split.segments:
+                here = slice(segment.start, segment.stop)
+                for postings in self._selected_postings(segment, number, selection):
+                    postings.scan(tokens_U, scaled_UD, approximate_N[here], errors_N[here])
+        self.alike.tie(errors_N)
+        return self.alike.tie(approximate_N), errors_N
+
+    def scores_of(self, query: Query, examples_E: IntArray, selection: WordSelection) -> FloatArray:
+        """`word_scores` of some examples, shape (E, C)."""
+        first_D, place_E = np.unique(self.alike.first_N[examples_E], return_inverse=True)
+        sums_CD = np.zeros((len(self.learning_rates_C), len(first_D)))
+        for number in np.flatnonzero(self.learning_rates_C).tolist():
+            tokens_U, gradients_UD = self._query_words(query, number, selection)
+            for segment, places, chosen in self.split.holding(first_D):
+                for postings in self._selected_postings(segment, number, selection):
+                    rows_X, words_X, at_X = postings.find(tokens_U, chosen)
+                    products_X = word_products(gradients_UD[words_X], postings.rows(rows_X))
+                    sums_CD[number] += np.bincount(places[at_X], products_X, len(first_D))
+            sums_CD[number] = tracin_term(self.learning_rates_C[number], sums_CD[number])
+        return sums_CD.T[place_E]
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""
-        found = []
+        found: list[Found] = []
         for number in np.flatnonzero(self.learning_rates_C).tolist():  # a final model with learning rate 0 has no part in the sum
             positions_K = self.selected(query, number, selection)
-            for part in self._selected_parts(number, selection):
-                entries_X, chosen_X = part.by_example.entries(examples_E)
-                rows_X = part.by_example.rows_P[entries_X]
-                at, same = np.nonzero(self.encoding.tokens_R[rows_X][:, None] == query.tokens_L[positions_K])
-                gradients_XD = part.gradients_PD[part.by_example.postings_P[entries_X[at]]]
-                found.append((chosen_X[at], *self.contributions(query, number, positions_K[same], rows_X[at], gradients_XD)))
+            tokens_U = np.unique(query.tokens_L[positions_K])
+            for segment, places, chosen in self.split.holding(self.alike.first_N[examples_E]):  # copies have to tie
+                for postings in self._selected_postings(segment, number, selection):
+                    rows_X, words_X, at_X = postings.find(tokens_U, chosen)
+                    pair_X, same_X = np.nonzero(tokens_U[words_X][:, None] == query.tokens_L[positions_K])
+                    gradients_XD, places_X = postings.rows(rows_X)[pair_X], places[at_X[pair_X]]
+                    rows_R = self.encoding.offsets_N1[examples_E[places_X]] + postings.positions(rows_X[pair_X])
+                    found.append(self.contributions(query, number, positions_K[same_X], rows_R, gradients_XD, places_X))
         return merge_matches(found, len(examples_E), len(self.learning_rates_C))
 
+    def rows_of(self, segment: Segment, postings: Postings, rows_X: IntArray) -> IntArray:
+        """The token rows of the encoding that posting rows belong to."""
+        examples_X = segment.start + postings.examples_P[rows_X].astype(np.int64)
+        return np.asarray(self.encoding.offsets_N1[examples_X] + postings.positions(rows_X))
+
+    def gradients_of(self, rows_X: IntArray, checkpoint: int, parts: Sequence[str]) -> FloatArray:
+        """The gradients at token rows of the encoding, shape (X, D); 0 where a row is in none of the parts."""
+        examples_X = np.searchsorted(self.encoding.offsets_N1, rows_X, side="right") - 1
+        found_XD = np.zeros((len(rows_X), self.width), dtype=np.float32)
+        for segment, places, chosen in self.split.holding(examples_X):
+            positions = rows_X[places] - self.encoding.offsets_N1[examples_X[places]]
+            for part in parts:
+                postings = self.postings(segment, checkpoint, part)
+                at = postings.at(chosen, positions)
+                there = np.flatnonzero(at >= 0)
+                found_XD[places[there]] = postings.rows(at[there])
+        return found_XD
+
+    @property
+    def width(self) -> int:
+        """D, the embedding width."""
+        every = (self.postings(segment, 0, TOP) for segment in self.split.segments)
+        return next((postings.width for postings in every if len(postings)), 1)
+
     def contributions(
-        self, query: Query, checkpoint: int, positions_X: IntArray, rows_X: IntArray, gradients_XD: FloatArray
-    ) -> tuple[IntArray | BoolArray | FloatArray, ...]:
+        self,
+        query: Query,
+        checkpoint: int,
+        positions_X: IntArray,
+        rows_X: IntArray,
+        gradients_XD: FloatArray,
+        examples_X: IntArray,
+    ) -> Found:
         """What `merge_matches` takes, of positions of the query and the training rows and gradients that they meet."""
         own_XD, rate = query.checkpoints[checkpoint].gradients_LD[positions_X], self.learning_rates_C[checkpoint]
-        return (
+        return Found(
+            examples_X,
             query.words_L[positions_X],
             self.encoding.words_R[rows_X],
             word_contributions(own_XD, gradients_XD, rate),
@@ -209,13 +237,14 @@ class WordIndex:
             chosen_L = chosen_L & query.checkpoints[checkpoint].kept_L
         return np.flatnonzero(chosen_L)
 
-    def _selected_parts(self, checkpoint: int, selection: WordSelection) -> list[Postings]:
-        parts = self._parts[checkpoint]
-        if selection.top_k:
-            return [parts[TOP]]
-        if REST not in parts:
+    def _query_words(self, query: Query, checkpoint: int, selection: WordSelection) -> tuple[IntArray, FloatArray]:
+        positions_K = self.selected(query, checkpoint, selection)
+        return word_gradients(query.tokens_L[positions_K], query.checkpoints[checkpoint].gradients_LD[positions_K])
+
+    def _selected_postings(self, segment: Segment, checkpoint: int, selection: WordSelection) -> list[Postings]:
+        if not selection.top_k and not self.stores_all:
             raise QueryError("this workspace stores the gradients of the top-k positions only; build it again with --index all")
-        return [parts[TOP], parts[REST]]
+        return [self.postings(segment, checkpoint, part) for part in ((TOP,) if selection.top_k else (TOP, REST))]
 
     def _by_token(
         self, queries: Sequence[Query], checkpoint: int, selection: WordSelection
@@ -232,31 +261,15 @@ class WordIndex:
             yield int(tokens_U[start]), queries_U[start:stop], gradients_UD[start:stop]
 
 
+def row_blocks(postings: Postings, tokens_U: IntArray, words: Sequence[Word]) -> Iterator[tuple[Word, FloatArray, IntArray]]:
+    """What is asked of each token, with its rows in float32 and their examples, `ROWS_AT_ONCE` at a time."""
+    room_PD = np.empty((ROWS_AT_ONCE, postings.width), dtype=np.float32)
+    for word, start, stop in zip(words, *(ends.tolist() for ends in postings.blocks(tokens_U)), strict=True):
+        for at in range(start, stop, ROWS_AT_ONCE):
+            end = min(at + ROWS_AT_ONCE, stop)
+            yield word, postings.block_rows(at, end, room_PD), postings.examples_P[at:end]
+
+
 def queries_at_once(n_train: int) -> int:
     """How many queries to score together, so that their scores of all training examples fit into `QUERY_BLOCK_BYTES`."""
     return int(np.clip(QUERY_BLOCK_BYTES // (4 * n_train), 1, 256))
-
-
-def _within(values_P: IntArray, size: int) -> bool:
-    return bool(values_P.min(initial=0) >= 0 and values_P.max(initial=0) < size)
-
-
-def merge_matches(found: list[tuple[Any, ...]], n_examples: int, n_checkpoints: int) -> Matches:
-    """Sum the contributions of each pair of words over positions and checkpoints."""
-    examples, query_words, train_words, scores, checkpoints, special = (np.concatenate(c) for c in zip(*found, strict=True))
-    checkpoint_scores_EC = np.zeros((n_examples, n_checkpoints))
-    np.add.at(checkpoint_scores_EC, (examples, checkpoints), scores)
-    # One integer a pair of words; word counts are far below 2^20, example lists far below 2^23.
-    keys, inverse = np.unique(
-        (examples.astype(np.int64) << 40) | (query_words.astype(np.int64) << 20) | train_words, return_inverse=True
-    )
-    special_X = np.zeros(len(keys), dtype=np.bool_)
-    special_X[inverse] = special
-    return Matches(
-        keys >> 40,
-        (keys >> 20) & 0xFFFFF,
-        keys & 0xFFFFF,
-        np.bincount(inverse, weights=scores, minlength=len(keys)).astype(np.float64, copy=False),
-        special_X,
-        checkpoint_scores_EC,
-    )

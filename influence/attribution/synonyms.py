@@ -18,9 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.attribution.index import TOP, Matches, WordIndex, merge_matches
+from influence.attribution.index import WordIndex, row_blocks
+from influence.attribution.matches import Matches, merge_matches
 from influence.attribution.query import Query, WordSelection
 from influence.formulas import tracin_term, word_gradients, word_products
+from influence.segments import TOP
 from influence.types import BoolArray, FloatArray, IntArray
 
 SYNONYM_COSINE = 0.7
@@ -66,11 +68,9 @@ class SynonymIndex:
         """Contributions of the matched words of the query and each of the chosen examples; they sum to the scores."""
         index, found = self.index, []
         for number in np.flatnonzero(index.learning_rates_C).tolist():
-            part = index.parts(TOP)[number]
             tokens_U, gradients_UD = self._query_words(query, number, selection)
             positions_K = index.selected(query, number, selection)
-            entries_R, chosen_R = part.by_example.entries(examples_E)
-            rows_R, gradients_RD = part.by_example.rows_P[entries_R], part.gradients_PD[part.by_example.postings_P[entries_R]]
+            rows_R, chosen_R, gradients_RD = self._rows_of(number, examples_E)
             tokens_T, place_R = np.unique(index.encoding.tokens_R[rows_R], return_inverse=True)
             at, of = np.nonzero(self._alike(number, tokens_U, tokens_T, selection)[:, place_R].T)
             pairs = _summed(
@@ -83,8 +83,19 @@ class SynonymIndex:
             met = np.isin(_keys(chosen_R[:, None], own_K, tokens_T[place_R][:, None], len(tokens_U)), keys)
             row, position = np.nonzero(met)
             positions_X = positions_K[position]
-            found.append((chosen_R[row], *index.contributions(query, number, positions_X, rows_R[row], gradients_RD[row])))
+            found.append(index.contributions(query, number, positions_X, rows_R[row], gradients_RD[row], chosen_R[row]))
         return merge_matches(found, len(examples_E), len(index.learning_rates_C))
+
+    def _rows_of(self, number: int, examples_E: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+        """The kept token rows of some examples, which of these each is of, and its gradient; in order of the examples."""
+        found = []
+        for segment, places, chosen in self.index.split.holding(examples_E):
+            postings = self.index.postings(segment, number, TOP)
+            rows_X, owners_X = postings.of_examples(chosen)
+            found.append((self.index.rows_of(segment, postings, rows_X), places[owners_X], postings.rows(rows_X)))
+        rows_R, chosen_R, gradients_RD = (np.concatenate(column) for column in zip(*found, strict=True))
+        order_R = np.argsort(chosen_R, kind="stable")
+        return rows_R[order_R], chosen_R[order_R], gradients_RD[order_R]
 
     def _query_words(self, query: Query, number: int, selection: WordSelection) -> tuple[IntArray, FloatArray]:
         positions_K = self.index.selected(query, number, selection)
@@ -107,15 +118,15 @@ class SynonymIndex:
         return np.asarray(alike_UT)
 
     def _in_blocks(self, number: int, gradients_UD: FloatArray, query_X: IntArray, tokens_X: IntArray) -> Pairs:
-        part = self.index.parts(TOP)[number]
         found = []
-        for of, token in zip(query_X.tolist(), tokens_X.tolist(), strict=True):
-            block = part.block(token)
-            if block.start < block.stop:
-                examples_P = part.examples_P[block]
-                same_P = np.full(len(examples_P), of)
-                products_P = word_products(gradients_UD[of], part.gradients_PD[block])
-                found.append(_summed(examples_P, same_P, np.full(len(examples_P), token), products_P, len(gradients_UD)))
+        for segment in self.index.split.segments:
+            postings = self.index.postings(segment, number, TOP)
+            words = list(zip(query_X.tolist(), tokens_X.tolist(), strict=True))
+            for (of, token), rows_PD, examples_P in row_blocks(postings, tokens_X, words):
+                same_P, token_P = np.full(len(examples_P), of), np.full(len(examples_P), token)
+                products_P = word_products(gradients_UD[of], rows_PD)
+                numbers_P = segment.start + examples_P.astype(np.int64)
+                found.append(_summed(numbers_P, same_P, token_P, products_P, len(gradients_UD)))
         if not found:
             return Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0))
         return Pairs(*(np.concatenate(column) for column in zip(*found, strict=True)))

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from influence.attribution.adam import AdamIndex
-from influence.attribution.index import Matches, WordIndex
+from influence.attribution.index import Strongest, WordIndex
+from influence.attribution.matches import Matches
 from influence.attribution.query import MethodSettings, Query, WordSelection
 from influence.attribution.synonyms import SynonymIndex
 from influence.attribution.text_similarity import Bm25, TextSimilarity
-from influence.formulas import hessian_solver, probabilities_of, with_bias_input
+from influence.formulas import extremes, hessian_solver, probabilities_of, with_bias_input
 from influence.types import FloatArray, IntArray, Progress, silent
 
 if TYPE_CHECKING:  # most methods read the index and should not wait for PyTorch to be imported
@@ -75,6 +76,19 @@ class TrainingSet:
     def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
         """`word_scores` of many queries at once, summed over checkpoints, shape (M, N)."""
         return self.words(selection).word_scores_many(queries, selection)
+
+    def strongest(
+        self, query: Query, selection: WordSelection, tie_ranks_N: IntArray, top: int, *, leaving_out: int | None = None
+    ) -> Strongest:
+        """The `top` proponents and opponents by a word method, ties in order of `tie_ranks_N`, one example left out."""
+        words = self.words(selection)
+        if not isinstance(words, SynonymIndex):
+            return words.strongest(query, selection, tie_ranks_N, top, leaving_out=leaving_out)
+        scores_CN = words.word_scores(query, selection)
+        if leaving_out is not None:
+            scores_CN[:, leaving_out] = 0
+        sides = extremes(scores_CN.sum(axis=0), tie_ranks_N, top)
+        return Strongest(*sides, *(scores_CN.T[side] for side in sides))
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""

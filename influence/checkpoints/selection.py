@@ -42,7 +42,7 @@ class Selection:
         chosen = [place for place, epoch in enumerate(epochs) if epoch.checkpoint is not None]
         for split in encodings:
             for place in chosen:  # their predictions are made again as their gradients are
-                shutil.rmtree(predictions_folder(self.build, split, place, None), ignore_errors=True)
+                shutil.rmtree(predictions_folder(self.build, split, place), ignore_errors=True)
         keep(self.build / RUN, kept, chosen, progress)
         return epochs
 
@@ -51,10 +51,10 @@ class Selection:
             model = load_classifier(str(checkpoint_folder(self.build / RUN, epoch)))
             with HookedModel(model, self.settings) as hooked:
                 for split, encoding in encodings.items():
-                    folder = predictions_folder(self.build, split, epoch, None)
+                    folder = predictions_folder(self.build, split, epoch)
                     stage = Stage(StageKind.PREDICT, number=epoch + 1, out_of=count, examples=split)
                     write_predictions(hooked, encoding, labels[split], folder, stage=stage, progress=progress)
 
     def _choose(self, found: list[Checkpoint]) -> list[int]:
-        losses_E = [mean_loss(predictions_folder(self.build, "train", epoch, None)) for epoch in range(len(found))]
+        losses_E = [mean_loss(predictions_folder(self.build, "train", epoch)) for epoch in range(len(found))]
         return choose(losses_E, [one.learning_rate for one in found], self.most)

@@ -107,10 +107,17 @@ def _add_model(model: Any) -> None:
     model.add_argument("--freeze-embedding", action="store_true", default=None, help=about)
 
 
+INDEXES: dict[str, dict[str, Any]] = {
+    "top-k": {},
+    "all": {"store_rest": True},
+    "exact": {"store_rest": True, "exact": True},
+}  # what each stores
+
+
 def _add_index(index: Any) -> None:
     index.add_argument("--top-k", type=int, default=10, metavar="N", help="positions kept by tracin-we-topk (default 10)")
-    about = "top-k: store no other positions; smaller, but tracin-we, -noc and -common need all"
-    index.add_argument("--index", choices=["all", "top-k"], default="all", help=about)
+    about = "top-k (default): rows of those positions in two int8 planes; all: of every position; exact: of every one in float32"
+    index.add_argument("--index", choices=list(INDEXES), default="top-k", help=about)
     about = "checkpoints scores are summed over, spread over the fall of the training loss, the last among them (default 4)"
     index.add_argument("--max-checkpoints", type=int, default=MOST_CHECKPOINTS, metavar="N", help=about)
     index.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="bf16: autocast on CUDA")
@@ -150,8 +157,8 @@ def _build(options: argparse.Namespace) -> None:
         training=None if options.checkpoints is not None else workspace.training_settings(model, **given),
         max_length=options.max_length,
         top_k=options.top_k,
-        store_rest=options.index == "all",
         max_checkpoints=options.max_checkpoints,
+        **INDEXES[options.index],
         bf16=options.precision == "bf16",
         keep_optimizer=options.keep_optimizer,
     )

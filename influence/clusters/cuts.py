@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from influence.attribution import METHODS, TrainQueries
+from influence.attribution import METHODS, StoredQueries, train_queries
 from influence.clusters.settings import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, WE, WE_TOPK, ClusterOrder
 from influence.clusters.tables import ClusterStore
 from influence.data import is_function_word
@@ -113,7 +113,7 @@ def cluster_members(workspace: WorkspaceReader, number: int, *, limit: int = 50,
     texts = sentences(workspace, "train", page["position"].tolist())
     everyone = members["position"].to_numpy()
     method = clusters_provenance(workspace).get("method", WE_TOPK)  # by which files of earlier versions were made
-    queries = TrainQueries(workspace.index, all_positions=method == WE)
+    queries = train_queries(workspace.index, all_positions=method == WE)
     return [
         Member(
             texts[row["position"]],
@@ -201,7 +201,7 @@ ORDERS: dict[ClusterOrder, Callable[[Cluster], tuple[float, ...]]] = {
 
 
 def _lit_words(
-    workspace: WorkspaceReader, queries: TrainQueries, position: int, everyone: IntArray, method: str
+    workspace: WorkspaceReader, queries: StoredQueries, position: int, everyone: IntArray, method: str
 ) -> dict[int, float]:
     selection = METHODS[method].selection
     assert selection is not None

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.attribution import REST, TOP, WordIndex
+from influence.attribution import WordIndex
 from influence.clusters.settings import WE, WE_TOPK
 from influence.errors import SettingsError
 from influence.formulas import tracin_term, word_gradients, word_products
+from influence.segments import REST, TOP
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 
 SLICE_BYTES = 64 << 20  # of gradients in memory at a time
@@ -99,7 +100,7 @@ def products(
     order_X = np.lexsort((rows_X, both_X))
     order_X = order_X[np.searchsorted(both_X[order_X], 0) :]
     rows_X, both_X = rows_X[order_X], both_X[order_X]
-    gradients = _Gradients(index, positions_E, method)
+    gradients = _Gradients(index, method)
     for at in _slices(both_X // n, SLICE_BYTES // (4 * gradients.width)):
         both_U, sums_UF = _sums(both_X[at], gradients.of_rows(rows_X[at]))
         keys_U, places_U = np.divmod(both_U, n)
@@ -124,17 +125,10 @@ def _sums(words_X: IntArray, gradients_XF: FloatArray) -> tuple[IntArray, FloatA
 class _Gradients:
     """Gradients of the chosen examples' token rows at all checkpoints, side by side; 0 where the method leaves a row out."""
 
-    def __init__(self, index: WordIndex, positions_E: IntArray, method: str) -> None:
+    def __init__(self, index: WordIndex, method: str) -> None:
         names = (TOP,) if method == WE_TOPK else (TOP, REST)
-        self._rates_C = index.learning_rates_C
-        self._depth = int(index.parts(TOP)[0].gradients_PD.shape[1])
-        self._found = []  # for each checkpoint and part: its gradients, and the row of the encoding and place of each
-        for number in range(len(self._rates_C)):
-            for part in (index.parts(name)[number] for name in names):
-                entries_X, _ = part.by_example.entries(positions_E)
-                rows_X = part.by_example.rows_P[entries_X]
-                order_X = np.argsort(rows_X)
-                self._found.append((number, part, rows_X[order_X], part.by_example.postings_P[entries_X[order_X]]))
+        self._index, self._names = index, names
+        self._rates_C, self._depth = index.learning_rates_C, index.width
 
     @property
     def width(self) -> int:
@@ -144,11 +138,8 @@ class _Gradients:
     def of_rows(self, rows_X: IntArray) -> FloatArray:
         """The gradients of these rows, shape (X, checkpoints x embedding width)."""
         found_XCD = np.zeros((len(rows_X), len(self._rates_C), self._depth), dtype=np.float32)
-        for number, part, stored_P, postings_P in self._found:
-            if len(stored_P):
-                at_X = np.minimum(np.searchsorted(stored_P, rows_X), len(stored_P) - 1)
-                there_X = np.flatnonzero(stored_P[at_X] == rows_X)
-                found_XCD[there_X, number] = part.gradients_PD[postings_P[at_X[there_X]]]
+        for number in range(len(self._rates_C)):
+            found_XCD[:, number] = self._index.gradients_of(rows_X, number, self._names)
         return found_XCD.reshape(len(rows_X), self.width)
 
     def scaled(self, sums_UF: FloatArray) -> FloatArray:

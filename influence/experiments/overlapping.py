@@ -28,7 +28,6 @@ from influence.experiments.settings import OverlapSettings
 from influence.experiments.statistics import FEWEST, interval
 from influence.experiments.whatif_tables import opened
 from influence.explanations import scores_of, training_set
-from influence.files import load_array
 from influence.formulas import extremes, tracin_term
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import WorkspaceReader
@@ -115,8 +114,7 @@ def _self_influence(workspace: WorkspaceReader, method: str) -> FloatArray | Non
     total_N, training = np.zeros(workspace.info.n_train), training_set(workspace)
     for c, rate in enumerate(workspace.learning_rates_C):
         if method in WORD_COLUMN:
-            stored_N2 = load_array(workspace.build / "index" / "train" / str(c) / "self_influence.npy")
-            squares_N = stored_N2[:, WORD_COLUMN[method]]
+            squares_N = workspace.example_numbers("train", c, "self_influence")[:, WORD_COLUMN[method]]
         elif method == "tracin-last" and (layer := training.last_layer(c)) is not None:
             squares_N = np.prod([np.square(side, dtype=np.float64).sum(axis=1) for side in layer], axis=0)
         else:

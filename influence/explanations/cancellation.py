@@ -29,7 +29,6 @@ import pandas as pd
 
 from influence.errors import QueryError
 from influence.explanations.cancellation_tables import CancellationStore
-from influence.files import load_array
 from influence.types import FloatArray, Progress, silent
 from influence.workspace import WorkspaceReader, build_lock, open_published, published, publishing
 
@@ -88,7 +87,7 @@ def _rows(workspace: WorkspaceReader, number: int, progress: Progress) -> Iterat
             test,
             np.asarray(workspace.queries.labels_M),
             _embedding_squares(workspace, "test", number),
-            workspace.queries.gradients(number),
+            workspace.live.model(number),
             stage=f"gradient directions, {name}",
             progress=progress,
         )
@@ -115,5 +114,4 @@ def _rows(workspace: WorkspaceReader, number: int, progress: Progress) -> Iterat
 
 def _embedding_squares(workspace: WorkspaceReader, split: str, number: int) -> FloatArray:
     """‖∂ℓ/∂W‖² at the word embedding, over all positions: what the build stored as self-influence."""
-    stored_N2: FloatArray = load_array(workspace.build / "index" / split / str(number) / "self_influence.npy")
-    return stored_N2[:, 1]
+    return np.asarray(workspace.example_numbers(split, number, "self_influence")[:, 1])

@@ -9,7 +9,7 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 
-from influence.attribution import DEFAULT_METHOD, Method, MethodSettings, Query, SpecialTokens, TrainingSet, get_method
+from influence.attribution import DEFAULT_METHOD, Method, MethodSettings, Query, SpecialTokens, Strongest, TrainingSet, get_method
 from influence.data import SPECIAL_SIDE
 from influence.errors import QueryError
 from influence.explanations.explanation import (
@@ -188,14 +188,17 @@ def _computed(
     workspace: WorkspaceReader, asked: _Question, method: Method, top: int, training: TrainingSet
 ) -> tuple[list[Influence], list[Influence]]:
     query = asked.query()
-    scores_CN = method.score(training, query)
-    if asked.train is not None:
-        scores_CN[:, asked.train] = 0  # its influence on itself explains nothing
-    proponents, opponents = extremes(scores_CN.sum(axis=0), workspace.tie_ranks_N, top)
-    found = sentences(workspace, "train", [*proponents.tolist(), *opponents.tolist()])
+    if method.selection is not None:
+        # Its influence on itself explains nothing.
+        found = training.strongest(query, method.selection, workspace.tie_ranks_N, top, leaving_out=asked.train)
+    else:
+        scores_CN = method.score(training, query)
+        sides = extremes(scores_CN.sum(axis=0), workspace.tie_ranks_N, top)
+        found = Strongest(*sides, *(scores_CN.T[side] for side in sides))
+    trains = sentences(workspace, "train", [*found.proponents_E.tolist(), *found.opponents_E.tolist()])
     return (
-        _influences(training, query, method, proponents, scores_CN, found),
-        _influences(training, query, method, opponents, scores_CN, found),
+        _influences(training, query, method, found.proponents_E, found.proponent_scores_EC, trains),
+        _influences(training, query, method, found.opponents_E, found.opponent_scores_EC, trains),
     )
 
 
@@ -204,7 +207,7 @@ def _influences(
     query: Query,
     method: Method,
     examples_E: IntArray,
-    scores_CN: FloatArray,
+    scores_EC: FloatArray,
     trains: dict[int, Sentence],
 ) -> list[Influence]:
     matches: list[list[Match]] = [[] for _ in examples_E]
@@ -217,8 +220,8 @@ def _influences(
     return [
         Influence(
             trains[example],
-            float(scores_CN[:, example].sum()),
-            scores_CN[:, example].tolist(),
+            float(scores_EC[number].sum()),
+            scores_EC[number].tolist(),
             float(special_E[number]),
             matches[number],
         )

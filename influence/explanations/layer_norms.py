@@ -16,9 +16,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from influence.formulas import bias_gradients, weight_gradients
-from influence.gradients import Layer, Trace, TracedModel, bias_of, weight_of
+from influence.gradients import GradientSettings, Layer, Trace, TracedModel, WordGradients, bias_of, weight_of
 from influence.models import Encoding
-from influence.sealed import Rows
 from influence.types import FloatArray, IntArray, Progress, silent
 
 CHUNK_BYTES = 64 << 20  # gradients made at a time
@@ -85,14 +84,15 @@ def mean_cosines(
     encoding: Encoding,
     labels_N: IntArray,
     embedding_squares_N: FloatArray,
-    embedding_gradients_RD: Rows,
+    model: PreTrainedModel,
     *,
     stage: str,
     progress: Progress = silent,
 ) -> FloatArray:
     """Mean cosine between the gradients of two examples, −1 to 1, for each group, shape (groups, 2) (section 3.3).
 
-    Over all pairs of different examples whose gradients are not 0; NaN where there is no such pair.
+    Over all pairs of different examples whose gradients are not 0; NaN where there is no such pair. `model` is the same
+    checkpoint once more, for the pass that makes the gradients at the word embedding.
     """
     sums: dict[tuple[int, int, nn.Module], torch.Tensor] = {}
     inverse_NG2 = np.zeros((len(encoding), len(groups), 2))
@@ -117,7 +117,7 @@ def mean_cosines(
         for part in (0, 1):
             square = sum(float(total.double().square().sum()) for key, total in sums.items() if key[:2] == (number, part))
             if EMBEDDING in group.layers and part == 0:
-                square += _embedding_square(encoding, embedding_gradients_RD, inverse_NG2[:, number, 0])
+                square += _embedding_square(model, traced.settings, encoding, labels_N, inverse_NG2[:, number, 0])
             n = int((inverse_NG2[:, number, part] > 0).sum())
             if n > 1:
                 found[number, part] = (square - n) / (n * (n - 1))
@@ -144,15 +144,20 @@ def _add_units(
             sums[key] = total if key not in sums else sums[key] + total
 
 
-def _embedding_square(encoding: Encoding, gradients_RD: Rows, inverse_N: FloatArray) -> float:
-    """‖Σ unit gradients‖² at the word embedding, from the gradients at every position."""
-    tokens_R, examples_R = torch.from_numpy(encoding.tokens_R.astype(np.int64)), encoding.row_examples()
-    total_VD = torch.zeros(int(tokens_R.max()) + 1, gradients_RD.shape[1])
-    step = max(1, CHUNK_BYTES // (4 * gradients_RD.shape[1]))
-    for at in range(0, len(tokens_R), step):
-        units = gradients_RD[at : at + step] * inverse_N[examples_R[at : at + step], None]
-        total_VD.index_add_(0, tokens_R[at : at + step], torch.from_numpy(units.astype(np.float32)))
-    return float(total_VD.double().square().sum())
+def _embedding_square(
+    model: PreTrainedModel, settings: GradientSettings, encoding: Encoding, labels_N: IntArray, inverse_N: FloatArray
+) -> float:
+    """‖Σ unit gradients‖² at the word embedding, with one pass over the examples."""
+    total_VD: torch.Tensor | None = None
+    with WordGradients(model, settings) as gradients:
+        for batch in gradients.batches(encoding, labels_N):
+            found_BLD = batch.gradients_BLD
+            weights_B = torch.from_numpy(inverse_N[batch.batch.examples_B]).to(found_BLD)
+            if total_VD is None:
+                total_VD = found_BLD.new_zeros(int(encoding.tokens_R.max()) + 1, found_BLD.shape[2])
+            tokens = torch.from_numpy(batch.batch.tokens_BL).to(found_BLD.device)
+            total_VD.index_add_(0, tokens.flatten(), (found_BLD * weights_B[:, None, None]).flatten(0, 1))
+    return 0.0 if total_VD is None else float(total_VD.double().square().sum())
 
 
 @torch.no_grad()

@@ -68,7 +68,7 @@ def scores_of(
     size = queries_at_once(workspace.info.n_train) if in_blocks else 1
     for start in range(0, len(places), size):
         block = places[start : start + size]
-        queries = [workspace.queries[rows[place]] for place in block]
+        queries = workspace.queries.several([rows[place] for place in block])
         if method.needs == "texts":
             texts = (workspace.store.joined_texts("test", rows[place])[0] for place in block)
             queries = [replace(query, text=text) for query, text in zip(queries, texts, strict=True)]

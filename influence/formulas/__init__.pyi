@@ -25,6 +25,7 @@ from .ranking import (
     extremes as extremes,
     random_same_label_scores as random_same_label_scores,
     random_scores as random_scores,
+    strongest_candidates as strongest_candidates,
 )
 from .words import (
     adam_direction as adam_direction,

@@ -56,6 +56,10 @@ def word_products(query_XD: FloatArray, train_XD: FloatArray, *, each_with_each:
     if each_with_each:
         products_KP: FloatArray = query_XD @ train_XD.T
         return products_KP
+    if not isinstance(train_XD, np.ndarray):  # a tensor, on whatever device it is
+        import torch
+
+        return torch.linalg.vecdot(train_XD, query_XD)
     # Bound by memory, so one thread is enough; the threads of a matrix product wait for a busy machine.
     products_P: FloatArray = np.vecdot(train_XD, query_XD)
     return products_P

@@ -1,4 +1,4 @@
-from .alike import Alike as Alike, first_alike as first_alike, rows_alike as rows_alike
+from .alike import Alike as Alike, first_alike as first_alike
 from .curvature import LayerCurvature as LayerCurvature
 from .layers import (
     Layer as Layer,

@@ -115,13 +115,13 @@ def _blocks(lengths_N: IntArray) -> Iterator[slice]:
 class Alike:
     """Which examples of a training set are copies for the model; found when first asked for, seconds for a million examples."""
 
-    def __init__(self, encoding: Encoding, labels_N: IntArray) -> None:
-        self._encoding, self._labels_N = encoding, labels_N
+    def __init__(self, encoding: Encoding, labels_N: IntArray, first_N: IntArray | None = None) -> None:
+        self._encoding, self._labels_N, self._first_N = encoding, labels_N, first_N  # the last: as found before, where it was
 
     @cached_property
     def first_N(self) -> IntArray:
         """See `first_alike`."""
-        return first_alike(self._encoding, self._labels_N)
+        return first_alike(self._encoding, self._labels_N) if self._first_N is None else self._first_N
 
     @cached_property
     def distinct_E(self) -> IntArray:
@@ -136,11 +136,3 @@ class Alike:
         """Give copies the score of the first, in place; returns the scores."""
         scores_XN[..., self._copies_E] = scores_XN[..., self.first_N[self._copies_E]]
         return scores_XN
-
-
-def rows_alike(encoding: Encoding, first_N: IntArray) -> IntArray:
-    """For each token row the same row of the first example alike, shape (R,)."""
-    offsets_N1 = encoding.offsets_N1
-    shift_N = offsets_N1[first_N] - offsets_N1[:-1]
-    rows_R: IntArray = np.arange(len(encoding.tokens_R)) + np.repeat(shift_N, encoding.lengths_N)
-    return rows_R

@@ -144,7 +144,7 @@ def _word_signals(workspace: WorkspaceReader, progress: Progress) -> tuple[Oppos
 
 def self_influence_at(workspace: WorkspaceReader, checkpoint: int) -> FloatArray:
     """Self-influence over the kept words at one checkpoint, learning rate included, shape (N,)."""
-    stored_N2 = load_array(workspace.build / "index" / "train" / str(checkpoint) / "self_influence.npy")
+    stored_N2 = workspace.example_numbers("train", checkpoint, "self_influence")
     own_N: FloatArray = tracin_term(workspace.learning_rates_C[checkpoint], stored_N2[:, 0])
     return own_N
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.attribution import DEFAULT_METHOD, METHODS, StoredQueries, TrainQueries, WordIndex, WordSelection, queries_at_once
+from influence.attribution import DEFAULT_METHOD, METHODS, Queries, WordIndex, WordSelection, queries_at_once, train_queries
 from influence.types import BoolArray, FloatArray, IntArray, Progress, StageKind, silent
 
 NEIGHBOURS = 10
@@ -37,7 +37,7 @@ class Neighbours(NamedTuple):
     count_N: IntArray  # how many there are, at most `NEIGHBOURS`
 
 
-def opposition(index: WordIndex, tests: StoredQueries, chosen_M: BoolArray, progress: Progress = silent) -> Opposition:
+def opposition(index: WordIndex, tests: Queries, chosen_M: BoolArray, progress: Progress = silent) -> Opposition:
     """Influence of every training example on the chosen test examples, negative and positive scores apart."""
     selection = METHODS[DEFAULT_METHOD].selection
     assert selection is not None
@@ -45,7 +45,7 @@ def opposition(index: WordIndex, tests: StoredQueries, chosen_M: BoolArray, prog
     against_N, for_N = np.zeros(len(index.encoding)), np.zeros(len(index.encoding))
     size = queries_at_once(len(against_N))
     for start in range(0, len(positions), size):
-        batch = [tests[int(position)] for position in positions[start : start + size]]
+        batch = tests.several(positions[start : start + size].tolist())
         scores_QN = index.word_scores_many(batch, selection)
         total_N = scores_QN.sum(axis=0, dtype=np.float64)
         positive_N = np.maximum(scores_QN, 0, out=scores_QN).sum(axis=0, dtype=np.float64)
@@ -61,7 +61,7 @@ def neighbours(index: WordIndex, self_influence_N: FloatArray, progress: Progres
     Two examples with a negative score hold a word that their labels pull in different directions: one of the two
     labels may be wrong. `self_influence_N` is that of the same index, for the neighbours' gradient norms.
     """
-    queries = TrainQueries(index)
+    queries = train_queries(index)
     n = len(queries)
     norms_N = np.sqrt(self_influence_N).astype(np.float32)
     inverse_N = np.divide(1, norms_N, out=np.zeros_like(norms_N), where=norms_N > 0)

@@ -30,7 +30,8 @@ class BuildRequest:
     training: TrainingSettings | None = None  # None: imported
     max_length: int = 128
     top_k: int = 10
-    store_rest: bool = True
+    store_rest: bool = False  # gradients of the positions outside the top k, too
+    exact: bool = False  # rows of float32 instead of compact ones
     max_checkpoints: int = MOST_CHECKPOINTS  # whose gradients are stored; see `checkpoints.choose`
     bf16: bool = False
     keep_optimizer: bool = False  # AdamW's moments of the word embedding beside each checkpoint, for tracin-we-adam

@@ -21,7 +21,7 @@ from influence.described import described, is_inside
 from influence.errors import WorkspaceDamaged, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.files import UNREADABLE, check_contained, file_sizes, is_disk_full, locked, read_json, write_json
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3  # 3: the index is in segments of compact rows; those before are read as they are
 SEALED_SINCE = 2  # from here on workspace.json names the build's hashes.json, and both hold a digest of themselves
 POINTER, LOCK, BUILDS = "workspace.json", "build.lock", "builds"
 DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are not workspaces

@@ -9,15 +9,15 @@ import numpy as np
 import pyarrow as pa
 
 from influence.attribution import DEFAULT_METHOD, METHODS, Matches, WordIndex, queries_at_once
-from influence.checkpoints import predictions_folder
 from influence.data import SPECIAL_SIDE, Dataset
 from influence.files import load_array, write_json
 from influence.formulas import extremes, tracin_term
 from influence.models import Encoding
+from influence.segments import SplitSegments
 from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 from influence.workspace.builds import EpochInfo
 from influence.workspace.result_tables import ResultStore
-from influence.workspace.workspace import TIE_RANKS, id_ranks, open_index, open_queries
+from influence.workspace.workspace import TIE_RANKS, epoch_numbers, id_ranks, open_index, open_queries, open_segments
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -55,8 +55,8 @@ def write_results(
             encoding = Encoding.load(build / "index" / split / "encoding")
             _insert_examples(store, split, dataset, encoding, tokenizer)
             for number, epoch in enumerate(epochs):
-                _insert_predictions(store, split, number, predictions_folder(build, split, number, epoch.checkpoint), names)
-            _insert_self_influence(store, split, build / "index" / split, rates_C)
+                _insert_predictions(store, build, split, number, epoch.checkpoint, names)
+            _insert_self_influence(store, split, open_segments(build / "index", split, len(rates_C)), rates_C)
         infos = [_epoch_info(build, number, epoch) for number, epoch in enumerate(epochs)]
         rows = [
             {"checkpoint": number, **asdict(info.as_checkpoint), "indexed": info.checkpoint} for number, info in enumerate(infos)
@@ -128,30 +128,31 @@ def _special_words(encoding: Encoding, block: slice, words: slice, tokenizer: "P
     return strings
 
 
-def _insert_predictions(store: ResultStore, split: str, number: int, folder: Path, names: Sequence[str]) -> None:
-    probabilities_NY, losses_N = load_array(folder / "probabilities.npy"), load_array(folder / "losses.npy")
-    for block in _blocks(np.full(len(losses_N), probabilities_NY.shape[1])):
-        probabilities_BY = probabilities_NY[block]
-        n = len(probabilities_BY)
-        store.insert(
-            "predictions",
-            {
-                "split": pa.repeat(split, n),
-                "position": np.arange(block.start, block.stop, dtype=np.int32),
-                "checkpoint": np.full(n, number, dtype=np.int32),
-                "predicted": [names[index] for index in probabilities_BY.argmax(axis=1)],
-                "confidence": probabilities_BY.max(axis=1),
-                "loss": losses_N[block],
-                "probabilities": _column(probabilities_BY),
-            },
-        )
+def _insert_predictions(
+    store: ResultStore, build: Path, split: str, number: int, checkpoint: int | None, names: Sequence[str]
+) -> None:
+    probabilities, losses = (epoch_numbers(build, split, number, checkpoint, name) for name in ("probabilities", "losses"))
+    for (start, probabilities_nY), (_, losses_n) in zip(probabilities, losses, strict=True):
+        for block in _blocks(np.full(len(losses_n), probabilities_nY.shape[1])):
+            probabilities_BY = probabilities_nY[block]
+            n = len(probabilities_BY)
+            store.insert(
+                "predictions",
+                {
+                    "split": pa.repeat(split, n),
+                    "position": np.arange(start + block.start, start + block.stop, dtype=np.int32),
+                    "checkpoint": np.full(n, number, dtype=np.int32),
+                    "predicted": [names[index] for index in probabilities_BY.argmax(axis=1)],
+                    "confidence": probabilities_BY.max(axis=1),
+                    "loss": losses_n[block],
+                    "probabilities": _column(probabilities_BY),
+                },
+            )
 
 
-def _insert_self_influence(store: ResultStore, split: str, folder: Path, rates_C: FloatArray) -> None:
+def _insert_self_influence(store: ResultStore, split: str, segments: SplitSegments, rates_C: FloatArray) -> None:
     """Σ_c η_c Σ_w ‖g_w‖², over the top-k positions and over all."""
-    totals_N2 = np.asarray(
-        sum(tracin_term(rate, load_array(folder / str(c) / "self_influence.npy")) for c, rate in enumerate(rates_C))
-    )
+    totals_N2 = np.asarray(sum(tracin_term(rate, segments.column("self_influence", c)) for c, rate in enumerate(rates_C)))
     for column, method in enumerate(("tracin-we-topk", "tracin-we")):
         for block in _blocks(np.ones(len(totals_N2), dtype=np.int64)):
             scores_B = totals_N2[block, column]
@@ -167,19 +168,24 @@ def _insert_self_influence(store: ResultStore, split: str, folder: Path, rates_C
 
 
 def _epoch_info(build: Path, number: int, epoch: "Epoch") -> EpochInfo:
-    folders = {split: predictions_folder(build, split, number, epoch.checkpoint) for split in ("train", "test")}
-
     def accuracy(split: str) -> float:
-        predicted_N = load_array(folders[split] / "probabilities.npy").argmax(axis=1)
-        return float((predicted_N == load_array(build / "index" / split / "labels.npy")).mean())
+        labels_N = load_array(build / "index" / split / "labels.npy")
+        return float((_predicted(build, split, number, epoch.checkpoint) == labels_N).mean())
 
-    test_loss = float(load_array(folders["test"] / "losses.npy").mean(dtype=np.float64))
+    losses_M = np.concatenate([losses_B for _, losses_B in epoch_numbers(build, "test", number, epoch.checkpoint, "losses")])
+    test_loss = float(losses_M.mean(dtype=np.float64))
     return EpochInfo(
         epoch.name, epoch.learning_rate, epoch.train_loss, accuracy("train"), test_loss, accuracy("test"), epoch.checkpoint
     )
 
 
-def swapped_labels(index: Path, names: Sequence[str], number: int) -> list[str]:
+def _predicted(build: Path, split: str, epoch: int, checkpoint: int | None) -> IntArray:
+    """The most probable label of every example of a split after an epoch of the run."""
+    blocks = epoch_numbers(build, split, epoch, checkpoint, "probabilities")
+    return np.concatenate([probabilities_BY.argmax(axis=1) for _, probabilities_BY in blocks])
+
+
+def swapped_labels(build: Path, names: Sequence[str], epoch: int, checkpoint: int) -> list[str]:
     """A warning where the model of a checkpoint seems to mean other labels by its outputs than the training file does.
 
     That is where it is right on far fewer training examples than one that always says the most frequent label, or where
@@ -187,8 +193,8 @@ def swapped_labels(index: Path, names: Sequence[str], number: int) -> list[str]:
     """
     from scipy.optimize import linear_sum_assignment
 
-    predicted_N = load_array(index / "train" / str(number) / "probabilities.npy").argmax(axis=1)
-    labels_N = load_array(index / "train" / "labels.npy")
+    predicted_N = _predicted(build, "train", epoch, checkpoint)
+    labels_N = load_array(build / "index" / "train" / "labels.npy")
     counts_YY = np.zeros((len(names), len(names)), dtype=np.int64)
     np.add.at(counts_YY, (predicted_N, labels_N), 1)
     outputs_Y, meant_Y = linear_sum_assignment(counts_YY, maximize=True)

@@ -4,7 +4,6 @@ Each leaves a marker file when it is whole; run again, it skips what is whole an
 because every random choice follows from the seed.
 """
 
-import shutil
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,9 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from transformers import PreTrainedTokenizerFast
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from influence.attribution import IndexSettings, estimated_bytes, write_split
 from influence.checkpoints import (
     RUN,
     CheckpointTrainer,
@@ -27,8 +25,8 @@ from influence.checkpoints import (
     read_epochs,
 )
 from influence.data import Dataset
-from influence.errors import ModelError, WorkspaceError
-from influence.gradients import GradientSettings, WordGradients, check_model
+from influence.errors import ModelError
+from influence.gradients import GradientSettings, check_model
 from influence.models import (
     CNN,
     Encoding,
@@ -52,6 +50,7 @@ from influence.models import (
     write_encoding,
 )
 from influence.sealed import finish, is_finished
+from influence.segments import TOP, IndexBuilder, IndexSettings, rows_file
 from influence.types import IntArray, Progress, Stage, StageKind
 from influence.workspace.build_request import BuildRequest
 from influence.workspace.builds import WorkspaceInfo
@@ -208,32 +207,37 @@ class BuildStages:
     def _write_index(
         self, tokenizer: PreTrainedTokenizerFast, encodings: dict[str, Encoding], labels: dict[str, IntArray]
     ) -> None:
-        settings = IndexSettings(top_k=self.request.top_k, store_rest=self.request.store_rest)
-        options = GradientSettings(device=self.device, bf16=self.request.bf16)
-        count = len(read_checkpoints(self.checkpoints))
-        for number in range(count):
-            if all(is_finished(self.index / split / str(number)) for split in self.data):
-                continue
-            model = load_checkpoint(self.checkpoints, number)
-            embeddings_VD = model.get_input_embeddings().weight
-            vocabulary = max(len(tokenizer), embeddings_VD.shape[0])
-            if number == 0:
-                self._check_disk(encodings, embeddings_VD.shape[1], count, settings)
-                self._save_token_kinds(tokenizer, encodings, vocabulary)
-            quicken(model.to(self.device), encodings["train"], tokenizer.pad_token_id)
-            with WordGradients(model, options) as gradients:
-                for split, encoding in encodings.items():
-                    write_split(
-                        gradients,
-                        encoding,
-                        labels[split],
-                        self.index / split / str(number),
-                        settings=settings,
-                        vocabulary=vocabulary,
-                        by_token=split == "train",
-                        stage=Stage(StageKind.GRADIENTS, number=number + 1, out_of=count, examples=split),
-                        progress=self.progress,
-                    )
+        builder = self._index_builder(tokenizer, encodings, labels)
+        if not builder.is_prepared:
+            size, width = load_checkpoint(self.checkpoints, 0).get_input_embeddings().weight.shape
+            self._save_token_kinds(tokenizer, encodings, max(len(tokenizer), size))
+            builder.prepare(width)
+        builder.run()
+
+    def _index_builder(
+        self, tokenizer: PreTrainedTokenizerFast, encodings: dict[str, Encoding], labels: dict[str, IntArray]
+    ) -> IndexBuilder:
+        request = self.request
+
+        def model(number: int) -> PreTrainedModel:
+            found = load_checkpoint(self.checkpoints, number)
+            quicken(found.to(self.device), encodings["train"], tokenizer.pad_token_id)
+            return found
+
+        return IndexBuilder(
+            folder=self.index,
+            encodings=encodings,
+            labels=labels,
+            settings={
+                "train": IndexSettings(top_k=request.top_k, store_rest=request.store_rest, exact=request.exact),
+                # Rows of the top-k positions, which go when the results are there.
+                "test": IndexSettings(top_k=request.top_k, exact=True),
+            },
+            checkpoints=len(read_checkpoints(self.checkpoints)),
+            model=model,
+            options=GradientSettings(device=self.device, bf16=request.bf16),
+            progress=self.progress,
+        )
 
     def _save_token_kinds(self, tokenizer: PreTrainedTokenizerFast, encodings: dict[str, Encoding], vocabulary: int) -> None:
         special_V = np.zeros(vocabulary, dtype=np.bool_)
@@ -242,22 +246,14 @@ class BuildStages:
         np.save(self.index / "special_tokens.npy", special_V)
         np.save(self.index / "common_tokens.npy", common_tokens(tokenizer, vocabulary) | special_V)
 
-    def _check_disk(self, encodings: dict[str, Encoding], width: int, count: int, settings: IndexSettings) -> None:
-        needed = estimated_bytes(encodings["train"], width, count, settings)
-        needed += 4 * width * count * len(encodings["test"].tokens_R)
-        free = shutil.disk_usage(self.folder).free
-        if needed > free:
-            raise WorkspaceError(
-                f"disk full: the index needs about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free at "
-                f"{str(self.folder)!r}; free some space, or use fewer --epochs or --index top-k, and add --resume"
-            )
-
     def _write_results(self, tokenizer: PreTrainedTokenizerFast, epochs: list[Epoch]) -> WorkspaceInfo:
         request, training = self.request, self.request.training
         train, test = self.data["train"], self.data["test"]
         infos = write_results(self.folder, self.data, self.names, tokenizer, epochs, progress=self.progress)
         checkpoints = [info.as_checkpoint for info in infos if info.checkpoint is not None]
-        self.warnings += swapped_labels(self.index, self.names, len(checkpoints) - 1)
+        self.warnings += swapped_labels(self.folder, self.names, len(infos) - 1, len(checkpoints) - 1)
+        for rows in self.index.glob(f"test/*/*/{rows_file(TOP)}"):
+            rows.unlink()  # made anew when they are asked for
         return WorkspaceInfo(
             built_at=datetime.now(UTC).isoformat(timespec="seconds"),
             train_source=train.source,
@@ -278,7 +274,7 @@ class BuildStages:
                 "num_hidden_layers": request.num_hidden_layers,
                 "training": None if training is None else {**asdict(training), "epochs": len(epochs)},
                 "checkpoints": request.checkpoints,
-                "index": "all" if request.store_rest else "top-k",
+                "index": "exact" if request.exact else "all" if request.store_rest else "top-k",
                 "max_checkpoints": request.max_checkpoints,
                 "optimizer_states": request.keep_optimizer,
                 "precision": "bf16" if request.bf16 else "fp32",

@@ -3,23 +3,27 @@
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import proxy
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from influence.attribution import StoredQueries, TrainQueries, WordIndex
+from influence.attribution import LiveQueries, StoredQueries, WordIndex, train_queries
 from influence.checkpoints import predictions_folder
 from influence.errors import WorkspaceError
 from influence.files import load_array, share
+from influence.gradients import Alike
 from influence.models import Encoding
+from influence.segments import FIRST_ALIKE, SplitSegments
 from influence.sources import RowNumbers
 from influence.types import FloatArray, IntArray
 from influence.workspace.builds import WorkspaceInfo, published_build
@@ -113,8 +117,8 @@ class WorkspaceReader:
     def probabilities(self, split: str, epoch: int = -1) -> FloatArray:
         """Label probabilities of a split's examples after an epoch of the run, the last unless told, float32 of shape (N, Y)."""
         number = epoch % len(self.info.epochs)
-        folder = predictions_folder(self.build, split, number, self.info.epochs[number].checkpoint)
-        return load_array(folder / "probabilities.npy")
+        blocks = epoch_numbers(self.build, split, number, self.info.epochs[number].checkpoint, "probabilities")
+        return np.concatenate([probabilities_BY for _, probabilities_BY in blocks])
 
     @cached_property
     def index(self) -> WordIndex:
@@ -122,9 +126,19 @@ class WorkspaceReader:
         return open_index(self.build / "index", self.learning_rates_C)
 
     @cached_property
-    def train_queries(self) -> TrainQueries:
+    def train_queries(self) -> StoredQueries:
         """The training examples as queries, by position."""
-        return TrainQueries(self.index)
+        return train_queries(self.index)
+
+    def example_numbers(self, split: str, checkpoint: int, name: str) -> npt.NDArray[Any]:
+        """A number, or a few, of every example of a split at a checkpoint: `losses`, `probabilities` or `self_influence`."""
+        return (self.index.split if split == "train" else self._test_segments).column(name, checkpoint)
+
+    @cached_property
+    def _test_segments(self) -> SplitSegments:
+        queries = self.queries
+        offsets_N1, first_N = queries.encoding.offsets_N1, queries.alike.first_N
+        return SplitSegments(self.build / "index" / "test", len(self.info.checkpoints), offsets_N1, first_N)
 
     @cached_property
     def live(self) -> "LiveModel":
@@ -143,9 +157,11 @@ class WorkspaceReader:
             return found
 
     @cached_property
-    def queries(self) -> StoredQueries:
-        """The test split's stored gradients, by position."""
-        return open_queries(self.build / "index", len(self.info.checkpoints))
+    def queries(self) -> LiveQueries:
+        """The test examples as queries, by position; their gradients are made when asked for, which loads PyTorch."""
+        own = proxy(self)
+        encoding, labels_M, first_M = _encoded(self.build / "index" / "test")
+        return LiveQueries(encoding, labels_M, lambda: own.live, alike=Alike(encoding, labels_M, first_M))
 
 
 _open: "weakref.WeakSet[WorkspaceReader]" = weakref.WeakSet()
@@ -168,24 +184,51 @@ def _let_go(path: Path) -> Callable[[], None]:
 
 def open_index(folder: Path, learning_rates_C: FloatArray) -> WordIndex:
     """The training side of an index folder."""
+    encoding, labels_N, first_N = _encoded(folder / "train")
     return WordIndex(
         folder / "train",
-        Encoding.load(folder / "train" / "encoding"),
-        labels_N=load_array(folder / "train" / "labels.npy"),
+        encoding,
+        labels_N=labels_N,
         learning_rates_C=learning_rates_C,
         special_V=load_array(folder / "special_tokens.npy"),
         common_V=load_array(folder / "common_tokens.npy"),
+        first_N=first_N,
     )
 
 
 def open_queries(folder: Path, checkpoints: int) -> StoredQueries:
-    """The test side of an index folder."""
-    return StoredQueries(
-        folder / "test",
-        Encoding.load(folder / "test" / "encoding"),
-        labels_M=load_array(folder / "test" / "labels.npy"),
-        checkpoints=checkpoints,
-    )
+    """The test examples of an index folder while it is built: their gradients are there until all is done."""
+    encoding, labels_M, first_M = _encoded(folder / "test")
+    segments = SplitSegments(folder / "test", checkpoints, encoding.offsets_N1, first_M)
+    return StoredQueries("test", segments, encoding, labels_M, alike=Alike(encoding, labels_M, first_M))
+
+
+def open_segments(folder: Path, split: str, checkpoints: int) -> SplitSegments:
+    """A split's segments in an index folder."""
+    encoding, _, first_N = _encoded(folder / split)
+    return SplitSegments(folder / split, checkpoints, encoding.offsets_N1, first_N)
+
+
+def epoch_numbers(
+    build: Path, split: str, epoch: int, checkpoint: int | None, name: str
+) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """What a split's examples have under a name after an epoch of the run, `probabilities` or `losses`, block by block.
+
+    With the number of the first example of each block. `checkpoint` is the epoch's place among those that scores are summed
+    over, None where it is none of them.
+    """
+    if checkpoint is None:
+        yield 0, load_array(predictions_folder(build, split, epoch) / f"{name}.npy")
+        return
+    segments = open_segments(build / "index", split, checkpoint + 1)
+    for segment in segments.segments:
+        yield segment.start, segments.numbers(segment, checkpoint, name)
+
+
+def _encoded(folder: Path) -> tuple[Encoding, IntArray, IntArray | None]:
+    """A split's tokens, its labels, and of each example the first one alike, where the build has written that down."""
+    first = folder / FIRST_ALIKE
+    return Encoding.load(folder / "encoding"), load_array(folder / "labels.npy"), load_array(first) if first.is_file() else None
 
 
 def id_ranks(ids: Sequence[str]) -> IntArray:

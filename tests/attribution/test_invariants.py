@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import torch
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from oracles import relative_error, word_contributions
-from tiny import ANYWHERE, Bench, bench, cnn, labelled, word_pieces
+from safetensors.numpy import load_file
+from tiny import ANYWHERE, Bench, bench, cnn, labelled, stored, word_pieces
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from influence.attribution.index import WordIndex
-from influence.attribution.index_writer import IndexSettings, self_influence, write_split
 from influence.attribution.methods import METHODS
 from influence.attribution.query import MethodSettings, Query, QueryCheckpoint, WordSelection
 from influence.formulas.layers import layer_products
@@ -24,6 +25,8 @@ from influence.formulas.words import top_k_positions, word_gradients, word_score
 from influence.gradients.positions import BatchGradients, GradientSettings, WordGradients
 from influence.models.cnn import CnnForSequenceClassification
 from influence.models.encoding import Batch, Encoding, encode, length_buckets, pad
+from influence.segments.plan import IndexSettings, plan_segments, save_plan
+from influence.segments.writer import self_influence, write_segment
 
 KINDS = ("cnn", "bert", "bert-pairs")
 WORD_METHODS = [id for id in ANYWHERE if METHODS[id].words]
@@ -70,11 +73,11 @@ def test_the_influence_of_an_example_on_itself_is_never_negative(engine: Bench, 
 @pytest.mark.parametrize(("column", "method"), [(0, "tracin-we-topk"), (1, "tracin-we")])
 def test_self_influence_is_the_score_with_itself(engine: Bench, column: int, method: str) -> None:
     for split in ("train", "test"):
-        stored = sum(
-            rate * np.load(engine.folder / split / str(number) / "self_influence.npy")[:, column]
+        found = sum(
+            rate * stored(engine.folder, split, number, "self_influence")[:, column]
             for number, rate in enumerate(engine.learning_rates)
         )
-        assert relative_error(np.asarray(stored), np.diag(engine.scores(method))) < TOLERANCE
+        assert relative_error(np.asarray(found), np.diag(engine.scores(method))) < TOLERANCE
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 70, 10_000])
@@ -189,9 +192,12 @@ def test_a_smaller_k_keeps_fewer_positions_and_no_padding(engine: Bench) -> None
             for checkpoint in query.checkpoints:
                 assert checkpoint.kept_L.sum() == min(engine.top_k, length)
     for number in range(len(engine.models)):
-        kept = np.load(engine.folder / "train" / str(number) / "top" / "examples.npy")
+        counts = [
+            np.bincount(load_file(segment / str(number) / "top.safetensors")["examples"])
+            for segment in sorted((engine.folder / "train").glob("0*/"))
+        ]
         expected = np.minimum(engine.encodings["train"].lengths_N, engine.top_k)
-        np.testing.assert_array_equal(np.bincount(kept), expected)
+        np.testing.assert_array_equal(np.concatenate(counts), expected)
 
 
 @pytest.mark.parametrize("method", WORD_METHODS)
@@ -256,8 +262,9 @@ class GivenGradients:
         self.gradients_RD, self.batch_tokens = gradients_RD, batch_tokens
 
     def batches(self, encoding: Encoding, labels_N: np.ndarray, examples_E: np.ndarray) -> Iterator[BatchGradients]:
-        assert examples_E.tolist() == list(range(len(encoding)))  # no two are alike, for the labels differ
-        for examples_B in length_buckets(encoding.lengths_N, batch_tokens=self.batch_tokens):
+        assert examples_E.tolist() == list(range(examples_E[0], examples_E[-1] + 1))  # no two are alike, for the labels differ
+        for places_B in length_buckets(encoding.lengths_N[examples_E], batch_tokens=self.batch_tokens):
+            examples_B = examples_E[places_B]
             batch: Batch = pad(encoding, examples_B, 0)
             gradients_BLD = np.zeros((*batch.tokens_BL.shape, self.gradients_RD.shape[1]), dtype=np.float32)
             for row, example in enumerate(examples_B):
@@ -298,17 +305,12 @@ def test_the_index_equals_dense_arithmetic_on_whole_numbers(
     vocabulary, rates = 6, [0.5, 2.0]
     folder = tmp_path_factory.mktemp("index")
     encoding = as_encoding(train)
-    for number in range(2):
-        write_split(
-            GivenGradients(train["gradients"][number], batch_tokens),  # type: ignore[arg-type]
-            encoding,
-            np.arange(len(encoding)),
-            folder / str(number),
-            settings=IndexSettings(top_k=k),
-            vocabulary=vocabulary,
-            by_token=True,
-            stage="",
-        )
+    labels_N, how = np.arange(len(encoding)), IndexSettings(top_k=k, store_rest=True, exact=True, segment_examples=4)
+    save_plan(folder, plan_segments(encoding.lengths_N, 3, how))
+    for number, segment in product(range(2), plan_segments(encoding.lengths_N, 3, how)):
+        given_gradients: Any = GivenGradients(train["gradients"][number], batch_tokens)
+        at = folder / segment.name / str(number)
+        write_segment(given_gradients, encoding, labels_N, labels_N, at, segment, settings=how)
     special_V, common_V = np.arange(vocabulary) == 0, np.arange(vocabulary) < 2
     index = WordIndex(
         folder,
@@ -401,20 +403,20 @@ def test_last_layer_products_are_inner_products_of_outer_products(features: np.n
 @given(
     gradients=hnp.arrays(np.float32, (2, 5, 3), elements=small.map(float)),
     tokens=hnp.arrays(np.int64, (2, 5), elements=st.integers(0, 2)),
-    kept=hnp.arrays(np.bool_, (2, 5)),
+    kept=st.lists(st.permutations(range(5)).map(lambda order: order[:3]), min_size=2, max_size=2),
 )
 def test_self_influence_is_the_squared_norm_of_summed_gradients(
-    gradients: np.ndarray, tokens: np.ndarray, kept: np.ndarray
+    gradients: np.ndarray, tokens: np.ndarray, kept: list[list[int]]
 ) -> None:
     expected = []
     for row in range(2):
         norms = []
-        for positions in (kept[row], np.ones(5, dtype=bool)):
+        for positions in (kept[row], list(range(5))):
             dense_VD = np.zeros((3, 3))
             np.add.at(dense_VD, tokens[row][positions], gradients[row][positions])
             norms.append((dense_VD**2).sum())
         expected.append(norms)
-    np.testing.assert_array_equal(self_influence(gradients, tokens, kept), expected)
+    np.testing.assert_array_equal(self_influence(*map(torch.from_numpy, (gradients, tokens, np.array(kept)))), expected)
 
 
 @given(scores=hnp.arrays(np.float64, st.integers(1, 12), elements=small.map(float)), top=st.integers(1, 14), data=st.data())

@@ -162,6 +162,7 @@ def test_a_damping_that_drowns_in_rounding_is_refused(
 
 def test_a_model_without_such_a_layer_is_refused(tmp_path: Path) -> None:
     engine = bench(tmp_path, "cnn", train=labelled(4, seed=1), test=labelled(1, seed=2), learning_rates=[1.0])
+    engine.query_list()  # made before the model is spoilt
     engine.models[0].convolutions[0].register_parameter("gate", nn.Parameter(torch.zeros(2, 2)))
     engine.models[0].convolutions = nn.ModuleList([nn.Identity()])
     with pytest.raises(QueryError) as caught:

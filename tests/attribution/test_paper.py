@@ -13,6 +13,7 @@ The sign is a plus wherever the paper's eqs. 2, 3, 6 and 7 print a minus: with a
 that raise the loss, against its section 2.2 and table 3.
 """
 
+import copy
 import math
 from dataclasses import replace
 from fractions import Fraction
@@ -23,7 +24,7 @@ import numpy as np
 import pytest
 import torch
 from oracles import word_contributions
-from tiny import Bench, bench
+from tiny import Bench, bench, stored
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -279,7 +280,7 @@ def test_self_influence_is_the_squared_norm_of_the_word_gradients(tmp_path: Path
     At k = 2 the first has 5/64 (see eq. 6); the second keeps (⅜)² + (¾)² = 45/64.
     """
     engine = by_hand(tmp_path, [("sun sun rain", 1), ("sun sun rain", 0)], [("sun", 1)], top_k=2)
-    stored_N2 = np.load(engine.folder / "train" / "0" / "self_influence.npy")
+    stored_N2 = stored(engine.folder, "train", 0, "self_influence")
     assert stored_N2 == pytest.approx(np.array([[5 / 64, 1 / 8], [45 / 64, 9 / 8]]), rel=1e-6)
 
 
@@ -361,8 +362,8 @@ def test_section_3_gradients_of_the_bias_add_up_though_they_cancel(tmp_path: Pat
     layers = [layer for layer in layers_of(model) if layer.role == "last"]
     with TracedModel(model, layers, engine.sources.parts.settings()) as traced:
         squares = squared_norms(traced, engine.encodings["test"], labels, stage="norms")
-        group, gradients = Group("last", "last", (0,)), engine.queries.gradients(0)
-        cosines = mean_cosines(traced, [group], engine.encodings["test"], labels, np.zeros(2), gradients, stage="directions")
+        group, again = Group("last", "last", (0,)), copy.deepcopy(model)
+        cosines = mean_cosines(traced, [group], engine.encodings["test"], labels, np.zeros(2), again, stage="directions")
     assert squares[:, 0, 1] == pytest.approx([1 / 8, 9 / 8])
     assert squares[:, 0, 0] == pytest.approx(squares[:, 0, 1] * (1 + (1 + LN3) ** 2))
     assert cosines[0] == pytest.approx([-1, -1])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from oracles import doubled, embedding_gradient, last_weight_gradient, loss, position_gradients, rows_of, tracin
-from tiny import Bench, bench, labelled
+from tiny import Bench, bench, labelled, stored
 
 from influence.attribution.methods import METHODS
 from influence.formulas.curvature import last_layer_hessian
@@ -57,10 +57,10 @@ def logit_gradient(model: Any, row: Any) -> np.ndarray:
 
 def test_the_model_is_sure(sure: Bench) -> None:
     """Float32 has p = 1 of many examples, where p − 1 is 0; the loss gradient is not."""
-    probabilities = np.load(sure.folder / "train" / "0" / "probabilities.npy")
+    probabilities = stored(sure.folder, "train", 0, "probabilities")
     certain = probabilities[np.arange(12), sure.labels["train"]] == 1
     assert certain.sum() >= 1
-    deltas = np.load(sure.folder / "train" / "0" / "deltas.npy")
+    deltas = sure.index.deltas(0)
     assert (deltas[certain, sure.labels["train"][certain]] < 0).all()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from contents import build_folder
-from tiny import rows
+from tiny import rows, stored
 
 from influence import explain, open_workspace
 from influence.attribution.text_similarity import Bm25, TextSimilarity
@@ -99,7 +99,7 @@ def test_equation_7_is_similarity_times_the_product_of_the_logits_gradients(copi
             sides = []
             for split in ("train", "test"):
                 folder = build_folder(workspace.path) / "index" / split
-                probabilities = np.load(folder / str(number) / "probabilities.npy").astype(np.float64)
+                probabilities = stored(folder.parent, folder.name, number, "probabilities").astype(np.float64)
                 sides.append(probabilities - np.eye(2)[np.load(folder / "labels.npy")])
             expected_N += rate * (sides[0] @ sides[1][row])
         expected_N *= similarity.to(workspace.store.joined_texts("test", row)[0])

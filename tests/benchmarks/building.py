@@ -13,11 +13,13 @@ from captum.influence import TracInCP, TracInCPFast
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel
 
-from influence.attribution.index_writer import IndexSettings, write_split
 from influence.files import sync
+from influence.gradients.alike import first_alike
 from influence.gradients.positions import GradientSettings, WordGradients
 from influence.models.encoding import length_buckets, pad
 from influence.models.inputs import BATCH_TOKENS, model_inputs
+from influence.segments.plan import IndexSettings, plan_segments, save_plan
+from influence.segments.writer import write_segment
 from tests.benchmarks.peers import Captum
 from tests.benchmarks.timing import interleaved
 from tests.benchmarks.workload import Split, Workload, first
@@ -45,8 +47,8 @@ def measure(model: PreTrainedModel, workload: Workload, folder: Path, *, ours_n:
     best = {kind: min((arm for arm in rivals if arm[0] is kind), key=sweep.__getitem__) for kind in BATCHES}
     arms = {
         "floor": partial(_floor, model, part, workload.pad_token),
-        "ours": partial(_ours, model, part, workload, folder, durable=False),
-        "synced": partial(_ours, model, part, workload, folder, durable=True),
+        "ours": partial(_ours, model, part, folder, durable=False),
+        "synced": partial(_ours, model, part, folder, durable=True),
         **{arm: rivals[arm] for arm in best.values()},
     }
     times = interleaved(arms, repeats=repeats, before=partial(shutil.rmtree, folder, ignore_errors=True))
@@ -61,24 +63,21 @@ def measure(model: PreTrainedModel, workload: Workload, folder: Path, *, ours_n:
     )
 
 
-def write(gradients: WordGradients, split: Split, folder: Path, workload: Workload, *, by_token: bool) -> None:
-    """One checkpoint's index of a split, with all positions stored, as a build writes it."""
-    write_split(
-        gradients,
-        split.encoding,
-        split.labels_N,
-        folder,
-        settings=IndexSettings(top_k=TOP_K),
-        vocabulary=max(len(workload.tokenizer), gradients.model.get_input_embeddings().weight.shape[0]),
-        by_token=by_token,
-        stage="benchmark",
-    )
+def write(gradients: WordGradients, split: Split, folder: Path, checkpoint: int, settings: IndexSettings) -> None:
+    """One checkpoint's index of a split, as a build writes it."""
+    segments = plan_segments(split.encoding.lengths_N, gradients.model.get_input_embeddings().weight.shape[1], settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_plan(folder, segments)
+    first_N = first_alike(split.encoding, split.labels_N)
+    for segment in segments:
+        at = folder / segment.name / str(checkpoint)
+        write_segment(gradients, split.encoding, split.labels_N, first_N, at, segment, settings=settings)
 
 
-def _ours(model: PreTrainedModel, split: Split, workload: Workload, folder: Path, *, durable: bool) -> None:
+def _ours(model: PreTrainedModel, split: Split, folder: Path, *, durable: bool) -> None:
     settings = GradientSettings(device=torch.device("cpu"))
     with WordGradients(model, settings) as gradients:
-        write(gradients, split, folder, workload, by_token=True)
+        write(gradients, split, folder, 0, IndexSettings(top_k=TOP_K))
     if durable:
         sync(folder)
 

@@ -376,14 +376,14 @@ def empty_model(places: Places) -> list[object]:
 
 def cut_file(places: Places) -> list[object]:
     path = Path(shutil.copytree(places.workspace, places.folder / "cut"))
-    os.truncate(build_folder(path) / "index" / "train" / "0" / "top" / "gradients.npy", 100)
+    os.truncate(build_folder(path) / "index" / "train" / "00000" / "0" / "top.safetensors", 100)
     return ["query", "--workspace", path, "--test-id", "te0"]
 
 
 def newer(places: Places) -> list[object]:
     path = Path(shutil.copytree(places.workspace, places.folder / "newer"))
     pointer = path / "workspace.json"
-    pointer.write_text(pointer.read_text().replace('"schema_version": 2', '"schema_version": 7'))
+    pointer.write_text(pointer.read_text().replace('"schema_version": 3', '"schema_version": 7'))
     return ["query", "--workspace", path, "--test-id", "te0"]
 
 
@@ -461,8 +461,8 @@ CASES: dict[str, tuple[Callable[[Places], list[object]], str]] = {
         "none'; make one with: python -m influence demo --workspace",
     ),
     "half built": (half_built, "is half built: its first build never finished; run the same build command with --resume"),
-    "newer": (newer, "has schema version 7, this Wordtrace knows 2; install a newer Wordtrace"),
-    "damaged": (cut_file, "is damaged: 'index/train/0/top/gradients.npy' is 100 bytes, not "),
+    "newer": (newer, "has schema version 7, this Wordtrace knows 3; install a newer Wordtrace"),
+    "damaged": (cut_file, "is damaged: 'index/train/00000/0/top.safetensors' is 100 bytes, not "),
     "workspace is a file": (
         lambda p: [*p.build(), "--workspace", p.csv("x")],
         "bad.csv' cannot be written: File exists; choose another folder",

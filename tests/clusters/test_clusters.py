@@ -22,7 +22,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from tiny import PLAIN, Bench, bench, labelled, request, rows, write_csv
 
 from influence.attribution.methods import METHODS
-from influence.attribution.stored_queries import TrainQueries
+from influence.attribution.stored_queries import train_queries
 from influence.cli import main
 from influence.clusters.compute import write_clusters
 from influence.clusters.cuts import Cluster, cluster, cluster_map, cluster_members, clusters, clusters_provenance, has_clusters
@@ -62,6 +62,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
             filler = " ".join(generator.choice(PLAIN, size=4))
             table.append((f"{name}{words[0]}{number}", f"{words} {filler}", label))
     request = BuildRequest(
+        store_rest=True,
         train=write_csv(folder / "train.csv", table),
         test=write_csv(folder / "test.csv", rows(40, seed=42, prefix="t")),
         columns=Columns(id="id"),
@@ -246,7 +247,7 @@ def words_by_hand(opened: WorkspaceReader, ids: list[str], texts: list[set[str]]
     """What a cluster is called, and the start and end tokens' share, by a loop over its pairs."""
     selection = METHODS["tracin-we"].selection
     assert selection is not None
-    queries = TrainQueries(opened.index, all_positions=True)
+    queries = train_queries(opened.index, all_positions=True)
     positions = [opened.store.positions("train", [id])[id] for id in ids]
     texts_of = sentences(opened, "train", positions)
     said = [texts_of[position].text.split() for position in positions]
@@ -393,7 +394,7 @@ def test_clusters_are_those_of_a_cut_of_all_pairs(opened: WorkspaceReader) -> No
     positions = examples["position"].tolist()
     selection = METHODS["tracin-we"].selection
     assert selection is not None
-    queries = TrainQueries(opened.index, all_positions=True)
+    queries = train_queries(opened.index, all_positions=True)
     scores = np.array(
         [opened.index.matches(queries[a], np.array(positions), selection).checkpoint_scores_EC.sum(axis=1) for a in positions]
     )
@@ -432,7 +433,7 @@ def test_members_with_their_words(opened: WorkspaceReader) -> None:
     positions = opened.store.positions("train", one.train_ids)
     selection = METHODS["tracin-we"].selection
     assert selection is not None
-    queries = TrainQueries(opened.index, all_positions=True)
+    queries = train_queries(opened.index, all_positions=True)
     for member in members:
         assert member.sentence.id is not None
         mine = positions[member.sentence.id]

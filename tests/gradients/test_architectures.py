@@ -25,7 +25,7 @@ from transformers.pytorch_utils import Conv1D
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a script
 from oracles import by_token, kept_positions, relative_error, tracin
-from tiny import Bench
+from tiny import Bench, stored
 
 from influence.attribution.methods import METHODS
 from influence.errors import ModelError, QueryError
@@ -204,7 +204,7 @@ class Subject:
 
     def prediction_error(self) -> float:
         """Of the engine's probabilities against the plain model's."""
-        found = np.load(self.engine.folder / "test" / "0" / "probabilities.npy")
+        found = stored(self.engine.folder, "test", 0, "probabilities")
         with torch.no_grad():
             plain = [
                 self.double(**self.tokenizer(text, truncation=True, max_length=LONGEST, return_tensors="pt")).logits.softmax(

@@ -16,7 +16,7 @@ from contents import edit_pointer, reseal_published
 from hypothesis import given, strategies as st
 from reviewing import reviews_at
 from sklearn.metrics import average_precision_score
-from tiny import bench, labelled, rows, write_csv
+from tiny import bench, labelled, rows, stored, write_csv
 
 from influence.attribution.methods import METHODS
 from influence.cli import main
@@ -196,7 +196,7 @@ def test_opposition_is_the_sum_of_negative_scores(opened: WorkspaceReader) -> No
 
 def test_neighbours_are_the_strongest_for_their_own_size(tmp_path: Path) -> None:
     made = bench(tmp_path, "cnn", train=labelled(40, seed=21), test=labelled(2, seed=22), learning_rates=(0.5,))
-    self_N = 0.5 * np.load(tmp_path / "train" / "0" / "self_influence.npy")[:, 0]
+    self_N = 0.5 * stored(tmp_path, "train", 0, "self_influence")[:, 0]
     found = neighbours(made.index, self_N)
     scores_NN = np.stack([made.index.word_scores(query, SAME_WORD).sum(axis=0) for query in train_queries(made)])
     for one in range(40):
@@ -213,9 +213,9 @@ def test_neighbours_are_the_strongest_for_their_own_size(tmp_path: Path) -> None
 
 
 def train_queries(made: object) -> list[object]:
-    from influence.attribution.stored_queries import TrainQueries
+    from influence.attribution.stored_queries import train_queries
 
-    queries = TrainQueries(made.index)  # type: ignore[attr-defined]
+    queries = train_queries(made.index)  # type: ignore[attr-defined]
     return [queries[position] for position in range(len(queries))]
 
 

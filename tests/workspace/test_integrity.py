@@ -83,7 +83,8 @@ def test_files_of_another_workspace_are_told(copied: Copy, data: dict[str, str],
     changed = request(data)
     build_workspace(other, request(data, training=type(changed.training)(**{**vars(changed.training), "seed": 7})))
     mine, theirs = build_folder(path), build_folder(other)
-    for name in ("index/train/0/top/gradients.npy", "checkpoints/2/model.safetensors", "index/test/1/probabilities.npy"):
+    files = ("index/train/00000/0/top.safetensors", "checkpoints/2/model.safetensors", "index/test/00000/1/examples.safetensors")
+    for name in files:
         whole = (mine / name).read_bytes()
         assert whole != (theirs / name).read_bytes()
         assert len(whole) == (theirs / name).stat().st_size
@@ -248,7 +249,8 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize(
-    "name", ["index/train/encoding/tokens_R.npy", "index/train/0/top/gradients.npy", "index/test/1/losses.npy"]
+    "name",
+    ["index/train/encoding/tokens_R.npy", "index/train/00000/0/top.safetensors", "index/test/00000/1/examples.safetensors"],
 )
 def test_a_build_that_goes_on_makes_a_damaged_stage_again(
     data: dict[str, str], workspace: Path, tmp_path: Path, name: str
@@ -281,7 +283,7 @@ def test_a_build_that_goes_on_refuses_a_damaged_checkpoint(data: dict[str, str],
 
 def test_no_backup_is_made_of_damage(copied: Copy, tmp_path: Path) -> None:
     path = copied()
-    file = build_folder(path) / "index" / "train" / "2" / "features.npy"
+    file = build_folder(path) / "index" / "train" / "00000" / "2" / "examples.safetensors"
     with flipped(file), pytest.raises(WorkspaceDamaged, match=re.escape(str(file))):
         back_up(path, tmp_path / "b.zip")
     assert not list(tmp_path.glob("*.zip*"))
@@ -383,9 +385,9 @@ def test_a_file_that_changes_under_a_server_is_told_at_the_next_page(copied: Cop
     with flipped(file), pytest.raises(WorkspaceError, match=re.escape(str(file))):
         workspaces.open_named(path.name)
     monkeypatch.setattr(seals, "AT_ONCE", 0)  # as if all were large: only a round in the background finds it
-    with flipped(build_folder(path) / "index" / "train" / "0" / "rest" / "gradients.npy"):
+    with flipped(build_folder(path) / "index" / "train" / "00000" / "0" / "rest.safetensors"):
         assert workspaces.open_named(path.name).info.n_train == 80
         workspaces.look_through(path.parent)
-        with pytest.raises(WorkspaceError, match=r"rest/gradients\.npy' is not what was written, near byte 0"):
+        with pytest.raises(WorkspaceError, match=r"rest\.safetensors' is not what was written, near byte 0"):
             workspaces.open_named(path.name)
     assert workspaces.open_named(path.name).info.n_train == 80  # as it was again

@@ -18,6 +18,7 @@ import duckdb
 import numpy as np
 import pytest
 from contents import build_folder, check_same, content, edit_pointer, reseal, use
+from safetensors.numpy import load_file, save_file
 from tiny import request, rows, write_csv
 
 from influence import (
@@ -370,9 +371,9 @@ def test_a_first_build_that_never_finished(tmp_path: Path, data: dict[str, str])
 
 def test_a_newer_schema_is_refused(copied: Copy) -> None:
     path = copied()
-    edit_pointer(path, lambda pointer: pointer.update(schema_version=3))
+    edit_pointer(path, lambda pointer: pointer.update(schema_version=4))
     assert told(path, WorkspaceNewer) == (
-        f"workspace {str(path)!r} has schema version 3, this Wordtrace knows 2; install a newer Wordtrace"
+        f"workspace {str(path)!r} has schema version 4, this Wordtrace knows 3; install a newer Wordtrace"
     )
 
 
@@ -424,14 +425,13 @@ FILES = [
     "index/train/labels.npy",
     "index/train/encoding/tokens_R.npy",
     "index/train/encoding/words_R.npy",
-    "index/train/1/top/gradients.npy",
-    "index/train/1/top/offsets.npy",
-    "index/train/1/top/examples.npy",
-    "index/train/1/rest/rows.npy",
-    "index/train/0/features.npy",
+    "index/train/first.npy",
+    "index/train/segments.json",
+    "index/train/00000/1/top.safetensors",
+    "index/train/00000/1/rest.safetensors",
+    "index/train/00000/0/examples.safetensors",
     "index/test/encoding/offsets_N1.npy",
-    "index/test/2/gradients.npy",
-    "index/test/2/kept.npy",
+    "index/test/00000/2/examples.safetensors",
 ]
 
 
@@ -459,17 +459,20 @@ def test_garbage_of_the_same_size_is_told_when_it_is_read(copied: Copy, file: st
     assert str(target) in message or f"{target.name!r} in {str(target.parent)!r}" in message or str(target.parent) in message
 
 
-@pytest.mark.parametrize("file", ["top/examples.npy", "rest/examples.npy", "top/rows.npy", "top/offsets.npy"])
-@pytest.mark.parametrize("value", [-1, 2**31 - 1])
-def test_an_index_that_points_nowhere_is_told(copied: Copy, file: str, value: int) -> None:
+@pytest.mark.parametrize("part", ["top", "rest"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("examples", 65_535), ("positions", 65_535), ("tokens", -1), ("tokens", 2**31 - 1), ("starts", 0), ("starts", 2**31 - 1)],
+)
+def test_an_index_that_points_nowhere_is_told(copied: Copy, part: str, name: str, value: int) -> None:
     """A good header over a bad body."""
     path = copied()
-    target = build_folder(path) / "index" / "train" / "0" / file
-    array = np.load(target)
-    array[len(array) // 2] = value
-    np.save(target, array)
+    target = build_folder(path) / "index" / "train" / "00000" / "0" / f"{part}.safetensors"
+    arrays = load_file(target)
+    arrays[name][len(arrays[name]) // 2] = value
+    save_file(arrays, target)
     reseal(path)
-    assert told(path) == f"the index is damaged: {str(target.parent)!r} does not fit its data; build the workspace again"
+    assert told(path) == f"the index is damaged: {str(target)!r} does not fit its data; build the workspace again"
 
 
 def test_results_with_a_bad_block_are_told(copied: Copy) -> None:
@@ -489,7 +492,7 @@ def test_a_damaged_workspace_can_be_built_again(copied: Copy, data: dict[str, st
     """Its message says so; with and without --resume it must be true."""
     for resume in (False, True):
         path = copied()
-        target = build_folder(path) / "index" / "train" / "0" / "top" / "gradients.npy"
+        target = build_folder(path) / "index" / "train" / "00000" / "0" / "top.safetensors"
         target.unlink()
         build_workspace(path, request(data), resume=resume)
         check_same(content(path), content(workspace))
@@ -589,7 +592,7 @@ def test_a_full_disk_at_any_file_is_one_line_and_harms_nothing(
         "encoding": (build / "index/train/encoding/tokens_R.npy").stat().st_size - 1,
         "weights": (build / "checkpoints/2/model.safetensors").stat().st_size - 1,
         "optimizer": (build / "checkpoints/2/model.safetensors").stat().st_size + 100,
-        "gradients": (build / "index/train/0/top/gradients.npy").stat().st_size - 1,
+        "gradients": (build / "index/train/00000/0/top.safetensors").stat().st_size - 1,
         "results": 1_000_000,
     }
     path = copied()
@@ -607,7 +610,7 @@ def test_an_index_too_large_for_the_disk_is_refused_before_it_is_written(
     data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
-    monkeypatch.setattr("influence.workspace.stages.shutil.disk_usage", lambda path: usage._replace(free=1_000))
+    monkeypatch.setattr("influence.segments.build.shutil.disk_usage", lambda path: usage._replace(free=1_000))
     with pytest.raises(WorkspaceError) as caught:
         build_workspace(tmp_path / "w", request(data))
     assert str(caught.value).startswith("disk full: the index needs about 0.0 GB and 0.0 GB are free at ")

@@ -1,0 +1,140 @@
+"""The gradient rows of a segment at one checkpoint, sorted by token and example, and what is asked of them.
+
+Axes: n examples of the segment, P rows, U tokens that have rows, K a query's words, E chosen examples, D embedding width.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from influence.errors import WorkspaceError
+from influence.segments.arrays import AnyArray, Arrays
+from influence.segments.compact import expanded, remainder_step
+from influence.segments.kernels import expand, find, scan, scan_exact
+from influence.types import FloatArray, IntArray
+
+FIRST, SECOND, SCALES, REMAINDERS = "first", "second", "scales", "remainders"
+ROWS, EXAMPLES, POSITIONS, TOKENS, STARTS = "rows", "examples", "positions", "tokens", "starts"
+
+
+class Postings:
+    """Rows in two int8 planes, or in float32 (`exact`), of n examples of some lengths in tokens.
+
+    Raises `WorkspaceError` for a file that is not what was written, or does not fit.
+    """
+
+    def __init__(self, file: Arrays, lengths_n: IntArray) -> None:
+        self._file, self.count = file, len(lengths_n)
+        self.tokens_U, self.starts_U1 = self._file.whole(TOKENS), self._file.whole(STARTS)
+        self.examples_P: IntArray = self._file.whole(EXAMPLES)
+        self.positions_P: IntArray = self._file.whole(POSITIONS)
+        self.exact = ROWS in self._file
+        planes = (ROWS,) if self.exact else (FIRST, SECOND, SCALES, REMAINDERS)
+        self._planes: dict[str, AnyArray] = {name: self._file.unchecked(name) for name in planes}
+        for name in () if self.exact else (SCALES, REMAINDERS):
+            self._file.whole(name)
+        self._check(lengths_n)
+
+    def _check(self, lengths_n: IntArray) -> None:
+        sizes = {len(array) for array in (self.examples_P, self.positions_P, *self._planes.values())}
+        sound = (
+            sizes == {int(self.starts_U1[-1])}
+            and len(self.starts_U1) == len(self.tokens_U) + 1
+            and not (np.diff(self.starts_U1.astype(np.int64)) < 0).any()
+            and not (np.diff(self.tokens_U) <= 0).any()
+            and int(self.examples_P.max(initial=0)) < self.count
+            and bool((self.positions_P < lengths_n[self.examples_P]).all())
+            and len({self._planes[name].shape for name in (FIRST, SECOND) if name in self._planes}) < 2
+        )
+        if not sound:
+            where = str(self._file.path)
+            raise WorkspaceError(f"the index is damaged: {where!r} does not fit its data; build the workspace again")
+
+    def __len__(self) -> int:
+        return len(self.examples_P)
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return int(self._planes[ROWS if self.exact else FIRST].shape[1])
+
+    @property
+    def bytes_scanned(self) -> int:
+        """Bytes a row that `scan` reads."""
+        return self.width * (4 if self.exact else 1) + (2 if self.exact else 7)
+
+    def blocks(self, tokens_K: IntArray) -> tuple[IntArray, IntArray]:
+        """First and last + 1 row of each token, shape (K,) each; none of a token that has no rows."""
+        if not len(self.tokens_U):
+            return np.zeros(len(tokens_K), dtype=np.int64), np.zeros(len(tokens_K), dtype=np.int64)
+        at_K = np.minimum(np.searchsorted(self.tokens_U, tokens_K), len(self.tokens_U) - 1)
+        there_K = self.tokens_U[at_K] == tokens_K
+        starts_K = self.starts_U1[at_K].astype(np.int64)
+        return starts_K, np.where(there_K, self.starts_U1[at_K + 1], starts_K)
+
+    def scan(self, tokens_K: IntArray, query_KD: FloatArray, scores_n: FloatArray, errors_n: FloatArray) -> None:
+        """Add each example's products with a query's words to its score, and to its error how far that may be off (≥ 0)."""
+        starts_K, stops_K = self.blocks(tokens_K)
+        self._file.check_rows(ROWS if self.exact else FIRST, starts_K, stops_K)
+        if self.exact:
+            scan_exact(self._planes[ROWS], self.examples_P, starts_K, stops_K, query_KD, scores_n)
+            return
+        bounds_K = (np.sqrt(np.vecdot(query_KD, query_KD)) * remainder_step(self.width)).astype(np.float32)
+        planes = (self._planes[FIRST], self._planes[SCALES], self._planes[REMAINDERS], self.examples_P)
+        scan(*planes, starts_K, stops_K, query_KD, bounds_K, scores_n, errors_n)
+
+    def find(self, tokens_K: IntArray, chosen_E: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Rows of some tokens and examples (in order): the row, which token, and which example, shape (X,) each."""
+        return find(self.examples_P, *self.blocks(tokens_K), chosen_E)
+
+    def rows(self, rows_X: IntArray) -> FloatArray:
+        """The gradients of some rows, float32 of shape (X, D), by both planes."""
+        for name in self._planes:
+            if name in (ROWS, FIRST, SECOND):
+                self._file.check_rows(name, rows_X, rows_X + 1)
+        if self.exact:
+            return np.asarray(self._planes[ROWS][rows_X])
+        return expanded(*(self._planes[name][rows_X] for name in (FIRST, SECOND, SCALES)))
+
+    def block_rows(self, start: int, stop: int, room_PD: FloatArray) -> FloatArray:
+        """`rows` of a range, in `room_PD` where they have to be made."""
+        ends = np.array([start]), np.array([stop])
+        if self.exact:
+            self._file.check_rows(ROWS, *ends)
+            return np.asarray(self._planes[ROWS][start:stop])
+        for name in (FIRST, SECOND):
+            self._file.check_rows(name, *ends)
+        planes = self._planes
+        return expand(planes[FIRST], planes[SECOND], planes[SCALES], start, stop, room_PD)
+
+    @cached_property
+    def _by_example(self) -> tuple[IntArray, IntArray]:
+        """Rows in order of example and position, and where each example's begin; found once, then kept."""
+        rows_P = np.lexsort((self.positions_P, self.examples_P)).astype(np.uint32)
+        counts_n = np.bincount(self.examples_P, minlength=self.count)
+        return rows_P, np.concatenate([[0], np.cumsum(counts_n)])
+
+    def of_examples(self, chosen_E: IntArray) -> tuple[IntArray, IntArray]:
+        """All rows of some examples in order of position, shape (X,), and which of the chosen each belongs to."""
+        rows_P, offsets_n1 = self._by_example
+        first_E, counts_E = offsets_n1[chosen_E], offsets_n1[chosen_E + 1] - offsets_n1[chosen_E]
+        places_X = np.repeat(np.arange(len(chosen_E)), counts_E)
+        before_E = np.cumsum(counts_E) - counts_E
+        return rows_P[(first_E - before_E)[places_X] + np.arange(len(places_X))].astype(np.int64), places_X
+
+    def at(self, examples_X: IntArray, positions_X: IntArray) -> IntArray:
+        """The row of each position of an example, -1 where it is not stored, shape (X,)."""
+        if not len(self):
+            return np.full(len(examples_X), -1)
+        wanted_X = examples_X.astype(np.int64) << 32 | positions_X
+        at_X = np.minimum(np.searchsorted(self._keys_P, wanted_X), len(self) - 1)
+        return np.where(self._keys_P[at_X] == wanted_X, self._by_example[0][at_X].astype(np.int64), -1)
+
+    @cached_property
+    def _keys_P(self) -> IntArray:
+        rows_P, _ = self._by_example
+        return self.examples_P[rows_P].astype(np.int64) << 32 | self.positions_P[rows_P]
+
+    def positions(self, rows_X: IntArray) -> IntArray:
+        """In which position of its example each row stands."""
+        return self.positions_P[rows_X].astype(np.int64)
