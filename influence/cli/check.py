@@ -64,13 +64,13 @@ def _check(options: argparse.Namespace) -> None:
         return
     train = _read(options, options.train, "train")
     test = None if options.test is None else _read(options, options.test, "test")
-    head = train.head if isinstance(train, sources.Stream) else train
+    head = _head(train)
     guess = data.guess_columns(head)
     answer: dict[str, Any] = {
         "source": train.source,
         "test_source": None if test is None else test.source,
         "form": head.form.in_words,
-        "test_form": None if test is None else (test.head if isinstance(test, sources.Stream) else test).form.in_words,
+        "test_form": None if test is None else _head(test).form.in_words,
         "column_names": list(head.columns),
         "guess": asdict(guess),
         "guessed_from": min(data.GUESSED_FROM, len(head)),
@@ -120,10 +120,17 @@ def _verified_as_text(name: str, found: workspace.Verified) -> Iterator[str]:
 def _read(options: argparse.Namespace, name: str, split: str) -> _Data:
     """Read a file. Where a person has to say its encoding, what it may be goes to --output before it is refused."""
     try:
-        return sources.open_table(name, split=split, options=form_options(options))
+        found = sources.open_table(name, split=split, options=form_options(options))
+        _head(found)  # what is read only as it is needed says here what is wrong with it
+        return found
     except EncodingUnsure as error:
         _write(options.output, {"source": name, "encodings": error.offered, "report": None, "estimate": None})
         raise
+
+
+def _head(table: _Data) -> Table:
+    """The first rows of what is large, all of what is not."""
+    return table.head if isinstance(table, sources.Stream) else table
 
 
 def _columns(options: argparse.Namespace, guess: data.Guess) -> data.Columns:

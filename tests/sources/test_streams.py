@@ -340,3 +340,14 @@ def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.
     assert len(found.train) + len(found.test) == 200_000
     assert sum(1 for _ in itertools.islice(found.train.texts, 100_000)) == 100_000
     assert peak < 32e6
+
+
+def test_a_large_file_in_another_encoding_is_offered_as_a_small_one_is(tmp_path: Path, all_streamed: None) -> None:
+    """The page that asks a person which encoding it is reads this from the output."""
+    file, output = tmp_path / "latin.csv", tmp_path / "answer.json"
+    file.write_bytes(b"text,label\n" + "caf\xe9 cr\xe8me,x\nth\xe9,y\n".encode("latin-1") * 9)
+    assert main(["check", "--train", str(file), "--output", str(output)]) == 2
+    offered = json.loads(output.read_text())["encodings"]
+    assert offered["windows-1252"][0] == [2, "café crème,x"]
+    assert main(["check", "--train", str(file), "--encoding", "windows-1252", "--output", str(output)]) == 0
+    assert json.loads(output.read_text())["report"]["rows"] == 18
