@@ -10,28 +10,36 @@ Axes as in `index`.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from influence.attribution.index import Strongest, WordIndex
 from influence.attribution.matches import Matches
 from influence.attribution.query import Query, WordSelection
 from influence.errors import QueryError
 from influence.formulas import adam_direction
 from influence.types import FloatArray, IntArray
 
+if TYPE_CHECKING:
+    from influence.attribution.index import WordIndex
+    from influence.attribution.live_model import PassIndex
+
+
+def read_moments(moments: Callable[[int], FloatArray | None], checkpoints: int) -> list[FloatArray]:
+    """v̂ of the word embedding (V, D) at every checkpoint. Raises `QueryError` where a workspace has not kept them."""
+    found = [moments(number) for number in range(checkpoints)]
+    if any(one is None for one in found):
+        raise QueryError(
+            "method 'tracin-we-adam': this workspace keeps no optimizer states; build it with --optimizer adamw --keep-optimizer"
+        )
+    return [one for one in found if one is not None]
+
 
 class AdamIndex:
-    """Word scores of Adam's steps over a `WordIndex`; `moments` gives v̂ of a checkpoint's word embedding (V, D), or None."""
+    """Word scores of Adam's steps over an index, or a pass that stands in for it, with v̂ of each checkpoint's embedding."""
 
-    def __init__(self, index: WordIndex, moments: Callable[[int], FloatArray | None]) -> None:
-        found = [moments(number) for number in range(len(index.learning_rates_C))]
-        if any(one is None for one in found):
-            raise QueryError(
-                "method 'tracin-we-adam': this workspace keeps no optimizer states; build it with --optimizer adamw "
-                "--keep-optimizer"
-            )
-        self.index, self._moments_CVD = index, [one for one in found if one is not None]
+    def __init__(self, index: "WordIndex | PassIndex", moments_CVD: Sequence[FloatArray]) -> None:
+        self.index, self._moments_CVD = index, moments_CVD
 
     def word_scores(self, query: Query, selection: WordSelection) -> FloatArray:
         """Scores for every checkpoint and example, shape (C, N)."""
@@ -40,12 +48,6 @@ class AdamIndex:
     def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
         """`word_scores` of many queries, summed over checkpoints, shape (Q, N)."""
         return self.index.word_scores_many([self._scaled(query) for query in queries], selection)
-
-    def strongest(
-        self, query: Query, selection: WordSelection, tie_ranks_N: IntArray, top: int, *, leaving_out: int | None = None
-    ) -> Strongest:
-        """The strongest proponents and opponents, as `word_scores` would rank them."""
-        return self.index.strongest(self._scaled(query), selection, tie_ranks_N, top, leaving_out=leaving_out)
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores."""

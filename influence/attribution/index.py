@@ -119,7 +119,7 @@ class WordIndex:
         """`word_scores` of many queries at once, summed over checkpoints, shape (Q, N): one matrix product a token."""
         scores_QN = np.zeros((len(queries), len(self.encoding)), dtype=np.float32)
         for number in np.flatnonzero(self.learning_rates_C).tolist():
-            rate, words = self.learning_rates_C[number], list(self._by_token(queries, number, selection))
+            rate, words = self.learning_rates_C[number], list(self.by_token(queries, number, selection))
             tokens_U = np.array([token for token, *_ in words])
             for segment in self.split.segments:
                 for postings in self._selected_postings(segment, number, selection):
@@ -246,7 +246,7 @@ class WordIndex:
             raise QueryError("this workspace stores the gradients of the top-k positions only; build it again with --index all")
         return [self.postings(segment, checkpoint, part) for part in ((TOP,) if selection.top_k else (TOP, REST))]
 
-    def _by_token(
+    def by_token(
         self, queries: Sequence[Query], checkpoint: int, selection: WordSelection
     ) -> Iterator[tuple[int, IntArray, FloatArray]]:
         """For each token: the queries that hold it and their gradients for it."""

@@ -1,20 +1,33 @@
-"""Gradients and predictions for any text now: the workspace's checkpoints, loaded once and kept."""
+"""Gradients and predictions made now by a workspace's checkpoints: of any text, of test examples, and of the training set.
+
+`LiveModel` keeps the checkpoints loaded. `PassIndex` stands in for the index where a method counts positions that are not
+stored: every training example goes through every checkpoint.
+
+Axes: N training examples, C checkpoints, Q queries, B a batch, L positions, D embedding width, E chosen examples.
+"""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 from transformers import PreTrainedModel
 
-from influence.attribution.query import Query, QueryCheckpoint
+from influence.attribution.matches import Found, Matches, merge_matches
+from influence.attribution.query import Query, QueryCheckpoint, WordSelection
 from influence.checkpoints import load_checkpoint, load_checkpoints
-from influence.formulas import position_norms, top_k_positions
+from influence.formulas import add_word_scores, position_norms, top_k_positions
 from influence.gradients import BatchGradients, GradientSettings, WordGradients
 from influence.models import Encoding, encode, load_tokenizer, of_one_length, resolve_device
-from influence.types import FloatArray, IntArray
+from influence.types import FloatArray, IntArray, Progress
+
+if TYPE_CHECKING:
+    from influence.attribution.index import WordIndex
+
+PASS = "the training set through every checkpoint"  # a stage
 
 
 class Prediction(NamedTuple):
@@ -93,3 +106,73 @@ class LiveModel(LiveGradients):
     def model(self, checkpoint: int) -> PreTrainedModel:
         """One checkpoint, read anew: for passes that put hooks of their own on it, beside the questions answered here."""
         return load_checkpoint(self._folder, checkpoint)
+
+
+class PassIndex:
+    """Scores over words as `WordIndex` gives them, over positions that it does not hold; nothing of the pass is kept."""
+
+    def __init__(
+        self, index: "WordIndex", model: Callable[[int], PreTrainedModel], settings: GradientSettings, progress: Progress
+    ) -> None:
+        self.index, self._model, self._settings, self._progress = index, model, settings, progress
+
+    def word_scores(self, query: Query, selection: WordSelection) -> FloatArray:
+        """Scores for every checkpoint and example, shape (C, N)."""
+        return np.stack([scores_QN[0] for scores_QN in self._scores([query], selection)]).astype(np.float64)
+
+    def word_scores_many(self, queries: Sequence[Query], selection: WordSelection) -> FloatArray:
+        """`word_scores` of many queries, summed over checkpoints, shape (Q, N)."""
+        total_QN = np.zeros((len(queries), len(self.index.encoding)), dtype=np.float32)
+        for scores_QN in self._scores(queries, selection):
+            total_QN += scores_QN
+        return total_QN
+
+    def _scores(self, queries: Sequence[Query], selection: WordSelection) -> Iterator[FloatArray]:
+        index, rates_C = self.index, self.index.learning_rates_C.tolist()
+        examples_E = index.alike.distinct_E
+        for number, rate in enumerate(rates_C):
+            scores_QN, words = np.zeros((len(queries), len(index.encoding)), dtype=np.float32), dict[int, Any]()
+            if rate:
+                words = {token: rest for token, *rest in index.by_token(queries, number, selection)}
+            for done, batch in self._batches(number, examples_E) if rate else ():
+                examples_R, tokens_R, gradients_RD = _rows(batch, list(words))
+                order_R = np.argsort(tokens_R, kind="stable")
+                blocks = (
+                    (*words[int(tokens_R[at[0]])], gradients_RD[at], examples_R[at])
+                    for at in np.split(order_R, np.flatnonzero(np.diff(tokens_R[order_R])) + 1)
+                    if len(at)
+                )
+                add_word_scores(scores_QN, blocks, rate)
+                self._progress(PASS, number * len(examples_E) + done, len(rates_C) * len(examples_E))
+            yield index.alike.tie(scores_QN)
+
+    def _batches(self, number: int, examples_E: IntArray) -> Iterator[tuple[int, BatchGradients]]:
+        done = 0
+        with WordGradients(self._model(number), self._settings) as gradients:
+            for batch in gradients.batches(self.index.encoding, np.asarray(self.index.labels_N), examples_E):
+                done += len(batch.losses_B)
+                yield done, batch
+
+    def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
+        """Word contributions of the query with each of the chosen examples; they sum to the scores."""
+        index, found = self.index, list[Found]()
+        firsts_E = index.alike.first_N[examples_E]
+        for number in np.flatnonzero(index.learning_rates_C).tolist():
+            positions_K = index.selected(query, number, selection)
+            for _, batch in self._batches(number, np.unique(firsts_E)) if len(examples_E) else ():
+                for row, example in enumerate(batch.batch.examples_B.tolist()):
+                    at_X, same_X = np.nonzero(batch.batch.tokens_BL[row][:, None] == query.tokens_L[positions_K])
+                    gradients_XD = batch.gradients_BLD[row].cpu().numpy()[at_X]
+                    for place in np.flatnonzero(firsts_E == example).tolist():
+                        rows_R = index.encoding.offsets_N1[examples_E[place]] + at_X
+                        places_X = np.full(len(at_X), place)
+                        found.append(index.contributions(query, number, positions_K[same_X], rows_R, gradients_XD, places_X))
+        return merge_matches(found, len(examples_E), len(index.learning_rates_C))
+
+
+def _rows(batch: BatchGradients, tokens: Sequence[int]) -> tuple[IntArray, IntArray, FloatArray]:
+    """Of the positions of a batch that hold one of some tokens: their examples, tokens and gradients."""
+    tokens_BL = batch.batch.tokens_BL
+    row_R, at_R = np.nonzero(np.isin(tokens_BL, tokens))
+    places = torch.from_numpy(row_R), torch.from_numpy(at_R)
+    return batch.batch.examples_B[row_R], tokens_BL[row_R, at_R], batch.gradients_BLD[places].cpu().numpy()

@@ -54,6 +54,11 @@ class Method:
         return self.id not in TEXTS_ONLY
 
     @property
+    def needs_gradients(self) -> bool:
+        """Whether it asks for the query's gradients."""
+        return not self.drawn and self.id not in TEXTS_ONLY
+
+    @property
     def drawn(self) -> bool:
         """Whether its scores are drawn at random, anew for each `MethodSettings.draw`."""
         return self.needs == "nothing"
@@ -72,6 +77,11 @@ class Method:
     def has_biases(self) -> bool:
         """Whether biases can be put in with `MethodSettings.with_bias`."""
         return self.needs == "last layer" or self.slow
+
+    def where_stored(self, stores_all: bool) -> "Method":
+        """The same method for an index that stores all positions or not: without them, what counts them needs a pass."""
+        counts_all = self.selection is not None and not self.selection.top_k
+        return replace(self, needs="pass") if counts_all and not stores_all else self
 
     def with_selection(self, selection: WordSelection) -> "Method":
         """The same method over other positions."""

@@ -38,6 +38,10 @@ class Queries(ABC):
     def __getitem__(self, position: int) -> Query:
         return self.several([position])[0]
 
+    def bare(self, position: int) -> Query:
+        """The query at a position without its gradients, for methods that ask for none."""
+        return self._query(position, [])
+
     def several(self, positions: Sequence[int]) -> list[Query]:
         """The queries at some positions."""
         found = self._checkpoints(positions)

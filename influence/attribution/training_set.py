@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from influence.attribution.adam import AdamIndex
+from influence.attribution.adam import AdamIndex, read_moments
 from influence.attribution.index import Strongest, WordIndex
 from influence.attribution.matches import Matches
 from influence.attribution.query import MethodSettings, Query, WordSelection
@@ -22,6 +22,7 @@ from influence.types import FloatArray, IntArray, Progress, silent
 if TYPE_CHECKING:  # most methods read the index and should not wait for PyTorch to be imported
     from transformers import PreTrainedModel
 
+    from influence.attribution.live_model import PassIndex
     from influence.gradients import GradientSettings
 
 Made = TypeVar("Made")
@@ -59,11 +60,23 @@ class TrainingSet:
         found: Made = self._kept[key]
         return found
 
-    def words(self, selection: WordSelection) -> WordIndex | SynonymIndex | AdamIndex:
-        """The index that a word method reads. Raises `QueryError` where Adam's states are needed and were not kept."""
-        if selection.adam:
-            return self._once("adam", lambda: AdamIndex(self.index, self.parts.second_moments))
-        return self._once("synonyms", self._synonyms) if selection.synonyms else self.index
+    def words(self, selection: WordSelection) -> "WordIndex | SynonymIndex | AdamIndex | PassIndex":
+        """The index that a word method reads, or a pass where it counts positions that are not stored.
+
+        Raises `QueryError` where Adam's states are needed and were not kept.
+        """
+        if selection.synonyms:
+            return self._once("synonyms", self._synonyms)
+        rows = self.index if selection.top_k or self.index.stores_all else self._pass()
+        return AdamIndex(rows, self._once("moments", self._moments)) if selection.adam else rows
+
+    def _pass(self) -> "PassIndex":
+        from influence.attribution.live_model import PassIndex  # brings PyTorch
+
+        return PassIndex(self.index, self.parts.model, self.parts.settings(), self.progress)
+
+    def _moments(self) -> list[FloatArray]:
+        return read_moments(self.parts.second_moments, len(self.learning_rates_C))
 
     def _synonyms(self) -> SynonymIndex:
         model = self.parts.model
@@ -82,7 +95,7 @@ class TrainingSet:
     ) -> Strongest:
         """The `top` proponents and opponents by a word method, ties in order of `tie_ranks_N`, one example left out."""
         words = self.words(selection)
-        if not isinstance(words, SynonymIndex):
+        if isinstance(words, WordIndex):
             return words.strongest(query, selection, tie_ranks_N, top, leaving_out=leaving_out)
         scores_CN = words.word_scores(query, selection)
         if leaving_out is not None:

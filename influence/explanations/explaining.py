@@ -79,8 +79,8 @@ def all_scores(
 ) -> pd.DataFrame:
     """The score of every training example for a test example: columns train_id, score, in the data's order."""
     _check_characters(test_id)
-    query = _of_test(workspace, test_id, None).query()
     chosen = get_method(method)
+    query = _of_test(workspace, test_id, None).query(chosen)
     scores_N = chosen.with_settings(settings or chosen.settings).score(training_set(workspace, progress), query).sum(axis=0)
     return pd.DataFrame({"train_id": workspace.train_ids(), "score": scores_N})
 
@@ -95,8 +95,10 @@ class _Question:
     stored: int | None = None
     train: int | None = None  # its position when it is a training example
 
-    def query(self) -> Query:
-        return replace(self._gradients(), text="\n".join(filter(None, (self.sentence.text, self.sentence.text_pair))))
+    def query(self, method: Method) -> Query:
+        bare = not method.needs_gradients and self.stored is not None
+        found = self.workspace.queries.bare(self.stored) if bare and self.stored is not None else self._gradients()
+        return replace(found, text="\n".join(filter(None, (self.sentence.text, self.sentence.text_pair))))
 
     def _gradients(self) -> Query:
         if self.train is not None:
@@ -187,7 +189,7 @@ def _stored(workspace: WorkspaceReader, position: int, top: int) -> tuple[list[I
 def _computed(
     workspace: WorkspaceReader, asked: _Question, method: Method, top: int, training: TrainingSet
 ) -> tuple[list[Influence], list[Influence]]:
-    query = asked.query()
+    query = asked.query(method)
     if method.selection is not None:
         # Its influence on itself explains nothing.
         found = training.strongest(query, method.selection, workspace.tie_ranks_N, top, leaving_out=asked.train)

@@ -68,16 +68,23 @@ def scores_of(
     size = queries_at_once(workspace.info.n_train) if in_blocks else 1
     for start in range(0, len(places), size):
         block = places[start : start + size]
-        queries = workspace.queries.several([rows[place] for place in block])
-        if method.needs == "texts":
-            texts = (workspace.store.joined_texts("test", rows[place])[0] for place in block)
-            queries = [replace(query, text=text) for query, text in zip(queries, texts, strict=True)]
+        queries = _queries(workspace, method, [rows[place] for place in block])
         scores_MN[block] = _scores(training_set(workspace, progress), method, queries)
         progress(f"scores by {method.id}", min(start + size, len(places)), len(places))
     for place, source in enumerate(sources):
         if place != source:
             scores_MN[place] = scores_MN[source]
     return scores_MN
+
+
+def _queries(workspace: WorkspaceReader, method: Method, rows: Sequence[int]) -> list[Query]:
+    """Some test examples as queries, with what the method asks of them."""
+    asked = workspace.queries
+    queries = asked.several(rows) if method.needs_gradients else [asked.bare(row) for row in rows]
+    if method.needs != "texts":
+        return queries
+    texts = (workspace.store.joined_texts("test", row)[0] for row in rows)
+    return [replace(query, text=text) for query, text in zip(queries, texts, strict=True)]
 
 
 def _scores(training: TrainingSet, method: Method, queries: list[Query]) -> FloatArray:

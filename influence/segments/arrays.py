@@ -127,9 +127,11 @@ class ArrayFile:
             header = json.loads(self._file.view("|u1", (length,), 8).tobytes())
             for name, about in header.items():
                 if name != "__metadata__":
-                    start = 8 + length + int(about["data_offsets"][0])
-                    shape = tuple(int(size) for size in about["shape"])
-                    self._arrays[name] = self._file.view(KINDS[about["dtype"]], shape, start), start
+                    begin, end = (int(place) for place in about["data_offsets"])
+                    shape, kind = tuple(int(size) for size in about["shape"]), KINDS[about["dtype"]]
+                    if min(begin, *shape) < 0 or math.prod(shape) * np.dtype(kind).itemsize != end - begin:
+                        raise ValueError(name)
+                    self._arrays[name] = self._file.view(kind, shape, 8 + length + begin), 8 + length + begin
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._file.unreadable() from error
 

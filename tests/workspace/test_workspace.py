@@ -34,6 +34,7 @@ from influence import (
 )
 from influence.data.dataset import read_dataset
 from influence.errors import SettingsError
+from influence.explanations.scores import scores_of
 from influence.files import write_json
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest
@@ -299,12 +300,19 @@ def test_top_k_positions_alone_may_be_stored(data: dict[str, str], workspace: Pa
     small, whole = open_workspace(tmp_path / "w"), open_workspace(workspace)
     assert small.info.bytes < whole.info.bytes
     assert explain(small, test_id="te1", top=101).proponents == explain(whole, test_id="te1", top=101).proponents
-    for method in ("tracin-we", "tracin-we-noc", "tracin-common"):
-        with pytest.raises(WordtraceError) as caught:
-            explain(small, test_id="te1", method=method)
-        assert str(caught.value) == (
-            "this workspace stores the gradients of the top-k positions only; build it again with --index all"
-        )
+    for method in ("tracin-we", "tracin-we-noc", "tracin-common", "tracin-all"):
+        """Every training example goes through the checkpoints instead."""
+        for asked in ({"test_id": "te1"}, {"text": "a great film", "label": "pos"}):
+            ours, theirs = (explain(one, method=method, **asked) for one in (small, whole))
+            assert [one.train.id for one in ours.proponents] == [one.train.id for one in theirs.proponents]
+            largest = max(abs(one.score) for one in (*theirs.proponents, *theirs.opponents))
+            for one, other in zip(ours.proponents, theirs.proponents, strict=True):
+                assert one.score == pytest.approx(other.score, abs=1e-4 * largest)
+                assert sum(match.score for match in one.matches) == pytest.approx(
+                    one.score if other.matches else 0, abs=1e-4 * largest
+                )
+                assert [m.test_word for m in one.matches] == [m.test_word for m in other.matches]
+        np.testing.assert_allclose(scores_of(small, method, [2, 5]), scores_of(whole, method, [2, 5]), atol=1e-4 * largest)
 
 
 HOSTILE = [

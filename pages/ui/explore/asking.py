@@ -11,6 +11,7 @@ import influence
 from influence import DEFAULT_METHOD, METHODS, Explanation
 from pages.ui.explore.address import MOST, ExploreAddress
 from pages.ui.frame import answers, numbers, render
+from pages.ui.parts import method_menu
 
 AGREED = "explore_agreed"
 MOST_KEPT = 64
@@ -22,9 +23,9 @@ _lock = threading.Lock()
 
 def ask(workspace: influence.Workspace, address: ExploreAddress, method: str, *, top: int) -> Explanation:
     """The explanation by a method, with `top` on each side. Raises what `influence.explain` raises."""
-    if METHODS[method].slow:
+    if method_menu.of(workspace, method).slow:
         return _cut(_slow(workspace, address, method), top)
-    model = address.own or address.target or METHODS[method].needs == "synonyms"
+    model = address.own or address.target or (method != DEFAULT_METHOD and METHODS[method].needs_gradients)
     with st.spinner("Asking the model…", show_time=True) if model else nullcontext():
         return answer(workspace, address, method, top=top)
 
@@ -36,7 +37,7 @@ def answer(workspace: influence.Workspace, address: ExploreAddress, method: str,
 
 def takes_long(workspace: influence.Workspace, address: ExploreAddress, method: str) -> bool:
     """Whether the answer is not there and would take long."""
-    return METHODS[method].slow and key_of(workspace, address, method) not in _kept
+    return method_menu.of(workspace, method).slow and key_of(workspace, address, method) not in _kept
 
 
 def waits(workspace: influence.Workspace, address: ExploreAddress, method: str) -> bool:
@@ -47,7 +48,7 @@ def waits(workspace: influence.Workspace, address: ExploreAddress, method: str) 
 
 def offer(workspace: influence.Workspace, address: ExploreAddress, method: str) -> None:
     """What a slow method costs, and the button that starts it."""
-    about, info = METHODS[method], workspace.info
+    about, info = method_menu.of(workspace, method), workspace.info
     with st.container(key=f"wt-gate-{method}"):
         render.state_text(
             f"{about.title} is not computed yet",

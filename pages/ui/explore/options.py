@@ -23,7 +23,7 @@ def draw(workspace: influence.Workspace, address: ExploreAddress, found: Explana
             **_choice(address, "target", found.label),
         )  # fmt: skip
         method_menu.draw(
-            "Method", methods, method.id, key="explore_method", help=method_menu.explained(method.id, approximate),
+            "Method", methods, method.id, key="explore_method", help=method_menu.explained(workspace, method.id, approximate),
             on_choose=lambda id: _ask(address, "method", id),
         )  # fmt: skip
         method_menu.draw(

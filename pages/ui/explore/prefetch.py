@@ -3,11 +3,11 @@
 from functools import partial
 
 import influence
-from influence import METHODS
 from influence.explanations import word_pieces
 from pages.ui.explore import answer, asking
 from pages.ui.explore.address import ExploreAddress
 from pages.ui.jobs import Ahead
+from pages.ui.parts import method_menu
 
 _answers = Ahead(kept=256)
 _models = Ahead(kept=8)  # by itself: loading takes seconds, and no answer is to wait for it
@@ -15,7 +15,7 @@ _models = Ahead(kept=8)  # by itself: loading takes seconds, and no answer is to
 
 def beside(workspace: influence.Workspace, address: ExploreAddress, *ids: str | None) -> None:
     """Have the same question about other sentences answered, unless that takes long."""
-    if METHODS[address.method].slow:
+    if method_menu.of(workspace, address.method).slow:
         return
     for id in filter(None, ids):
         there = address.at(id=id, pin="", target="")

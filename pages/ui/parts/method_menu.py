@@ -23,14 +23,19 @@ def offered(workspace: influence.Workspace, *asked: str) -> list[str]:
     return list(dict.fromkeys([*(id for id in USES if id in there), *there, *(id for id in asked if id in METHODS)]))
 
 
+def of(workspace: influence.Workspace, method: str) -> influence.Method:
+    """A method as this workspace can answer by it: what is not in its index needs a pass over the training set."""
+    return METHODS[method].where_stored(workspace.info.settings.get("index") != "top-k")
+
+
 def name(method: str) -> str:
     """A method's name, and its use where it is one of the three."""
     return f"{METHODS[method].title}: {USES[method]}" if method in USES else METHODS[method].title
 
 
-def explained(method: str, *remarks: str) -> str:
-    """What a method compares, where it stands in the paper and what it costs, as Markdown for a "?"."""
-    about = METHODS[method]
+def explained(workspace: influence.Workspace, method: str, *remarks: str) -> str:
+    """What a method compares, where it stands in the paper and what it costs here, as Markdown for a "?"."""
+    about = of(workspace, method)
     return "\n\n".join(md(part, 600) for part in (about.about, f"{about.source}. {about.cost}", *remarks) if part)
 
 

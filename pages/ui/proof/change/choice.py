@@ -123,7 +123,7 @@ def _ranking(session: Session, address: ProofAddress) -> None:
     st.text_input("Test sentence", key="whatif_top_test", placeholder="its id; Explore leads here, too", **callback)
     method_menu.draw(
         "Ranked by", method_menu.offered(session.workspace, method), method, key="whatif_method",
-        on_choose=partial(_to_method, address), help=method_menu.explained(method, QLD),
+        on_choose=partial(_to_method, address), help=method_menu.explained(session.workspace, method, QLD),
     )  # fmt: skip
     render.hint("Are the sentence's strongest 1% of training examples the ones it needs? They go, and as many random ones go.")
     if test_id:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 import influence
-from influence import METHODS, Method
+from influence import Method
 from influence.experiments import Outcome, Proposal, outcomes, propose
 from pages.ui.frame import Session, answers, md, render, shell
 from pages.ui.jobs import waiting
+from pages.ui.parts import method_menu
 from pages.ui.proof import FIXES, ProofAddress
 from pages.ui.proof.change import ask, choice, past, result
 
@@ -94,8 +95,8 @@ def _asked(session: Session, address: ProofAddress) -> ChosenChange:
     if not spec or (address.place == FIXES and not _decided(session)):
         return ChosenChange(None, "", known)
     _, method = address.ranking
-    if method and METHODS[method].slow and spec not in st.session_state.get(AGREED, set()):
-        return ChosenChange(None, "", known, METHODS[method])
+    if method and method_menu.of(session.workspace, method).slow and spec not in st.session_state.get(AGREED, set()):
+        return ChosenChange(None, "", known, method_menu.of(session.workspace, method))
     try:
         if method:
             return ChosenChange(_of_ranking(session.workspace, spec), "", known)

@@ -1,0 +1,155 @@
+"""Rows in two int8 planes: what they lose, what is said of it, and that the strongest examples are the strongest all the same."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+from hypothesis.extra import numpy as hnp
+from tiny import bench, labelled
+
+from influence.attribution.methods import METHODS
+from influence.formulas.ranking import extremes, strongest_candidates
+from influence.segments import kernels
+from influence.segments.compact import LEVELS, SECOND, compacted, expanded, remainder_step
+
+ROWS = hnp.arrays(
+    np.float32,
+    hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9),
+    elements=st.floats(-1e6, 1e6, width=32, allow_subnormal=False),
+)
+
+
+def planes(rows_PD: np.ndarray) -> tuple[np.ndarray, ...]:
+    return tuple(part.numpy() for part in compacted(torch.from_numpy(rows_PD)))
+
+
+@given(rows_PD=ROWS)
+def test_both_planes_are_off_by_a_five_hundredth_of_the_scale(rows_PD: np.ndarray) -> None:
+    first_PD, second_PD, scales_P, _ = planes(rows_PD)
+    largest_P = np.abs(rows_PD.astype(np.float64)).max(axis=1)
+    np.testing.assert_allclose(scales_P, largest_P / LEVELS, rtol=1e-6)
+    off_PD = np.abs(expanded(first_PD, second_PD, scales_P) - rows_PD.astype(np.float64))
+    assert (off_PD <= (largest_P / LEVELS / SECOND / 2 * 1.02)[:, None] + 1e-30).all()
+
+
+@given(rows_PD=ROWS, data=st.data())
+def test_what_the_first_plane_may_miss_is_bounded(rows_PD: np.ndarray, data: st.DataObject) -> None:
+    """For any query, against products in float64."""
+    first_PD, second_PD, scales_P, remainders_P = planes(rows_PD)
+    query_D = data.draw(hnp.arrays(np.float32, rows_PD.shape[1], elements=st.floats(-1e3, 1e3, width=32)))
+    by_first_P = scales_P * (first_PD.astype(np.float64) @ query_D)
+    bound_P = np.linalg.norm(query_D) * remainder_step(rows_PD.shape[1]) * scales_P * remainders_P.astype(np.float64)
+    both_P = expanded(first_PD, second_PD, scales_P).astype(np.float64) @ query_D
+    assert (np.abs(by_first_P - both_P) <= bound_P * (1 + 1e-6) + 1e-30).all()
+    assert (np.abs(by_first_P - rows_PD.astype(np.float64) @ query_D) <= bound_P * (1 + 1e-6) + 1e-30).all()
+
+
+def test_a_row_of_zeros_is_zero() -> None:
+    first_PD, second_PD, scales_P, _ = planes(np.array([[0, 0], [1e-42, 0], [3, -1.5]], dtype=np.float32))
+    np.testing.assert_allclose(expanded(first_PD, second_PD, scales_P), [[0, 0], [0, 0], [3, -1.5]], rtol=1e-4)
+
+
+# The strongest ---------------------------------------------------------------------------------------------------------
+
+
+@given(
+    exact=hnp.arrays(np.float32, st.integers(1, 60), elements=st.integers(-9, 9).map(float)),
+    top=st.integers(1, 70),
+    data=st.data(),
+)
+def test_candidates_hold_all_that_may_be_among_the_strongest(exact: np.ndarray, top: int, data: st.DataObject) -> None:
+    """Whatever the errors within their bounds are, no example of a plain sort is missing."""
+    size = len(exact)
+    errors = data.draw(hnp.arrays(np.float32, size, elements=st.integers(0, 4).map(float)))
+    off = data.draw(hnp.arrays(np.float32, size, elements=st.floats(-1, 1, width=16).map(float)))
+    found = strongest_candidates(exact + off * errors, errors, top)
+    proponents, opponents = extremes(exact.astype(np.float64), np.arange(size), top)
+    assert set(proponents.tolist()) | set(opponents.tolist()) <= set(found.tolist())
+
+
+@pytest.mark.parametrize("kind", ["cnn", "bert"])
+@pytest.mark.parametrize("method", ["tracin-we-topk", "tracin-we", "tracin-we-noc", "tracin-common"])
+def test_the_strongest_of_compact_rows_are_those_of_exact_ones(tmp_path: Path, kind: str, method: str) -> None:
+    """Order, and scores to 1e-4 of the largest; by the scan, by all scores, and by words."""
+    train, test = labelled(90, seed=5), labelled(12, seed=6)
+    exact = bench(tmp_path / "exact", kind, train=train, test=test, exact=True, segment_examples=200)
+    compact = bench(tmp_path / "compact", kind, train=train, test=test, exact=False, segment_examples=13)
+    selection, ranks = METHODS[method].selection, np.arange(90)
+    assert selection is not None
+    for query in exact.query_list():
+        scores = exact.index.word_scores(query, selection).sum(axis=0)
+        largest = np.abs(scores).max()
+        assert np.abs(compact.index.word_scores(query, selection).sum(axis=0) - scores).max() < 1e-4 * largest
+        for engine in (exact, compact):
+            found = engine.index.strongest(query, selection, ranks, 10)
+            for side, expected, parts in zip(found[:2], extremes(scores, ranks, 10), found[2:], strict=True):
+                # In order but for pairs whose exact scores cannot be told apart at this precision.
+                assert len(side) == len(expected)
+                assert np.abs(scores[side] - scores[expected]).max(initial=0) <= 2e-5 * largest
+                assert np.abs(parts.sum(axis=1) - scores[expected]).max(initial=0) < 1e-4 * largest
+                words = engine.index.matches(query, side, selection)
+                sums = np.bincount(words.examples_X, words.scores_X, len(side))
+                assert np.abs(sums - scores[expected]).max(initial=0) < 1e-4 * largest
+        left_out = compact.index.strongest(query, selection, ranks, 90, leaving_out=7)
+        assert 7 not in [*left_out.proponents_E.tolist(), *left_out.opponents_E.tolist()]
+
+
+def test_the_first_plane_alone_would_name_others(tmp_path: Path) -> None:
+    """So the test above means something: with the bounds at zero some lists differ."""
+    train, test = labelled(120, seed=5), labelled(20, seed=6)
+    compact = bench(tmp_path, "cnn", train=train, test=test, exact=False)
+    selection, wrong = METHODS["tracin-we-topk"].selection, 0
+    assert selection is not None
+    for query in compact.query_list():
+        approximate_N, errors_N = compact.index._scanned(query, selection)
+        scores = compact.index.word_scores(query, selection).sum(axis=0)
+        assert (np.abs(approximate_N - scores) <= errors_N + 1e-6 * np.abs(scores).max()).all()
+        wrong += extremes(approximate_N, np.arange(120), 20)[0].tolist() != extremes(scores, np.arange(120), 20)[0].tolist()
+    assert wrong > 0
+
+
+# The loops, compiled and not -------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_loops_without_numba_give_the_same(data: st.DataObject) -> None:
+    generator = np.random.default_rng(data.draw(st.integers(0, 10_000)))
+    words, examples, width = (int(generator.integers(1, 6)) for _ in range(3))
+    counts = generator.integers(0, 5, size=(words, examples))  # rows of each word and example
+    starts = np.concatenate([[0], np.cumsum(counts.sum(axis=1))])
+    examples_P = np.concatenate([np.repeat(np.arange(examples), row) for row in counts]).astype(np.uint16)
+    rows_PD = generator.standard_normal((len(examples_P), width)).astype(np.float32)
+    first_PD, second_PD, scales_P, remainders_P = planes(rows_PD) if len(rows_PD) else planes(np.zeros((0, width), np.float32))
+    query_UD = generator.standard_normal((words, width)).astype(np.float32)
+    bounds_U = np.abs(generator.standard_normal(words)).astype(np.float32)
+    chosen_E = np.sort(generator.integers(0, examples, size=int(generator.integers(0, 7))))
+    found = []
+    for compiled in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            if not compiled:
+                patch.setattr(kernels, "njit", None)
+            scores, errors, exact = (np.zeros(examples, dtype=np.float32) for _ in range(3))
+            kernels.scan(
+                first_PD, scales_P, remainders_P, examples_P, starts[:-1], starts[1:], query_UD, bounds_U, scores, errors
+            )
+            kernels.scan_exact(rows_PD, examples_P, starts[:-1], starts[1:], query_UD, exact)
+            places = sorted(
+                zip(*map(np.ndarray.tolist, kernels.find(examples_P, starts[:-1], starts[1:], chosen_E)), strict=True)
+            )
+            room = np.empty((len(rows_PD), width), dtype=np.float32)
+            whole = kernels.expand(first_PD, second_PD, scales_P, 0, len(rows_PD), room)
+            found.append((scores, errors, exact, whole, places))
+    for one, other in zip(found[0][:4], found[1][:4], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    assert found[0][4] == found[1][4]
+    by_hand = sorted(
+        (row, word, place)
+        for word in range(words)
+        for row in range(starts[word], starts[word + 1])
+        for place, example in enumerate(chosen_E.tolist())
+        if examples_P[row] == example
+    )
+    assert found[0][4] == by_hand
