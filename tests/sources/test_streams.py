@@ -6,6 +6,7 @@ import itertools
 import json
 import random
 import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -351,3 +352,27 @@ def test_a_large_file_in_another_encoding_is_offered_as_a_small_one_is(tmp_path:
     assert offered["windows-1252"][0] == [2, "café crème,x"]
     assert main(["check", "--train", str(file), "--encoding", "windows-1252", "--output", str(output)]) == 0
     assert json.loads(output.read_text())["report"]["rows"] == 18
+
+
+LITTLE_ROOM = """
+import resource, sys
+from influence.cli import main
+from influence.sources import opened
+opened.STREAMED_BYTES = -1
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_no_room_for_what_is_streamed_is_one_line(tmp_path: Path) -> None:
+    """The system refuses to let any file grow beyond 100 kB, as a full disk would."""
+    file = tmp_path / "train.csv"
+    file.write_text("text,label\n" + "".join(f"{'words ' * 20}{number},{number % 2}\n" for number in range(5_000)))
+    arguments = ["build", "--train", str(file), "--workspace", str(tmp_path / "w")]
+    ended = subprocess.run([sys.executable, "-c", LITTLE_ROOM, *arguments], capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines()[-1] == (
+        f"wordtrace: disk full: the texts of {str(file)!r} are kept in {str(tmp_path)!r} while they are worked on; free some "
+        "space there"
+    )
+    assert [one.name for one in tmp_path.iterdir()] == ["train.csv"]
