@@ -5,5 +5,7 @@ from .progress import (
     Remark as Remark,
     duration as duration,
     read_line as read_line,
+    size as size,
+    size_in_words as size_in_words,
 )
 from .serve import add_serve_arguments as add_serve_arguments

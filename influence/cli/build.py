@@ -22,7 +22,7 @@ from influence.cli.options import (
     form_options,
     print_notes,
 )
-from influence.cli.progress import ProgressLine, after_notes
+from influence.cli.progress import ProgressLine, after_notes, size_in_words
 from influence.cli.suspects import no_encoder
 from influence.data import DEFAULT_SHARE, MOST_TEST, Preparation
 from influence.errors import SettingsError
@@ -248,5 +248,6 @@ def _print_built(path: str, info: workspace.WorkspaceInfo) -> None:
     print(
         f"{path}: {info.n_train:,} training and {info.n_test:,} test examples, {len(info.labels)} labels, "
         f"{len(info.checkpoints)} checkpoints, test accuracy {info.accuracy:.1%}, "
-        f"built in {info.seconds:.0f} s, {info.bytes / 1e6:,.0f} MB"
+        f"built in {info.seconds:.0f} s"
     )
+    print(f"{path}: {size_in_words(workspace.disk_use(Path(path)))}")

@@ -15,7 +15,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Self, TextIO
 
@@ -185,3 +185,19 @@ def duration(seconds: float, *, rounded: bool = False) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:{digits}} s"
     return f"{whole // 3600} h {whole % 3600 // 60:{digits}} min"
+
+
+def size(count: int) -> str:
+    """Bytes in the largest unit that leaves a digit before the point."""
+    amount = float(count)
+    for unit in ("bytes", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def size_in_words(parts: Mapping[str, int]) -> str:
+    """Bytes of all parts together, and the three largest by name: 199 MB (checkpoints 108 MB, index 67 MB, results 13 MB)."""
+    largest = sorted(parts, key=lambda name: -parts[name])[:3]
+    return f"{size(sum(parts.values()))} ({', '.join(f'{name} {size(parts[name])}' for name in largest)})"

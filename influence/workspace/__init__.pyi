@@ -30,6 +30,7 @@ from .manage import (
     back_up as back_up,
     check_name as check_name,
     delete_workspace as delete_workspace,
+    disk_use as disk_use,
     lets_go as lets_go,
     rename_workspace as rename_workspace,
     restore as restore,

@@ -59,6 +59,24 @@ def check_name(root: Path, name: str) -> str:
     return name
 
 
+def disk_use(path: Path) -> dict[str, int]:
+    """Bytes on disk of all that lies in a workspace, by its parts, the largest first; what goes meanwhile is not counted.
+
+    Of its build the folders and files by the names they begin with (index, checkpoints, results, suspects, …); the same of what
+    lies beside it (data, reviews, embeddings, …); builds that are not published are `unfinished`.
+    """
+    published, parts = str(read_pointer(path)["build"]), dict[str, int]()
+    for folder, _, files in os.walk(path):
+        for file in files:
+            inside = Path(folder, file).relative_to(path).parts
+            if inside[0] == BUILDS:
+                inside = inside[2:] if inside[1] == published and len(inside) > 2 else ("unfinished",)
+            with suppress(OSError):
+                name = re.split(r"[-.]", inside[0].lstrip("."))[0]
+                parts[name] = parts.get(name, 0) + Path(folder, file).lstat().st_size
+    return dict(sorted(parts.items(), key=lambda part: -part[1]))
+
+
 def rename_workspace(root: Path, old: str, new: str) -> str:
     """Give a workspace another name; returns it. Its reviews are closed first and opened again under the new name.
 

@@ -14,14 +14,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from contents import build_folder
 from tiny import request, write_csv
 
-from influence.cli import main
+from influence.cli import main, size_in_words
 from influence.data.examples import Columns
 from influence.errors import SettingsError, WorkspaceBusy, WorkspaceError
 from influence.experiments.comparison import TOP, Comparison, compare
 from influence.explanations import explain
-from influence.files import write_output
+from influence.files import file_sizes, write_output
 from influence.opinions.settings import OpinionSettings
 from influence.review.events import Reviewer
 from influence.review.log import close_log
@@ -31,7 +32,7 @@ from influence.suspects.ranking import SuspectFilter, suspects
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import training_settings
 from influence.workspace.builds import build_lock, list_workspaces
-from influence.workspace.manage import back_up, check_name, delete_workspace, rename_workspace, restore, tidy_up
+from influence.workspace.manage import back_up, check_name, delete_workspace, disk_use, rename_workspace, restore, tidy_up
 from influence.workspace.verify import verify_workspace
 from influence.workspace.workspace import read_workspace
 
@@ -348,3 +349,26 @@ def test_a_damaged_backup_is_refused_by_its_hashes(root, tmp_path):
         restore(tmp_path / "bad.zip", root)
     assert list_workspaces(root) == ["one"]
     assert not list(root.glob(".restoring-*"))
+
+
+def test_what_lies_on_disk_is_told_by_its_parts(workspace: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(workspace, tmp_path / "w"))
+    build = build_folder(path)
+    (path / "builds" / "99990101T000000000000Z").mkdir()
+    (path / "builds" / "99990101T000000000000Z" / "build.json").write_bytes(bytes(70))
+    (path / "builds" / "loose").write_bytes(bytes(7))
+    (path / "data").mkdir()
+    (path / "data" / "train.csv").write_bytes(bytes(500))
+    (build / "suspects-20250101.duckdb").write_bytes(bytes(3_000))
+    (build / "suspects.json").write_bytes(bytes(30))
+    found = disk_use(path)
+    assert sum(found.values()) == sum(file_sizes(path).values())
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    for part in ("index", "checkpoints"):
+        assert found[part] == sum(file_sizes(build / part).values())
+    assert found["results"] == sum((build / name).stat().st_size for name in ("results.duckdb", "results.json"))
+    assert (found["unfinished"], found["data"], found["suspects"]) == (77, 500, 3_030)
+    assert size_in_words({"a": 1, "index": 67_000_000, "checkpoints": 108_000_000, "results": 24_400_000}) == (
+        "199 MB (checkpoints 108 MB, index 67 MB, results 24 MB)"
+    )
+    assert size_in_words({"index": 1_240_000_000}) == "1.2 GB (index 1.2 GB)"

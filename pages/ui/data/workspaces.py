@@ -7,7 +7,7 @@ import streamlit as st
 
 import influence
 from influence.review import JOURNAL
-from influence.workspace import BACKUPS, delete_workspace, rename_workspace
+from influence.workspace import BACKUPS, delete_workspace, disk_use, rename_workspace
 from pages.ui.data.address import DataAddress
 from pages.ui.frame import access, go, md, messages, numbers, render, shell, workspaces
 from pages.ui.jobs import background, builds, waiting
@@ -56,7 +56,7 @@ def _workspace(address: DataAddress, name: str) -> None:
             ("Built", f"{numbers.moment(info.built_at)}, in {numbers.duration(info.seconds)}"),
             ("Data", f"{info.n_train:,} training and {info.n_test:,} test examples, {len(info.labels):,} labels"),
             ("Test accuracy", f"{info.accuracy:.1%}"),
-            ("On disk", numbers.size(info.bytes)),
+            ("On disk", numbers.sizes(disk_use(workspace.path))),
             ("Review log", f"{decided:,} lines" if decided else "nothing decided"),
         ]
     )

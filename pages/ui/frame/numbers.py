@@ -1,6 +1,7 @@
 """Numbers and times as people read them: a sign that is a sign, three digits, and no column of zeros."""
 
 import math
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -53,12 +54,12 @@ def share(part: float, whole: float) -> str:
 
 def size(count: int) -> str:
     """Bytes in the largest unit that leaves a digit before the point."""
-    amount = float(count)
-    for unit in ("bytes", "kB", "MB"):
-        if amount < 1000:
-            return f"{amount:.0f} {unit}"
-        amount /= 1000
-    return f"{amount:.1f} GB"
+    return influence.cli.size(count)
+
+
+def sizes(parts: Mapping[str, int]) -> str:
+    """Bytes of all parts together, and the three largest by name."""
+    return influence.cli.size_in_words(parts)
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 import influence
 from influence import WorkspaceInfo
 from influence.suspects import weak_model
-from influence.workspace import turned_labels
+from influence.workspace import disk_use, turned_labels
 from pages.ui.frame import answers, md, messages, numbers, render, shell
 from pages.ui.home import continue_review
 from pages.ui.parts import charts, learning
@@ -29,7 +29,10 @@ def draw(workspace: influence.Workspace) -> None:
     info, counts = workspace.info, answers.confusion(workspace)
     render.title(workspace.name)
     render.lead(ABOUT)
-    render.hint(f"Built {numbers.moment(info.built_at)} in {numbers.duration(info.seconds)}, {numbers.size(info.bytes)} on disk")
+    render.hint(
+        f"Built {numbers.moment(info.built_at)} in {numbers.duration(info.seconds)}; on disk "
+        f"{numbers.sizes(disk_use(workspace.path))}"
+    )
     _figures(info, counts)
     with st.container(key="wt-split-home"):
         left, right = st.columns([1.25, 1], gap="large")
