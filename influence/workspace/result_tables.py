@@ -69,7 +69,18 @@ def m002_epochs(cursor: duckdb.DuckDBPyConnection) -> None:
     cursor.execute("alter table checkpoints add column indexed integer")
 
 
-MIGRATIONS: list[Migration] = [m001_initial, m002_epochs]
+def m003_float_scores(cursor: duckdb.DuckDBPyConnection) -> None:
+    """Scores of pairs in single precision: seven digits are more than they are right to, and take half the room."""
+    for table, column, type in (
+        ("influences", "score", "float"),
+        ("influences", "special_score", "float"),
+        ("influences", "checkpoint_scores", "float[]"),
+        ("contributions", "score", "float"),
+    ):
+        cursor.execute(f"alter table {table} alter {column} type {type}")
+
+
+MIGRATIONS: list[Migration] = [m001_initial, m002_epochs, m003_float_scores]
 
 
 class StoredExample(NamedTuple):

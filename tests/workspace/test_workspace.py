@@ -391,7 +391,7 @@ def test_newer_results_are_refused(copied: Copy) -> None:
     with duckdb.connect(str(file)) as connection:
         connection.execute("insert into schema_versions values (9)")
     reseal(path)
-    assert told(path, WorkspaceNewer) == f"{str(file)!r} has schema version 9, this Wordtrace knows 2; install a newer Wordtrace"
+    assert told(path, WorkspaceNewer) == f"{str(file)!r} has schema version 9, this Wordtrace knows 3; install a newer Wordtrace"
 
 
 @pytest.mark.parametrize(
