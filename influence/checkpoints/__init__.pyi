@@ -1,4 +1,5 @@
 from .choice import choose as choose
+from .differences import DIFFERENCES as DIFFERENCES
 from .kept import load_checkpoint as load_checkpoint, load_checkpoints as load_checkpoints
 from .moments import read_second_moments as read_second_moments
 from .places import RUN as RUN, predictions_folder as predictions_folder
