@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from oracles import embedding_gradient, relative_error, rows_of, tracin
+from oracles import doubled, embedding_gradient, relative_error, rows_of, tracin
 from tiny import bert, cnn, request, rows, word_pieces
 from tokenizers import Tokenizer, models
 from tokenizers.pre_tokenizers import Whitespace
@@ -394,6 +394,22 @@ def test_a_checkpoint_on_the_way_with_rate_0_is_left_out_and_said_so(output: Pat
     info = build_workspace(tmp_path / "w", imported(data, output))
     assert info.warnings == ["checkpoint-5 was saved at learning rate 0, so it would add nothing to any score; left out"]
     assert [c.name for c in info.checkpoints] == ["checkpoint-10", "checkpoint-15"]
+
+
+def test_of_a_long_run_a_few_checkpoints_are_chosen_and_all_predictions_kept(
+    output: Path, data: dict[str, str], tmp_path: Path
+) -> None:
+    """With a final model at learning rate 0, which is the last whatever it adds to a sum."""
+    change_state(output / "checkpoint-15", end_at_rate_0)
+    info = build_workspace(tmp_path / "w", imported(data, output, max_checkpoints=2))
+    assert [c.name for c in info.checkpoints] == ["checkpoint-5", "checkpoint-15"]
+    assert [(e.name, e.checkpoint) for e in info.epochs] == [("checkpoint-5", 0), ("checkpoint-10", None), ("checkpoint-15", 1)]
+    with opened(tmp_path / "w") as found:
+        rows = rows_of(found.index.encoding, found.index.labels_N)
+        for epoch, checkpoint in enumerate(sorted(output.glob("checkpoint-*"), key=lambda folder: int(folder.name[11:]))):
+            model = doubled(load_classifier(str(checkpoint)))
+            said = [model(input_ids=torch.tensor([row.tokens])).logits.softmax(dim=1)[0].tolist() for row in rows]
+            np.testing.assert_allclose(found.probabilities("train", epoch), said, rtol=1e-4, atol=1e-6)
 
 
 def refused(data: dict[str, str], output: Path, **changes: Any) -> str:

@@ -30,7 +30,22 @@ SEED = int(os.environ.get("KILL_SEED", random.SystemRandom().randrange(10**6)))
 def arguments(data: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A build that takes some seconds, all but the workspace."""
     train = write_csv(tmp_path_factory.mktemp("kill") / "train.csv", rows(300, seed=9, prefix="tr"))
-    settings = ["--id", "id", "--epochs", "3", "--learning-rate", "0.1", "--batch-size", "4", "--top-k", "4", "--model", "cnn"]
+    settings = [
+        "--id",
+        "id",
+        "--epochs",
+        "6",
+        "--max-checkpoints",
+        "3",
+        "--learning-rate",
+        "0.1",
+        "--batch-size",
+        "4",
+        "--top-k",
+        "4",
+        "--model",
+        "cnn",
+    ]
     return ["build", "--train", train, "--test", data["test"], *settings]
 
 
