@@ -40,6 +40,7 @@ FLOORS = [
     ["checkpoints"],
     ["segments"],
     ["attribution"],
+    ["indexing"],
     ["workspace"],
     ["standing"],
     ["explanations", "review", "retraining", "opinions"],

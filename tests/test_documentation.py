@@ -1,8 +1,11 @@
 """README and docs/ say what is so: their Python runs, their commands exist with those options, and most are run."""
 
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,6 +96,24 @@ def test_its_commands_are_ours(
         if arguments[0] in RUN:
             assert main(arguments) in (None, 0), arguments
             assert capsys.readouterr().out, arguments
+
+
+@pytest.mark.slow
+def test_a_loop_of_shards_is_a_build(place: Path) -> None:
+    """The shell's own loop, as it stands there."""
+    [loop] = [block for block in blocks(ROOT / "docs" / "teams-and-gpus.md", "sh") if "for shard in" in block]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    ran = subprocess.run(
+        ["bash", "-euc", loop],
+        cwd=place,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("has made its segments") == 4
+    assert main(["query", "--workspace", str(place / "workspaces" / "shared"), "--text", "good film"]) == 0
 
 
 def test_the_documents_name_files_that_are_there() -> None:

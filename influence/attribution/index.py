@@ -74,12 +74,27 @@ class WordIndex:
         }
         self.special_V = special_V
         self.split = SplitSegments(folder, len(learning_rates_C), encoding.offsets_N1, self.alike.first_N)
+        self._scanned_segments, self._tied = self.split.segments, self.alike  # of the whole index; see `over`
         self._numbers = list(range(len(learning_rates_C)))  # of the checkpoints on disk
 
     def at_checkpoint(self, number: int) -> "WordIndex":
         """The same index with one checkpoint only."""
         one = copy.copy(self)
         one.learning_rates_C, one._numbers = self.learning_rates_C[[number]], [self._numbers[number]]
+        return one
+
+    def over(self, place: int, places: int) -> "WordIndex":
+        """The same index, whose `strongest` are sought among the examples of a share of the segments: number mod `places`.
+
+        What is said of an example stays what the whole index says, so the strongest of all shares together are the strongest.
+        """
+        one = copy.copy(self)
+        one._scanned_segments = [segment for segment in self.split.segments if segment.number % places == place]
+        mine_E = np.concatenate([np.arange(s.start, s.stop) for s in one._scanned_segments] or [np.zeros(0, dtype=np.int64)])
+        first_N, alike_E = np.arange(len(self.encoding)), self.alike.first_N[mine_E]
+        _, first_U, place_E = np.unique(alike_E, return_index=True, return_inverse=True)
+        first_N[mine_E] = mine_E[first_U][place_E]  # the first alike in the share
+        one._tied = Alike(self.encoding, self.labels_N, first_N)
         return one
 
     @property
@@ -148,12 +163,12 @@ class WordIndex:
         for number in np.flatnonzero(self.learning_rates_C).tolist():
             tokens_U, gradients_UD = self._query_words(query, number, selection)
             scaled_UD = tracin_term(np.float32(self.learning_rates_C[number]), gradients_UD)
-            for segment in self.split.segments:
+            for segment in self._scanned_segments:
                 here = slice(segment.start, segment.stop)
                 for postings in self._selected_postings(segment, number, selection):
                     postings.scan(tokens_U, scaled_UD, approximate_N[here], errors_N[here])
-        self.alike.tie(errors_N)
-        return self.alike.tie(approximate_N), errors_N
+        self._tied.tie(errors_N)
+        return self._tied.tie(approximate_N), errors_N
 
     def scores_of(self, query: Query, examples_E: IntArray, selection: WordSelection) -> FloatArray:
         """`word_scores` of some examples, shape (E, C)."""

@@ -60,6 +60,10 @@ class TrainingSet:
         found: Made = self._kept[key]
         return found
 
+    def over(self, place: int, places: int) -> "TrainingSet":
+        """The same, whose strongest are sought in a share of the segments; see `WordIndex.over`."""
+        return self._once(("share", place, places), lambda: TrainingSet(self.index.over(place, places), self.parts))
+
     def words(self, selection: WordSelection) -> "WordIndex | SynonymIndex | AdamIndex | PassIndex":
         """The index that a word method reads, or a pass where it counts positions that are not stored.
 

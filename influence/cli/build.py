@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import clusters, data, experiments, fixes, opinions, suspects, workspace
+from influence import clusters, data, experiments, fixes, indexing, opinions, suspects, workspace
 from influence.checkpoints import MOST_CHECKPOINTS
 from influence.cli.manage import comparison_in_words
 from influence.cli.options import (
@@ -16,7 +16,10 @@ from influence.cli.options import (
     add_device,
     add_encoder,
     add_form,
+    add_sharing,
     add_workspace,
+    check_sharing,
+    chosen_engine,
     chosen_model,
     command,
     form_options,
@@ -51,6 +54,7 @@ def add(commands: Any) -> None:
     add_encoder(build)
     _add_again(build.add_argument_group("the loop"))
     build.set_defaults(parser=build)
+    add_sharing(build.add_argument_group("on several machines"))
     build.add_argument("--resume", action="store_true", help="continue an interrupted build of the same request")
 
 
@@ -162,9 +166,20 @@ def _build(options: argparse.Namespace) -> None:
         bf16=options.precision == "bf16",
         keep_optimizer=options.keep_optimizer,
     )
-    with ProgressLine(sys.stderr, every=PROGRESS_EVERY) as progress:
+    (_build_whole if options.shard is None else _build_shard)(options, request, read, notes)
+
+
+def _build_whole(options: argparse.Namespace, request: workspace.BuildRequest, read: data.Splits, notes: list[str]) -> None:
+    with chosen_engine(options) as engine, ProgressLine(sys.stderr, every=PROGRESS_EVERY) as progress:
         info = workspace.build_workspace(
-            options.workspace, request, read, device=options.device, resume=options.resume, progress=after_notes(notes, progress)
+            options.workspace,
+            request,
+            read,
+            device=options.device,
+            resume=options.resume,
+            join=options.join,
+            engine=engine,
+            progress=after_notes(notes, progress),
         )
         _rank_suspects(options.workspace, options.encoder, options.device, progress)
     _print_built(options.workspace, info)
@@ -175,12 +190,30 @@ def _check_options(options: argparse.Namespace, given: dict[str, Any]) -> None:
     for name in ("name", "policy"):
         if getattr(options, name) is not None:
             raise SettingsError(f"--{'as' if name == 'name' else name} goes with --with-fixes")
+    check_sharing(options)
     if options.train is None:
         options.parser.error("the following arguments are required: --train")
     if options.checkpoints is not None and (extra := [name for name, value in given.items() if value is not None]):
         raise SettingsError(f"--{extra[0].replace('_', '-')} is a setting of training; it does not go with --checkpoints")
     if options.encoder is not None:
         opinions.check_encoder(options.encoder)
+
+
+def _build_shard(options: argparse.Namespace, request: workspace.BuildRequest, read: data.Splits, notes: list[str]) -> None:
+    """`build --shard`: a part of the index, which nobody sees until `--join`."""
+    shard = indexing.Shard.parse(options.shard)
+    with ProgressLine(sys.stderr, every=PROGRESS_EVERY) as progress:
+        made = workspace.build_shard(
+            options.workspace, request, shard, read, device=options.device, progress=after_notes(notes, progress)
+        )
+    if made is None:
+        print(f"{options.workspace}: built and joined already, there is nothing left for shard {shard}")
+        return
+    counts = " and ".join(f"{len(names):,} {split}" for split, names in made.segments.items())
+    print(
+        f"{options.workspace}: shard {shard} has made its segments ({counts}) in {made.seconds:.0f} s; "
+        "when all shards have, run the same command with --join instead of --shard"
+    )
 
 
 def _build_again(options: argparse.Namespace) -> None:

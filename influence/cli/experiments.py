@@ -7,12 +7,13 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from influence import engines, experiments, workspace
+from influence import experiments, workspace
 from influence.attribution import METHOD_NAMES
 from influence.cli.options import (
     add_device,
     add_engine,
     add_json,
+    chosen_engine,
     command,
     names,
     numbers,
@@ -128,7 +129,7 @@ def _chosen(options: argparse.Namespace) -> dict[str, Any]:
 def _evaluate(options: argparse.Namespace) -> None:
     switches = {name: getattr(options, name) for name in ("no_overlap", "freeze_embedding", "with_bias", "qld")}
     settings = EvaluationSettings(**_chosen(options), **switches)
-    with engines.chosen(options.engine, options.address) as engine, ProgressLine(sys.stderr) as progress:
+    with chosen_engine(options) as engine, ProgressLine(sys.stderr) as progress:
         opened = workspace.read_workspace(options.workspace)
         print_notes(experiments.remarks(opened, settings))
         found = experiments.evaluate(opened, settings, device=options.device, engine=engine, progress=progress)
@@ -196,7 +197,10 @@ def _retrain(options: argparse.Namespace) -> None:
     else:
         proposal = experiments.propose(opened, experiments.DECIDED if options.decided else options.change)
     print_notes(proposal.notes)
-    with engines.chosen(options.engine, options.address) as engine, ProgressLine(sys.stderr, every=EVERY) as progress:
+    with (
+        chosen_engine(options) as engine,
+        ProgressLine(sys.stderr, every=EVERY) as progress,
+    ):
         found = experiments.try_out(
             opened,
             proposal,
@@ -211,7 +215,10 @@ def _retrain(options: argparse.Namespace) -> None:
 
 def _fixing(options: argparse.Namespace) -> None:
     settings = FixingSettings(**_chosen(options), ways=names(options.ways))
-    with engines.chosen(options.engine, options.address) as engine, ProgressLine(sys.stderr, every=EVERY) as progress:
+    with (
+        chosen_engine(options) as engine,
+        ProgressLine(sys.stderr, every=EVERY) as progress,
+    ):
         opened = workspace.read_workspace(options.workspace)
         found = experiments.fix_mistakes(opened, settings, device=options.device, engine=engine, progress=progress)
     print_answer(options, found, _curves_as_json, _curves_as_text)

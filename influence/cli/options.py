@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +17,8 @@ from influence.reading import FormOptions
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from influence.engines import Engine
 
 Answer = TypeVar("Answer")
 DATA = "data (CSV, TSV, JSON, JSONL, Parquet; a pattern or folder of them; s3://, gs://, hf://; a datasets folder or Hub id)"
@@ -48,6 +51,31 @@ def add_engine(parser: Any) -> None:
     parser.add_argument("--engine", choices=engines.ENGINES, default=engines.LOCAL, help=about)
     about = "of the Ray cluster's head, as 10.0.0.1:6379 (default: Ray on this machine alone)"
     parser.add_argument("--address", metavar="HOST:PORT", help=about)
+
+
+def chosen_engine(options: argparse.Namespace) -> AbstractContextManager[Engine | None]:
+    """The engine of --engine and --address, for --device; see `engines.chosen`."""
+    return engines.chosen(options.engine, options.address, options.device)
+
+
+def add_sharing(group: Any) -> None:
+    """--shard, --join, --engine and --address: how a build is shared out."""
+    about = "make only the index's segments I, I+N, I+2N, …, going on where it was; every shard with the same options (I from 0)"
+    group.add_argument("--shard", metavar="I/N", help=about)
+    group.add_argument("--join", action="store_true", help="all shards are done: check that they are, do the rest and publish")
+    add_engine(group)
+
+
+def check_sharing(options: argparse.Namespace) -> None:
+    """Raise `SettingsError` for what does not go together."""
+    from influence.indexing import Shard  # the command line's help needs none of it
+
+    if options.shard is not None:
+        Shard.parse(options.shard)
+    ways = {"--shard": options.shard is not None, "--join": options.join, "--engine ray": options.engine != engines.LOCAL}
+    asked = [name for name, given in ways.items() if given]
+    if len(asked) > 1:
+        raise SettingsError(f"{asked[0]} and {asked[1]}: one process of a build does one of them")
 
 
 def add_encoder(parser: Any) -> None:

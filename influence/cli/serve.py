@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from influence.cli.options import command, path
+from influence.cli.options import add_engine, command, path
 
 SERVER = Path(__file__).parents[2] / "pages" / "ui" / "frame" / "server.py"
 
@@ -34,6 +34,7 @@ def add_serve_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--new-tokens", action="store_true", help="forget the tokens of before, and with them who had them")
     about = "e-mail address or subject of a login that may delete, rename and stop what others started; once each"
     parser.add_argument("--admin", action="append", default=[], metavar="NAME", help=about)
+    add_engine(parser)
     parser.add_argument("--open", action="store_true", help="open a browser")
 
 

@@ -9,13 +9,14 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import engines, opinions, review, suspects, workspace
+from influence import opinions, review, suspects, workspace
 from influence.cli.options import (
     add_device,
     add_encoder,
     add_engine,
     add_json,
     check_top,
+    chosen_engine,
     command,
     print_answer,
     print_notes,
@@ -54,7 +55,7 @@ def _suspects(options: argparse.Namespace) -> None:
         opinions.check_encoder(options.encoder)
     with workspace.opened(Path(options.workspace)) as built:
         settings = _settings(options, built)
-    with engines.chosen(options.engine, options.address) as engine, ProgressLine(sys.stderr) as progress:
+    with chosen_engine(options) as engine, ProgressLine(sys.stderr) as progress:
         suspects.write_suspects(options.workspace, settings, device=options.device, engine=engine, progress=progress)
     opened = workspace.read_workspace(options.workspace)
     total, rows = suspects.suspects(opened, limit=options.top)

@@ -1,5 +1,13 @@
 from .choice import ENGINES as ENGINES, LOCAL as LOCAL, RAY as RAY, chosen as chosen
-from .engine import Arguments as Arguments, Engine as Engine, Finished as Finished, Step as Step, name_of as name_of
+from .engine import (
+    Arguments as Arguments,
+    Engine as Engine,
+    Finished as Finished,
+    Held as Held,
+    Step as Step,
+    Work as Work,
+    name_of as name_of,
+)
 from .machine import (
     busy as busy,
     cores as cores,

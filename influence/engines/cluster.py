@@ -21,6 +21,7 @@ from influence.errors import EngineError, SettingsError
 
 ANSWER_SECONDS, CONNECT_SECONDS = 25.0, 4.0  # for a cluster to answer, and for its machine
 POLL_SECONDS = 0.2
+ASK_SECONDS = 60.0  # for all machines to answer one question
 GONE_SECONDS = 60.0  # so long no machine of the cluster may have what the work needs
 STORE_BYTES = 80 << 20  # of Ray's object store on this machine: only text travels
 PACKAGE = Path(__file__).parents[1]
@@ -36,7 +37,7 @@ PROBE = "import ray, sys; ray.init(sys.argv[1], logging_level='ERROR', log_to_dr
 class Cluster:
     """Ray on this machine, or, with the address of its head, on all machines of a cluster."""
 
-    def __init__(self, address: str | None = None) -> None:
+    def __init__(self, address: str | None = None, device: str = "auto") -> None:
         if find_spec("ray") is None:
             raise EngineError("--engine ray: Ray is not installed; install it with: pip install -r requirements-ray.txt")
         for name, value in {**QUIET, **_token()}.items():
@@ -44,7 +45,7 @@ class Cluster:
         address = address or os.environ.get("RAY_ADDRESS") or None  # which is set where a job of Ray's runs
         if address is not None:
             _check(address)
-        self._address = address
+        self._address, self._asked = address, device
 
     def __enter__(self) -> Self:
         import ray
@@ -62,7 +63,11 @@ class Cluster:
         except Exception as error:
             raise EngineError(f"--engine ray: Ray cannot be started here ({_last_line(str(error))})") from error
         self._ray = ray
-        self.device = "cuda" if ray.cluster_resources().get("GPU", 0) >= 1 else "cpu"
+        has_cards = ray.cluster_resources().get("GPU", 0) >= 1
+        if self._asked == "cuda" and not has_cards:
+            ray.shutdown()
+            raise SettingsError("--device cuda: no machine of the Ray cluster has a card; leave --device out")
+        self.device = "cuda" if has_cards and self._asked != "cpu" else "cpu"
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -104,6 +109,15 @@ class Cluster:
             for reference in waiting if ray.is_initialized() else ():
                 ray.cancel(reference, force=True)
 
+    def hold(self, work: Work, arguments: Arguments) -> "Actors":
+        """See `Engine`: an actor on every machine that is there now, which comes back when it is lost."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as On
+
+        kind, usual = self._ray.remote(_Actor), {"num_cpus": 0, "max_restarts": -1, "max_task_retries": 1}
+        nodes = sorted(node["NodeID"] for node in self._ray.nodes() if node["Alive"])
+        actors = [kind.options(**usual, scheduling_strategy=On(node, soft=True)).remote() for node in nodes]
+        return Actors(self._ray, actors, work, arguments)
+
     def _answer(self, task: int, reference: Any) -> tuple[Finished, int]:
         """How a piece of work ended, and how many steps it took."""
         try:
@@ -127,6 +141,36 @@ class Cluster:
             f"for {GONE_SECONDS:.0f} s no machine of the Ray cluster has had a free place ({what}); "
             "bring the lost machines back, or run the same command again"
         )
+
+
+class _Actor:
+    """What stays on a machine and answers there."""
+
+    def answer(self, name: str, arguments: str) -> str:
+        return _perform(name, arguments, 1)
+
+
+class Actors:
+    """An actor on every machine, who answer until they are closed. See `Held`."""
+
+    def __init__(self, ray: Any, actors: list[Any], work: Work, arguments: Arguments) -> None:
+        self._ray, self._actors, self._work, self._arguments = ray, actors, name_of(work), dict(arguments)
+
+    def ask(self, asked: Arguments) -> list[Any]:
+        """What each answers, in order of machine."""
+        count = len(self._actors)
+        texts = [as_text({**self._arguments, **asked, "share": [number, count]}) for number in range(count)]
+        waiting = [actor.answer.remote(self._work, text) for actor, text in zip(self._actors, texts, strict=True)]
+        try:
+            answers = self._ray.get(waiting, timeout=ASK_SECONDS)
+        except Exception as error:  # of Ray's own kinds, or what nobody foresaw
+            raise EngineError(f"a machine of the Ray cluster does not answer ({_last_line(str(error))})") from error
+        return [finished(number, json.loads(answer)).value for number, answer in enumerate(answers)]
+
+    def close(self) -> None:
+        """End the actors."""
+        for actor in self._actors if self._ray.is_initialized() else ():
+            self._ray.kill(actor)
 
 
 def _perform(name: str, arguments: str, threads: int) -> str:

@@ -53,6 +53,22 @@ class Engine(Protocol):
         what was lost.
         """
 
+    def hold(self, work: Work, arguments: Arguments) -> "Held":
+        """Somebody at every place (in a cluster: on every machine) who answers with `work` until closed, keeping what it opens.
+
+        `work` gets `arguments`, what it is asked, and its `share`: which of how many places it is at.
+        """
+
+
+class Held(Protocol):
+    """Those who answer, a part of what is asked each."""
+
+    def ask(self, asked: Arguments) -> list[Any]:
+        """What each answers, in order of place. Raises what cannot be done, and `EngineError` where one does not answer."""
+
+    def close(self) -> None:
+        """Send them home."""
+
 
 def name_of(work: Work) -> str:
     """The name by which a function is found in another process. Raises `ValueError` for one that cannot be."""

@@ -56,6 +56,41 @@ class Processes:
         finally:
             crew.end()
 
+    def hold(self, work: Work, arguments: Arguments) -> "Holders":
+        """See `Engine`."""
+        return Holders(self._places, work, arguments)
+
+
+class Holders:
+    """A process at each place, who answer until they are closed. See `Held`."""
+
+    def __init__(self, places: Sequence[Mapping[str, str]], work: Work, arguments: Arguments) -> None:
+        self._work, self._arguments, self._one_asks = name_of(work), dict(arguments), threading.Lock()
+        self._processes = [_Process(place, 1, queue.Queue()) for place in places]
+
+    def ask(self, asked: Arguments) -> list[Any]:
+        """What each answers, in order of place."""
+        with self._one_asks:
+            count = len(self._processes)
+            for number, process in enumerate(self._processes):
+                arguments = {**self._arguments, **asked, "share": [number, count]}
+                process.say({"work": self._work, "arguments": arguments, "threads": 1})
+            answers = [self._answer(process) for process in self._processes]
+        return [finished(number, answer).value for number, answer in enumerate(answers)]
+
+    def _answer(self, process: "_Process") -> dict[str, Any]:
+        while True:
+            _, message = process.messages.get()
+            if not message:
+                return {"error": process.how_it_ended(), "kind": EngineError.__name__}
+            if "steps" not in message:
+                return dict(message)
+
+    def close(self) -> None:
+        """End the processes."""
+        for process in self._processes:
+            process.end()
+
 
 class _Crew:
     """The processes of one `run`, and what waits for them."""
@@ -116,7 +151,7 @@ class _Process:
     task: int | None = None
 
     def __init__(self, place: Mapping[str, str], threads: int, messages: "queue.Queue[Any]") -> None:
-        self.place = place
+        self.place, self.messages = place, messages
         # A session of its own: an interrupt from the terminal is for the process that asked, which then ends this one.
         self._process = subprocess.Popen(
             [sys.executable, "-m", "influence.engines.process"],

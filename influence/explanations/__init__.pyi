@@ -16,6 +16,7 @@ from .explanation import (
 from .last_layer_words import has_score_words as has_score_words, score_words as score_words
 from .pieces import Spans as Spans, WordPieces as WordPieces, word_pieces as word_pieces
 from .scores import scores_of as scores_of, training_set as training_set
+from .spreading import answer_with as answer_with, spread_over as spread_over
 from .word_influence import (
     APART as APART,
     COMMON as COMMON,

@@ -4,13 +4,24 @@ Sign: a score above 0 is a proponent (training on it lowered the loss on the exp
 """
 
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
-from influence.attribution import DEFAULT_METHOD, Method, MethodSettings, Query, SpecialTokens, Strongest, TrainingSet, get_method
+from influence.attribution import (
+    DEFAULT_METHOD,
+    Method,
+    MethodSettings,
+    Query,
+    SpecialTokens,
+    Strongest,
+    TrainingSet,
+    WordIndex,
+    get_method,
+)
 from influence.data import SPECIAL_SIDE
+from influence.engines import Arguments, Step
 from influence.errors import QueryError
 from influence.explanations.explanation import (
     Explanation,
@@ -23,6 +34,7 @@ from influence.explanations.explanation import (
     sentences,
 )
 from influence.explanations.scores import training_set
+from influence.explanations.spreading import as_answer, ask, joined, opened_here
 from influence.formulas import extremes
 from influence.types import FloatArray, IntArray, Progress, silent
 from influence.workspace import STORED_TOP, StoredExample, WorkspaceReader
@@ -56,17 +68,28 @@ def explain(
     chosen = chosen.with_settings(settings or chosen.settings)
     if sum(which is not None for which in (test_id, train_id, text)) != 1:
         raise QueryError("give either a test id, a training id or a text")
-    if test_id is not None:
-        asked = _of_test(workspace, test_id, label)
-    elif train_id is not None:
-        asked = _of_train(workspace, train_id, label, chosen)
-    else:
-        asked = _of_text(workspace, text, text_pair, label)
+    asked = _asked(workspace, test_id, train_id, text, text_pair, label, method)
     if asked.stored is not None and method == DEFAULT_METHOD and special_tokens == "include" and top <= STORED_TOP:
         proponents, opponents = _stored(workspace, asked.stored, top)
     else:
         proponents, opponents = _computed(workspace, asked, chosen, top, training_set(workspace, progress))
     return Explanation(asked.sentence, asked.label, method, proponents, opponents)
+
+
+def _asked(
+    workspace: WorkspaceReader,
+    test_id: str | None,
+    train_id: str | None,
+    text: str | None,
+    text_pair: str | None,
+    label: str | None,
+    method: str,
+) -> "_Question":
+    if test_id is not None:
+        return _of_test(workspace, test_id, label)
+    if train_id is not None:
+        return _of_train(workspace, train_id, label, get_method(method))
+    return _of_text(workspace, text, text_pair, label)
 
 
 def all_scores(
@@ -99,6 +122,15 @@ class _Question:
         bare = not method.needs_gradients and self.stored is not None
         found = self.workspace.queries.bare(self.stored) if bare and self.stored is not None else self._gradients()
         return replace(found, text="\n".join(filter(None, (self.sentence.text, self.sentence.text_pair))))
+
+    def as_arguments(self) -> dict[str, str | None]:
+        """What asks it anew, of somebody else."""
+        sentence, own = self.sentence, dict.fromkeys(("test_id", "train_id", "text", "text_pair"))
+        if self.train is not None:
+            return {**own, "train_id": sentence.id, "label": self.label}
+        if sentence.id is not None:
+            return {**own, "test_id": sentence.id, "label": self.label}
+        return {**own, "text": sentence.text, "text_pair": sentence.text_pair, "label": self.label}
 
     def _gradients(self) -> Query:
         if self.train is not None:
@@ -191,8 +223,7 @@ def _computed(
 ) -> tuple[list[Influence], list[Influence]]:
     query = asked.query(method)
     if method.selection is not None:
-        # Its influence on itself explains nothing.
-        found = training.strongest(query, method.selection, workspace.tie_ranks_N, top, leaving_out=asked.train)
+        found = _strongest(workspace, asked, method, top, training, query)
     else:
         scores_CN = method.score(training, query)
         sides = extremes(scores_CN.sum(axis=0), workspace.tie_ranks_N, top)
@@ -202,6 +233,34 @@ def _computed(
         _influences(training, query, method, found.proponents_E, found.proponent_scores_EC, trains),
         _influences(training, query, method, found.opponents_E, found.opponent_scores_EC, trains),
     )
+
+
+def _strongest(
+    workspace: WorkspaceReader, asked: _Question, method: Method, top: int, training: TrainingSet, query: Query
+) -> Strongest:
+    selection = method.selection
+    assert selection is not None
+    if isinstance(training.words(selection), WordIndex):  # else it is no scan of the index
+        question = {**asked.as_arguments(), "method": method.id, "special_tokens": selection.special_tokens, "top": top}
+        answers = ask(workspace, strongest_of_share, question)
+        if answers is not None:
+            return joined(answers, workspace.tie_ranks_N, top, len(workspace.learning_rates_C))
+    # Its influence on itself explains nothing.
+    return training.strongest(query, selection, workspace.tie_ranks_N, top, leaving_out=asked.train)
+
+
+def strongest_of_share(arguments: Arguments, step: Step) -> list[dict[str, Any]]:
+    """A piece of work: the strongest examples for a question among those of a `share` of a workspace's segments."""
+    workspace = opened_here(arguments["workspace"], arguments["build"])
+    asked = _asked(
+        workspace, **{name: arguments[name] for name in ("test_id", "train_id", "text", "text_pair", "label", "method")}
+    )
+    method = _with_special_tokens(get_method(arguments["method"]), arguments["special_tokens"])
+    assert method.selection is not None
+    place, places = arguments["share"]
+    training = training_set(workspace).over(place, places)
+    ranks_N, top = workspace.tie_ranks_N, arguments["top"]
+    return as_answer(training.strongest(asked.query(method), method.selection, ranks_N, top, leaving_out=asked.train))
 
 
 def _influences(

@@ -81,22 +81,25 @@ class IndexBuilder:
                     self._write(gradients, number, plan)
 
     def _write(self, gradients: WordGradients, number: int, plan: list[tuple[str, Segment]]) -> None:
-        for split, encoding in self.encodings.items():
+        for split in self.encodings:
             segments = [segment for of, segment in plan if of == split]
             stage = Stage(StageKind.GRADIENTS, number=number + 1, out_of=self.checkpoints, examples=split)
             told = _Told(self.progress, stage, sum(map(len, segments)))
-            first_N = load_array(self.folder / split / FIRST_ALIKE)
             for segment in segments:
-                write_segment(
-                    gradients,
-                    encoding,
-                    self.labels[split],
-                    first_N,
-                    self.at(split, segment, number),
-                    segment,
-                    settings=self.settings[split],
-                    told=told,
-                )
+                self.make(gradients, split, segment, number, told)
+
+    def make(self, gradients: WordGradients, split: str, segment: Segment, checkpoint: int, told: Callable[[int], None]) -> None:
+        """Make one segment at a checkpoint, whose gradients are given, unless it is whole; `told` hears of examples done."""
+        write_segment(
+            gradients,
+            self.encodings[split],
+            self.labels[split],
+            load_array(self.folder / split / FIRST_ALIKE),
+            self.at(split, segment, checkpoint),
+            segment,
+            settings=self.settings[split],
+            told=told,
+        )
 
 
 class _Told:

@@ -1,4 +1,4 @@
-from .build import build_workspace as build_workspace, read_request as read_request
+from .build import build_shard as build_shard, build_workspace as build_workspace, read_request as read_request
 from .build_request import BuildRequest as BuildRequest, training_settings as training_settings
 from .builds import (
     BACKUPS as BACKUPS,

@@ -4,20 +4,34 @@ An interrupted build leaves its folder; asked to resume, the same request goes o
 """
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from influence.data import Splits, label_names, read_splits
-from influence.errors import DataError, ModelError, SettingsError, WordtraceError, WorkspaceError
-from influence.files import is_disk_full, sync, write_json
+from influence.engines import Engine
+from influence.errors import DataError, ModelError, SettingsError, WordtraceError, WorkspaceBusy, WorkspaceError
+from influence.files import alone, is_disk_full, share, sync, write_json
 from influence.gradients import check_precision
+from influence.indexing import (
+    Marker,
+    Shard,
+    clear,
+    differences,
+    leave,
+    make_pieces,
+    say_working,
+    spent,
+    who_works,
+)
 from influence.models import resolve_device
+from influence.seals import json_digest
 from influence.types import Progress, silent
 from influence.workspace.build_request import BuildRequest, identity
 from influence.workspace.builds import (
@@ -35,6 +49,7 @@ from influence.workspace.stages import BuildStages, look_through
 from influence.workspace.workspace import opened
 
 STATE = "build.json"
+POLL_SECONDS = 0.5  # between looks at whether another process is done
 
 
 def build_workspace(
@@ -44,34 +59,108 @@ def build_workspace(
     *,
     device: str = "auto",
     resume: bool = False,
+    join: bool = False,
+    engine: Engine | None = None,
     progress: Progress = silent,
     before_publishing: Callable[[], None] = lambda: None,
 ) -> WorkspaceInfo:
     """Build a workspace and publish it; until then whatever was published before stays as it is.
 
-    `data` is what the request's files hold, where they have been read already. `before_publishing` puts into the workspace what
-    must be there when it is first opened. Raises a `WordtraceError` for bad data, models
-    or settings, and leaves nothing behind then.
+    `data` is what the request's files hold, where they have been read already. `join`: its shards have made all segments of the
+    index, which is checked. `engine` makes them elsewhere. `before_publishing` puts into the workspace what must be there when it
+    is first opened. Raises a `WordtraceError` for bad data, models or settings, and leaves nothing behind then, and for segments
+    that are missing, which are found when it is asked to resume.
     """
-    started = time.monotonic()
-    path = Path(path)
-    data = data or read_request(request, path)
-    names = label_names(data.train)
-    processor = resolve_device(device)
-    check_precision(processor, bf16=request.bf16)
-    pretrained = look_through(request, names)
-    wanted = identity(request, data)
+    started, path = time.monotonic(), Path(path)
+    work = _Work(path, request, data or read_request(request, path), device, progress)
     with _nothing_left(path), _disk_full(path), build_lock(path):
-        if resume and (published := _published(path, wanted)) is not None:
+        if (resume or join) and (published := work.published()) is not None:
             remove_superseded(path)  # where a kill came between publishing and tidying up
             return published
-        folder = _build_folder(path, wanted, resume=resume)
-        parts = {"train": data.train, "test": data.test}
-        with _removed_when_refused(folder):
-            info = BuildStages(folder, request, parts, names, pretrained, processor, progress).run()
-        sync(folder)
-        before_publishing()
-        return publish(path, folder, replace(info, seconds=round(time.monotonic() - started, 1)))
+        folder = _begun_by_shards(path, work.wanted) if join else _build_folder(path, work.wanted, resume=resume)
+        if folder is None:
+            raise SettingsError(
+                f"--join: no shard of workspace {str(path)!r} has begun; run the same command with --shard 0/N first"
+            )
+        with alone(folder, busy=f"a shard is at work on workspace {str(path)!r}; wait for it, and run the same command again"):
+            with _removed_when_refused(folder, kept=join):
+                stages = work.stages(folder)
+                info = stages.join(json_digest(work.wanted)) if join else stages.run(engine)
+            seconds = time.monotonic() - started + spent(folder)
+            sync(folder)
+            before_publishing()
+            clear(folder)
+            return publish(path, folder, replace(info, seconds=round(seconds, 1)))
+
+
+def build_shard(
+    path: str | Path,
+    request: BuildRequest,
+    shard: Shard,
+    data: Splits | None = None,
+    *,
+    device: str = "auto",
+    progress: Progress = silent,
+) -> Marker | None:
+    """Make a shard's segments of a build's index, going on where it was; None where the build is published already.
+
+    What comes before the index is done by whichever process is first, the others wait for it. Publishes nothing: see `join` of
+    `build_workspace`. Raises `SettingsError` where the build that is there was begun with other data or settings.
+    """
+    started, path = time.monotonic(), Path(path)
+    work = _Work(path, request, data or read_request(request, path), device, progress)
+    with _nothing_left(path), _disk_full(path, "again"):
+        with _waiting(path, progress):
+            if work.published() is not None:
+                return None
+            begun = _begun_by_shards(path, work.wanted)
+            folder = begun or _build_folder(path, work.wanted, resume=False)
+            say_working(folder)
+            with _removed_when_refused(folder, kept=begun is not None):
+                work.stages(folder).ready()
+            held = share(folder)
+        try:
+            made = make_pieces(folder, shard.has, progress=progress)
+        finally:
+            if held is not None:
+                os.close(held)
+        return leave(folder, shard, json_digest(work.wanted), made, time.monotonic() - started)
+
+
+class _Work:
+    """A request that has been looked through."""
+
+    def __init__(self, path: Path, request: BuildRequest, data: Splits, device: str, progress: Progress) -> None:
+        self._path, self._request, self._progress = path, request, progress
+        self._names = label_names(data.train)
+        self._device = resolve_device(device)
+        check_precision(self._device, bf16=request.bf16)
+        self._pretrained = look_through(request, self._names)
+        self._data = {"train": data.train, "test": data.test}
+        self.wanted = identity(request, data)
+
+    def stages(self, folder: Path) -> BuildStages:
+        """Its stages in a folder."""
+        return BuildStages(folder, self._request, self._data, self._names, self._pretrained, self._device, self._progress)
+
+    def published(self) -> WorkspaceInfo | None:
+        """The published build, when it is this one."""
+        return _published(self._path, self.wanted)
+
+
+@contextmanager
+def _waiting(path: Path, progress: Progress) -> Iterator[None]:
+    """Hold the build lock, however long another process has it; progress says which."""
+    with ExitStack() as held:
+        while True:
+            try:
+                held.enter_context(build_lock(path))
+                break
+            except WorkspaceBusy:
+                folder = next(iter(unfinished_builds(path)), path)
+                progress(f"waiting for {who_works(folder)}", 0, 1)
+                time.sleep(POLL_SECONDS)
+        yield
 
 
 def read_request(request: BuildRequest, path: Path | None = None) -> Splits:
@@ -80,12 +169,13 @@ def read_request(request: BuildRequest, path: Path | None = None) -> Splits:
 
 
 @contextmanager
-def _removed_when_refused(folder: Path) -> Iterator[None]:
-    """A build of a request that cannot be built is of no use to `--resume`; one that was interrupted is."""
+def _removed_when_refused(folder: Path, *, kept: bool) -> Iterator[None]:
+    """A build of a request that cannot be built is of no use to `--resume`; one that was interrupted is, or that others made."""
     try:
         yield
     except (DataError, ModelError, SettingsError):
-        shutil.rmtree(folder, ignore_errors=True)
+        if not kept:
+            shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
@@ -119,26 +209,45 @@ def _published(path: Path, wanted: dict[str, Any]) -> WorkspaceInfo | None:
 def _build_folder(path: Path, wanted: dict[str, Any], *, resume: bool) -> Path:
     """The folder to build in: the unfinished one of the same request when resuming, else a fresh one."""
     if resume:
-        unfinished = unfinished_builds(path)
-        for leftover in unfinished:
-            state = leftover / STATE
-            if state.is_file() and json.loads(state.read_text(encoding="utf-8")) == wanted:
+        unfinished = _unfinished(path)
+        for leftover, state in unfinished.items():
+            if state == wanted:
                 return leftover
-        if any((leftover / STATE).is_file() for leftover in unfinished):
+        if unfinished:
+            differ = differences(next(iter(unfinished.values())), wanted)
             raise SettingsError(
-                "--resume: the unfinished build was started with other data or settings; "
+                f"--resume: the unfinished build was started with other data or settings: {differ}; "
                 "give the same options again, or leave --resume out to start over"
             )
     for leftover in other_builds(path):
-        shutil.rmtree(leftover, ignore_errors=True)
+        with alone(leftover, busy=f"shards of a build are at work on workspace {str(path)!r}; wait for them, or stop them"):
+            shutil.rmtree(leftover, ignore_errors=True)
     folder = path / BUILDS / datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
     folder.mkdir(parents=True)
     write_json(folder / STATE, wanted)
     return folder
 
 
+def _unfinished(path: Path) -> dict[Path, dict[str, Any]]:
+    """The unfinished builds, newest first, with what they were asked."""
+    found = ((leftover, leftover / STATE) for leftover in unfinished_builds(path))
+    return {leftover: json.loads(state.read_text(encoding="utf-8")) for leftover, state in found if state.is_file()}
+
+
+def _begun_by_shards(path: Path, wanted: dict[str, Any]) -> Path | None:
+    """The unfinished build to take part in; None where there is none. Raises `SettingsError` where that is another one."""
+    for leftover, state in _unfinished(path).items():
+        if state != wanted:
+            raise SettingsError(
+                f"the unfinished build of workspace {str(path)!r} was begun with other data or settings: "
+                f"{differences(state, wanted)}; give the same ones, or delete {str(leftover)!r} to start over"
+            )
+        return leftover
+    return None
+
+
 @contextmanager
-def _disk_full(path: Path) -> Iterator[None]:
+def _disk_full(path: Path, again: str = "with --resume") -> Iterator[None]:
     try:
         yield
     except WordtraceError:
@@ -146,7 +255,7 @@ def _disk_full(path: Path) -> Iterator[None]:
     except Exception as error:  # the libraries that write for us raise kinds of their own
         if is_disk_full(error):
             raise WorkspaceError(
-                f"disk full while writing workspace {str(path)!r}; free some space and run the same command with --resume"
+                f"disk full while writing workspace {str(path)!r}; free some space and run the same command {again}"
             ) from error
         if isinstance(error, OSError):
             reason = error.strerror or str(error)

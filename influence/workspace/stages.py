@@ -4,6 +4,7 @@ Each leaves a marker file when it is whole; run again, it skips what is whole an
 because every random choice follows from the seed.
 """
 
+import io
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
 from influence.checkpoints import (
     RUN,
@@ -25,15 +26,17 @@ from influence.checkpoints import (
     read_epochs,
 )
 from influence.data import Dataset
+from influence.engines import Engine
 from influence.errors import ModelError
+from influence.files import write_whole
 from influence.gradients import GradientSettings, check_model
+from influence.indexing import How, check_device, check_whole, is_settled, lay_out, make_pieces, several_cards
 from influence.models import (
     CNN,
     Encoding,
     Run,
     TrainingSettings,
     check_own_tokens,
-    common_tokens,
     encode,
     head_notes,
     load_tokenizer,
@@ -41,7 +44,6 @@ from influence.models import (
     longest_input,
     new_classifier,
     padding_of,
-    quicken,
     read_run,
     run_tokenizer,
     save_tokenizer,
@@ -50,7 +52,6 @@ from influence.models import (
     write_encoding,
 )
 from influence.sealed import finish, is_finished
-from influence.segments import TOP, IndexBuilder, IndexSettings, rows_file
 from influence.types import IntArray, Progress, Stage, StageKind
 from influence.workspace.build_request import BuildRequest
 from influence.workspace.builds import WorkspaceInfo
@@ -94,8 +95,34 @@ class BuildStages:
         self.warnings = [*(note for split in data.values() for note in split.notes), *pretrained.notes]
         self.training_seconds: float | None = None
 
-    def run(self) -> WorkspaceInfo:
-        """Run every stage that is not whole yet."""
+        self.index_device = device.type
+
+    def run(self, engine: Engine | None = None) -> WorkspaceInfo:
+        """Run every stage that is not whole yet; `engine` makes the index, where there is one, or several cards do."""
+        engine = engine or several_cards(self.device)
+        self.index_device = self.index_device if engine is None else engine.device
+        tokenizer, epochs = self.prepare()
+        make_pieces(self.folder, engine=engine, progress=self.progress)
+        return self._write_results(tokenizer, epochs)
+
+    def join(self, identity: str) -> WorkspaceInfo:
+        """Run the stages after the index, whose pieces others have made. Raises `WorkspaceError` for what is missing, or strange.
+
+        `identity` is the digest of the request by which the shards' markers know it.
+        """
+        tokenizer, epochs = self.prepare()
+        check_whole(self.folder, identity)
+        return self._write_results(tokenizer, epochs)
+
+    def ready(self) -> None:
+        """See that every stage before the index is whole, without asking again what another process has settled."""
+        if is_settled(self.folder):
+            check_device(self.folder, self.index_device)
+        else:
+            self.prepare()
+
+    def prepare(self) -> tuple[PreTrainedTokenizerFast, list[Epoch]]:
+        """Run every stage before the index that is not whole yet: what its pieces are made of."""
         tokenizer = self._tokenizer()
         if self.imported is not None:
             self.names = self.imported.labels
@@ -109,8 +136,20 @@ class BuildStages:
         options = GradientSettings(device=self.device, bf16=self.request.bf16)
         selection = Selection(build=self.folder, most=self.request.max_checkpoints, settings=options)
         epochs = selection.run(encodings, labels, self.progress)
-        self._write_index(tokenizer, encodings, labels)
-        return self._write_results(tokenizer, epochs)
+        lay_out(self.folder, self._how(), tokenizer)
+        return tokenizer, epochs
+
+    def _how(self) -> How:
+        request = self.request
+        return How(
+            top_k=request.top_k,
+            store_rest=request.store_rest,
+            exact=request.exact,
+            bf16=request.bf16,
+            checkpoints=len(read_checkpoints(self.checkpoints)),
+            device=self.index_device,
+            threads=torch.get_num_threads(),
+        )
 
     def _train(
         self, settings: TrainingSettings, tokenizer: PreTrainedTokenizerFast, encoding: Encoding, labels_N: IntArray
@@ -176,12 +215,14 @@ class BuildStages:
     def _label_indices(self, split: str) -> IntArray:
         lookup = {name: index for index, name in enumerate(self.names)}
         labels_N = np.fromiter((lookup[label] for label in self.data[split].labels), dtype=np.int64)
-        np.save(self.index / split / "labels.npy", labels_N)
+        content = io.BytesIO()
+        np.save(content, labels_N)
+        write_whole(self.index / split / "labels.npy", content.getvalue())  # shards may have it open
         return labels_N
 
     def _check_model(self, tokenizer: PreTrainedTokenizerFast, encoding: Encoding, labels_N: IntArray) -> None:
         """Refuse a model whose scores would be wrong before hours of work, and say what training will do to it."""
-        if is_finished(self.index / "train" / "0"):
+        if is_settled(self.folder):
             return
         self.progress(StageKind.CHECK, 0, 1)
         request, data = self.request, self.data["train"]
@@ -204,56 +245,12 @@ class BuildStages:
             )
         self.progress(StageKind.CHECK, 1, 1)
 
-    def _write_index(
-        self, tokenizer: PreTrainedTokenizerFast, encodings: dict[str, Encoding], labels: dict[str, IntArray]
-    ) -> None:
-        builder = self._index_builder(tokenizer, encodings, labels)
-        if not builder.is_prepared:
-            size, width = load_checkpoint(self.checkpoints, 0).get_input_embeddings().weight.shape
-            self._save_token_kinds(tokenizer, encodings, max(len(tokenizer), size))
-            builder.prepare(width)
-        builder.run()
-
-    def _index_builder(
-        self, tokenizer: PreTrainedTokenizerFast, encodings: dict[str, Encoding], labels: dict[str, IntArray]
-    ) -> IndexBuilder:
-        request = self.request
-
-        def model(number: int) -> PreTrainedModel:
-            found = load_checkpoint(self.checkpoints, number)
-            quicken(found.to(self.device), encodings["train"], tokenizer.pad_token_id)
-            return found
-
-        return IndexBuilder(
-            folder=self.index,
-            encodings=encodings,
-            labels=labels,
-            settings={
-                "train": IndexSettings(top_k=request.top_k, store_rest=request.store_rest, exact=request.exact),
-                # Rows of the top-k positions, which go when the results are there.
-                "test": IndexSettings(top_k=request.top_k, exact=True),
-            },
-            checkpoints=len(read_checkpoints(self.checkpoints)),
-            model=model,
-            options=GradientSettings(device=self.device, bf16=request.bf16),
-            progress=self.progress,
-        )
-
-    def _save_token_kinds(self, tokenizer: PreTrainedTokenizerFast, encodings: dict[str, Encoding], vocabulary: int) -> None:
-        special_V = np.zeros(vocabulary, dtype=np.bool_)
-        for encoding in encodings.values():
-            special_V[np.unique(encoding.tokens_R[encoding.special_R])] = True
-        np.save(self.index / "special_tokens.npy", special_V)
-        np.save(self.index / "common_tokens.npy", common_tokens(tokenizer, vocabulary) | special_V)
-
     def _write_results(self, tokenizer: PreTrainedTokenizerFast, epochs: list[Epoch]) -> WorkspaceInfo:
         request, training = self.request, self.request.training
         train, test = self.data["train"], self.data["test"]
         infos = write_results(self.folder, self.data, self.names, tokenizer, epochs, progress=self.progress)
         checkpoints = [info.as_checkpoint for info in infos if info.checkpoint is not None]
         self.warnings += swapped_labels(self.folder, self.names, len(infos) - 1, len(checkpoints) - 1)
-        for rows in self.index.glob(f"test/*/*/{rows_file(TOP)}"):
-            rows.unlink()  # made anew when they are asked for
         return WorkspaceInfo(
             built_at=datetime.now(UTC).isoformat(timespec="seconds"),
             train_source=train.source,

@@ -1,5 +1,7 @@
 """Work in processes of this machine: what comes back, what each place has, and what happens when one dies."""
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,20 @@ def test_a_killed_process_is_told_or_its_work_is_done_again(tmp_path: Path, capf
     assert "exit code 1; see above" in str(bug)
     assert str(fine) == "x"
     assert "RuntimeError: a bug" in capfd.readouterr().err
+
+
+def test_holders_keep_what_they_opened_and_answer_a_share_each(tmp_path: Path) -> None:
+    held = Processes([{}, {}]).hold(look_around, {"name": "é"})
+    try:
+        first, second = held.ask({"steps": 2}), held.ask({})
+        assert [one["asked"] for one in first] == [{"name": "é", "steps": 2, "share": [place, 2]} for place in range(2)]
+        assert [one["process"] for one in first] == [one["process"] for one in second]
+        assert first[0]["process"] != first[1]["process"]
+        os.kill(first[0]["process"], signal.SIGKILL)
+        with pytest.raises(EngineError, match="ended unexpectedly"):
+            held.ask({})
+    finally:
+        held.close()
 
 
 def test_only_what_others_can_import_is_work() -> None:

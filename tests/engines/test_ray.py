@@ -4,17 +4,24 @@ Ray takes seconds to start, so it is started once for all that can share it. Ski
 REQUIRE_RAY=1, as in CI.
 """
 
+import contextlib
 import os
+import re
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from contents import build_folder, use
 from engine_work import die_at_first, look_around, refuse
+from tiny import request
 
 from influence.cli import main
 from influence.engines import Engine, Processes, chosen
@@ -23,8 +30,9 @@ from influence.opinions import HeldOutSettings, ensure_trained
 from influence.opinions.cross_validation import train_one
 from influence.opinions.held_out import model_folder
 from influence.retraining import Change, Run, retrain
+from influence.seals import folder_seals
 from influence.types import silent
-from influence.workspace import read_workspace
+from influence.workspace import build_workspace, read_workspace
 
 pytestmark = pytest.mark.slow  # Ray takes seconds to start
 
@@ -82,6 +90,19 @@ def test_errors_come_back_and_killed_work_is_done_again(
     assert capfd.readouterr().out == ""
 
 
+def test_an_actor_stays_on_every_machine_and_comes_back(cluster: Engine) -> None:
+    held = cluster.hold(look_around, {"name": "é"})
+    [first], [second] = held.ask({"steps": 2}), held.ask({})
+    assert first["asked"] == {"name": "é", "steps": 2, "share": [0, 1]}
+    assert first["process"] == second["process"]
+    os.kill(first["process"], signal.SIGKILL)
+    [third] = held.ask({})
+    assert third["process"] != first["process"]
+    held.close()
+    with pytest.raises(EngineError, match="a machine of the Ray cluster does not answer"):
+        held.ask({})
+
+
 def test_where_nobody_can_do_the_work_that_is_said(cluster: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work for a card, and the only machine that had one is gone."""
     monkeypatch.setattr("influence.engines.cluster.GONE_SECONDS", 2.0)
@@ -116,6 +137,46 @@ def test_held_out_models_are_the_same_to_the_bit(cluster: Engine, copied: Callab
             assert files[0].read_bytes() == files[1].read_bytes()
     for opened in (here, there):
         opened.close()
+
+
+def test_an_index_made_by_ray_is_that_of_one_process(
+    cluster: Engine, data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import influence.segments.build as layout
+
+    plan = layout.plan_segments
+    monkeypatch.setattr(layout, "plan_segments", lambda n, width, how: plan(n, width, replace(how, segment_examples=12)))
+    digests, killed = {}, list[int]()
+
+    def kill_one(stage: str, done: int, total: int) -> None:
+        if stage == "gradients" and not killed and (workers := ray_workers()):
+            killed.append(workers[0])
+            os.kill(killed[0], signal.SIGKILL)
+
+    for name, engine in {"one": None, "ray": cluster}.items():
+        build_workspace(tmp_path / name, request(data), engine=engine, progress=kill_one)
+        use(tmp_path / name)
+        digests[name] = folder_seals(build_folder(tmp_path / name) / "index")["files"]
+    assert killed
+    assert sum("top" in name for name in digests["one"]) == 3 * 7
+    assert digests["ray"] == digests["one"]
+
+
+def ray_workers() -> list[int]:
+    """Process ids of workers in the middle of making a piece of an index."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cmdline").read_bytes().startswith(b"ray::_perform") and is_ours(int(process.name)):
+                found.append(int(process.name))
+    return found
+
+
+def is_ours(process: int) -> bool:
+    """Whether a process came from this one."""
+    while process > 1 and process != os.getpid():
+        process = int(re.findall(r"PPid:\t(\d+)", Path(f"/proc/{process}/status").read_text())[0])
+    return process == os.getpid()
 
 
 def test_a_machine_that_sees_another_folder_says_so(cluster: Engine, workspace: Path, tmp_path: Path) -> None:
@@ -155,3 +216,43 @@ def test_without_ray_it_says_what_to_install(
     monkeypatch.setattr("influence.engines.cluster.find_spec", lambda name: None)
     assert main(["suspects", "--workspace", str(workspace), "--engine", "ray"]) == 2
     assert "install it with: pip install -r requirements-ray.txt" in capsys.readouterr().err
+
+
+def test_a_cluster_by_its_address(home: Path, data: dict[str, str], tmp_path: Path) -> None:
+    """Begun as the documentation says, by a command of Ray's own; who asks for work sends the code along."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ray = str(Path(sys.executable).with_name("ray"))
+    options = ["--num-cpus", "2", "--object-store-memory", str(80 << 20), "--include-dashboard", "false", "--block"]
+    elsewhere = tmp_path / "elsewhere"  # where there is nothing of ours
+    elsewhere.mkdir()
+    head = subprocess.Popen(
+        [ray, "start", "--head", "--port", str(port), *options],
+        cwd=elsewhere,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not answers(port):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        build = ["build", "--train", data["train"], "--test", data["test"], "--id", "id", "--model", "cnn", "--epochs", "2"]
+        where = ["--workspace", str(tmp_path / "w"), "--encoder", "none", "--engine", "ray", "--address", f"127.0.0.1:{port}"]
+        code = "import sys; from influence.cli import main; sys.exit(main(sys.argv[1:]))"
+        ran = subprocess.run([sys.executable, "-c", code, *build, *where], capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        assert "80 training and 16 test examples" in ran.stdout
+        assert "gradients: done" in ran.stderr
+    finally:
+        os.killpg(head.pid, signal.SIGTERM)
+        head.wait()
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        return True
+    return False

@@ -244,7 +244,7 @@ def test_resuming_with_other_settings_is_refused(data: dict[str, str], tmp_path:
     with pytest.raises(SettingsError) as caught:
         build_workspace(tmp_path / "w", request(data, top_k=5), resume=True)
     assert str(caught.value) == (
-        "--resume: the unfinished build was started with other data or settings; "
+        "--resume: the unfinished build was started with other data or settings: --top-k (4 there, 5 here); "
         "give the same options again, or leave --resume out to start over"
     )
     build_workspace(tmp_path / "w", request(data, top_k=5))

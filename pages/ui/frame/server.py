@@ -95,7 +95,7 @@ def main() -> None:
     os.environ["WORDTRACE_WORKSPACES"] = str(root.resolve())
     if options.state:
         os.environ["WORDTRACE_STATE"] = str(Path(options.state).absolute())
-    place = _state(root)
+    place = _state(root, options)
     _tidy_up(root)
     # Streamlit looks for its configuration beside the script that was started.
     sys.argv = [str(ROOT / "app.py")]
@@ -162,13 +162,16 @@ def _host_name(name: str) -> str:
         return plain
 
 
-def _state(root: Path) -> Path:
-    from influence import WorkspaceError
+def _state(root: Path, options: argparse.Namespace) -> Path:
+    """The server's own folder; and whoever answers for it is asked to be ready."""
+    from influence import WordtraceError
+    from influence.explanations import answer_with
     from pages.ui.frame import state
 
     try:
+        answer_with(options.engine, options.address)
         return state.made_for(root, among=root)
-    except WorkspaceError as error:
+    except WordtraceError as error:
         _refuse(str(error))
 
 
