@@ -8,15 +8,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from contents import build_folder, check_same, content, edit_pointer
+from contents import TABLES, build_folder, check_same, content, edit_pointer, reseal
 from oracles import by_token, kept_positions, position_gradients, relative_error, rows_of, tracin
 from tiny import request
 
-from influence import Workspace, all_scores, open_workspace
+from influence import Workspace, all_scores, explain, open_workspace
 from influence.checkpoints import choose, load_checkpoint
 from influence.checkpoints.selection import Selection
 from influence.errors import SettingsError, WorkspaceError
@@ -26,6 +27,7 @@ from influence.opinions.opinion import Taught
 from influence.types import Stage, StageKind, silent
 from influence.workspace.build import build_workspace
 from influence.workspace.build_request import BuildRequest, training_settings
+from influence.workspace.result_tables import m001_initial
 from influence.workspace.workspace import opened
 
 EPOCHS = 6
@@ -164,6 +166,36 @@ def test_a_workspace_that_knows_of_no_epochs_has_those_of_its_checkpoints(worksp
         np.testing.assert_array_equal(old.probabilities("train", 1), new.probabilities("train", 1))
         assert same_request(old, tmp_path, {}).max_checkpoints == 3
         assert same_request(new, tmp_path, {}).max_checkpoints == 4
+
+
+def test_a_build_from_before_there_were_differences_answers_as_ever(workspace: Path, tmp_path: Path) -> None:
+    """Whole folders, results of the first version (scores in double precision, nothing about epochs)."""
+    path = Path(shutil.copytree(workspace, tmp_path / "old"))
+    build = build_folder(path)
+    for number in range(2):
+        model = load_checkpoint(build / "checkpoints", number)
+        (build / "checkpoints" / str(number) / "differences.safetensors").unlink()
+        model.save_pretrained(tmp_path / str(number))
+        shutil.copy(tmp_path / str(number) / "model.safetensors", build / "checkpoints" / str(number))
+    (build / "checkpoints" / "epochs.json").unlink()
+    (build / "results.duckdb").rename(tmp_path / "new.duckdb")
+    with duckdb.connect(str(build / "results.duckdb")) as connection:
+        m001_initial(connection)
+        connection.execute("create table schema_versions (version integer); insert into schema_versions values (1)")
+        connection.execute(f"attach '{tmp_path / 'new.duckdb'}' as new (read_only)")
+        for table in TABLES:
+            left = " exclude (indexed)" if table == "checkpoints" else ""
+            connection.execute(f"insert into {table} by name select *{left} from new.{table}")
+    edit_pointer(path, lambda pointer: (pointer["info"].pop("epochs"), pointer["info"]["settings"].pop("max_checkpoints")))
+    reseal(path)
+    with opened(path) as old, opened(workspace) as new:
+        for test in ("te0", "te7"):
+            for method in ("tracin-we-topk", "tracin-we-syn"):  # stored, and made with the checkpoints' embeddings
+                assert explain(old, test_id=test, method=method) == explain(new, test_id=test, method=method)
+        assert explain(old, text="a good film") == explain(new, text="a good film")
+        assert old.confusion().equals(new.confusion())
+        np.testing.assert_array_equal(old.probabilities("train", 0), new.probabilities("train", 0))
+        assert old.store.version == 1
 
 
 @pytest.mark.parametrize(
