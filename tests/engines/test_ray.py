@@ -23,9 +23,12 @@ from contents import build_folder, use
 from engine_work import die_at_first, look_around, refuse
 from tiny import request
 
+import influence.explanations.spreading as spreading
+from influence import explain
 from influence.cli import main
 from influence.engines import Engine, Processes, chosen
 from influence.errors import EngineError, ModelError, WorkspaceError
+from influence.explanations import spread_over
 from influence.opinions import HeldOutSettings, ensure_trained
 from influence.opinions.cross_validation import train_one
 from influence.opinions.held_out import model_folder
@@ -160,6 +163,19 @@ def test_an_index_made_by_ray_is_that_of_one_process(
     assert killed
     assert sum("top" in name for name in digests["one"]) == 3 * 7
     assert digests["ray"] == digests["one"]
+
+
+def test_a_question_answered_by_actors_has_the_same_answer(cluster: Engine, workspace: Path) -> None:
+    opened = read_workspace(workspace)
+    spread_over(cluster)
+    try:
+        there = explain(opened, text="a very good film", top=50)
+        assert opened in spreading._held  # and was not answered here
+    finally:
+        spread_over(None)
+    assert there == explain(opened, text="a very good film", top=50)
+    assert there.proponents
+    opened.close()
 
 
 def ray_workers() -> list[int]:
