@@ -13,7 +13,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -35,6 +35,11 @@ from influence.gradients import Alike
 from influence.models import Encoding
 from influence.segments import REST, TOP, Postings, Segment, SplitSegments
 from influence.types import BoolArray, FloatArray, IntArray
+
+if TYPE_CHECKING:  # an index is read without PyTorch
+    import torch
+
+    from influence.segments import ResidentRows
 
 QUERY_BLOCK_BYTES = 128 << 20  # of the scores that `WordIndex.word_scores_many` holds
 ROWS_AT_ONCE = 8_192  # made into float32
@@ -75,6 +80,7 @@ class WordIndex:
         self.special_V = special_V
         self.split = SplitSegments(folder, len(learning_rates_C), encoding.offsets_N1, self.alike.first_N)
         self._scanned_segments, self._tied = self.split.segments, self.alike  # of the whole index; see `over`
+        self._resident: ResidentRows | None = None
         self._numbers = list(range(len(learning_rates_C)))  # of the checkpoints on disk
 
     def at_checkpoint(self, number: int) -> "WordIndex":
@@ -159,16 +165,35 @@ class WordIndex:
 
     def _scanned(self, query: Query, selection: WordSelection) -> tuple[FloatArray, FloatArray]:
         """Every example's score by the first plane alone, and how far it may be off, shape (N,) each."""
-        approximate_N, errors_N = (np.zeros(len(self.encoding), dtype=np.float32) for _ in range(2))
+        if self._resident is not None and selection.top_k:
+            approximate_N, errors_N = self._resident.scan(
+                (self._numbers[number], segment, postings, tokens_U, scaled_UD)
+                for number, segment, postings, tokens_U, scaled_UD in self._asked(query, selection)
+            )
+        else:
+            approximate_N, errors_N = (np.zeros(len(self.encoding), dtype=np.float32) for _ in range(2))
+            for _, segment, postings, tokens_U, scaled_UD in self._asked(query, selection):
+                here = slice(segment.start, segment.stop)
+                postings.scan(tokens_U, scaled_UD, approximate_N[here], errors_N[here])
+        self._tied.tie(errors_N)
+        return self._tied.tie(approximate_N), errors_N
+
+    def _asked(self, query: Query, selection: WordSelection) -> Iterator[tuple[int, Segment, Postings, IntArray, FloatArray]]:
+        """What a query asks of each checkpoint and segment: tokens, and its gradients for them times the learning rate."""
         for number in np.flatnonzero(self.learning_rates_C).tolist():
             tokens_U, gradients_UD = self._query_words(query, number, selection)
             scaled_UD = tracin_term(np.float32(self.learning_rates_C[number]), gradients_UD)
             for segment in self._scanned_segments:
-                here = slice(segment.start, segment.stop)
                 for postings in self._selected_postings(segment, number, selection):
-                    postings.scan(tokens_U, scaled_UD, approximate_N[here], errors_N[here])
-        self._tied.tie(errors_N)
-        return self._tied.tie(approximate_N), errors_N
+                    yield number, segment, postings, tokens_U, scaled_UD
+
+    def hold_on(self, device: "torch.device") -> bool:
+        """Hold what queries scan on a GPU, where there is room for it, and scan it there from now on; whether it does."""
+        from influence.segments import ResidentRows
+
+        if self._resident is None and (device.type != "cuda" or ResidentRows.fits(self.split, device)):
+            self._resident = ResidentRows(self.split, device)
+        return self._resident is not None
 
     def scores_of(self, query: Query, examples_E: IntArray, selection: WordSelection) -> FloatArray:
         """`word_scores` of some examples, shape (E, C)."""

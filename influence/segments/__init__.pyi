@@ -14,5 +14,6 @@ from .plan import (
     save_plan as save_plan,
 )
 from .postings import Postings as Postings
+from .resident import ResidentRows as ResidentRows
 from .split import SplitSegments as SplitSegments
 from .writer import write_segment as write_segment

@@ -83,6 +83,11 @@ class Postings:
         planes = (self._planes[FIRST], self._planes[SCALES], self._planes[REMAINDERS], self.examples_P)
         scan(*planes, starts_K, stops_K, query_KD, bounds_K, scores_n, errors_n)
 
+    def scanned(self) -> list[tuple[str, AnyArray]]:
+        """The arrays that `scan` reads, by name, checked whole; examples as int32."""
+        names = (ROWS,) if self.exact else (FIRST, SCALES, REMAINDERS)
+        return [(EXAMPLES, self.examples_P.astype(np.int32)), *((name, self._file.whole(name)) for name in names)]
+
     def find(self, tokens_K: IntArray, chosen_E: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """Rows of some tokens and examples (in order): the row, which token, and which example, shape (X,) each."""
         return find(self.examples_P, *self.blocks(tokens_K), chosen_E)

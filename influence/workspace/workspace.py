@@ -153,6 +153,8 @@ class WorkspaceReader:
                     top_k=self.info.top_k,
                     max_length=self.info.max_length,
                 )
+                if (device := self.__dict__["live"].settings.device).type == "cuda":
+                    self.index.hold_on(device)
             found: LiveModel = self.__dict__["live"]
             return found
 

@@ -110,6 +110,26 @@ def test_the_first_plane_alone_would_name_others(tmp_path: Path) -> None:
     assert wrong > 0
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_rows_held_by_a_device_are_scanned_alike(tmp_path: Path, exact: bool) -> None:
+    """On PyTorch's CPU, which runs the same operations as a GPU."""
+    train, test = labelled(60, seed=5), labelled(9, seed=6)
+    here = bench(tmp_path, "bert", train=train, test=test, exact=exact, segment_examples=13)
+    selection, ranks = METHODS["tracin-we-topk"].selection, np.arange(60)
+    assert selection is not None
+    expected = [here.index.strongest(query, selection, ranks, 7) for query in here.query_list()]
+    bounds = [here.index._scanned(query, selection) for query in here.query_list()]
+    assert here.index.hold_on(torch.device("cpu"))
+    for query, wanted, (scores_N, errors_N) in zip(here.query_list(), expected, bounds, strict=True):
+        for one, other in zip(here.index.strongest(query, selection, ranks, 7), wanted, strict=True):
+            np.testing.assert_array_equal(one, other)
+        approximate_N, off_N = here.index._scanned(query, selection)
+        np.testing.assert_allclose(approximate_N, scores_N, atol=1e-5 * np.abs(scores_N).max())
+        np.testing.assert_allclose(off_N, errors_N, atol=1e-5 * errors_N.max(initial=0))
+        at_last = here.index.at_checkpoint(2).strongest(query, selection, ranks, 3)
+        assert len(at_last.proponents_E) <= 3
+
+
 # The loops, compiled and not -------------------------------------------------------------------------------------------
 
 
