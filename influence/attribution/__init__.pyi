@@ -1,11 +1,10 @@
 from .index import (
     QUERY_BLOCK_BYTES as QUERY_BLOCK_BYTES,
-    Strongest as Strongest,
     WordIndex as WordIndex,
     queries_at_once as queries_at_once,
 )
 from .live_model import LiveModel as LiveModel
-from .matches import Matches as Matches
+from .matches import Matches as Matches, Strongest as Strongest
 from .method import Method as Method
 from .methods import METHODS as METHODS, get_method as get_method
 from .query import (

@@ -13,11 +13,11 @@ import copy
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from influence.attribution.matches import Found, Matches, merge_matches
+from influence.attribution.matches import Found, Matches, Strongest, merge_matches, only
 from influence.attribution.query import Query, TokenKind, WordSelection
 from influence.errors import QueryError
 from influence.formulas import (
@@ -28,7 +28,6 @@ from influence.formulas import (
     tracin_term,
     word_contributions,
     word_gradients,
-    word_products,
     word_scores,
 )
 from influence.gradients import Alike
@@ -44,15 +43,6 @@ if TYPE_CHECKING:  # an index is read without PyTorch
 QUERY_BLOCK_BYTES = 128 << 20  # of the scores that `WordIndex.word_scores_many` holds
 ROWS_AT_ONCE = 8_192  # made into float32
 Word = TypeVar("Word")
-
-
-class Strongest(NamedTuple):
-    """The strongest examples for a query, and their scores by checkpoint."""
-
-    proponents_E: IntArray  # the largest score first
-    opponents_E: IntArray  # the most negative first
-    proponent_scores_EC: FloatArray
-    opponent_scores_EC: FloatArray
 
 
 class WordIndex:
@@ -159,9 +149,11 @@ class WordIndex:
         if leaving_out is not None:
             approximate_N[leaving_out] = errors_N[leaving_out] = 0
         candidates_E = strongest_candidates(approximate_N, errors_N, top)
-        scores_EC = self.scores_of(query, candidates_E, selection)
+        found = self.matches(query, candidates_E, selection)
+        scores_EC = found.checkpoint_scores_EC
         one, other = extremes(scores_EC.sum(axis=1), tie_ranks_N[candidates_E], top)
-        return Strongest(candidates_E[one], candidates_E[other], scores_EC[one], scores_EC[other])
+        sides = candidates_E[one], candidates_E[other], scores_EC[one], scores_EC[other]
+        return Strongest(*sides, only(found, one), only(found, other))
 
     def _scanned(self, query: Query, selection: WordSelection) -> tuple[FloatArray, FloatArray]:
         """Every example's score by the first plane alone, and how far it may be off, shape (N,) each."""
@@ -194,20 +186,6 @@ class WordIndex:
         if self._resident is None and (device.type != "cuda" or ResidentRows.fits(self.split, device)):
             self._resident = ResidentRows(self.split, device)
         return self._resident is not None
-
-    def scores_of(self, query: Query, examples_E: IntArray, selection: WordSelection) -> FloatArray:
-        """`word_scores` of some examples, shape (E, C)."""
-        first_D, place_E = np.unique(self.alike.first_N[examples_E], return_inverse=True)
-        sums_CD = np.zeros((len(self.learning_rates_C), len(first_D)))
-        for number in np.flatnonzero(self.learning_rates_C).tolist():
-            tokens_U, gradients_UD = self._query_words(query, number, selection)
-            for segment, places, chosen in self.split.holding(first_D):
-                for postings in self._selected_postings(segment, number, selection):
-                    rows_X, words_X, at_X = postings.find(tokens_U, chosen)
-                    products_X = word_products(gradients_UD[words_X], postings.rows(rows_X))
-                    sums_CD[number] += np.bincount(places[at_X], products_X, len(first_D))
-            sums_CD[number] = tracin_term(self.learning_rates_C[number], sums_CD[number])
-        return sums_CD.T[place_E]
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""

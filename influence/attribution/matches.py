@@ -33,6 +33,32 @@ class Matches(NamedTuple):
     checkpoint_scores_EC: FloatArray
 
 
+class Strongest(NamedTuple):
+    """The strongest examples for a query, their scores by checkpoint, and the words that these come of, where they are known."""
+
+    proponents_E: IntArray  # the largest score first
+    opponents_E: IntArray  # the most negative first
+    proponent_scores_EC: FloatArray
+    opponent_scores_EC: FloatArray
+    proponent_matches: Matches | None = None
+    opponent_matches: Matches | None = None
+
+
+def only(found: Matches, chosen_E: IntArray) -> Matches:
+    """The matches of some of the examples, numbered as these are given."""
+    place_E = np.full(len(found.checkpoint_scores_EC), -1)
+    place_E[chosen_E] = np.arange(len(chosen_E))
+    kept_X = np.flatnonzero(place_E[found.examples_X] >= 0)
+    return Matches(
+        place_E[found.examples_X[kept_X]],
+        found.query_words_X[kept_X],
+        found.train_words_X[kept_X],
+        found.scores_X[kept_X],
+        found.special_X[kept_X],
+        found.checkpoint_scores_EC[chosen_E],
+    )
+
+
 def merge_matches(found: Sequence[Found], n_examples: int, n_checkpoints: int) -> Matches:
     """Sum the contributions of each pair of words over positions and checkpoints."""
     checkpoint_scores_EC = np.zeros((n_examples, n_checkpoints))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import numpy as np
 
 from influence.attribution.adam import AdamIndex, read_moments
-from influence.attribution.index import Strongest, WordIndex
-from influence.attribution.matches import Matches
+from influence.attribution.index import WordIndex
+from influence.attribution.matches import Matches, Strongest
 from influence.attribution.query import MethodSettings, Query, WordSelection
 from influence.attribution.synonyms import SynonymIndex
 from influence.attribution.text_similarity import Bm25, TextSimilarity
@@ -104,8 +104,8 @@ class TrainingSet:
         scores_CN = words.word_scores(query, selection)
         if leaving_out is not None:
             scores_CN[:, leaving_out] = 0
-        sides = extremes(scores_CN.sum(axis=0), tie_ranks_N, top)
-        return Strongest(*sides, *(scores_CN.T[side] for side in sides))
+        one, other = extremes(scores_CN.sum(axis=0), tie_ranks_N, top)
+        return Strongest(one, other, scores_CN.T[one], scores_CN.T[other])
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""

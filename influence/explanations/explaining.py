@@ -11,6 +11,7 @@ import pandas as pd
 
 from influence.attribution import (
     DEFAULT_METHOD,
+    Matches,
     Method,
     MethodSettings,
     Query,
@@ -226,13 +227,25 @@ def _computed(
         found = _strongest(workspace, asked, method, top, training, query)
     else:
         scores_CN = method.score(training, query)
-        sides = extremes(scores_CN.sum(axis=0), workspace.tie_ranks_N, top)
-        found = Strongest(*sides, *(scores_CN.T[side] for side in sides))
+        one, other = extremes(scores_CN.sum(axis=0), workspace.tie_ranks_N, top)
+        found = Strongest(one, other, scores_CN.T[one], scores_CN.T[other])
     trains = sentences(workspace, "train", [*found.proponents_E.tolist(), *found.opponents_E.tolist()])
-    return (
-        _influences(training, query, method, found.proponents_E, found.proponent_scores_EC, trains),
-        _influences(training, query, method, found.opponents_E, found.opponent_scores_EC, trains),
+    sides = (
+        (found.proponents_E, found.proponent_scores_EC, found.proponent_matches),
+        (found.opponents_E, found.opponent_scores_EC, found.opponent_matches),
     )
+    proponents, opponents = (
+        _influences(examples_E, scores_EC, matches or _matches(training, query, method, examples_E), trains)
+        for examples_E, scores_EC, matches in sides
+    )
+    return proponents, opponents
+
+
+def _matches(training: TrainingSet, query: Query, method: Method, examples_E: IntArray) -> Matches | None:
+    """The words that the scores of some examples come of; None for a method that has none."""
+    if method.selection is None or not len(examples_E):
+        return None
+    return training.matches(query, examples_E, method.selection)
 
 
 def _strongest(
@@ -264,17 +277,11 @@ def strongest_of_share(arguments: Arguments, step: Step) -> list[dict[str, Any]]
 
 
 def _influences(
-    training: TrainingSet,
-    query: Query,
-    method: Method,
-    examples_E: IntArray,
-    scores_EC: FloatArray,
-    trains: dict[int, Sentence],
+    examples_E: IntArray, scores_EC: FloatArray, found: Matches | None, trains: dict[int, Sentence]
 ) -> list[Influence]:
     matches: list[list[Match]] = [[] for _ in examples_E]
     special_E = np.zeros(len(examples_E))
-    if method.selection is not None and len(examples_E):
-        found = training.matches(query, examples_E, method.selection)
+    if found is not None:
         for example, test_word, train_word, score, special in zip(*(column.tolist() for column in found[:5]), strict=True):
             matches[example].append(Match(test_word, train_word, score))
             special_E[example] += score if special else 0.0

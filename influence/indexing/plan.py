@@ -32,7 +32,7 @@ class How:
     def settings(self, split: str) -> IndexSettings:
         """Of test examples, float32 rows of the top-k positions, which go when the results are there."""
         if split == "test":
-            return IndexSettings(top_k=self.top_k, exact=True)
+            return IndexSettings(top_k=self.top_k, exact=True, features=False)
         return IndexSettings(top_k=self.top_k, store_rest=self.store_rest, exact=self.exact)
 
 

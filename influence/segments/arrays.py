@@ -74,6 +74,13 @@ class CheckedFile:
         if len(unsound_X):
             self._missing = np.concatenate([[0], np.cumsum(~self._sound)])
 
+    @property
+    def sound(self) -> bool:
+        """Whether all of it has been checked, and it has not changed since."""
+        if self._seal is not None:
+            self._look_again(self._seal.size)
+        return not self._missing[-1]
+
     def _look_again(self, size: int) -> None:
         try:
             now = self.path.stat()
@@ -100,6 +107,9 @@ class Arrays(Protocol):
     """Named arrays on disk, checked as they are read."""
 
     path: Path
+
+    def sound(self, name: str) -> bool:
+        """Whether an array has been checked from end to end, and has not changed since."""
 
     def __contains__(self, name: str) -> bool: ...
 
@@ -134,6 +144,10 @@ class ArrayFile:
                     self._arrays[name] = self._file.view(kind, shape, 8 + length + begin), 8 + length + begin
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._file.unreadable() from error
+
+    def sound(self, name: str) -> bool:
+        """Whether an array has been checked from end to end, and has not changed since."""
+        return self._file.sound
 
     def __contains__(self, name: str) -> bool:
         return name in self._arrays

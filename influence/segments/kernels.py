@@ -35,11 +35,27 @@ def _compiled(function: Any) -> Any:
 
 
 @_compiled
-def _scan(first_PD, scales_P, remainders_P, examples_P, starts_U, stops_U, query_UD, bounds_U, scores_n, errors_n):  # type: ignore[no-untyped-def]
-    width = query_UD.shape[1]
-    for word in range(len(starts_U)):
-        query_D, bound = query_UD[word], bounds_U[word]
-        for row in range(starts_U[word], stops_U[word]):
+def _block(tokens_U, starts_U1, token):  # type: ignore[no-untyped-def]
+    """First and last + 1 row of a token; none where it has no rows."""
+    low, high = 0, len(tokens_U)
+    while low < high:
+        middle = (low + high) // 2
+        if tokens_U[middle] < token:
+            low = middle + 1
+        else:
+            high = middle
+    if low == len(tokens_U) or tokens_U[low] != token:
+        return np.int64(0), np.int64(0)
+    return np.int64(starts_U1[low]), np.int64(starts_U1[low + 1])
+
+
+@_compiled
+def _scan(first_PD, scales_P, remainders_P, examples_P, tokens_U, starts_U1, tokens_K, query_KD, bounds_K, scores_n, errors_n):  # type: ignore[no-untyped-def]
+    width = query_KD.shape[1]
+    for word in range(len(tokens_K)):
+        query_D, bound = query_KD[word], bounds_K[word]
+        start, stop = _block(tokens_U, starts_U1, tokens_K[word])
+        for row in range(start, stop):
             total = np.float32(0)
             for at in range(width):
                 total += np.float32(first_PD[row, at]) * query_D[at]
@@ -49,11 +65,12 @@ def _scan(first_PD, scales_P, remainders_P, examples_P, starts_U, stops_U, query
 
 
 @_compiled
-def _scan_exact(rows_PD, examples_P, starts_U, stops_U, query_UD, scores_n):  # type: ignore[no-untyped-def]
-    width = query_UD.shape[1]
-    for word in range(len(starts_U)):
-        query_D = query_UD[word]
-        for row in range(starts_U[word], stops_U[word]):
+def _scan_exact(rows_PD, examples_P, tokens_U, starts_U1, tokens_K, query_KD, scores_n):  # type: ignore[no-untyped-def]
+    width = query_KD.shape[1]
+    for word in range(len(tokens_K)):
+        query_D = query_KD[word]
+        start, stop = _block(tokens_U, starts_U1, tokens_K[word])
+        for row in range(start, stop):
             total = np.float32(0)
             for at in range(width):
                 total += rows_PD[row, at] * query_D[at]
@@ -61,13 +78,14 @@ def _scan_exact(rows_PD, examples_P, starts_U, stops_U, query_UD, scores_n):  # 
 
 
 @_compiled
-def _find(examples_P, starts_U, stops_U, chosen_E, rows_X, words_X, places_X):  # type: ignore[no-untyped-def]
+def _find(examples_P, tokens_U, starts_U1, tokens_K, chosen_E, rows_X, words_X, places_X):  # type: ignore[no-untyped-def]
     """How many rows of the words are of a chosen example; as many as fit are written down."""
     found = 0
-    for word in range(len(starts_U)):
-        low = first = starts_U[word]
+    for word in range(len(tokens_K)):
+        start, stop = _block(tokens_U, starts_U1, tokens_K[word])
+        low = first = start
         for place in range(len(chosen_E)):
-            high = stops_U[word]
+            high = stop
             if place and chosen_E[place] == chosen_E[place - 1]:
                 low = first  # asked about once more
             while low < high:  # the first row at or after this example
@@ -77,7 +95,7 @@ def _find(examples_P, starts_U, stops_U, chosen_E, rows_X, words_X, places_X):  
                 else:
                     high = middle
             first = low
-            while low < stops_U[word] and examples_P[low] == chosen_E[place]:
+            while low < stop and examples_P[low] == chosen_E[place]:
                 if found < len(rows_X):
                     rows_X[found], words_X[found], places_X[found] = low, word, place
                 found += 1
@@ -108,46 +126,56 @@ def scan(
     scales_P: FloatArray,
     remainders_P: IntArray,
     examples_P: IntArray,
-    starts_U: IntArray,
-    stops_U: IntArray,
-    query_UD: FloatArray,
-    bounds_U: FloatArray,
+    tokens_U: IntArray,
+    starts_U1: IntArray,
+    tokens_K: IntArray,
+    query_KD: FloatArray,
+    bounds_K: FloatArray,
     scores_n: FloatArray,
     errors_n: FloatArray,
 ) -> None:
     """Add to each example's score its rows' products with the query by the first plane, and to its error what that may miss.
 
-    Word u of the query has the rows `starts` to `stops`; `bounds` is ‖its gradient‖ times a remainder's step.
+    Token u has the rows `starts` u to u + 1; of the query's words `bounds` are ‖gradient‖ times a remainder's step.
     """
     if njit is not None:
-        _scan(first_PD, scales_P, remainders_P, examples_P, starts_U, stops_U, query_UD, bounds_U, scores_n, errors_n)
+        planes = first_PD, scales_P, remainders_P, examples_P
+        _scan(*planes, tokens_U, starts_U1, tokens_K, query_KD, bounds_K, scores_n, errors_n)
         return
-    for word, start, stop in _blocks(starts_U, stops_U):
+    for word, start, stop in _blocks(tokens_U, starts_U1, tokens_K):
         scaled_P = scales_P[start:stop]
-        products_P = np.vecdot(first_PD[start:stop].astype(np.float32), query_UD[word])
+        products_P = np.vecdot(first_PD[start:stop].astype(np.float32), query_KD[word])
         np.add.at(scores_n, examples_P[start:stop], scaled_P * products_P)
-        np.add.at(errors_n, examples_P[start:stop], scaled_P * remainders_P[start:stop] * bounds_U[word])
+        np.add.at(errors_n, examples_P[start:stop], scaled_P * remainders_P[start:stop] * bounds_K[word])
 
 
 def scan_exact(
-    rows_PD: FloatArray, examples_P: IntArray, starts_U: IntArray, stops_U: IntArray, query_UD: FloatArray, scores_n: FloatArray
+    rows_PD: FloatArray,
+    examples_P: IntArray,
+    tokens_U: IntArray,
+    starts_U1: IntArray,
+    tokens_K: IntArray,
+    query_KD: FloatArray,
+    scores_n: FloatArray,
 ) -> None:
     """`scan` of rows in float32, which leave nothing out."""
     if njit is not None:
-        _scan_exact(rows_PD, examples_P, starts_U, stops_U, query_UD, scores_n)
+        _scan_exact(rows_PD, examples_P, tokens_U, starts_U1, tokens_K, query_KD, scores_n)
         return
-    for word, start, stop in _blocks(starts_U, stops_U):
-        np.add.at(scores_n, examples_P[start:stop], np.vecdot(rows_PD[start:stop], query_UD[word]))
+    for word, start, stop in _blocks(tokens_U, starts_U1, tokens_K):
+        np.add.at(scores_n, examples_P[start:stop], np.vecdot(rows_PD[start:stop], query_KD[word]))
 
 
-def find(examples_P: IntArray, starts_U: IntArray, stops_U: IntArray, chosen_E: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+def find(
+    examples_P: IntArray, tokens_U: IntArray, starts_U1: IntArray, tokens_K: IntArray, chosen_E: IntArray
+) -> tuple[IntArray, IntArray, IntArray]:
     """Rows of the words that are of a chosen example: the row, the word, and which of the chosen (in order), shape (X,) each."""
     if njit is None:
-        return _find_numpy(examples_P, starts_U, stops_U, chosen_E)
-    size = len(starts_U) * len(chosen_E)
+        return _find_numpy(examples_P, tokens_U, starts_U1, tokens_K, chosen_E)
+    size = len(tokens_K) * len(chosen_E)
     while True:
-        rows_X, words_X, places_X = (np.empty(size, dtype=np.int64) for _ in range(3))
-        found = int(_find(examples_P, starts_U, stops_U, chosen_E, rows_X, words_X, places_X))
+        rows_X, words_X, places_X = np.empty((3, size), dtype=np.int64)
+        found = int(_find(examples_P, tokens_U, starts_U1, tokens_K, chosen_E, rows_X, words_X, places_X))
         if found <= size:
             return rows_X[:found], words_X[:found], places_X[:found]
         size = found
@@ -174,20 +202,19 @@ def scatter(products_KP: FloatArray, examples_P: IntArray, queries_K: IntArray, 
         np.add.at(scores_Qn[query], examples_P, products_P)
 
 
-def _blocks(starts_U: IntArray, stops_U: IntArray) -> list[tuple[int, int, int]]:
-    """(word, start, stop) of slices of at most `BLOCK` rows."""
-    return [
-        (word, at, min(at + BLOCK, stop))
-        for word, (start, stop) in enumerate(zip(starts_U.tolist(), stops_U.tolist(), strict=True))
-        for at in range(start, stop, BLOCK)
-    ]
+def _blocks(tokens_U: IntArray, starts_U1: IntArray, tokens_K: IntArray, size: int = BLOCK) -> list[tuple[int, int, int]]:
+    """(word, start, stop) of slices of at most so many rows."""
+    at_of = {token: at for at, token in enumerate(tokens_U.tolist())}
+    found = [(word, at_of[token]) for word, token in enumerate(tokens_K.tolist()) if token in at_of]
+    edges = [(word, int(starts_U1[at]), int(starts_U1[at + 1])) for word, at in found]
+    return [(word, at, min(at + size, stop)) for word, start, stop in edges for at in range(start, stop, size)]
 
 
 def _find_numpy(
-    examples_P: IntArray, starts_U: IntArray, stops_U: IntArray, chosen_E: IntArray
+    examples_P: IntArray, tokens_U: IntArray, starts_U1: IntArray, tokens_K: IntArray, chosen_E: IntArray
 ) -> tuple[IntArray, IntArray, IntArray]:
     found = []
-    for word, (start, stop) in enumerate(zip(starts_U.tolist(), stops_U.tolist(), strict=True)):
+    for word, start, stop in _blocks(tokens_U, starts_U1, tokens_K, max(1, len(examples_P))):
         first_E = start + np.searchsorted(examples_P[start:stop], chosen_E, side="left")
         counts_E = start + np.searchsorted(examples_P[start:stop], chosen_E, side="right") - first_E
         places_X = np.repeat(np.arange(len(chosen_E)), counts_E)

@@ -34,6 +34,10 @@ class NpyFiles:
         self.path, self._files, self._made = path, files, made or {}
         self._mapped: dict[str, tuple[AnyArray, CheckedFile, int]] = {}
 
+    def sound(self, name: str) -> bool:
+        """Whether an array has been checked from end to end, and has not changed since."""
+        return name in self._made or self._open(name)[1].sound
+
     def __contains__(self, name: str) -> bool:
         return name in self._made or (name in self._files and self._files[name].is_file())
 

@@ -22,7 +22,7 @@ FEATURES = "features"
 EXAMPLE_FILE = "examples.safetensors"
 FIRST_ALIKE = "first.npy"  # of each example the first one alike, in the folder of its split
 PLAN, FORMAT = "segments.json", 1
-MOST_EXAMPLES = 1 << 14  # of a segment: few enough that a large build has work for many, and an example's number fits 16 bits
+MOST_EXAMPLES = 1 << 15  # of a segment: few enough that a large build has work for many, and an example's number fits 16 bits
 MOST_BYTES = 256 << 20  # of a segment's rows at one checkpoint, which its writer holds
 ROW_BYTES = 9  # of a compact row, beside its planes
 _LARGEST = 1 << 16  # what a 16-bit number counts to
@@ -35,6 +35,7 @@ class IndexSettings:
     top_k: int
     store_rest: bool = False
     exact: bool = False  # float32 instead of compact rows
+    features: bool = True  # the inputs of the last linear layer, too
     segment_examples: int = MOST_EXAMPLES
 
     def row_bytes(self, width: int) -> int:

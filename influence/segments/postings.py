@@ -74,14 +74,16 @@ class Postings:
 
     def scan(self, tokens_K: IntArray, query_KD: FloatArray, scores_n: FloatArray, errors_n: FloatArray) -> None:
         """Add each example's products with a query's words to its score, and to its error how far that may be off (≥ 0)."""
-        starts_K, stops_K = self.blocks(tokens_K)
-        self._file.check_rows(ROWS if self.exact else FIRST, starts_K, stops_K)
+        plane = ROWS if self.exact else FIRST
+        if not self._file.sound(plane):
+            self._file.check_rows(plane, *self.blocks(tokens_K))
+        places = self.examples_P, self.tokens_U, self.starts_U1, tokens_K
         if self.exact:
-            scan_exact(self._planes[ROWS], self.examples_P, starts_K, stops_K, query_KD, scores_n)
+            scan_exact(self._planes[ROWS], *places, query_KD, scores_n)
             return
         bounds_K = (np.sqrt(np.vecdot(query_KD, query_KD)) * remainder_step(self.width)).astype(np.float32)
-        planes = (self._planes[FIRST], self._planes[SCALES], self._planes[REMAINDERS], self.examples_P)
-        scan(*planes, starts_K, stops_K, query_KD, bounds_K, scores_n, errors_n)
+        planes = self._planes
+        scan(planes[FIRST], planes[SCALES], planes[REMAINDERS], *places, query_KD, bounds_K, scores_n, errors_n)
 
     def scanned(self) -> list[tuple[str, AnyArray]]:
         """The arrays that `scan` reads, by name, checked whole; examples as int32."""
@@ -90,12 +92,12 @@ class Postings:
 
     def find(self, tokens_K: IntArray, chosen_E: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """Rows of some tokens and examples (in order): the row, which token, and which example, shape (X,) each."""
-        return find(self.examples_P, *self.blocks(tokens_K), chosen_E)
+        return find(self.examples_P, self.tokens_U, self.starts_U1, tokens_K, chosen_E)
 
     def rows(self, rows_X: IntArray) -> FloatArray:
         """The gradients of some rows, float32 of shape (X, D), by both planes."""
-        for name in self._planes:
-            if name in (ROWS, FIRST, SECOND):
+        for name in (ROWS,) if self.exact else (FIRST, SECOND):
+            if not self._file.sound(name):
                 self._file.check_rows(name, rows_X, rows_X + 1)
         if self.exact:
             return np.asarray(self._planes[ROWS][rows_X])

@@ -126,7 +126,7 @@ class _Writer:
         self._put("self_influence", places_B, self_influence(gradients_BLD, tokens_BL, kept_BK).cpu().numpy())
         self._put("losses", places_B, batch.losses_B)
         self._put("probabilities", places_B, batch.probabilities_BY)
-        if batch.features_BH is not None:
+        if self.settings.features and batch.features_BH is not None:
             self._put(FEATURES, places_B, batch.features_BH)
 
     def _add_rows(self, part: _Rows, places_B: IntArray, gradients_BLD: torch.Tensor, positions_BK: torch.Tensor) -> None:
