@@ -124,7 +124,8 @@ def _add_index(index: Any) -> None:
     index.add_argument("--index", choices=list(INDEXES), default="top-k", help=about)
     about = "checkpoints scores are summed over, spread over the fall of the training loss, the last among them (default 4)"
     index.add_argument("--max-checkpoints", type=int, default=MOST_CHECKPOINTS, metavar="N", help=about)
-    index.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help="bf16: autocast on CUDA")
+    about = "bf16: autocast on CUDA; faster, and scores are off by 3 to 13 %% of the largest one (default fp32)"
+    index.add_argument("--precision", choices=["fp32", "bf16"], default="fp32", help=about)
 
 
 def _demo(options: argparse.Namespace) -> None:

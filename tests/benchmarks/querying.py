@@ -13,15 +13,16 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from influence.attribution.index import REST, TOP, Postings, WordIndex, queries_at_once
+from influence.attribution.index import WordIndex, queries_at_once
 from influence.attribution.methods import METHODS, Method
 from influence.attribution.query import Query
-from influence.formulas.ranking import extremes
 from influence.gradients.positions import GradientSettings, WordGradients
 from influence.models.encoding import common_tokens
+from influence.segments.plan import REST, TOP, IndexSettings
+from influence.segments.postings import Postings
 from influence.types import FloatArray
 from influence.workspace.workspace import open_index, open_queries
-from tests.benchmarks.building import write
+from tests.benchmarks.building import TOP_K, write
 from tests.benchmarks.timing import peak_megabytes, seconds_of
 from tests.benchmarks.workload import LEARNING_RATES, Workload
 
@@ -66,8 +67,8 @@ def build(models: list[PreTrainedModel], workload: Workload, folder: Path) -> fl
     start = time.perf_counter()
     for number, model in enumerate(models):
         with WordGradients(model, settings) as gradients:
-            write(gradients, workload.train, folder / "train" / str(number), workload, by_token=True)
-            write(gradients, workload.test, folder / "test" / str(number), workload, by_token=False)
+            write(gradients, workload.train, folder / "train", number, IndexSettings(top_k=TOP_K, store_rest=True))
+            write(gradients, workload.test, folder / "test", number, IndexSettings(top_k=TOP_K, exact=True))
     return time.perf_counter() - start
 
 
@@ -109,39 +110,41 @@ def _bulk(folder: Path, sampled: int, threads: int) -> BulkTimes:
     difference = float(np.abs(scores_QN - np.stack(last)).max() / np.abs(scores_QN).max())
     sample = [stored[int(at)] for at in np.linspace(0, len(stored) - 1, min(sampled, len(stored)))]
     single = seconds_of(lambda: [method.score(index, query).sum(axis=0) for query in sample]) / len(sample)
-    mapped = sum(part.gradients_PD.nbytes for part in index.parts(TOP)) / 2**20
+    every = (index.postings(segment, number, TOP) for number in range(len(RATES_C)) for segment in index.split.segments)
+    mapped = sum(len(postings) * 2 * postings.width for postings in every) / 2**20
     products = sum(_products(index, stored[position], method) for position in range(len(stored)))
     return BulkTimes(len(stored), seconds, single * len(stored), peak, before, mapped, products / 1e9, difference)
 
 
 def _answer(index: WordIndex, query: Query, method: Method) -> object:
     assert method.selection is not None
-    proponents, opponents = extremes(method.score(index, query).sum(axis=0), np.arange(len(index.labels_N)), SHOWN)
-    return index.matches(query, np.concatenate([proponents, opponents]), method.selection)
+    return index.strongest(query, method.selection, np.arange(len(index.labels_N)), SHOWN)
 
 
 def _blocks(index: WordIndex, query: Query, method: Method) -> list[np.ndarray]:
-    """Gradients and example numbers of every posting that the query has to read."""
+    """All that a scan of the query's rows has to read."""
     found = []
-    for part, tokens in _tokens(index, query, method):
-        for token in tokens:
-            block = part.block(int(token))
-            found += [part.gradients_PD[block], part.examples_P[block]]
+    for postings, tokens in _tokens(index, query, method):
+        arrays = dict(postings.scanned())
+        for start, stop in zip(*(ends.tolist() for ends in postings.blocks(tokens)), strict=True):
+            found += [array[start:stop] for array in arrays.values()]
     return found
 
 
 def _products(index: WordIndex, query: Query, method: Method) -> int:
     """Floating-point operations of the query's inner products."""
     found = 0
-    for part, tokens in _tokens(index, query, method):
-        found += 2 * part.gradients_PD.shape[1] * int((part.offsets_V1[tokens + 1] - part.offsets_V1[tokens]).sum())
+    for postings, tokens in _tokens(index, query, method):
+        starts, stops = postings.blocks(tokens)
+        found += 2 * postings.width * int((stops - starts).sum())
     return found
 
 
 def _tokens(index: WordIndex, query: Query, method: Method) -> list[tuple[Postings, np.ndarray]]:
     assert method.selection is not None
     found = []
-    for number, checkpoint in enumerate(query.checkpoints):
-        tokens = np.unique(query.tokens_L[checkpoint.kept_L] if method.selection.top_k else query.tokens_L)
-        found += [(index.parts(name)[number], tokens) for name in ((TOP,) if method.selection.top_k else (TOP, REST))]
+    for number in range(len(query.checkpoints)):
+        tokens = np.unique(query.tokens_L[index.selected(query, number, method.selection)])
+        parts = (TOP,) if method.selection.top_k else (TOP, REST)
+        found += [(index.postings(segment, number, part), tokens) for segment in index.split.segments for part in parts]
     return found

@@ -141,11 +141,12 @@ def method_boxes(app):
 def test_every_method(open_page, method):
     app = open_page("explore", id="test-3", method=method)
     boxes = [app.selectbox(key=key) for key in method_boxes(app)]
-    assert METHODS[method].about in boxes[0].proto.help.replace("\\", "")
+    about = METHODS[method].where_stored(stores_all=False)
+    assert about.about in boxes[0].proto.help.replace("\\", "")
     assert boxes[-1].value == method
-    if METHODS[method].slow:  # says what it costs, and waits
+    if about.slow:  # says what it costs, and waits
         assert not any("columns" in data for data in components(app))
-        assert METHODS[method].cost in html.unescape(shown(app))
+        assert about.cost in html.unescape(shown(app))
         app.button(key=f"explore_compute_{method}").click().run()
     board = board_of(app)
     for column in board["columns"]:
@@ -253,6 +254,7 @@ def test_start_and_end_tokens(open_page, tiny, tokens):
 
 def test_no_shared_word_is_said(open_page):
     app = open_page("explore", id="test-3", method="tracin-we-noc", tokens="only")
+    app.button(key="explore_compute_tracin-we-noc").click().run()
     assert all(not column["cards"] and "no word is shared" in column["empty"] for column in board_of(app)["columns"])
     assert "no training example speaks for it" in shown(app)
 
@@ -321,8 +323,8 @@ def test_the_menu_shows_three_methods_and_the_others_under_more(open_page):
 
 def test_choices_write_the_address(open_page):
     app = open_page("explore", id="test-3")
-    choose_other(app, "explore_method", "tracin-we-topk", "tracin-we")
-    assert parameters_of(app)["method"] == "tracin-we"
+    choose_other(app, "explore_method", "tracin-we-topk", "tracin-we-syn")
+    assert parameters_of(app)["method"] == "tracin-we-syn"
     label = app.selectbox(
         key=f"explore_target_{SCRIPT}" if app.session_state[f"explore_target_{SCRIPT}"] else f"explore_target_{IMAGE}"
     )

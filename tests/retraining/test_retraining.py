@@ -97,7 +97,7 @@ def one_by_hand(workspace: WorkspaceReader, run: Run, encoding: Encoding | None 
 
 
 def test_a_run_without_change_is_the_workspaces_own_training(opened: WorkspaceReader) -> None:
-    own = load_array(opened.build / "index" / "test" / "2" / "probabilities.npy")
+    own = opened.probabilities("test")
     (result,) = retrain(opened, [Run(0)])
     np.testing.assert_allclose(result.probabilities_MY, own, atol=CLOSE)
     assert not result.reused
@@ -138,7 +138,7 @@ def test_a_workspace_built_with_a_frozen_embedding_is_retrained_so(data: dict[st
         tables = [load_checkpoint(opened.build / "checkpoints", number).get_input_embeddings().weight for number in range(3)]
         began = new_classifier("cnn", opened.info.labels, seed=0, vocabulary=len(tables[0])).get_input_embeddings().weight
         assert all(torch.equal(table, began) for table in tables)
-        own = load_array(opened.build / "index" / "test" / "2" / "probabilities.npy")
+        own = opened.probabilities("test")
         (result,) = retrain(opened, [Run(0)])
         np.testing.assert_allclose(result.probabilities_MY, own, atol=CLOSE)
         assert next(retrain(opened, [Run(0)], freeze_embedding=True)).reused  # there is no other way to train it
@@ -156,7 +156,7 @@ def test_momentum_and_weight_decay_are_those_of_the_build(data: dict[str, str], 
             "momentum": 0.5,
             "weight_decay": 0.01,
         }
-        own = load_array(opened.build / "index" / "test" / "2" / "probabilities.npy")
+        own = opened.probabilities("test")
         (result,) = retrain(opened, [Run(0)])
         np.testing.assert_allclose(result.probabilities_MY, own, atol=CLOSE)
 
@@ -186,7 +186,7 @@ def test_weight_decay_and_adamw_go_the_same_way(data: dict[str, str], tmp_path: 
     training = replace(settings, weight_decay=0.3)
     build_workspace(tmp_path / "ws", request(data, training=training))
     workspace = read_workspace(tmp_path / "ws")
-    own = load_array(workspace.build / "index" / "test" / "2" / "probabilities.npy")
+    own = workspace.probabilities("test")
     for together in (1, 3):
         found = results(workspace, [Run(0), Run(0, Change(removed=(1,))), Run(0, Change(removed=(2,)))], together=together)
         np.testing.assert_allclose(found[Run(0)].probabilities_MY, own, atol=CLOSE)
@@ -231,7 +231,7 @@ def test_a_transformers_dropout_is_that_of_its_own_training(
     opened_bert: WorkspaceReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the last layer computed for the first token only, as on a CPU, and with the model as it is."""
-    own = load_array(opened_bert.build / "index" / "test" / "1" / "probabilities.npy")
+    own = opened_bert.probabilities("test")
     recipe = Recipe(opened_bert, [], torch.device("cpu"))
     assert recipe.first_token_only
     assert len(recipe.used_V) < len(recipe.tokenizer)
