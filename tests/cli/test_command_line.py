@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -279,7 +280,7 @@ def test_scores_of_every_training_example_as_parquet(run: Run, workspace: Path, 
 # build ----------------------------------------------------------------------------------------------------------------
 
 
-def test_build_prints_one_line_and_keeps_its_progress_to_stderr(run: Run, data: dict[str, str], tmp_path: Path) -> None:
+def test_build_prints_two_lines_and_keeps_its_progress_to_stderr(run: Run, data: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "w"
     options = [
         "--id",
@@ -300,8 +301,9 @@ def test_build_prints_one_line_and_keeps_its_progress_to_stderr(run: Run, data: 
     found = run("build", "--train", data["train"], "--test", data["test"], "--workspace", path, *options)
     assert found.code == 0
     start = f"{path}: 80 training and 16 test examples, 2 labels, 1 checkpoints, test accuracy "
-    assert found.out.startswith(start)
-    assert found.out.count("\n") == 1
+    first, second = found.out.splitlines()
+    assert first.startswith(start)
+    assert re.fullmatch(rf"{re.escape(str(path))}: \d+ MB \(\w+ \d+ MB, \w+ \d+ MB, \w+ \d+ MB\)", second)
     lines = found.err.splitlines()
     assert "tokenizer: done in " in lines[1]
     assert any(line.startswith("gradients 1/1 train: done in ") for line in lines)
