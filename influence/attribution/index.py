@@ -1,9 +1,8 @@
 """Scores over words from the index: every segment's rows at every checkpoint, joined exactly, since a score is one example's.
 
-Two ways to ask. `strongest` names the strongest proponents and opponents: it scans the rows' first plane, whose error is
-bounded, and reads the second for the examples that the bounds cannot tell apart, so that the top k is the top k.
-`word_scores` gives the score of every example by both planes. Both are right to 1e-4 of a query's largest score, as measured
-1e-5 (`segments.compact`).
+`strongest` names the strongest: it scans the rows' first plane, whose error is bounded, and reads the second for the examples
+that the bounds cannot tell apart, so the top k is the top k. `word_scores` is about every example, by both planes, which are off
+by at most 1e-4 of a query's largest score (measured: 1e-5).
 
 Axes: N examples, n of a segment, R token rows, P posting rows, D embedding width, C checkpoints, Q queries, U words of a
 query, E chosen examples.
@@ -13,7 +12,7 @@ import copy
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,11 +27,12 @@ from influence.formulas import (
     tracin_term,
     word_contributions,
     word_gradients,
+    word_products,
     word_scores,
 )
 from influence.gradients import Alike
 from influence.models import Encoding
-from influence.segments import REST, TOP, Postings, Segment, SplitSegments
+from influence.segments import REST, TOP, Postings, Segment, SplitSegments, row_blocks
 from influence.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:  # an index is read without PyTorch
@@ -41,8 +41,7 @@ if TYPE_CHECKING:  # an index is read without PyTorch
     from influence.segments import ResidentRows
 
 QUERY_BLOCK_BYTES = 128 << 20  # of the scores that `WordIndex.word_scores_many` holds
-ROWS_AT_ONCE = 8_192  # made into float32
-Word = TypeVar("Word")
+MANY = 6  # times as many candidates as are asked for on a side
 
 
 class WordIndex:
@@ -149,6 +148,9 @@ class WordIndex:
         if leaving_out is not None:
             approximate_N[leaving_out] = errors_N[leaving_out] = 0
         candidates_E = strongest_candidates(approximate_N, errors_N, top)
+        if len(candidates_E) > MANY * top:  # more than are worth splitting over words
+            both = extremes(self._totals(query, candidates_E, selection), tie_ranks_N[candidates_E], top)
+            candidates_E = np.sort(candidates_E[np.concatenate(both)])
         found = self.matches(query, candidates_E, selection)
         scores_EC = found.checkpoint_scores_EC
         one, other = extremes(scores_EC.sum(axis=1), tie_ranks_N[candidates_E], top)
@@ -186,6 +188,20 @@ class WordIndex:
         if self._resident is None and (device.type != "cuda" or ResidentRows.fits(self.split, device)):
             self._resident = ResidentRows(self.split, device)
         return self._resident is not None
+
+    def _totals(self, query: Query, examples_E: IntArray, selection: WordSelection) -> FloatArray:
+        """The scores of some examples by both planes, shape (E,)."""
+        first_D, place_E = np.unique(self.alike.first_N[examples_E], return_inverse=True)
+        sums_D = np.zeros(len(first_D))
+        for number in np.flatnonzero(self.learning_rates_C).tolist():
+            tokens_U, gradients_UD = self._query_words(query, number, selection)
+            scaled_UD = tracin_term(np.float32(self.learning_rates_C[number]), gradients_UD)
+            for segment, places, chosen in self.split.holding(first_D):
+                for postings in self._selected_postings(segment, number, selection):
+                    rows_X, words_X, at_X = postings.find(tokens_U, chosen)
+                    products_X = word_products(scaled_UD[words_X], postings.rows(rows_X))
+                    sums_D += np.bincount(places[at_X], products_X, len(first_D))
+        return np.asarray(sums_D[place_E])
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""
@@ -277,15 +293,6 @@ class WordIndex:
         starts = np.flatnonzero(np.diff(tokens_U, prepend=-1)).tolist()
         for start, stop in pairwise([*starts, len(tokens_U)]):
             yield int(tokens_U[start]), queries_U[start:stop], gradients_UD[start:stop]
-
-
-def row_blocks(postings: Postings, tokens_U: IntArray, words: Sequence[Word]) -> Iterator[tuple[Word, FloatArray, IntArray]]:
-    """What is asked of each token, with its rows in float32 and their examples, `ROWS_AT_ONCE` at a time."""
-    room_PD = np.empty((ROWS_AT_ONCE, postings.width), dtype=np.float32)
-    for word, start, stop in zip(words, *(ends.tolist() for ends in postings.blocks(tokens_U)), strict=True):
-        for at in range(start, stop, ROWS_AT_ONCE):
-            end = min(at + ROWS_AT_ONCE, stop)
-            yield word, postings.block_rows(at, end, room_PD), postings.examples_P[at:end]
 
 
 def queries_at_once(n_train: int) -> int:

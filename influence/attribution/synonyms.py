@@ -18,11 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from influence.attribution.index import WordIndex, row_blocks
+from influence.attribution.index import WordIndex
 from influence.attribution.matches import Matches, merge_matches
 from influence.attribution.query import Query, WordSelection
 from influence.formulas import tracin_term, word_gradients, word_products
-from influence.segments import TOP
+from influence.segments import TOP, row_blocks
 from influence.types import BoolArray, FloatArray, IntArray
 
 SYNONYM_COSINE = 0.7

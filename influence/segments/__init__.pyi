@@ -13,7 +13,7 @@ from .plan import (
     rows_file as rows_file,
     save_plan as save_plan,
 )
-from .postings import Postings as Postings
+from .postings import Postings as Postings, row_blocks as row_blocks
 from .resident import ResidentRows as ResidentRows
 from .split import SplitSegments as SplitSegments
 from .writer import write_segment as write_segment

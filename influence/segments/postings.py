@@ -3,7 +3,9 @@
 Axes: n examples of the segment, P rows, U tokens that have rows, K a query's words, E chosen examples, D embedding width.
 """
 
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +16,8 @@ from influence.segments.kernels import expand, find, scan, scan_exact
 from influence.types import FloatArray, IntArray
 
 FIRST, SECOND, SCALES, REMAINDERS = "first", "second", "scales", "remainders"
+ROWS_AT_ONCE = 8_192  # made into float32
+Word = TypeVar("Word")
 ROWS, EXAMPLES, POSITIONS, TOKENS, STARTS = "rows", "examples", "positions", "tokens", "starts"
 
 
@@ -145,3 +149,12 @@ class Postings:
     def positions(self, rows_X: IntArray) -> IntArray:
         """In which position of its example each row stands."""
         return self.positions_P[rows_X].astype(np.int64)
+
+
+def row_blocks(postings: Postings, tokens_U: IntArray, words: Sequence[Word]) -> Iterator[tuple[Word, FloatArray, IntArray]]:
+    """What is asked of each token, with its rows in float32 and their examples, `ROWS_AT_ONCE` at a time."""
+    room_PD = np.empty((ROWS_AT_ONCE, postings.width), dtype=np.float32)
+    for word, start, stop in zip(words, *(ends.tolist() for ends in postings.blocks(tokens_U)), strict=True):
+        for at in range(start, stop, ROWS_AT_ONCE):
+            end = min(at + ROWS_AT_ONCE, stop)
+            yield word, postings.block_rows(at, end, room_PD), postings.examples_P[at:end]

@@ -29,7 +29,7 @@ def planes(rows_PD: np.ndarray) -> tuple[np.ndarray, ...]:
 def test_both_planes_are_off_by_a_five_hundredth_of_the_scale(rows_PD: np.ndarray) -> None:
     first_PD, second_PD, scales_P, _ = planes(rows_PD)
     largest_P = np.abs(rows_PD.astype(np.float64)).max(axis=1)
-    np.testing.assert_allclose(scales_P, largest_P / LEVELS, rtol=1e-6)
+    np.testing.assert_allclose(scales_P, largest_P / LEVELS, rtol=1e-6, atol=2e-38)
     off_PD = np.abs(expanded(first_PD, second_PD, scales_P) - rows_PD.astype(np.float64))
     assert (off_PD <= (largest_P / LEVELS / SECOND / 2 * 1.02)[:, None] + 1e-30).all()
 
@@ -92,6 +92,10 @@ def test_the_strongest_of_compact_rows_are_those_of_exact_ones(tmp_path: Path, k
                 words = engine.index.matches(query, side, selection)
                 sums = np.bincount(words.examples_X, words.scores_X, len(side))
                 assert np.abs(sums - scores[expected]).max(initial=0) < 1e-4 * largest
+            with pytest.MonkeyPatch.context() as patch:  # as where the bounds leave very many
+                patch.setattr("influence.attribution.index.MANY", 0)
+                again = engine.index.strongest(query, selection, ranks, 10)
+            assert [side.tolist() for side in again[:2]] == [side.tolist() for side in found[:2]]
         left_out = compact.index.strongest(query, selection, ranks, 90, leaving_out=7)
         assert 7 not in [*left_out.proponents_E.tolist(), *left_out.opponents_E.tolist()]
 
