@@ -112,7 +112,8 @@ def test_further_rounds_go_on_top(loop: Path, capsys: pytest.CaptureFixture[str]
     assert main(["build", "--workspace", str(loop / "mine-2"), "--with-fixes", "--as", "third"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith(f"{loop / 'third'}: ")
-    assert said[1].startswith("16 test texts in both; accuracy ")
+    assert said[1].startswith(f"{loop / 'third'}: ")  # its size
+    assert said[2].startswith("16 test texts in both; accuracy ")
     three = open_reviews(open_workspace(loop / "third"))
     assert masked["example_id"] not in three.corpus.examples
     assert (fix_list(three).applied, fix_list(three).changes, fix_list(three).unmatched) == (4, 0, [])
