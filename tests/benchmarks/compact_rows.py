@@ -93,7 +93,7 @@ def exactness(path: Path, count: int) -> None:
             largest = np.abs(scores_N).max()
             found = workspace.index.strongest(query, selection, workspace.tie_ranks_N, TOP)
             for side_E, scores_EC, expected_E in zip(
-                found[:2], found[2:], extremes(scores_N, workspace.tie_ranks_N, TOP), strict=True
+                found[:2], found[2:4], extremes(scores_N, workspace.tie_ranks_N, TOP), strict=True
             ):
                 assert len(side_E) == len(expected_E)
                 wrong = side_E != expected_E
