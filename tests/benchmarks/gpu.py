@@ -29,7 +29,8 @@ from transformers import (
     PreTrainedModel,
 )
 
-from influence.attribution import METHODS, LiveGradients, LiveQueries, WordIndex
+from influence.attribution import METHODS, LiveQueries, WordIndex
+from influence.attribution.live_model import LiveGradients
 from influence.gradients import GradientSettings, WordGradients, first_alike
 from influence.models import BATCH_TOKENS, model_inputs
 from influence.models.encoding import common_tokens, length_buckets, pad
