@@ -113,14 +113,6 @@ def _expand(first_PD, second_PD, scales_P, start, stop, rows_PD):  # type: ignor
             )
 
 
-@_compiled
-def _scatter(products_KP, examples_P, queries_K, scores_Qn):  # type: ignore[no-untyped-def]
-    for place in range(len(queries_K)):
-        scores_n, products_P = scores_Qn[queries_K[place]], products_KP[place]
-        for row in range(len(examples_P)):
-            scores_n[examples_P[row]] += products_P[row]
-
-
 def scan(
     first_PD: IntArray,
     scales_P: FloatArray,
@@ -191,15 +183,6 @@ def expand(
     from influence.segments.compact import expanded
 
     return expanded(first_PD[start:stop], second_PD[start:stop], scales_P[start:stop])
-
-
-def scatter(products_KP: FloatArray, examples_P: IntArray, queries_K: IntArray, scores_Qn: FloatArray) -> None:
-    """Add products of queries with rows to the scores of the rows' examples."""
-    if njit is not None:
-        _scatter(products_KP, examples_P, queries_K, scores_Qn)
-        return
-    for query, products_P in zip(queries_K.tolist(), products_KP, strict=True):
-        np.add.at(scores_Qn[query], examples_P, products_P)
 
 
 def _blocks(tokens_U: IntArray, starts_U1: IntArray, tokens_K: IntArray, size: int = BLOCK) -> list[tuple[int, int, int]]:
