@@ -136,9 +136,11 @@ def descendants(pid: int) -> list[int]:
 
 def build(given: dict[str, Any]) -> dict[str, Any]:
     """The worker that builds as the command does; seconds by stage."""
-    from influence import clusters, suspects, workspace
+    from influence.clusters import write_clusters
     from influence.data import Columns
+    from influence.suspects import write_suspects
     from influence.types import Stage
+    from influence.workspace import BuildRequest, build_workspace, read_request, training_settings
 
     clock = {"read": time.monotonic()}
     seconds: Counter[str] = Counter()
@@ -150,12 +152,12 @@ def build(given: dict[str, Any]) -> dict[str, Any]:
         seconds[str(Stage.of(stage).kind)] += now - before
         before = now
 
-    training = workspace.training_settings("cnn", epochs=given["epochs"], batch_size=given["batch"])
-    request = workspace.BuildRequest(train=given["train"], test=given["test"], columns=Columns(), model="cnn", training=training)
-    read = workspace.read_request(request, Path(given["workspace"]))
+    training = training_settings("cnn", epochs=given["epochs"], batch_size=given["batch"])
+    request = BuildRequest(train=given["train"], test=given["test"], columns=Columns(), model="cnn", training=training)
+    read = read_request(request, Path(given["workspace"]))
     clock["build"] = before = time.monotonic()
-    info = workspace.build_workspace(given["workspace"], request, read, progress=progress)
-    for name, make in (("suspects", suspects.write_suspects), ("clusters", clusters.write_clusters)):
+    info = build_workspace(given["workspace"], request, read, progress=progress)
+    for name, make in (("suspects", write_suspects), ("clusters", write_clusters)):
         if given["rank"]:  # neighbours and embeddings are made for all rows: hours for a million
             clock[name] = time.monotonic()
             make(given["workspace"])
