@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from influence.attribution.matches import Found, Matches, Strongest, merge_matches, only
-from influence.attribution.query import Query, TokenKind, WordSelection
+from influence.attribution.query import ChosenWords, Query, TokenKinds, WordSelection
 from influence.errors import QueryError
 from influence.formulas import (
     add_word_scores,
@@ -32,7 +32,7 @@ from influence.formulas import (
 )
 from influence.gradients import Alike
 from influence.models import Encoding
-from influence.segments import REST, TOP, Postings, Segment, SplitSegments, row_blocks
+from influence.segments import REST, TOP, Postings, Segment, SplitSegments, add_products, row_blocks
 from influence.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:  # an index is read without PyTorch
@@ -61,12 +61,7 @@ class WordIndex:
         self.encoding = encoding
         self.labels_N, self.alike = labels_N, Alike(encoding, labels_N, first_N)
         self.learning_rates_C = learning_rates_C
-        self._kinds: dict[TokenKind, BoolArray] = {
-            "all": np.ones_like(special_V),
-            "uncommon": ~common_V,
-            "start-end": special_V,
-        }
-        self.special_V = special_V
+        self.token_kinds = TokenKinds(special_V, common_V)
         self.split = SplitSegments(folder, len(learning_rates_C), encoding.offsets_N1, self.alike.first_N)
         self._scanned_segments, self._tied = self.split.segments, self.alike  # of the whole index; see `over`
         self._resident: ResidentRows | None = None
@@ -115,7 +110,7 @@ class WordIndex:
         """Σ_w η_c ⟨Σ g_w, Σ g'_w⟩ over shared selected words, for every checkpoint and example, shape (C, N) (eqs. 3–6)."""
         scores_CN = np.zeros((len(self.learning_rates_C), len(self.encoding)))
         for number, rate in enumerate(self.learning_rates_C):
-            tokens_U, gradients_UD = self._query_words(query, number, selection)
+            _, _, tokens_U, gradients_UD = self.token_kinds.words(query, number, selection)
             for segment in self.split.segments:
                 blocks = (
                     (gradient_D, rows_PD, examples_P)
@@ -137,49 +132,49 @@ class WordIndex:
                         (words[at][1], words[at][2], rows_PD, examples_P)
                         for at, rows_PD, examples_P in row_blocks(postings, tokens_U, range(len(words)))
                     )
-                    add_word_scores(scores_QN[:, segment.start : segment.stop], blocks, rate)
+                    add_word_scores(scores_QN[:, segment.start : segment.stop], blocks, rate, add_products)
         return self.alike.tie(scores_QN)
 
     def strongest(
         self, query: Query, selection: WordSelection, tie_ranks_N: IntArray, top: int, *, leaving_out: int | None = None
     ) -> Strongest:
         """The `top` proponents and opponents of a query, ties in order of `tie_ranks_N`, as `word_scores` would rank them."""
-        approximate_N, errors_N = self._scanned(query, selection)
+        asked = self._asked(query, selection)
+        approximate_N, errors_N = self._scanned(asked, selection)
         if leaving_out is not None:
             approximate_N[leaving_out] = errors_N[leaving_out] = 0
         candidates_E = strongest_candidates(approximate_N, errors_N, top)
         if len(candidates_E) > MANY * top:  # more than are worth splitting over words
-            both = extremes(self._totals(query, candidates_E, selection), tie_ranks_N[candidates_E], top)
+            both = extremes(self._totals(asked, candidates_E, selection), tie_ranks_N[candidates_E], top)
             candidates_E = np.sort(candidates_E[np.concatenate(both)])
-        found = self.matches(query, candidates_E, selection)
+        found = self._matches(query, asked, candidates_E, selection)
         scores_EC = found.checkpoint_scores_EC
         one, other = extremes(scores_EC.sum(axis=1), tie_ranks_N[candidates_E], top)
         sides = candidates_E[one], candidates_E[other], scores_EC[one], scores_EC[other]
         return Strongest(*sides, only(found, one), only(found, other))
 
-    def _scanned(self, query: Query, selection: WordSelection) -> tuple[FloatArray, FloatArray]:
+    def _asked(self, query: Query, selection: WordSelection) -> list[ChosenWords]:
+        """What a query asks for of every checkpoint that counts: a final model with learning rate 0 has no part in the sum."""
+        return [self.token_kinds.words(query, number, selection) for number in self.learning_rates_C.nonzero()[0].tolist()]
+
+    def scan(self, query: Query, selection: WordSelection) -> tuple[FloatArray, FloatArray]:
         """Every example's score by the first plane alone, and how far it may be off, shape (N,) each."""
+        return self._scanned(self._asked(query, selection), selection)
+
+    def _scanned(self, asked: list[ChosenWords], selection: WordSelection) -> tuple[FloatArray, FloatArray]:
+        places = self._places(asked, selection, self._scanned_segments)
         if self._resident is not None and selection.top_k:
             approximate_N, errors_N = self._resident.scan(
-                (self._numbers[number], segment, postings, tokens_U, scaled_UD)
-                for number, segment, postings, tokens_U, scaled_UD in self._asked(query, selection)
+                (self._numbers[words.checkpoint], segment, postings, words.tokens_U, scaled_UD)
+                for segment, postings, words, scaled_UD in places
             )
         else:
             approximate_N, errors_N = (np.zeros(len(self.encoding), dtype=np.float32) for _ in range(2))
-            for _, segment, postings, tokens_U, scaled_UD in self._asked(query, selection):
+            for segment, postings, words, scaled_UD in places:
                 here = slice(segment.start, segment.stop)
-                postings.scan(tokens_U, scaled_UD, approximate_N[here], errors_N[here])
+                postings.scan(words.tokens_U, scaled_UD, approximate_N[here], errors_N[here])
         self._tied.tie(errors_N)
         return self._tied.tie(approximate_N), errors_N
-
-    def _asked(self, query: Query, selection: WordSelection) -> Iterator[tuple[int, Segment, Postings, IntArray, FloatArray]]:
-        """What a query asks of each checkpoint and segment: tokens, and its gradients for them times the learning rate."""
-        for number in np.flatnonzero(self.learning_rates_C).tolist():
-            tokens_U, gradients_UD = self._query_words(query, number, selection)
-            scaled_UD = tracin_term(np.float32(self.learning_rates_C[number]), gradients_UD)
-            for segment in self._scanned_segments:
-                for postings in self._selected_postings(segment, number, selection):
-                    yield number, segment, postings, tokens_U, scaled_UD
 
     def hold_on(self, device: "torch.device") -> bool:
         """Hold what queries scan on a GPU, where there is room for it, and scan it there from now on; whether it does."""
@@ -189,27 +184,25 @@ class WordIndex:
             self._resident = ResidentRows(self.split, device)
         return self._resident is not None
 
-    def _totals(self, query: Query, examples_E: IntArray, selection: WordSelection) -> FloatArray:
+    def _totals(self, asked: list[ChosenWords], examples_E: IntArray, selection: WordSelection) -> FloatArray:
         """The scores of some examples by both planes, shape (E,)."""
         first_D, place_E = np.unique(self.alike.first_N[examples_E], return_inverse=True)
         sums_D = np.zeros(len(first_D))
-        for number in np.flatnonzero(self.learning_rates_C).tolist():
-            tokens_U, gradients_UD = self._query_words(query, number, selection)
-            scaled_UD = tracin_term(np.float32(self.learning_rates_C[number]), gradients_UD)
-            for segment, places, chosen in self.split.holding(first_D):
-                for postings in self._selected_postings(segment, number, selection):
-                    rows_X, words_X, at_X = postings.find(tokens_U, chosen)
-                    products_X = word_products(scaled_UD[words_X], postings.rows(rows_X))
-                    sums_D += np.bincount(places[at_X], products_X, len(first_D))
+        for segment, places, chosen in self.split.holding(first_D):
+            for _, postings, words, scaled_UD in self._places(asked, selection, [segment]):
+                rows_X, words_X, at_X = postings.find(words.tokens_U, chosen)
+                products_X = word_products(scaled_UD[words_X], postings.rows(rows_X))
+                sums_D += np.bincount(places[at_X], products_X, len(first_D))
         return np.asarray(sums_D[place_E])
 
     def matches(self, query: Query, examples_E: IntArray, selection: WordSelection) -> Matches:
         """Word contributions of the query with each of the chosen examples; they sum to the scores of `word_scores`."""
+        return self._matches(query, self._asked(query, selection), examples_E, selection)
+
+    def _matches(self, query: Query, asked: list[ChosenWords], examples_E: IntArray, selection: WordSelection) -> Matches:
         found: list[Found] = []
-        for number in np.flatnonzero(self.learning_rates_C).tolist():  # a final model with learning rate 0 has no part in the sum
-            positions_K = self.selected(query, number, selection)
-            tokens_U = np.unique(query.tokens_L[positions_K])
-            for segment, places, chosen in self.split.holding(self.alike.first_N[examples_E]):  # copies have to tie
+        for segment, places, chosen in self.split.holding(self.alike.first_N[examples_E]):  # copies have to tie
+            for number, positions_K, tokens_U, _ in asked:
                 for postings in self._selected_postings(segment, number, selection):
                     rows_X, words_X, at_X = postings.find(tokens_U, chosen)
                     pair_X, same_X = np.nonzero(tokens_U[words_X][:, None] == query.tokens_L[positions_K])
@@ -217,6 +210,16 @@ class WordIndex:
                     rows_R = self.encoding.offsets_N1[examples_E[places_X]] + postings.positions(rows_X[pair_X])
                     found.append(self.contributions(query, number, positions_K[same_X], rows_R, gradients_XD, places_X))
         return merge_matches(found, len(examples_E), len(self.learning_rates_C))
+
+    def _places(
+        self, asked: list[ChosenWords], selection: WordSelection, segments: Sequence[Segment]
+    ) -> Iterator[tuple[Segment, Postings, ChosenWords, FloatArray]]:
+        """Where rows of the words asked for lie, and the query's gradients times the learning rate."""
+        for words in asked:
+            scaled_UD = tracin_term(np.float32(self.learning_rates_C[words.checkpoint]), words.gradients_UD)
+            for segment in segments:
+                for postings in self._selected_postings(segment, words.checkpoint, selection):
+                    yield segment, postings, words, scaled_UD
 
     def rows_of(self, segment: Segment, postings: Postings, rows_X: IntArray) -> IntArray:
         """The token rows of the encoding that posting rows belong to."""
@@ -259,21 +262,8 @@ class WordIndex:
             self.encoding.words_R[rows_X],
             word_contributions(own_XD, gradients_XD, rate),
             np.full(len(rows_X), checkpoint),
-            self.special_V[query.tokens_L[positions_X]],
+            self.token_kinds.special_V[query.tokens_L[positions_X]],
         )
-
-    def selected(self, query: Query, checkpoint: int, selection: WordSelection) -> IntArray:
-        """The positions of the query that count at a checkpoint."""
-        chosen_L = self._kinds[selection.tokens][query.tokens_L]
-        if selection.special_tokens != "include":
-            chosen_L = chosen_L & (self.special_V[query.tokens_L] == (selection.special_tokens == "only"))
-        if selection.top_k:
-            chosen_L = chosen_L & query.checkpoints[checkpoint].kept_L
-        return np.flatnonzero(chosen_L)
-
-    def _query_words(self, query: Query, checkpoint: int, selection: WordSelection) -> tuple[IntArray, FloatArray]:
-        positions_K = self.selected(query, checkpoint, selection)
-        return word_gradients(query.tokens_L[positions_K], query.checkpoints[checkpoint].gradients_LD[positions_K])
 
     def _selected_postings(self, segment: Segment, checkpoint: int, selection: WordSelection) -> list[Postings]:
         if not selection.top_k and not self.stores_all:
@@ -284,7 +274,7 @@ class WordIndex:
         self, queries: Sequence[Query], checkpoint: int, selection: WordSelection
     ) -> Iterator[tuple[int, IntArray, FloatArray]]:
         """For each token: the queries that hold it and their gradients for it."""
-        chosen = [(query, self.selected(query, checkpoint, selection)) for query in queries]
+        chosen = [(query, self.token_kinds.positions(query, checkpoint, selection)) for query in queries]
         tokens_K = np.concatenate([query.tokens_L[at] for query, at in chosen]).astype(np.int64)
         queries_K = np.repeat(np.arange(len(queries)), [len(at) for _, at in chosen])
         gradients_KD = np.concatenate([query.checkpoints[checkpoint].gradients_LD[at] for query, at in chosen])

@@ -22,6 +22,7 @@ from influence.checkpoints import load_checkpoint, load_checkpoints
 from influence.formulas import add_word_scores, position_norms, top_k_positions
 from influence.gradients import BatchGradients, GradientSettings, WordGradients
 from influence.models import Encoding, encode, load_tokenizer, of_one_length, resolve_device
+from influence.segments import add_products
 from influence.types import FloatArray, IntArray, Progress
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class PassIndex:
                     for at in np.split(order_R, np.flatnonzero(np.diff(tokens_R[order_R])) + 1)
                     if len(at)
                 )
-                add_word_scores(scores_QN, blocks, rate)
+                add_word_scores(scores_QN, blocks, rate, add_products)
                 self._progress(PASS, number * len(examples_E) + done, len(rates_C) * len(examples_E))
             yield index.alike.tie(scores_QN)
 
@@ -158,7 +159,7 @@ class PassIndex:
         index, found = self.index, list[Found]()
         firsts_E = index.alike.first_N[examples_E]
         for number in np.flatnonzero(index.learning_rates_C).tolist():
-            positions_K = index.selected(query, number, selection)
+            positions_K = index.token_kinds.positions(query, number, selection)
             for _, batch in self._batches(number, np.unique(firsts_E)) if len(examples_E) else ():
                 for row, example in enumerate(batch.batch.examples_B.tolist()):
                     at_X, same_X = np.nonzero(batch.batch.tokens_BL[row][:, None] == query.tokens_L[positions_K])

@@ -21,7 +21,7 @@ import numpy as np
 from influence.attribution.index import WordIndex
 from influence.attribution.matches import Matches, merge_matches
 from influence.attribution.query import Query, WordSelection
-from influence.formulas import tracin_term, word_gradients, word_products
+from influence.formulas import tracin_term, word_products
 from influence.segments import TOP, row_blocks
 from influence.types import BoolArray, FloatArray, IntArray
 
@@ -50,7 +50,7 @@ class SynonymIndex:
         index = self.index
         scores_CN = np.zeros((len(index.learning_rates_C), len(index.encoding)))
         for number, rate in enumerate(index.learning_rates_C):
-            tokens_U, gradients_UD = self._query_words(query, number, selection)
+            _, _, tokens_U, gradients_UD = index.token_kinds.words(query, number, selection)
             if not len(tokens_U):
                 continue
             query_X, tokens_X = np.nonzero(self._alike(number, tokens_U, None, selection))
@@ -68,8 +68,7 @@ class SynonymIndex:
         """Contributions of the matched words of the query and each of the chosen examples; they sum to the scores."""
         index, found = self.index, []
         for number in np.flatnonzero(index.learning_rates_C).tolist():
-            tokens_U, gradients_UD = self._query_words(query, number, selection)
-            positions_K = index.selected(query, number, selection)
+            _, positions_K, tokens_U, gradients_UD = index.token_kinds.words(query, number, selection)
             rows_R, chosen_R, gradients_RD = self._rows_of(number, examples_E)
             tokens_T, place_R = np.unique(index.encoding.tokens_R[rows_R], return_inverse=True)
             at, of = np.nonzero(self._alike(number, tokens_U, tokens_T, selection)[:, place_R].T)
@@ -97,10 +96,6 @@ class SynonymIndex:
         order_R = np.argsort(chosen_R, kind="stable")
         return rows_R[order_R], chosen_R[order_R], gradients_RD[order_R]
 
-    def _query_words(self, query: Query, number: int, selection: WordSelection) -> tuple[IntArray, FloatArray]:
-        positions_K = self.index.selected(query, number, selection)
-        return word_gradients(query.tokens_L[positions_K], query.checkpoints[number].gradients_LD[positions_K])
-
     def _alike(self, number: int, tokens_U: IntArray, tokens_T: IntArray | None, selection: WordSelection) -> BoolArray:
         """Whether tokens of the query may meet tokens of an example (None: all there are), shape (U, T)."""
         if number not in self._units:
@@ -110,7 +105,7 @@ class SynonymIndex:
         units_VD = self._units[number]
         others_T = np.arange(len(units_VD)) if tokens_T is None else tokens_T
         alike_UT = units_VD[tokens_U] @ (units_VD if tokens_T is None else units_VD[tokens_T]).T > self.threshold
-        special_V = self.index.special_V
+        special_V = self.index.token_kinds.special_V
         alike_UT &= ~(special_V[tokens_U][:, None] | special_V[others_T])  # start and end tokens are like nothing else
         alike_UT |= tokens_U[:, None] == others_T
         if selection.special_tokens != "include":

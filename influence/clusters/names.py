@@ -74,7 +74,7 @@ def vocabulary(
 ) -> Vocabulary:
     """The words of the clustered examples; `others` are the words of texts that say how common each is."""
     number_of: dict[str, int] = {}
-    encoding, tokens = index.encoding, len(index.special_V)
+    encoding, tokens = index.encoding, len(index.token_kinds.special_V)
     keys_R = np.full(len(encoding.tokens_R), NO_WORD, dtype=np.int64)
     held_E = []
     for position, words in zip(positions_E.tolist(), words_E, strict=True):

@@ -67,7 +67,7 @@ def pull(index: WordIndex, positions_E: IntArray, method: str, progress: Progres
     n = len(positions_E)
     found = Pull(np.zeros((n, n), dtype=np.float32), np.zeros((n, n), dtype=np.float32))
     for one in products(index, positions_E, np.asarray(index.encoding.tokens_R), method, progress):
-        for scores_EE in (found.scores_EE, found.special_EE)[: 2 if index.special_V[one.key] else 1]:
+        for scores_EE in (found.scores_EE, found.special_EE)[: 2 if index.token_kinds.special_V[one.key] else 1]:
             if len(one.places_K) == n:
                 scores_EE += one.products_KK
             else:

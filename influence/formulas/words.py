@@ -6,7 +6,7 @@ Axes: N training examples, L positions, D embedding width, B a batch, Q queries,
 queries that hold it, U words, X whatever a caller has.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -77,17 +77,19 @@ def word_scores(blocks: Iterable[tuple[FloatArray, FloatArray, IntArray]], n: in
 
 
 def add_word_scores(
-    scores_QN: FloatArray, blocks: Iterable[tuple[IntArray, FloatArray, FloatArray, IntArray]], rate: float
+    scores_QN: FloatArray,
+    blocks: Iterable[tuple[IntArray, FloatArray, FloatArray, IntArray]],
+    rate: float,
+    add: Callable[[FloatArray, IntArray, FloatArray, IntArray], None],
 ) -> None:
     """The same of many queries, added in place: one matrix product a word.
 
-    A block is a word: the queries that hold it (K,), their gradients (K, D), the training rows and their examples.
+    A block is a word: the queries that hold it (K,), their gradients (K, D), the training rows and their examples. `add` adds
+    products (K, P) of some queries to their scores of some examples, among which one may be twice.
     """
     for queries_K, gradients_KD, train_PD, examples_P in blocks:
-        products_KP = word_products(tracin_term(np.float32(rate), gradients_KD), train_PD, each_with_each=True)
-        # One row of scores at a time: it stays in the cache, and an example may hold the word twice.
-        for query, products_P in zip(queries_K.tolist(), products_KP, strict=True):
-            np.add.at(scores_QN[query], examples_P, products_P)
+        scaled_KD = tracin_term(np.float32(rate), gradients_KD)
+        add(scores_QN, queries_K, word_products(scaled_KD, train_PD, each_with_each=True), examples_P)
 
 
 def word_contributions(query_XD: FloatArray, train_XD: FloatArray, rate: float) -> FloatArray:

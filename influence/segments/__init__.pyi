@@ -1,5 +1,6 @@
 from .build import IndexBuilder as IndexBuilder
 from .compact import compacted as compacted, expanded as expanded, remainder_step as remainder_step
+from .kernels import add_products as add_products
 from .plan import (
     EXAMPLE_FILE as EXAMPLE_FILE,
     FIRST_ALIKE as FIRST_ALIKE,

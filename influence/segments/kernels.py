@@ -12,16 +12,21 @@ from typing import Any
 
 import numpy as np
 
-from influence.segments.compact import SECOND
+from influence.segments.compact import SECOND, expanded
 from influence.types import FloatArray, IntArray
 
 njit: Any
+prefetch: Any
 try:
     from numba import njit
+
+    from influence.segments.prefetch import prefetch
 except ImportError:  # no wheel for this Python or machine
-    njit = None
+    njit = prefetch = None
 
 BLOCK = 8_192  # rows that the NumPy way makes into float32 at a time
+AHEAD = 24  # rows that a scan asks memory for before it comes to them
+LINE = 64  # bytes that memory hands over at a time
 
 
 def _compiled(function: Any) -> Any:
@@ -56,6 +61,8 @@ def _scan(first_PD, scales_P, remainders_P, examples_P, tokens_U, starts_U1, tok
         query_D, bound = query_KD[word], bounds_K[word]
         start, stop = _block(tokens_U, starts_U1, tokens_K[word])
         for row in range(start, stop):
+            for at in range(0, width, LINE):
+                prefetch(first_PD, min(row + AHEAD, stop - 1), at)
             total = np.float32(0)
             for at in range(width):
                 total += np.float32(first_PD[row, at]) * query_D[at]
@@ -71,6 +78,8 @@ def _scan_exact(rows_PD, examples_P, tokens_U, starts_U1, tokens_K, query_KD, sc
         query_D = query_KD[word]
         start, stop = _block(tokens_U, starts_U1, tokens_K[word])
         for row in range(start, stop):
+            for at in range(0, width, LINE // 4):
+                prefetch(rows_PD, min(row + AHEAD, stop - 1), at)
             total = np.float32(0)
             for at in range(width):
                 total += rows_PD[row, at] * query_D[at]
@@ -104,13 +113,20 @@ def _find(examples_P, tokens_U, starts_U1, tokens_K, chosen_E, rows_X, words_X, 
 
 
 @_compiled
-def _expand(first_PD, second_PD, scales_P, start, stop, rows_PD):  # type: ignore[no-untyped-def]
-    for row in range(start, stop):
+def _expand(first_PD, second_PD, scales_P, rows_X, rows_XD):  # type: ignore[no-untyped-def]
+    for place in range(len(rows_X)):
+        row = rows_X[place]
         scale = scales_P[row]
         for at in range(first_PD.shape[1]):
-            rows_PD[row - start, at] = scale * (
-                np.float32(first_PD[row, at]) + np.float32(second_PD[row, at]) * np.float32(1 / SECOND)
-            )
+            rows_XD[place, at] = scale * (np.float32(first_PD[row, at]) + np.float32(second_PD[row, at]) * np.float32(1 / SECOND))
+
+
+@_compiled
+def _add_products(scores_QN, queries_K, products_KP, examples_P):  # type: ignore[no-untyped-def]
+    for place in range(len(queries_K)):  # one row of scores at a time stays in the cache
+        scores_N, products_P = scores_QN[queries_K[place]], products_KP[place]
+        for row in range(len(examples_P)):
+            scores_N[examples_P[row]] += products_P[row]
 
 
 def scan(
@@ -173,16 +189,21 @@ def find(
         size = found
 
 
-def expand(
-    first_PD: IntArray, second_PD: IntArray, scales_P: FloatArray, start: int, stop: int, rows_PD: FloatArray
-) -> FloatArray:
-    """Rows `start` to `stop` by both planes, float32, written into the first of `rows_PD`; returns these."""
+def expand(first_PD: IntArray, second_PD: IntArray, scales_P: FloatArray, rows_X: IntArray, room_XD: FloatArray) -> FloatArray:
+    """Some rows by both planes, float32, written into the first of `room_XD`; returns these."""
     if njit is not None:
-        _expand(first_PD, second_PD, scales_P, start, stop, rows_PD)
-        return rows_PD[: stop - start]
-    from influence.segments.compact import expanded
+        _expand(first_PD, second_PD, scales_P, rows_X, room_XD)
+        return room_XD[: len(rows_X)]
+    return expanded(first_PD[rows_X], second_PD[rows_X], scales_P[rows_X])
 
-    return expanded(first_PD[start:stop], second_PD[start:stop], scales_P[start:stop])
+
+def add_products(scores_QN: FloatArray, queries_K: IntArray, products_KP: FloatArray, examples_P: IntArray) -> None:
+    """Add products of some queries to their scores of some examples, among which one may be twice."""
+    if njit is not None:
+        _add_products(scores_QN, queries_K, products_KP, examples_P)
+        return
+    for query, products_P in zip(queries_K.tolist(), products_KP, strict=True):
+        np.add.at(scores_QN[query], examples_P, products_P)
 
 
 def _blocks(tokens_U: IntArray, starts_U1: IntArray, tokens_K: IntArray, size: int = BLOCK) -> list[tuple[int, int, int]]:

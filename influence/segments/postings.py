@@ -11,7 +11,7 @@ import numpy as np
 
 from influence.errors import WorkspaceError
 from influence.segments.arrays import AnyArray, Arrays
-from influence.segments.compact import expanded, remainder_step
+from influence.segments.compact import remainder_step
 from influence.segments.kernels import expand, find, scan, scan_exact
 from influence.types import FloatArray, IntArray
 
@@ -34,6 +34,7 @@ class Postings:
         self.positions_P: IntArray = self._file.whole(POSITIONS)
         self.exact = ROWS in self._file
         planes = (ROWS,) if self.exact else (FIRST, SECOND, SCALES, REMAINDERS)
+        self._parts = (ROWS,) if self.exact else (FIRST, SECOND)
         self._planes: dict[str, AnyArray] = {name: self._file.unchecked(name) for name in planes}
         for name in () if self.exact else (SCALES, REMAINDERS):
             self._file.whole(name)
@@ -78,9 +79,8 @@ class Postings:
 
     def scan(self, tokens_K: IntArray, query_KD: FloatArray, scores_n: FloatArray, errors_n: FloatArray) -> None:
         """Add each example's products with a query's words to its score, and to its error how far that may be off (≥ 0)."""
-        plane = ROWS if self.exact else FIRST
-        if not self._file.sound(plane):
-            self._file.check_rows(plane, *self.blocks(tokens_K))
+        if not self._file.sound(self._parts[0]):
+            self._file.check_rows(self._parts[0], *self.blocks(tokens_K))
         places = self.examples_P, self.tokens_U, self.starts_U1, tokens_K
         if self.exact:
             scan_exact(self._planes[ROWS], *places, query_KD, scores_n)
@@ -100,23 +100,23 @@ class Postings:
 
     def rows(self, rows_X: IntArray) -> FloatArray:
         """The gradients of some rows, float32 of shape (X, D), by both planes."""
-        for name in (ROWS,) if self.exact else (FIRST, SECOND):
-            if not self._file.sound(name):
-                self._file.check_rows(name, rows_X, rows_X + 1)
+        self.check(rows_X, rows_X + 1)
         if self.exact:
             return np.asarray(self._planes[ROWS][rows_X])
-        return expanded(*(self._planes[name][rows_X] for name in (FIRST, SECOND, SCALES)))
+        return self._made(rows_X, np.empty((len(rows_X), self.width), dtype=np.float32))
+
+    def _made(self, rows_X: IntArray, room_XD: FloatArray) -> FloatArray:
+        return expand(self._planes[FIRST], self._planes[SECOND], self._planes[SCALES], rows_X, room_XD)
 
     def block_rows(self, start: int, stop: int, room_PD: FloatArray) -> FloatArray:
-        """`rows` of a range, in `room_PD` where they have to be made."""
-        ends = np.array([start]), np.array([stop])
-        if self.exact:
-            self._file.check_rows(ROWS, *ends)
-            return np.asarray(self._planes[ROWS][start:stop])
-        for name in (FIRST, SECOND):
-            self._file.check_rows(name, *ends)
-        planes = self._planes
-        return expand(planes[FIRST], planes[SECOND], planes[SCALES], start, stop, room_PD)
+        """`rows` of a range that `check` has looked at, in `room_PD` where they have to be made."""
+        return np.asarray(self._planes[ROWS][start:stop]) if self.exact else self._made(np.arange(start, stop), room_PD)
+
+    def check(self, starts_X: IntArray, stops_X: IntArray) -> None:
+        """Raises `WorkspaceDamaged` where rows of some ranges are not what was written."""
+        if not self._file.sound(self._parts[0]):
+            for name in self._parts:
+                self._file.check_rows(name, starts_X, stops_X)
 
     @cached_property
     def _by_example(self) -> tuple[IntArray, IntArray]:
@@ -154,7 +154,9 @@ class Postings:
 def row_blocks(postings: Postings, tokens_U: IntArray, words: Sequence[Word]) -> Iterator[tuple[Word, FloatArray, IntArray]]:
     """What is asked of each token, with its rows in float32 and their examples, `ROWS_AT_ONCE` at a time."""
     room_PD = np.empty((ROWS_AT_ONCE, postings.width), dtype=np.float32)
-    for word, start, stop in zip(words, *(ends.tolist() for ends in postings.blocks(tokens_U)), strict=True):
+    starts_U, stops_U = postings.blocks(tokens_U)
+    postings.check(starts_U, stops_U)
+    for word, start, stop in zip(words, starts_U.tolist(), stops_U.tolist(), strict=True):
         for at in range(start, stop, ROWS_AT_ONCE):
             end = min(at + ROWS_AT_ONCE, stop)
             yield word, postings.block_rows(at, end, room_PD), postings.examples_P[at:end]

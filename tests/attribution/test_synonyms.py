@@ -63,7 +63,7 @@ def best(left: dict[int, np.ndarray], right: dict[int, np.ndarray], alike: Any) 
 
 
 def test_scores_are_those_of_the_best_of_all_assignments(engine: Bench) -> None:
-    special = set(np.flatnonzero(engine.index.special_V).tolist())
+    special = set(np.flatnonzero(engine.index.token_kinds.special_V).tolist())
     expected: Any = np.zeros((6, 24))
     for model, rate in zip(engine.models, engine.learning_rates, strict=True):
         embedding = model.get_input_embeddings().weight.detach().double().numpy()

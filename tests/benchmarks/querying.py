@@ -144,7 +144,7 @@ def _tokens(index: WordIndex, query: Query, method: Method) -> list[tuple[Postin
     assert method.selection is not None
     found = []
     for number in range(len(query.checkpoints)):
-        tokens = np.unique(query.tokens_L[index.selected(query, number, method.selection)])
+        tokens = np.unique(query.tokens_L[index.token_kinds.positions(query, number, method.selection)])
         parts = (TOP,) if method.selection.top_k else (TOP, REST)
         found += [(index.postings(segment, number, part), tokens) for segment in index.split.segments for part in parts]
     return found

@@ -107,7 +107,7 @@ def test_the_first_plane_alone_would_name_others(tmp_path: Path) -> None:
     selection, wrong = METHODS["tracin-we-topk"].selection, 0
     assert selection is not None
     for query in compact.query_list():
-        approximate_N, errors_N = compact.index._scanned(query, selection)
+        approximate_N, errors_N = compact.index.scan(query, selection)
         scores = compact.index.word_scores(query, selection).sum(axis=0)
         assert (np.abs(approximate_N - scores) <= errors_N + 1e-6 * np.abs(scores).max()).all()
         wrong += extremes(approximate_N, np.arange(120), 20)[0].tolist() != extremes(scores, np.arange(120), 20)[0].tolist()
@@ -122,12 +122,12 @@ def test_rows_held_by_a_device_are_scanned_alike(tmp_path: Path, exact: bool) ->
     selection, ranks = METHODS["tracin-we-topk"].selection, np.arange(60)
     assert selection is not None
     expected = [here.index.strongest(query, selection, ranks, 7) for query in here.query_list()]
-    bounds = [here.index._scanned(query, selection) for query in here.query_list()]
+    bounds = [here.index.scan(query, selection) for query in here.query_list()]
     assert here.index.hold_on(torch.device("cpu"))
     for query, wanted, (scores_N, errors_N) in zip(here.query_list(), expected, bounds, strict=True):
         for one, other in zip(here.index.strongest(query, selection, ranks, 7)[:4], wanted[:4], strict=True):
             np.testing.assert_array_equal(one, other)
-        approximate_N, off_N = here.index._scanned(query, selection)
+        approximate_N, off_N = here.index.scan(query, selection)
         np.testing.assert_allclose(approximate_N, scores_N, atol=1e-5 * np.abs(scores_N).max())
         np.testing.assert_allclose(off_N, errors_N, atol=1e-5 * errors_N.max(initial=0))
         at_last = here.index.at_checkpoint(2).strongest(query, selection, ranks, 3)
@@ -162,12 +162,17 @@ def test_loops_without_numba_give_the_same(data: st.DataObject) -> None:
             kernels.scan_exact(rows_PD, *where, query_UD, exact)
             columns = kernels.find(*where, chosen_E)
             places = sorted(zip(*(column.tolist() for column in columns), strict=True))
-            room = np.empty((len(rows_PD), width), dtype=np.float32)
-            whole = kernels.expand(first_PD, second_PD, scales_P, 0, len(rows_PD), room)
-            found.append((scores, errors, exact, whole, places))
-    for one, other in zip(found[0][:4], found[1][:4], strict=True):
+            room = np.empty((len(rows_PD) + 1, width), dtype=np.float32)
+            some = kernels.expand(first_PD, second_PD, scales_P, np.arange(len(rows_PD))[::-2], room)
+            added = np.zeros((3, examples), dtype=np.float32)
+            kernels.add_products(added, np.array([2, 0]), rows_PD.T[:1].repeat(2, axis=0), examples_P)
+            found.append((scores, errors, exact, some.copy(), added, places))
+    for one, other in zip(found[0][:-1], found[1][:-1], strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
-    assert found[0][4] == found[1][4]
+    assert found[0][-1] == found[1][-1]
+    np.testing.assert_allclose(found[0][3], rows_PD[::-2], atol=1e-4 * np.abs(rows_PD).max(initial=0))
+    sums = np.bincount(examples_P, rows_PD[:, 0], minlength=examples)
+    np.testing.assert_allclose(found[0][4], [sums, 0 * sums, sums], rtol=1e-4, atol=1e-5)
     by_hand = sorted(
         (row, word, place)
         for at, token in enumerate(tokens.tolist())
@@ -176,7 +181,7 @@ def test_loops_without_numba_give_the_same(data: st.DataObject) -> None:
         for place, example in enumerate(chosen_E.tolist())
         if examples_P[row] == example
     )
-    assert found[0][4] == by_hand
+    assert found[0][-1] == by_hand
     wanted = np.zeros(examples)
     for row, word in {(row, word) for row, word, _ in _all_rows(tokens, starts, asked)}:
         wanted[examples_P[row]] += float(rows_PD[row].astype(np.float64) @ query_UD[word])
