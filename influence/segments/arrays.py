@@ -42,10 +42,11 @@ class CheckedFile:
                 found = os.fstat(file.fileno())
                 if not found.st_size:
                     raise self.unreadable()
-                self._whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except OSError as error:
             gone = f"{path.name!r} in {str(path.parent)!r} is gone: the workspace was built anew or is damaged"
             raise WorkspaceError(f"{gone}; open it again, or build it again") from error
+        self._whole = memoryview(self._map)
         self.size, self._inode = found.st_size, (found.st_dev, found.st_ino)
         self._sound = np.zeros(0 if self._seal is None else len(self._seal.pieces), dtype=np.bool_)
         self._missing = np.arange(len(self._sound) + 1)  # pieces before each that have not been checked
@@ -59,6 +60,11 @@ class CheckedFile:
     def view(self, kind: str, shape: tuple[int, ...], start: int) -> AnyArray:
         """An array of the file's bytes from `start`, nothing of it checked yet."""
         return np.frombuffer(self._whole, dtype=kind, count=math.prod(shape), offset=start).reshape(shape)
+
+    def let_go(self) -> None:
+        """Give back the memory that what was read takes; it is read again when asked for."""
+        if hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def check(self, starts_X: IntArray, stops_X: IntArray) -> None:
         """Raises `WorkspaceDamaged` where a piece that holds bytes `starts` to `stops` of any range is not what was written."""
@@ -122,6 +128,9 @@ class Arrays(Protocol):
     def check_rows(self, name: str, starts_X: IntArray, stops_X: IntArray) -> None:
         """Raises `WorkspaceDamaged` where rows of some ranges are not what was written."""
 
+    def let_go(self) -> None:
+        """Give back the memory that what was read takes."""
+
 
 class ArrayFile:
     """The arrays of a safetensors file, by name. Raises `WorkspaceError` for one that is none, or not what was written."""
@@ -144,6 +153,10 @@ class ArrayFile:
                     self._arrays[name] = self._file.view(kind, shape, 8 + length + begin), 8 + length + begin
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._file.unreadable() from error
+
+    def let_go(self) -> None:
+        """Give back the memory that what was read takes; it is read again when asked for."""
+        self._file.let_go()
 
     def sound(self, name: str) -> bool:
         """Whether an array has been checked from end to end, and has not changed since."""

@@ -62,8 +62,14 @@ class NpyFiles:
         if name not in self._mapped:
             array, file = mapped(self._files[name]), CheckedFile(self._files[name])
             file.check(np.array([0]), np.array([1]))
-            self._mapped[name] = array, file, file.size - array.nbytes
+            start = file.size - array.nbytes
+            self._mapped[name] = file.view(array.dtype.str, array.shape, start), file, start
         return self._mapped[name]
+
+    def let_go(self) -> None:
+        """Give back the memory that what was read takes; it is read again when asked for."""
+        for _, file, _ in list(self._mapped.values()):
+            file.let_go()
 
 
 def legacy_postings(folder: Path, offsets_N1: IntArray) -> NpyFiles:

@@ -36,6 +36,7 @@ class Postings:
         planes = (ROWS,) if self.exact else (FIRST, SECOND, SCALES, REMAINDERS)
         self._parts = (ROWS,) if self.exact else (FIRST, SECOND)
         self._planes: dict[str, AnyArray] = {name: self._file.unchecked(name) for name in planes}
+        self.size = sum(plane.nbytes for plane in self._planes.values())  # bytes
         for name in () if self.exact else (SCALES, REMAINDERS):
             self._file.whole(name)
         self._check(lengths_n)
@@ -62,6 +63,10 @@ class Postings:
     def width(self) -> int:
         """D."""
         return int(self._planes[ROWS if self.exact else FIRST].shape[1])
+
+    def let_go(self) -> None:
+        """Give back the memory that what was read takes; it is read again when asked for."""
+        self._file.let_go()
 
     @property
     def bytes_scanned(self) -> int:

@@ -14,6 +14,7 @@ from influence.segments.compact import expanded
 from influence.segments.legacy import is_legacy, legacy_examples, legacy_postings, legacy_segments
 from influence.segments.plan import EXAMPLE_FILE, FEATURES, REST, TOP, Segment, read_plan, rows_file
 from influence.segments.postings import FIRST, SCALES, SECOND, Postings
+from influence.segments.residence import Residence
 from influence.types import FloatArray, IntArray
 
 FILES_A_SEGMENT = 3  # of one checkpoint
@@ -28,6 +29,7 @@ class SplitSegments:
         self.legacy = is_legacy(folder)
         self.segments = legacy_segments(len(offsets_N1) - 1) if self.legacy else read_plan(folder)
         self.begins = np.array([one.start for one in self.segments])
+        self._residence = Residence()
         self._postings: dict[tuple[int, int, str], Postings] = {}
         self._examples: dict[tuple[int, int], Arrays] = {}
         first = self._at(self.segments[0], 0)
@@ -45,7 +47,11 @@ class SplitSegments:
             arrays = legacy_postings(at / part, self._offsets_N1) if self.legacy else ArrayFile(at / rows_file(part))
             lengths_n = np.diff(self._offsets_N1[segment.start : segment.stop + 1])
             self._postings[key] = Postings(arrays, lengths_n)
-        return self._postings[key]
+        found = self._postings[key]
+        if self._residence.is_full(found.size):
+            for one in [*self._postings.values(), *self._examples.values()]:
+                one.let_go()
+        return found
 
     @property
     def exact(self) -> bool:
