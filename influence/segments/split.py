@@ -49,8 +49,8 @@ class SplitSegments:
             self._postings[key] = Postings(arrays, lengths_n)
         found = self._postings[key]
         if self._residence.is_full(found.size):
-            for one in [*self._postings.values(), *self._examples.values()]:
-                one.let_go()
+            for opened in [*self._postings.values()]:
+                opened.let_go()
         return found
 
     @property

@@ -36,6 +36,7 @@ LOCKED: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "autoinstall_known_extensions": "false",
     "lock_configuration": "true",
+    "default_block_size": "65536",  # of a new file: the demo's hold half of their bytes in blocks begun, at DuckDB's own 262,144
 }
 _looked_through: set[tuple[int, ...]] = set()  # files that hold what they should, by what changes with their content
 

@@ -601,7 +601,7 @@ def test_a_full_disk_at_any_file_is_one_line_and_harms_nothing(
         "weights": (build / "checkpoints/2/model.safetensors").stat().st_size - 1,
         "optimizer": (build / "checkpoints/2/model.safetensors").stat().st_size + 100,
         "gradients": (build / "index/train/00000/0/top.safetensors").stat().st_size - 1,
-        "results": 1_000_000,
+        "results": (build / "results.duckdb").stat().st_size - 1,
     }
     path = copied()
     assert build_with_room_for(path, data, sizes[where]) == (
