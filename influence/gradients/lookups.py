@@ -45,6 +45,8 @@ class WordLookups:
         tokens = given[0] if given else named["input"]
         rows_SD = module.weight.detach()[tokens.flatten()].requires_grad_(True)
         self._found.append(_Lookup(tokens, rows_SD, module.padding_idx))
+        if type(module) is nn.Embedding and module.max_norm is None:  # does nothing with the rows
+            return rows_SD.view(*tokens.shape, -1)
         places = torch.arange(tokens.numel(), device=tokens.device).view_as(tokens)
         return functional_call(self._bare[module], {"weight": rows_SD}, (places,))
 
@@ -64,8 +66,8 @@ class WordLookups:
         for found, gradient_SD in zip(self._found, gradients, strict=True):
             if gradient_SD is not None:
                 tokens, gradient = found.tokens, gradient_SD.view(*found.tokens.shape, -1)
-                if found.padding is not None:
-                    gradient = gradient * (tokens != found.padding).unsqueeze(-1)
+                if found.padding is not None and (padded := tokens == found.padding).any():
+                    gradient = gradient.masked_fill(padded.unsqueeze(-1), 0)
                 if tokens.shape[:2] == tokens_BL.mT.shape and not _begins_with(tokens, tokens_BL):
                     tokens, gradient = tokens.mT, gradient.transpose(0, 1)
                 total = total + self._placed(tokens, gradient, tokens_BL)

@@ -145,10 +145,10 @@ class WordGradients(HookedModel):
         features_BH = self._last_features(outputs.logits_BY)
         gradients = outputs.backward(rows)
         tokens_BL, real_BL = (torch.from_numpy(part).to(rows[0].device) for part in (batch.tokens_BL, batch.real_BL))
-        gradients_BLD = self._lookups.at_positions(gradients, tokens_BL)
+        gradients_BLD = self._lookups.at_positions(gradients, tokens_BL).float()
         return BatchGradients(
             batch,
-            gradients_BLD.float() * real_BL.unsqueeze(2),
+            gradients_BLD if batch.real_BL.all() else gradients_BLD * real_BL.unsqueeze(2),
             outputs.probabilities_BY,
             outputs.losses_B,
             None if features_BH is None else _numpy(features_BH),

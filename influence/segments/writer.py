@@ -117,13 +117,16 @@ class _Writer:
         """What a batch yields: examples of one length, so none of them is padded."""
         places_B = self.place_n[batch.batch.examples_B - self.segment.start]
         gradients_BLD = batch.gradients_BLD
-        ranked_BL = _ranked(gradients_BLD)
+        squares_BL = cast(torch.Tensor, word_products(cast(Any, gradients_BLD), cast(Any, gradients_BLD)))  # stay where they are
+        ranked_BL = _ranked(squares_BL)
         kept_BK, rest_BK = ranked_BL[:, : self.settings.top_k], ranked_BL[:, self.settings.top_k :]
         for part, chosen_BK in {TOP: kept_BK, REST: rest_BK}.items():
             if part in self.parts:
                 self._add_rows(self.parts[part], places_B, gradients_BLD, chosen_BK.sort(dim=1).values)
         tokens_BL = torch.from_numpy(batch.batch.tokens_BL).to(gradients_BLD.device)
-        self._put("self_influence", places_B, self_influence(gradients_BLD, tokens_BL, kept_BK).cpu().numpy())
+        every_BL = torch.arange(tokens_BL.shape[1], device=tokens_BL.device).expand_as(tokens_BL)
+        totals = [self_influence(gradients_BLD, squares_BL, tokens_BL, chosen) for chosen in (kept_BK, every_BL)]
+        self._put("self_influence", places_B, torch.stack(totals, dim=1).float().cpu().numpy())
         self._put("losses", places_B, batch.losses_B)
         self._put("probabilities", places_B, batch.probabilities_BY)
         if self.settings.features and batch.features_BH is not None:
@@ -183,22 +186,24 @@ def _empty(exact: bool) -> dict[str, AnyArray]:
     return {POSITIONS: np.zeros(0, dtype=np.uint16), **names}
 
 
-def _ranked(gradients_BLD: torch.Tensor) -> torch.Tensor:
+def _ranked(squares_BL: torch.Tensor) -> torch.Tensor:
     """Positions by gradient norm, the largest first, ties to the earlier one (eq. 5), shape (B, L)."""
-    norms_BL = torch.linalg.vector_norm(gradients_BLD, dim=2)
-    return torch.sort(norms_BL, dim=1, descending=True, stable=True).indices
+    return torch.sort(squares_BL.sqrt(), dim=1, descending=True, stable=True).indices
 
 
-def self_influence(gradients_BLD: torch.Tensor, tokens_BL: torch.Tensor, kept_BK: torch.Tensor) -> torch.Tensor:
-    """Σ_w ‖Σ_{i: x_i = w} g_i‖² without learning rate, shape (B, 2): over the kept positions, and over all."""
-    size, width = len(tokens_BL), gradients_BLD.shape[2]
-    keys_BL = torch.arange(size, device=tokens_BL.device)[:, None] * (tokens_BL.max() + 1) + tokens_BL
-    keys_W, words_BL = torch.unique(keys_BL, return_inverse=True)
-    examples_W = torch.div(keys_W, tokens_BL.max() + 1, rounding_mode="floor")
-    rows_BKD = gradients_BLD.gather(1, kept_BK.unsqueeze(2).expand(-1, -1, width))
-    totals = []
-    for words, rows in ((words_BL.gather(1, kept_BK), rows_BKD), (words_BL, gradients_BLD)):
-        sums_WD = torch.zeros(len(keys_W), width, device=rows.device).index_add_(0, words.flatten(), rows.reshape(-1, width))
-        squares_W: Any = word_products(cast(Any, sums_WD), cast(Any, sums_WD))  # of tensors, so that they stay where they are
-        totals.append(torch.zeros(size, dtype=torch.float64, device=rows.device).index_add_(0, examples_W, squares_W.double()))
-    return torch.stack(totals, dim=1).float()
+def self_influence(
+    gradients_BLD: torch.Tensor, squares_BL: torch.Tensor, tokens_BL: torch.Tensor, chosen_BK: torch.Tensor
+) -> torch.Tensor:
+    """Σ_w ‖Σ_{i: x_i = w} g_i‖² over chosen positions, without learning rate, shape (B,); `squares` are ‖g_i‖²."""
+    chosen_tokens_BK, rows_B = tokens_BL.gather(1, chosen_BK), torch.arange(len(tokens_BL), device=tokens_BL.device)
+    keys_BK = rows_B[:, None] * (tokens_BL.max() + 1) + chosen_tokens_BK
+    _, words_BK, counts_W = torch.unique(keys_BK, return_inverse=True, return_counts=True)
+    again_BK = counts_W[words_BK] > 1  # most words stand once in a text, and need no sum
+    totals_B = squares_BL.gather(1, chosen_BK).double().masked_fill(again_BK, 0).sum(dim=1)
+    examples_M, at_M = again_BK.nonzero(as_tuple=True)
+    again_A, words_M = torch.unique(words_BK[examples_M, at_M], return_inverse=True)
+    sums_AD = torch.zeros(len(again_A), gradients_BLD.shape[2], device=gradients_BLD.device)
+    sums_AD.index_add_(0, words_M, gradients_BLD[examples_M, chosen_BK[examples_M, at_M]])
+    examples_A = torch.zeros_like(again_A).scatter_(0, words_M, examples_M)
+    squares_A: Any = word_products(cast(Any, sums_AD), cast(Any, sums_AD))
+    return totals_B.index_add_(0, examples_A, squares_A.double())

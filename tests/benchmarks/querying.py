@@ -1,5 +1,6 @@
 """Benchmark of queries on a finished index: one at a time, and a whole test split at once."""
 
+import copy
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -14,8 +15,10 @@ import torch
 from transformers import PreTrainedModel
 
 from influence.attribution.index import WordIndex, queries_at_once
+from influence.attribution.live_model import LiveGradients
 from influence.attribution.methods import METHODS, Method
 from influence.attribution.query import Query
+from influence.attribution.stored_queries import LiveQueries
 from influence.gradients.positions import GradientSettings, WordGradients
 from influence.models.encoding import common_tokens
 from influence.segments.plan import REST, TOP, IndexSettings
@@ -24,7 +27,7 @@ from influence.types import FloatArray
 from influence.workspace.workspace import open_index, open_queries
 from tests.benchmarks.building import TOP_K, write
 from tests.benchmarks.timing import peak_megabytes, seconds_of
-from tests.benchmarks.workload import LEARNING_RATES, Workload
+from tests.benchmarks.workload import LEARNING_RATES, Split, Workload
 
 ROUNDS = 5
 SHOWN = 10  # proponents and opponents of an answer with words
@@ -72,11 +75,18 @@ def build(models: list[PreTrainedModel], workload: Workload, folder: Path) -> fl
     return time.perf_counter() - start
 
 
-def one_at_a_time(folder: Path, method_id: str, *, queries: int) -> QueryTimes:
+def live_queries(models: list[PreTrainedModel], split: Split) -> LiveQueries:
+    """Examples as queries, their gradients made when asked for, as an analyst's are."""
+    settings = GradientSettings(device=torch.device("cpu"))
+    live = LiveGradients(lambda: [WordGradients(copy.deepcopy(model), settings) for model in models], top_k=TOP_K)
+    return LiveQueries(split.encoding, split.labels_N, lambda: live)
+
+
+def one_at_a_time(folder: Path, sentences: LiveQueries, method_id: str, *, queries: int) -> QueryTimes:
     """Time single queries, drawn at random from the test split, index warm."""
-    index, stored, method = open_index(folder, RATES_C), open_queries(folder, len(RATES_C)), METHODS[method_id]
-    chosen = np.random.default_rng(0).choice(len(stored), size=min(queries, len(stored)), replace=False)
-    asked = [stored[int(position)] for position in chosen]
+    index, method = open_index(folder, RATES_C), METHODS[method_id]
+    chosen = np.random.default_rng(0).choice(len(sentences), size=min(queries, len(sentences)), replace=False)
+    asked = sentences.several(chosen.tolist())
     blocks = [list(_blocks(index, query, method)) for query in asked]
     arms: list[Callable[[int], object]] = [
         lambda at: method.score(index, asked[at]).sum(axis=0),

@@ -11,7 +11,8 @@ from captum.influence import TracInCP, TracInCPFast
 from transformers import PreTrainedModel
 
 from influence.attribution.methods import METHODS
-from influence.workspace.workspace import open_index, open_queries
+from influence.attribution.stored_queries import LiveQueries
+from influence.workspace.workspace import open_index
 from tests.benchmarks import building, querying
 from tests.benchmarks.building import BuildTimes
 from tests.benchmarks.peers import Captum
@@ -65,7 +66,7 @@ def print_report(*, quick: bool, data: Path | None, threads: int) -> None:
         print(
             f"The whole index, cnn, {CHECKPOINTS} checkpoints, both splits: {seconds:.1f} s, {seconds / texts * 1e3:.3f} ms each."
         )
-        _print_single(folder / "whole", builds[CNN], sizes, bandwidth)
+        _print_single(folder / "whole", querying.live_queries(cnns, workload.test), builds[CNN], sizes, bandwidth)
         _print_bulk(folder / "whole", workload, sizes, gemm)
     print(f"\nDone; {_load()}.")
 
@@ -80,15 +81,17 @@ def _print_answers(workload: Workload, cnns: list[PreTrainedModel], folder: Path
             captum = Captum(
                 kind, models, LEARNING_RATES, train=small.train, queries=small.test, pad_token=small.pad_token, batch_size=4
             )
-            difference = relative_difference(_all_scores(folder / name, method), captum())
+            difference = relative_difference(
+                _all_scores(folder / name, querying.live_queries(models, small.test), method), captum()
+            )
             rows.append([name, method, kind.__name__, f"{difference:.1e}"])
             if not difference < AGREE:
                 raise SystemExit(f"{name}, {method}: the answers differ by {difference:.1e}, so there is nothing to compare")
     _print_table("Same answers: largest difference over largest score", ["", "ours", "Captum's", "difference"], rows)
 
 
-def _all_scores(folder: Path, method: str) -> np.ndarray:
-    index, queries = open_index(folder, querying.RATES_C), open_queries(folder, CHECKPOINTS)
+def _all_scores(folder: Path, queries: LiveQueries, method: str) -> np.ndarray:
+    index = open_index(folder, querying.RATES_C)
     return np.stack([METHODS[method].score(index, queries[at]).sum(axis=0) for at in range(len(queries))])
 
 
@@ -121,10 +124,10 @@ def _print_builds(workload: Workload, cnn: PreTrainedModel, folder: Path, sizes:
     return found
 
 
-def _print_single(folder: Path, build: BuildTimes, sizes: Sizes, bandwidth: float) -> None:
+def _print_single(folder: Path, queries: LiveQueries, build: BuildTimes, sizes: Sizes, bandwidth: float) -> None:
     rows, halves = [], {}
     for method in ("tracin-we-topk", "tracin-we"):
-        times = querying.one_at_a_time(folder, method, queries=sizes.queries)
+        times = querying.one_at_a_time(folder, queries, method, queries=sizes.queries)
         rate = float(np.median(times.bytes_Q / times.scores_Q)) / 1e6
         halves[method] = float(np.median(times.scores_Q))
         rows.append(

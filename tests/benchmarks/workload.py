@@ -92,7 +92,7 @@ def trained_cnns(workload: Workload) -> list[PreTrainedModel]:
     optimizer = make_optimizer(model, settings)
     checkpoints = []
     for epoch in range(1, settings.epochs + 1):
-        train_epoch(model, optimizer, part.encoding, part.labels_N, settings, epoch=epoch)
+        train_epoch(model, optimizer, part.encoding, part.labels_N, settings, epoch=epoch, pad_token=workload.pad_token)
         saved = new_classifier(CNN, workload.labels, seed=0, vocabulary=len(workload.tokenizer))
         saved.load_state_dict(model.state_dict())
         checkpoints.append(saved.eval())
