@@ -3,8 +3,8 @@
     FOLDER/hashes.json      of every file below FOLDER its size, and a SHA-256 for each 4 MiB of it
 
 A file of one piece has the digest that `sha256sum` prints. Large files of rows are checked piece by piece as they are read
-(`sealed.Rows`), all others whole when they are opened. What has been checked is not checked again in the same process while
-the file's time, size and inode stay.
+(`segments.arrays.CheckedFile`), all others whole when they are opened. What has been checked is not checked again in the same
+process while the file's time, size and inode stay.
 
 Small files hold their own seal: a JSON object a `digest` of all else it says, a cache 40 bytes at its end.
 """

@@ -1,7 +1,8 @@
 """Everything that a workspace holds, to be compared, and everything that it can be asked."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,17 @@ TABLES = ("checkpoints", "contributions", "examples", "influences", "predictions
 def build_folder(path: Path) -> Path:
     """The folder of the published build."""
     return path / "builds" / str(json.loads((path / "workspace.json").read_text())["build"])
+
+
+@contextmanager
+def flipped(file: Path, at: int | None = None) -> Iterator[None]:
+    """A bit of a file is another one while the block runs; the size stays."""
+    whole = file.read_bytes()
+    changed = bytearray(whole)
+    changed[len(whole) // 2 if at is None else at] ^= 4
+    file.write_bytes(changed)
+    yield
+    file.write_bytes(whole)
 
 
 def edit_pointer(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import itertools
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple, TextIO
 from influence.errors import DataError
 from influence.reading.limits import MOST_CELLS, MOST_FIELD, check_columns
 from influence.reading.opening import next_line
-from influence.reading.table import Broken, Chunk, check_names
+from influence.reading.table import Chunk, check_names, in_chunks
 
 DELIMITERS = ",;\t|"
 BOM = "\ufeff"
@@ -140,21 +139,14 @@ def delimited_chunks(opened: TextIO, source: str, delimiter: str, rows: int) -> 
 
 
 def _chunks(found: Delimited, rows: int) -> Iterator[Chunk]:
-    """At least one chunk, be it of no rows. Raises `DataError` at the end where most rows are broken."""
     places, waiting = found.places, (row for row in found if row.fields or row.why)
     seen: dict[str, dict[str, str]] = {name: {} for name in places}
-    told, before = Broken(found.source, HINT), 0
-    while True:
+
+    def make(some: Iterable[Row], _before: int) -> Chunk:
         columns: dict[str, list[Any]] = {name: [] for name in places}
-        targets = [(columns[name], place, seen[name]) for name, place in places.items()]
-        broken, count = _fill(targets, itertools.islice(waiting, rows))
-        told.add(broken, before + count)
-        if count or not before:
-            yield columns, broken, count
-        if count < rows:
-            break
-        before += count
-    told.check()
+        return columns, *_fill([(columns[name], place, seen[name]) for name, place in places.items()], some)
+
+    return in_chunks(waiting, rows, make, found.source, HINT)
 
 
 def _fill(targets: list[tuple[list[Any], int, dict[str, str]]], rows: Iterable[Row]) -> tuple[dict[int, str], int]:

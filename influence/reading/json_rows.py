@@ -1,6 +1,5 @@
 """Rows of JSON: an object a line, or one list of objects."""
 
-import itertools
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,7 +9,7 @@ from influence.errors import DataError
 from influence.reading.cells import HALF_A_PAIR
 from influence.reading.limits import MOST_DOCUMENT, check_columns
 from influence.reading.opening import next_line
-from influence.reading.table import Broken, Chunk
+from influence.reading.table import Chunk, in_chunks
 
 BOM = "\ufeff"
 OBJECT = 'an object like {"text": …}'
@@ -105,16 +104,8 @@ def read_json(opened: TextIO, source: str, *, is_list: bool) -> tuple[dict[str, 
 
 def json_chunks(opened: TextIO, source: str, rows: int, *, is_list: bool) -> Iterator[Chunk]:
     """`read_json`, so many rows at a time, each chunk with the columns that its rows name; one at least, be it of no rows."""
-    waiting, told, before = _rows(opened, source, is_list=is_list), Broken(source, HINT), 0
-    while True:
-        columns, broken, count = _chunk(itertools.islice(waiting, rows), source, before)
-        told.add(broken, before + count)
-        if count or not before:
-            yield columns, broken, count
-        if count < rows:
-            break
-        before += count
-    told.check()
+    waiting = _rows(opened, source, is_list=is_list)
+    return in_chunks(waiting, rows, lambda some, before: _chunk(some, source, before), source, HINT)
 
 
 def _chunk(rows: Iterable[tuple[dict[str, Any] | None, str]], source: str, before: int) -> Chunk:

@@ -1,8 +1,10 @@
 """A table of cells: columns by name, where they came from, and the rows that could not be read."""
 
+import itertools
 from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from influence.errors import DataError
 from influence.reading.form import Form
@@ -10,6 +12,8 @@ from influence.reading.form import Form
 LISTED = 20  # columns named in a message
 MOST_BROKEN = 1_000_000  # rows that cannot be read before it is asked whether they are most
 Chunk = tuple[dict[str, list[Any]], dict[int, str], int]  # columns, the rows that cannot be read, and how many rows there are
+
+Row = TypeVar("Row")
 
 
 class Piece(NamedTuple):
@@ -93,3 +97,22 @@ class Broken:
         """Raise `DataError` where so many rows cannot be read that the file is none of the kind it was taken for."""
         if 2 * self.count > self.rows:
             raise DataError(f"{self.source!r} {self.first}; {self.hint}")
+
+
+def in_chunks(
+    waiting: Iterator[Row], rows: int, make: Callable[[Iterable[Row], int], Chunk], source: str, hint: str
+) -> Iterator[Chunk]:
+    """Chunks of so many rows, one at least, be it of no rows; each made of its rows and how many there were before them.
+
+    Raises `DataError`, with a hint, at the end where most rows are broken.
+    """
+    told, before = Broken(source, hint), 0
+    while True:
+        columns, broken, count = make(itertools.islice(waiting, rows), before)
+        told.add(broken, before + count)
+        if count or not before:
+            yield columns, broken, count
+        if count < rows:
+            break
+        before += count
+    told.check()

@@ -4,22 +4,21 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from contents import build_folder, check_same, content, edit_pointer, use
+from contents import build_folder, check_same, content, edit_pointer, flipped, use
 from tiny import request
 
 from influence import open_workspace, seals
 from influence.cli import main
 from influence.errors import WorkspaceDamaged, WorkspaceError
-from influence.files import open_rows, write_json
+from influence.files import write_json
 from influence.opinions.settings import OpinionSettings
-from influence.sealed import Rows, kept, kept_array, save_array, save_kept
+from influence.sealed import kept, kept_array, save_array, save_kept
 from influence.suspects.compute import write_suspects
 from influence.suspects.ranking import suspects
 from influence.workspace.build import build_workspace
@@ -29,17 +28,6 @@ from influence.workspace.workspace import read_workspace
 
 Copy = Callable[[], Path]
 NO_ENCODER = OpinionSettings(encoder="none")
-
-
-@contextmanager
-def flipped(file: Path, at: int | None = None) -> Iterator[None]:
-    """A bit of a file is another one while the block runs; the size stays."""
-    whole = file.read_bytes()
-    changed = bytearray(whole)
-    changed[len(whole) // 2 if at is None else at] ^= 4
-    file.write_bytes(changed)
-    yield
-    file.write_bytes(whole)
 
 
 def files_of(path: Path) -> list[Path]:
@@ -126,63 +114,6 @@ def test_a_workspace_from_before_there_were_hashes_opens_and_says_so(
     assert not verify_workspace(path).sealed
     assert main(["check", "--workspace", str(path)]) == 0
     assert "built before files had hashes" in capsys.readouterr().out
-
-
-# Rows, piece by piece -------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A sealed file of 1,000 rows in 13 pieces."""
-    monkeypatch.setattr(seals, "PIECE", 4096)
-    file = tmp_path / "folder" / "gradients.npy"
-    file.parent.mkdir()
-    with open_rows(file, (1000, 13)) as opened:
-        opened.write(np.arange(13_000, dtype=np.float32).data)
-    write_json(file.parent / "hashes.json", seals.folder_seals(file.parent))
-    return file
-
-
-def test_rows_read_as_the_array_does(large: Path) -> None:
-    found, whole = Rows(large), np.load(large)
-    assert len(seals.seal_file(large).pieces) == 13
-    assert (len(found), found.shape, found.dtype) == (1000, (1000, 13), np.float32)
-    places = np.array([[999, 0], [5, 500]])
-    for chosen in (slice(0, 0), slice(3, 9), slice(None), slice(990, 2000), places, places[0][:0]):
-        np.testing.assert_array_equal(found[chosen], whole[chosen])
-
-
-def test_only_the_rows_of_a_broken_piece_are_refused(large: Path) -> None:
-    """Every row is tried: a row is refused exactly where a byte of its pieces is broken."""
-    start = large.stat().st_size - 52_000
-    os.truncate(large, large.stat().st_size)
-    with flipped(large, 5 * 4096 + 7):
-        found, whole = Rows(large), np.load(large)
-        for row in range(1000):
-            first, last = (start + 52 * row) // 4096, (start + 52 * row + 51) // 4096
-            if first <= 5 <= last:
-                for chosen in (slice(row, row + 1), np.array([row])):
-                    with pytest.raises(WorkspaceDamaged, match="not what was written near byte 20,480"):
-                        found[chosen]
-            else:
-                np.testing.assert_array_equal(found[row : row + 1], whole[row : row + 1])
-
-
-def test_a_file_that_changes_or_is_cut_under_a_reader_is_told(large: Path) -> None:
-    found = Rows(large)
-    first = found[0:10].copy()
-    with flipped(large, 200):
-        os.utime(large, ns=(1, 1))
-        with pytest.raises(WorkspaceDamaged, match="is not what was written"):
-            found[0:10]
-    np.testing.assert_array_equal(found[0:10], first)
-    whole = large.read_bytes()
-    os.truncate(large, 4096)  # touching the mapping beyond its end would kill the process
-    with pytest.raises(WorkspaceDamaged):
-        found[900:910]
-    large.write_bytes(whole)
-    large.unlink()  # another build took its place: this reader keeps the old one
-    np.testing.assert_array_equal(found[0:10], first)
 
 
 # What is computed later -----------------------------------------------------------------------------------------------
