@@ -45,8 +45,6 @@ class WordLookups:
         tokens = given[0] if given else named["input"]
         rows_SD = module.weight.detach()[tokens.flatten()].requires_grad_(True)
         self._found.append(_Lookup(tokens, rows_SD, module.padding_idx))
-        if type(module) is nn.Embedding and module.max_norm is None:  # does nothing with the rows
-            return rows_SD.view(*tokens.shape, -1)
         places = torch.arange(tokens.numel(), device=tokens.device).view_as(tokens)
         return functional_call(self._bare[module], {"weight": rows_SD}, (places,))
 
