@@ -6,9 +6,12 @@ microseconds.
 """
 
 import mmap
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol
 
 MOST = 3 << 29  # bytes of files that a process may hold, its libraries included
+ROOM = 1 << 30  # bytes beside these that it may hold in any case
 LOOK = 1 << 29  # bytes that may have been read between two looks
 PROCESS = Path("/proc/self/statm")
 
@@ -21,16 +24,27 @@ def file_bytes() -> int:
         return 0
 
 
+class LetsGo(Protocol):
+    """Whoever holds pages of mapped files."""
+
+    def let_go(self) -> None:
+        """Give back the memory that what was read takes."""
+
+
 class Residence:
     """Counts what may have been read of a reader's files."""
 
     def __init__(self) -> None:
         self._read = 0
+        self._others = 0  # bytes that stayed when all was let go: libraries for a GPU take gigabytes
 
-    def is_full(self, size: int) -> bool:
-        """Whether, now that up to so many bytes more will be read, it is time to let go of what was."""
+    def read(self, size: int, opened: Iterable[LetsGo]) -> None:
+        """Up to so many bytes more will be read: time to let go of what was, where that has become much."""
         self._read += size
         if self._read < LOOK:
-            return False
+            return
         self._read = 0
-        return file_bytes() > MOST
+        if file_bytes() > max(MOST, self._others + ROOM):
+            for one in opened:
+                one.let_go()
+            self._others = file_bytes()

@@ -29,14 +29,43 @@ def test_what_was_read_is_held_until_it_is_let_go(tmp_path: Path) -> None:
     assert total == int(written.sum())
 
 
+class Holder:
+    """Says how often it was told to let go."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def let_go(self) -> None:
+        self.times += 1
+
+
 def test_it_is_looked_at_after_enough_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(residence, "LOOK", 100)
-    held: list[int] = [5, 50, 5, 50]
+    # Looks come at 100, 160 (counted from anew; after letting go 4 are left), 100 and 100.
+    held = [5, 50, 4, 5, 50, 30]
     monkeypatch.setattr(residence, "file_bytes", lambda: held.pop(0))
     monkeypatch.setattr(residence, "MOST", 10)
-    one = residence.Residence()
-    # Looks come at 100, 160 (counted from anew), 100 and 100.
-    assert [one.is_full(size) for size in (60, 39, 1, 160, 99, 1, 100)] == [False, False, False, True, False, False, True]
+    monkeypatch.setattr(residence, "ROOM", 5)
+    one, holder, told = residence.Residence(), Holder(), []
+    for size in (60, 39, 1, 160, 99, 1, 100):
+        one.read(size, [holder, holder])
+        told.append(holder.times)
+    assert told == [0, 0, 0, 2, 2, 2, 4]
+    assert not held
+
+
+def test_where_others_hold_much_what_is_read_is_kept_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries for a GPU alone may be beyond the limit: letting go at every look would help nobody."""
+    monkeypatch.setattr(residence, "LOOK", 1)
+    held = [50, 40, 44, 45, 46, 40]
+    monkeypatch.setattr(residence, "file_bytes", lambda: held.pop(0))
+    monkeypatch.setattr(residence, "MOST", 10)
+    monkeypatch.setattr(residence, "ROOM", 5)
+    one, holder, told = residence.Residence(), Holder(), []
+    for _ in range(4):
+        one.read(1, [holder])
+        told.append(holder.times)
+    assert told == [1, 1, 1, 2]
     assert not held
 
 
@@ -69,6 +98,7 @@ def test_answers_are_the_same_where_everything_is_let_go_at_every_step(
     monkeypatch.setattr(ArrayFile, "let_go", told)
     monkeypatch.setattr(residence, "LOOK", 1)
     monkeypatch.setattr(residence, "MOST", -1)
+    monkeypatch.setattr(residence, "ROOM", -(1 << 60))
     for query, wanted in zip(queries, expected, strict=True):
         for one, other in zip(here.index.strongest(query, selection, ranks, 7)[:4], wanted[:4], strict=True):
             np.testing.assert_array_equal(one, other)
