@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from influence.attribution.matches import Found, Matches, Strongest, merge_matches, only
-from influence.attribution.query import ChosenWords, Query, TokenKinds, WordSelection
+from influence.attribution.matches import ChosenWords, Found, Matches, Strongest, TokenKinds, merge_matches, only
+from influence.attribution.query import Query, WordSelection
 from influence.errors import QueryError
 from influence.formulas import (
     add_word_scores,

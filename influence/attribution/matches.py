@@ -1,6 +1,7 @@
-"""Word contributions between a query and training examples, summed over positions and checkpoints.
+"""Which words of a query count, and their contributions with those of training examples, summed over positions and checkpoints.
 
-Axes: E chosen examples, C checkpoints, X pairs of words.
+Axes: E chosen examples, C checkpoints, X pairs of words; of a query L positions, K chosen ones, U words at these; V tokens of
+the vocabulary, D embedding width.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,45 @@ from typing import NamedTuple
 
 import numpy as np
 
+from influence.attribution.query import Query, TokenKind, WordSelection
+from influence.formulas import word_gradients
 from influence.types import BoolArray, FloatArray, IntArray
+
+
+class ChosenWords(NamedTuple):
+    """What a query holds that counts at a checkpoint."""
+
+    checkpoint: int
+    positions_K: IntArray
+    tokens_U: IntArray  # in order
+    gradients_UD: FloatArray  # summed over the positions of each
+
+
+class TokenKinds:
+    """Which tokens of the vocabulary start and end texts, and which are common: what a selection of words asks of them."""
+
+    def __init__(self, special_V: BoolArray, common_V: BoolArray) -> None:
+        self.special_V = special_V
+        self._kinds: dict[TokenKind, BoolArray] = {
+            "all": np.ones_like(special_V),
+            "uncommon": ~common_V,
+            "start-end": special_V,
+        }
+
+    def positions(self, query: Query, checkpoint: int, selection: WordSelection) -> IntArray:
+        """The positions of a query that count at a checkpoint."""
+        chosen_L = self._kinds[selection.tokens][query.tokens_L]
+        if selection.special_tokens != "include":
+            chosen_L = chosen_L & (self.special_V[query.tokens_L] == (selection.special_tokens == "only"))
+        if selection.top_k:
+            chosen_L = chosen_L & query.checkpoints[checkpoint].kept_L
+        return chosen_L.nonzero()[0]
+
+    def words(self, query: Query, checkpoint: int, selection: WordSelection) -> ChosenWords:
+        """The words at these positions."""
+        positions_K = self.positions(query, checkpoint, selection)
+        gradients_KD = query.checkpoints[checkpoint].gradients_LD[positions_K]
+        return ChosenWords(checkpoint, positions_K, *word_gradients(query.tokens_L[positions_K], gradients_KD))
 
 
 class Found(NamedTuple):

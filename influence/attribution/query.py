@@ -1,15 +1,12 @@
 """What is asked about: an example's loss with its gradients, and what may be chosen beside the method: words and settings.
 
-Axes: L positions, K chosen ones, U words at these, V tokens of the vocabulary, D embedding width, H features, Y labels.
+Axes: L positions, D embedding width, H features, Y labels.
 """
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-import numpy as np
-
 from influence.errors import QueryError, SettingsError
-from influence.formulas import word_gradients
 from influence.types import BoolArray, FloatArray, IntArray
 
 METHOD_NAMES = (
@@ -58,42 +55,6 @@ class WordSelection:
     special_tokens: SpecialTokens = "include"
     adam: bool = False  # the step is one of Adam, by the second moments that were kept, not one of SGD
     synonyms: bool = False  # words of similar embedding are matched one to one (app. H), not equal words only
-
-
-class ChosenWords(NamedTuple):
-    """What a query holds that counts at a checkpoint."""
-
-    checkpoint: int
-    positions_K: IntArray
-    tokens_U: IntArray  # in order
-    gradients_UD: FloatArray  # summed over the positions of each
-
-
-class TokenKinds:
-    """Which tokens of the vocabulary start and end texts, and which are common: what a selection of words asks of them."""
-
-    def __init__(self, special_V: BoolArray, common_V: BoolArray) -> None:
-        self.special_V = special_V
-        self._kinds: dict[TokenKind, BoolArray] = {
-            "all": np.ones_like(special_V),
-            "uncommon": ~common_V,
-            "start-end": special_V,
-        }
-
-    def positions(self, query: Query, checkpoint: int, selection: WordSelection) -> IntArray:
-        """The positions of a query that count at a checkpoint."""
-        chosen_L = self._kinds[selection.tokens][query.tokens_L]
-        if selection.special_tokens != "include":
-            chosen_L = chosen_L & (self.special_V[query.tokens_L] == (selection.special_tokens == "only"))
-        if selection.top_k:
-            chosen_L = chosen_L & query.checkpoints[checkpoint].kept_L
-        return chosen_L.nonzero()[0]
-
-    def words(self, query: Query, checkpoint: int, selection: WordSelection) -> ChosenWords:
-        """The words at these positions."""
-        positions_K = self.positions(query, checkpoint, selection)
-        gradients_KD = query.checkpoints[checkpoint].gradients_LD[positions_K]
-        return ChosenWords(checkpoint, positions_K, *word_gradients(query.tokens_L[positions_K], gradients_KD))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -303,7 +303,7 @@ def test_build_prints_two_lines_and_keeps_its_progress_to_stderr(run: Run, data:
     start = f"{path}: 80 training and 16 test examples, 2 labels, 1 checkpoints, test accuracy "
     first, second = found.out.splitlines()
     assert first.startswith(start)
-    assert re.fullmatch(rf"{re.escape(str(path))}: \d+ MB \(\w+ \d+ MB, \w+ \d+ MB, \w+ \d+ MB\)", second)
+    assert re.fullmatch(rf"{re.escape(str(path))}: \d+ MB \(\w+ \d+ [kM]B, \w+ \d+ [kM]B, \w+ \d+ [kM]B\)", second)
     lines = found.err.splitlines()
     assert "tokenizer: done in " in lines[1]
     assert any(line.startswith("gradients 1/1 train: done in ") for line in lines)
