@@ -6,7 +6,7 @@ microseconds.
 """
 
 import mmap
-from collections.abc import Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
@@ -38,13 +38,13 @@ class Residence:
         self._read = 0
         self._others = 0  # bytes that stayed when all was let go: libraries for a GPU take gigabytes
 
-    def read(self, size: int, opened: Iterable[LetsGo]) -> None:
+    def read(self, size: int, opened: Collection[LetsGo]) -> None:
         """Up to so many bytes more will be read: time to let go of what was, where that has become much."""
         self._read += size
         if self._read < LOOK:
             return
         self._read = 0
         if file_bytes() > max(MOST, self._others + ROOM):
-            for one in opened:
+            for one in [*opened]:  # other threads open more
                 one.let_go()
             self._others = file_bytes()

@@ -48,7 +48,7 @@ class SplitSegments:
             lengths_n = np.diff(self._offsets_N1[segment.start : segment.stop + 1])
             self._postings[key] = Postings(arrays, lengths_n)
         found = self._postings[key]
-        self._residence.read(found.size, [*self._postings.values()])
+        self._residence.read(found.size, self._postings.values())
         return found
 
     @property

@@ -117,7 +117,7 @@ class _Writer:
         """What a batch yields: examples of one length, so none of them is padded."""
         places_B = self.place_n[batch.batch.examples_B - self.segment.start]
         gradients_BLD = batch.gradients_BLD
-        squares_BL = cast(torch.Tensor, word_products(cast(Any, gradients_BLD), cast(Any, gradients_BLD)))  # stay where they are
+        squares_BL = _squares(gradients_BLD)
         ranked_BL = _ranked(squares_BL)
         kept_BK, rest_BK = ranked_BL[:, : self.settings.top_k], ranked_BL[:, self.settings.top_k :]
         for part, chosen_BK in {TOP: kept_BK, REST: rest_BK}.items():
@@ -186,6 +186,12 @@ def _empty(exact: bool) -> dict[str, AnyArray]:
     return {POSITIONS: np.zeros(0, dtype=np.uint16), **names}
 
 
+def _squares(rows_XD: torch.Tensor) -> torch.Tensor:
+    """‖g‖² of rows, on their device."""
+    rows: Any = rows_XD
+    return cast(torch.Tensor, word_products(rows, rows))
+
+
 def _ranked(squares_BL: torch.Tensor) -> torch.Tensor:
     """Positions by gradient norm, the largest first, ties to the earlier one (eq. 5), shape (B, L)."""
     return torch.sort(squares_BL.sqrt(), dim=1, descending=True, stable=True).indices
@@ -205,5 +211,4 @@ def self_influence(
     sums_AD = torch.zeros(len(again_A), gradients_BLD.shape[2], device=gradients_BLD.device)
     sums_AD.index_add_(0, words_M, gradients_BLD[examples_M, chosen_BK[examples_M, at_M]])
     examples_A = torch.zeros_like(again_A).scatter_(0, words_M, examples_M)
-    squares_A: Any = word_products(cast(Any, sums_AD), cast(Any, sums_AD))
-    return totals_B.index_add_(0, examples_A, squares_A.double())
+    return totals_B.index_add_(0, examples_A, _squares(sums_AD).double())

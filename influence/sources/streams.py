@@ -1,6 +1,7 @@
 """A table as a stream of small ones, gone through as often as is asked for; nothing of it stays in memory."""
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,23 +19,23 @@ LINES = (".jsonl", ".ndjson")
 JSON = ("json", "json lines")  # whose rows need not name every column
 
 
-class Stream:
+class Stream(ABC):
     """The rows of a data set that is large, or in several files. `large` says that no list should be made of them."""
 
     def __init__(self, source: str, folder: Path, *, large: bool) -> None:
         self.source, self.large = source, large
         self.folder = folder  # where what does not fit into memory may be kept
 
+    @abstractmethod
     def chunks(self, wanted: Sequence[str] | None = None) -> Iterator[Table]:
         """Tables whose rows count from 0, with all columns or the wanted ones; where there are several files, `pieces` names one.
 
         Raises `DataError` naming the file, also after the last chunk.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def sha256(self) -> str:
         """See `opened`; to be asked for once the stream has been gone through."""
-        raise NotImplementedError
 
     @cached_property
     def head(self) -> Table:

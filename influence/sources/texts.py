@@ -9,6 +9,7 @@ import os
 import tempfile
 import threading
 import weakref
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import overload
@@ -25,9 +26,9 @@ MOST_LABELS = 1_000_000  # different ones
 class Column(Sequence[str]):
     """What all columns here have in common: their values are read by ranges, and gone through by blocks."""
 
+    @abstractmethod
     def span(self, start: int, stop: int) -> list[str]:
         """The values of a range that lies within the column."""
-        raise NotImplementedError
 
     def at(self, rows: Sequence[int]) -> list[str]:
         """The values of some rows, in any order."""

@@ -39,34 +39,27 @@ class Holder:
         self.times += 1
 
 
-def test_it_is_looked_at_after_enough_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(residence, "LOOK", 100)
-    # Looks come at 100, 160 (counted from anew; after letting go 4 are left), 100 and 100.
-    held = [5, 50, 4, 5, 50, 30]
-    monkeypatch.setattr(residence, "file_bytes", lambda: held.pop(0))
-    monkeypatch.setattr(residence, "MOST", 10)
-    monkeypatch.setattr(residence, "ROOM", 5)
-    one, holder, told = residence.Residence(), Holder(), []
-    for size in (60, 39, 1, 160, 99, 1, 100):
-        one.read(size, [holder, holder])
-        told.append(holder.times)
-    assert told == [0, 0, 0, 2, 2, 2, 4]
+def told(monkeypatch: pytest.MonkeyPatch, look: int, held: list[int], sizes: tuple[int, ...]) -> list[int]:
+    """How often a holder was told to let go, after each size; all that the system would say of what is held is asked for."""
+    for name, value in {"LOOK": look, "MOST": 10, "ROOM": 5, "file_bytes": lambda: held.pop(0)}.items():
+        monkeypatch.setattr(residence, name, value)
+    one, holder, times = residence.Residence(), Holder(), []
+    for size in sizes:
+        one.read(size, [holder])
+        times.append(holder.times)
     assert not held
+    return times
+
+
+def test_it_is_looked_at_after_enough_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Looks come at 100, 160 (counted from anew; after letting go 4 are left), 100 and 100.
+    times = told(monkeypatch, 100, [5, 50, 4, 5, 50, 30], (60, 39, 1, 160, 99, 1, 100))
+    assert times == [0, 0, 0, 1, 1, 1, 2]
 
 
 def test_where_others_hold_much_what_is_read_is_kept_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     """Libraries for a GPU alone may be beyond the limit: letting go at every look would help nobody."""
-    monkeypatch.setattr(residence, "LOOK", 1)
-    held = [50, 40, 44, 45, 46, 40]
-    monkeypatch.setattr(residence, "file_bytes", lambda: held.pop(0))
-    monkeypatch.setattr(residence, "MOST", 10)
-    monkeypatch.setattr(residence, "ROOM", 5)
-    one, holder, told = residence.Residence(), Holder(), []
-    for _ in range(4):
-        one.read(1, [holder])
-        told.append(holder.times)
-    assert told == [1, 1, 1, 2]
-    assert not held
+    assert told(monkeypatch, 1, [50, 40, 44, 45, 46, 40], (1, 1, 1, 1)) == [1, 1, 1, 2]
 
 
 def test_a_system_that_does_not_say_holds_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -91,11 +84,11 @@ def test_answers_are_the_same_where_everything_is_let_go_at_every_step(
     let_go: list[Path] = []
     plain = ArrayFile.let_go
 
-    def told(self: ArrayFile) -> None:
+    def noted(self: ArrayFile) -> None:
         let_go.append(self.path)
         plain(self)
 
-    monkeypatch.setattr(ArrayFile, "let_go", told)
+    monkeypatch.setattr(ArrayFile, "let_go", noted)
     monkeypatch.setattr(residence, "LOOK", 1)
     monkeypatch.setattr(residence, "MOST", -1)
     monkeypatch.setattr(residence, "ROOM", -(1 << 60))
