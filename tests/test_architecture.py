@@ -42,6 +42,7 @@ FLOORS = [
     ["attribution"],
     ["indexing"],
     ["workspace"],
+    ["opinion_files"],
     ["standing"],
     ["explanations", "review", "retraining", "opinions"],
     ["rules"],

@@ -17,7 +17,7 @@ from .hub import (
 )
 from .limits import MOST_ENTRIES as MOST_ENTRIES, check_unfolded as check_unfolded
 from .opening import check_content as check_content
-from .parquet import parquet_rows as parquet_rows
+from .parquet import parquet_objects as parquet_objects, parquet_rows as parquet_rows
 from .read import read_chunks as read_chunks, read_table as read_table
 from .rewrite import NewCells as NewCells, rewritten as rewritten, written as written
 from .table import Piece as Piece, Table as Table

@@ -55,6 +55,14 @@ def read_parquet(path: Path) -> dict[str, list[Any]]:
     return _cells(opened, table)
 
 
+def parquet_objects(path: Path, column: str) -> list[Any]:
+    """A column of objects as they are: structs as dicts, maps as lists of pairs, None where there is none; else its values."""
+    try:
+        return list(open_parquet(path).read([column]).column(column).to_pylist())
+    except (pa.ArrowException, ValueError, OSError, OverflowError) as error:
+        raise damaged(path, error) from error
+
+
 def parquet_chunks(path: Path, rows: int, wanted: Sequence[str] | None = None) -> Iterator[Chunk]:
     """`read_parquet`, so many rows at a time, of the wanted columns that there are; one chunk at least, be it of no rows."""
     opened = open_parquet(path, whole=False)

@@ -3,6 +3,7 @@ from .build_request import BuildRequest as BuildRequest, training_settings as tr
 from .builds import (
     BACKUPS as BACKUPS,
     DATA_FOLDER as DATA_FOLDER,
+    OPINIONS as OPINIONS,
     CheckpointInfo as CheckpointInfo,
     EpochInfo as EpochInfo,
     WorkspaceInfo as WorkspaceInfo,

@@ -26,6 +26,7 @@ SEALED_SINCE = 2  # from here on workspace.json names the build's hashes.json, a
 POINTER, LOCK, BUILDS = "workspace.json", "build.lock", "builds"
 DATA_FOLDER, BACKUPS = "data", "backups"  # folders beside the workspaces that are not workspaces
 OWN = (DATA_FOLDER, BACKUPS)
+OPINIONS = "opinions"  # in a workspace: what others think of its training labels, see `opinion_files`
 
 
 @dataclass(frozen=True)

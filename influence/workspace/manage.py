@@ -28,7 +28,7 @@ from influence.workspace.builds import (
     list_workspaces,
     read_pointer,
 )
-from influence.workspace.verify import verify_workspace
+from influence.workspace.verify import opinions_damage, verify_workspace
 
 DELETED, RESTORED = ".deleted-", ".restoring-"  # what a workspace is called on its way out, and on its way in
 _NAME = re.compile(r"\w[\w .-]{0,63}")
@@ -168,6 +168,8 @@ def back_up(path: Path, target: Path, *, progress: Progress = silent) -> int:
     done = 0
     for file in files:  # a backup of damage would take the place of a good one
         seals.verify(file)
+    if line := opinions_damage(path):
+        raise WorkspaceDamaged(f"{line}; forget that opinion with suspects --forget-opinion, and add it again")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         sweep(target.parent)

@@ -15,7 +15,7 @@ from influence import seals
 from influence.errors import WorkspaceDamaged
 from influence.files import UNREADABLE
 from influence.types import Progress, StageKind, silent
-from influence.workspace.builds import BUILDS, read_pointer
+from influence.workspace.builds import BUILDS, OPINIONS, read_pointer
 from influence.workspace.shape_tables import check_blocks
 
 
@@ -51,6 +51,14 @@ class Verified:
 _KEPT = ("signals", "opinions")  # what is made again where it is not what was written
 
 
+def opinions_damage(path: Path) -> str:
+    """The first damage among the opinions that a workspace keeps, as a line; empty where all is well."""
+    damaged: list[Damage] = []
+    for file, seal in _derived(path / OPINIONS, path, damaged):
+        damaged += [Damage(file=_name(path, file), what=what) for what in _wrong(file, seal, None)]
+    return f"{damaged[0].file!r} {damaged[0].what}" if damaged else ""
+
+
 def verify_workspace(path: str | Path, *, progress: Progress = silent, pause: Callable[[float], None] | None = None) -> Verified:
     """Read every file of a workspace and compare it with what was written, whatever was checked before.
 
@@ -64,7 +72,8 @@ def verify_workspace(path: str | Path, *, progress: Progress = silent, pause: Ca
     damaged: list[Damage] = []
     if sealed and not _is_named(build, pointer["hashes"]):
         damaged.append(Damage(file=_name(path, build / seals.HASHES), what="is missing, or that of another build"))
-    found = dict([*_listed(path, build, damaged), *_derived(build, path, damaged)])
+    named = (_derived(folder, path, damaged) for folder in (build, path / OPINIONS))
+    found = dict([*_listed(path, build, damaged), *(entry for entries in named for entry in entries)])
     total, done = sum(seal.size for seal in found.values()), 0
     for file, seal in found.items():
         damaged += [Damage(file=_name(path, file), what=what) for what in _wrong(file, seal, pause)]
@@ -97,15 +106,15 @@ def _listed(path: Path, build: Path, damaged: list[Damage]) -> Iterator[tuple[Pa
             yield from ((folder / name, seal) for name, seal in (listed.files if listed else {}).items())
 
 
-def _derived(build: Path, path: Path, damaged: list[Damage]) -> Iterator[tuple[Path, seals.Seal]]:
-    """The files computed from the build, by the JSON files that name them."""
-    for pointer in sorted(build.glob("*.json")):
+def _derived(folder: Path, path: Path, damaged: list[Damage]) -> Iterator[tuple[Path, seals.Seal]]:
+    """The files computed from the build, or brought by others, by the JSON files that name them."""
+    for pointer in sorted(folder.glob("*.json")):
         try:
             content = json.loads(pointer.read_text(encoding="utf-8"))
             if isinstance(content, dict) and {"file", "settings"} <= content.keys():
                 seals.check_json(content, required="seal" in content)
                 if "seal" in content:
-                    yield build / Path(str(content["file"])).name, seals.Seal(**content["seal"])
+                    yield folder / Path(str(content["file"])).name, seals.Seal(**content["seal"])
         except UNREADABLE as error:
             if pointer.name not in (seals.HASHES, "build.json", "results.json"):
                 damaged.append(Damage(file=_name(path, pointer), what=f"is damaged ({error})"))
