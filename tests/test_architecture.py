@@ -33,6 +33,7 @@ FLOORS = [
     ["sealed"],
     ["engines"],
     ["reading"],
+    ["annotation"],
     ["sources"],
     ["data"],
     ["models"],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from influence.annotation import AnnotatedTable
 from influence.data.examples import Columns
 from influence.errors import DataError
 from influence.reading import Odd, Table, as_text, label_cell
@@ -71,6 +72,9 @@ def guess_columns(table: Table) -> Guess:
         if name is not None and found[role] is None:
             found[role], reasons[role] = name, reason
 
+    if isinstance(table, AnnotatedTable):
+        for role, name in table.roles.items():
+            take(role, name, f"{table.form.tool} says so")
     take("id", _id_column(plain, values), "its name, and no value stands twice")
     take("label", _named(plain, LABELS), "its name")
     pair = next(((plain[a], plain[b]) for a, b in PAIRS if a in plain and b in plain), None)

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from influence.annotation import read_table
 from influence.data.examples import HIDDEN, MEND, SHOWN, Columns, Examples, picked, read_examples, rows_named
 from influence.errors import DataError
-from influence.reading import FormOptions, Table, read_table
+from influence.reading import FormOptions, Table
 
 
 @dataclass(frozen=True)

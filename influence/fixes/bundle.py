@@ -11,12 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from influence.annotation import read_table, rewritten
 from influence.data import Columns, label_key, read_examples
 from influence.fixes.apply import PARQUET, Applied, content, plan
 from influence.fixes.files import encode_fixes
 from influence.fixes.fixlist import Fix, FixList, fix_list
 from influence.fixes.train_file import GivenColumns, open_train_file, workspace_copy
-from influence.reading import FormOptions, data_suffix, read_table, rewritten, whole_suffix
+from influence.reading import FormOptions, data_suffix, whole_suffix
 from influence.review import Reviews, iso
 from influence.standing import FIXES, made_from
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
 
+from influence.annotation import AnnotatedTable, read_table
 from influence.data import Columns, Examples, label_key, read_examples, text_sha256
 from influence.errors import DataError
 from influence.fixes.fixlist import Fix
-from influence.reading import FormOptions, Table, as_text, label_cell, read_table
+from influence.reading import FormOptions, Table, as_text, label_cell
 from influence.workspace import WorkspaceReader
 
 PROBED = 50  # fixes that the columns are tried on
@@ -175,7 +176,9 @@ def _hash(table: Table, row: int, text: str, pair: str | None) -> str:
 
 
 def _label_column(table: Table, id: str | None, fixes: Sequence[Fix]) -> str:
-    """`label` if there is one, else the column that most often holds the fixes' old labels."""
+    """A tool's question, `label` if there is one, else the column that most often holds the fixes' old labels."""
+    if isinstance(table, AnnotatedTable) and "label" in table.roles:
+        return table.roles["label"]
     if "label" in table.columns or not fixes:
         return "label"
     rows = _rows(table, id, fixes)

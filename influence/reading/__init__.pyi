@@ -13,6 +13,7 @@ from .hub import (
     is_data_set as is_data_set,
     is_saved as is_saved,
     no_split as no_split,
+    rewrite_data_set as rewrite_data_set,
     without_split as without_split,
 )
 from .limits import MOST_ENTRIES as MOST_ENTRIES, check_unfolded as check_unfolded

@@ -45,6 +45,7 @@ class Form:
     delimiter: str = ""
     encoding: str = "utf-8"
     compressed: bool = False  # by gzip
+    tool: str = ""  # that has written it, where it is one for annotating
 
     def is_usual(self, suffix: str) -> bool:
         """Whether it is what a file's ending says, in UTF-8."""
@@ -57,7 +58,8 @@ class Form:
         parts = [f"text with {name}" if self.kind == "delimited" else KIND_NAMES[self.kind]]
         if self.encoding != "utf-8":
             parts.append(self.encoding.removesuffix("-le").removesuffix("-be").upper().replace("WINDOWS", "Windows"))
-        return ", ".join([*parts, "gzip"] if self.compressed else parts)
+        parts += ["gzip"] if self.compressed else []
+        return ", ".join([*parts, f"from {self.tool}"] if self.tool else parts)
 
 
 USUAL = {

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,19 +94,44 @@ class DataSet:
         return digest.hexdigest()
 
 
+def rewrite_data_set(name: str, split: str, cells: Mapping[int, Mapping[str, Any] | None], folder: Path) -> None:
+    """Save a data set with new cells in one split as a folder: its other splits, features and class names stay.
+
+    `cells` holds new values by row and column, None for a row to leave out. Nothing is left where it cannot be written whole.
+    """
+    from datasets import DatasetDict
+
+    found = _opened(name)
+    if isinstance(found, DatasetDict):
+        chosen = without_split(name)[1] or split
+        made: Any = DatasetDict({one: _with_cells(part, cells) if one == chosen else part for one, part in found.items()})
+    else:
+        made = _with_cells(found, cells)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
+        written = Path(aside) / "whole"
+        made.save_to_disk(str(written))
+        written.rename(folder)
+
+
+def _with_cells(data: Any, cells: Mapping[int, Mapping[str, Any] | None]) -> Any:
+    from datasets import ClassLabel
+
+    names, features = data.column_names, data.features
+    for name in {name for change in cells.values() if change for name in change}:
+        values, feature = data.with_format(None)[name][:], features[name]
+        for row, change in cells.items():
+            if change and name in change:
+                values[row] = feature.str2int(change[name]) if isinstance(feature, ClassLabel) else change[name]
+        data = data.remove_columns(name).add_column(name, values, feature=feature)
+    kept = [row for row in range(len(data)) if cells.get(row, {}) is not None]
+    return data.select_columns(names).select(kept)
+
+
 def _loaded(name: str, split: str) -> Any:
-    from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
+    from datasets import Dataset, DatasetDict
 
     bare, asked = without_split(name)
-    is_folder = Path(bare).is_dir()
-    saved = is_folder and is_saved(Path(bare))
-    if is_folder and not saved:
-        _check_folder(name, Path(bare))
-    try:
-        found = load_from_disk(bare) if saved else load_dataset(bare)
-    except Exception as error:  # the library and the hub raise dozens of kinds, all of which mean the same here
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise DataError(f"{name!r} is no file here and cannot be loaded as a Hugging Face data set: {first_line}") from error
+    found = _opened(name)
     if isinstance(found, DatasetDict):
         chosen = asked or split
         if chosen not in found:
@@ -114,6 +140,22 @@ def _loaded(name: str, split: str) -> Any:
     if not isinstance(found, Dataset):
         raise DataError(f"{name!r} is a {type(found).__name__}, not a data set of rows")
     return found
+
+
+def _opened(name: str) -> Any:
+    """What a folder or the Hub holds under a name, all its splits. Raises `DataError` for what cannot be loaded."""
+    from datasets import load_dataset, load_from_disk
+
+    bare, _ = without_split(name)
+    is_folder = Path(bare).is_dir()
+    saved = is_folder and is_saved(Path(bare))
+    if is_folder and not saved:
+        _check_folder(name, Path(bare))
+    try:
+        return load_from_disk(bare) if saved else load_dataset(bare)
+    except Exception as error:  # the library and the hub raise dozens of kinds, all of which mean the same here
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataError(f"{name!r} is no file here and cannot be loaded as a Hugging Face data set: {first_line}") from error
 
 
 def is_saved(folder: Path) -> bool:

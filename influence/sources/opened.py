@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from influence.annotation import read_table
 from influence.errors import DataError
 from influence.reading import (
     DataSet,
@@ -20,7 +21,6 @@ from influence.reading import (
     is_data_set,
     is_saved,
     parquet_rows,
-    read_table,
     without_split,
 )
 from influence.sources.names import Part, are_data, check_shards, is_pattern, local_names, of_split

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from influence.annotation import read_table
 from influence.cli import main
 from influence.data import Columns, Preparation, data_report, findings, guess_columns, make_splits
 from influence.errors import DataError
-from influence.reading import read_table
 
 CASES = Path(__file__).parents[3] / "shared" / "data" / "cases"
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason=f"{CASES} is not there")
@@ -44,12 +44,15 @@ READ: dict[str, tuple[str, dict[str, int]]] = {
     "gap_rows/train.csv": ("text with commas", {"neg": 28, "pos": 29}),
     "apply_after_drop/train.csv": ("text with commas", {"neg": 30, "pos": 24}),
     "apply_after_merge/train.csv": ("text with commas", {"pos": 20, "neg": 20, "NEG": 10, "POS": 10}),
-    "doccano/old.jsonl": ("JSON lines", {"neg": 27, "pos": 27}),
+    "doccano/old.jsonl": ("JSON lines, from doccano", {"neg": 27, "pos": 27}),
     "doccano/all.csv": ("text with commas", {"neg": 30, "pos": 24, "neg#pos": 6}),
-    "labelstudio/multi-choice.csv": ("text with commas", {"neg": 25, "pos": 30}),
-    "labelstudio/some-skipped.csv": ("text with commas", {"neg": 25, "pos": 26}),
-    "labelstudio/two-annotators.csv": ("text with commas", {"neg": 35, "pos": 35}),
-    "dup_ids/train.csv": ("text with commas", {"neg": 35, "pos": 35}),
+    "labelstudio/multi-choice.csv": ("text with commas, from Label Studio", {"neg": 25, "pos": 30}),
+    "labelstudio/some-skipped.csv": ("text with commas, from Label Studio", {"neg": 25, "pos": 26}),
+    "labelstudio/two-annotators.csv": ("text with commas, from Label Studio", NEG_POS),
+    "prodigy/binary.jsonl": ("JSON lines, from Prodigy", {"EXCITED": 30, "not EXCITED": 30}),
+    "prodigy/choice.jsonl": ("JSON lines, from Prodigy", {"neg": 26, "pos": 27}),
+    "spacy_cats/train.jsonl": ("JSON lines, from spaCy", {"NEG": 30, "POS": 30}),
+    "dup_ids/train.csv": ("text with commas, from Label Studio", NEG_POS),
     "headers/noheader.csv": ("text with commas", {"neg": 29, "pos": 30}),
     "unicode_marks/test.csv": ("text with commas", {"neg": 10, "pos": 10}),
     "na_none/train.csv": ("text with commas", dict.fromkeys(("NA", "None", "null", "nan", "ok"), 12)),
@@ -69,7 +72,7 @@ SAID: dict[str, str] = {
     "json_oddities/nan.jsonl": "mend: 3 rows (1, 21, 41) without a label",
     "json_oddities/blank-labels.jsonl": "mend: 12 rows (1, 6, 11, 16, 21, …) without a label",
     "headers/noheader.csv": "look: The label column's name, 'neg', is also a label.",
-    "prodigy/binary.jsonl": "stop: Every row has the label 'EXCITED'.",
+    "prodigy/choice.jsonl": "mend: 7 rows (1, 10, 19, 28, 37, …) without a label in column 'accept'.",
     "glue_minus_one/test.parquet": "stop: Every row has the label '-1'.",
 }
 REFUSED: dict[str, str] = {
@@ -77,8 +80,6 @@ REFUSED: dict[str, str] = {
     "json_oddities/dupkey.jsonl": "column 'text' stands more than once",
     "json_oddities/trailing.jsonl": "line 1: malformed JSON (Extra data",
     "json_oddities/nested.jsonl": "no column looks like the text; 'data' holds an object",
-    "labelstudio/project-1.json": "no column looks like the text; 'data' holds an object; 'annotations' holds lists in lists",
-    "spacy_cats/train.jsonl": "no column looks like the label; 'cats' holds an object",
     "parquet_kinds/binary.parquet": "no column looks like the text; 'text' holds binary data",
     "parquet_kinds/struct.parquet": "no column looks like the label; 'label' holds an object",
     "parquet_kinds/dup.parquet": "column 'label' stands more than once; rename one",
@@ -123,7 +124,6 @@ def test_what_is_refused(name: str) -> None:
 
 def test_columns_of_objects_are_refused_by_all_alike() -> None:
     for name, columns, said in (
-        ("spacy_cats/train.jsonl", Columns(label="cats"), "60 rows of 60 with an object for a label in column 'cats'"),
         ("json_oddities/nested.jsonl", Columns(text="data"), "60 rows of 60 with an object for a text in column 'data'"),
         ("parquet_kinds/struct.parquet", Columns(), "60 rows of 60 with an object for a label in column 'label'"),
         ("parquet_kinds/binary.parquet", Columns(), "60 rows of 60 with binary data for a text in column 'text'"),

@@ -275,8 +275,8 @@ def test_inputs_are_never_written_over(run, tmp_path: Path, train: Path) -> None
     ("output", "message"),
     [
         ("out.jsonl", "name it .csv, the form of "),
-        ("absent/out.csv", "it must be a file in a folder that exists"),
-        (".", "it must be a file in a folder that exists"),
+        ("absent/out.csv", "in a folder that exists"),
+        (".", "in a folder that exists"),
     ],
 )
 def test_outputs_that_cannot_be(run, tmp_path: Path, output: str, message: str) -> None:

@@ -1,0 +1,4 @@
+from .read import read_table as read_table, recognised as recognised
+from .rewrite import raw_cells as raw_cells, rewritten as rewritten
+from .table import AnnotatedTable as AnnotatedTable
+from .votes import DISAGREE as DISAGREE, Vote as Vote, settled as settled

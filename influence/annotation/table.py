@@ -1,0 +1,138 @@
+"""A tool's file as a table with a row a text, whatever it has: nested tasks, a row an annotation, questions answered by many."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+from influence.annotation.votes import Vote, settled
+from influence.errors import DataError
+from influence.reading import NewCells, Table
+
+SUGGESTION = ".suggestion"  # what a question's column of suggestions is called after it
+Votes = list[list[Vote]]  # of every text
+
+
+@dataclass
+class Found:
+    """What a shape's reader makes of a file's rows."""
+
+    places: list[list[int]] = field(default_factory=list)  # of every text its rows in the file
+    columns: dict[str, list[Any]] = field(default_factory=dict)  # but for the questions; an entry a text
+    votes: dict[str, Votes] = field(default_factory=dict)  # by question
+    suggestions: dict[str, Votes] = field(default_factory=dict)
+    spans: dict[str, None] = field(default_factory=dict)  # questions about parts of a text
+    id: str | None = None  # the column of ids
+
+    def add(self, places: list[int]) -> int:
+        """One more text, of these rows of the file; its place."""
+        self.places.append(places)
+        for values in self.columns.values():
+            values.append(None)
+        for said in (self.votes, self.suggestions):
+            for votes in said.values():
+                votes.append([])
+        return len(self.places) - 1
+
+    def put(self, name: str, value: Any) -> None:
+        """A cell of the text that was added last."""
+        if name not in self.columns:
+            self.columns[name] = [None] * len(self.places)
+        self.columns[name][-1] = value
+
+    def vote(self, question: str, vote: Vote) -> None:
+        """What an annotator said of the text that was added last."""
+        self._say(self.votes, question, vote)
+
+    def suggest(self, question: str, vote: Vote) -> None:
+        """What a model said of it."""
+        self._say(self.suggestions, question, vote)
+
+    def _say(self, said: dict[str, Votes], question: str, vote: Vote) -> None:
+        if question not in said:
+            said[question] = [[] for _ in self.places]
+        said[question][-1].append(vote)
+
+
+class Shape(NamedTuple):
+    """A form in which a tool writes its annotations. `rows` are those of one text in the file."""
+
+    tool: str
+    fits: Callable[[Table], bool]
+    unfold: Callable[[Table], Found]
+    relabelled: Callable[[Table, Sequence[int], str, Any], NewCells]  # rows, question, the new label
+    reworded: Callable[[Table, Sequence[int], Mapping[str, str]], NewCells]  # rows, new texts by column
+
+
+@dataclass(frozen=True)
+class AnnotatedTable(Table):
+    """A row a text; the column of a question holds what its annotators come to, see `settled`."""
+
+    raw: Table = field(kw_only=True, repr=False)  # the file's own rows and columns
+    shape: Shape = field(kw_only=True, repr=False)
+    places: Sequence[Sequence[int]] = field(kw_only=True, repr=False)  # of every text its rows in `raw`
+    roles: Mapping[str, str] = field(kw_only=True)  # the columns of `id`, and of `label` where there is one question
+    votes: Mapping[str, Votes] = field(kw_only=True, repr=False)  # by column
+    suggestions: Mapping[str, Votes] = field(kw_only=True, repr=False)
+
+    def number(self, row: int) -> int | str:
+        """See `Table`; the first of its rows in the file."""
+        return self.raw.number(self.places[row][0])
+
+    @property
+    def annotators(self) -> list[str]:
+        """Who gave labels."""
+        names = dict.fromkeys(vote.annotator for votes in self.votes.values() for one in votes for vote in one)
+        return [name for name in names if name]
+
+
+def annotated(raw: Table, shape: Shape) -> AnnotatedTable:
+    """The file's rows as texts. Raises `DataError` where only parts of texts are annotated."""
+    found = shape.unfold(raw)
+    answered = {question: votes for question, votes in found.votes.items() if any(votes)}
+    if found.spans and not answered:
+        raise DataError(
+            f"{raw.source!r} is of {shape.tool}, where {next(iter(found.spans))!r} marks parts of texts (as for named entities): "
+            "Wordtrace reads labels of whole texts; export a project that classifies them"
+        )
+    columns, votes, suggestions = dict(found.columns), dict[str, Votes](), dict[str, Votes]()
+    for question, said in answered.items():
+        if question in columns:  # data that had a label of that name before it was annotated
+            columns[_free(f"data.{question}", columns)] = columns.pop(question)
+        columns[question], votes[question] = [settled(one) for one in said], said
+    for question, said in found.suggestions.items():
+        if any(said):
+            name = _free(f"{question}{SUGGESTION}", columns)
+            columns[name], suggestions[name] = [settled(one) for one in said], said
+    roles = {} if found.id is None else {"id": found.id}
+    roles |= {"label": next(iter(answered))} if len(answered) == 1 else {}
+    placed = {row: place for place, rows in enumerate(found.places) for row in rows}
+    return AnnotatedTable(
+        columns,
+        raw.source,
+        raw.sha256,
+        replace(raw.form, tool=shape.tool),
+        {placed[row]: why for row, why in raw.broken.items()},
+        len(found.places),
+        raw=raw,
+        shape=shape,
+        places=found.places,
+        roles=roles,
+        votes=votes,
+        suggestions=suggestions,
+    )
+
+
+def _free(name: str, columns: Mapping[str, Any]) -> str:
+    while name in columns:
+        name += "_"
+    return name
+
+
+def cell(raw: Table, column: str, row: int) -> Any:
+    """What the file says there; None where it has no such column."""
+    return raw.columns[column][row] if column in raw.columns else None
+
+
+def first_values(raw: Table, column: str, count: int = 100) -> list[Any]:
+    """The first values that a column has; [] without the column."""
+    return [value for value in raw.columns.get(column, [])[:count] if value is not None]
