@@ -1,4 +1,11 @@
 from .cancellation import cancellation_table as cancellation_table, write_cancellation as write_cancellation
+from .evidence import (
+    EITHER_SIDE as EITHER_SIDE,
+    by_shared_words as by_shared_words,
+    label_evidence as label_evidence,
+    word_sums as word_sums,
+    word_support as word_support,
+)
 from .explaining import all_scores as all_scores, explain as explain
 from .explanation import (
     Effect as Effect,

@@ -6,7 +6,7 @@ import streamlit as st
 
 import influence
 from influence import METHODS, Explanation, Influence
-from influence.explanations import WordPieces
+from influence.explanations import WordPieces, word_sums
 from influence.suspects import SuspectFilter, suspects
 from pages.ui.frame import numbers
 from pages.ui.parts import explanation_board, suspicions
@@ -82,7 +82,7 @@ def _words(found: Explanation, ones: list[Influence], pieces: WordPieces) -> lis
     """Over all on one side: the words with their shares; what is left goes through other words, start and end tokens."""
     total = sum(one.score for one in ones)
     special = sum(one.special_score for one in ones) / total
-    ranked = {word: score for word, score in explanation_board.word_sums(ones).items() if score / total >= SMALL}
+    ranked = {word: score for word, score in word_sums(ones).items() if score / total >= SMALL}
     named = _named(found, ranked, ones, pieces)[:FEW]
     said = []
     if named:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import TypedDict
 
 from influence import Explanation, Influence, Sentence
-from influence.explanations import WordPieces
+from influence.explanations import WordPieces, word_sums
 from pages.ui.frame import component, numbers
 from pages.ui.parts import Scores, explanation_board, payloads, stamped
 
@@ -26,7 +26,7 @@ class Content(TypedDict):
 
 def draw(found: Explanation, pieces: WordPieces, *, title: str, about: str, shown: Collection[Influence]) -> None:
     """The sentence, lit by the sum over the training examples shown. `about` is what the board below it is given, too."""
-    query, sums = found.query, explanation_board.word_sums(shown)
+    query, sums = found.query, word_sums(shown)
     content: Content = {
         "title": title,
         "label": query.label,

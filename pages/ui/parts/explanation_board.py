@@ -117,15 +117,6 @@ def answers_by_opponents(found: Explanation) -> bool:
     return METHODS[found.method].signed and found.label == found.query.label != found.query.predicted
 
 
-def word_sums(influences: Iterable[Influence]) -> dict[int, float]:
-    """Contribution of each word of the test sentence, summed over some training examples."""
-    sums: dict[int, float] = {}
-    for influence in influences:
-        for word, score in influence.test_words().items():
-            sums[word] = sums.get(word, 0.0) + score
-    return sums
-
-
 def sides(sentence: Sentence, lit: Collection[int], parts: Mapping[int, Spans] | None = None) -> list[list[Piece]]:
     """The texts of a sentence in pieces, of which the given words can be lit; nothing is folded away yet.
 

@@ -1,18 +1,16 @@
 """What speaks for and against the label of one training example, kept ready for the example that comes next."""
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
 import influence
 from influence import Explanation
-from influence.attribution import SpecialTokens
-from influence.explanations import Effects, effects
+from influence.explanations import EITHER_SIDE, Effects, by_shared_words, effects, label_evidence
 from pages.ui.jobs import Ahead
 from pages.ui.parts import suspicions
 
-TOP = 6  # on each side
+TOP = EITHER_SIDE
 KEPT = 256  # examples
 Key = tuple[str, str, str | None]  # build, training example, the label it is shown under if not its own
 _found: dict[Key, "Related"] = {}  # the last ones asked for last
@@ -38,7 +36,7 @@ def related(workspace: influence.Workspace, train_id: str, label: str | None = N
     if label is not None:
         found = Related(_as_if_labelled(workspace, train_id, label), Effects([], []))
     else:
-        found = Related(_neighbours(workspace, train_id=train_id), effects(workspace, train_id, top=TOP))
+        found = Related(label_evidence(workspace, train_id), effects(workspace, train_id, top=TOP))
     with _lock:
         _found[_key(workspace, train_id, label)] = found
         while len(_found) > KEPT:
@@ -59,28 +57,18 @@ def _key(workspace: influence.Workspace, train_id: str, label: str | None) -> Ke
     return (str(workspace.build), train_id, label)
 
 
-def _neighbours(workspace: influence.Workspace, train_id: str) -> Explanation:
-    return _told(lambda special: influence.explain(workspace, train_id=train_id, top=TOP, special_tokens=special))
-
-
 def _as_if_labelled(workspace: influence.Workspace, train_id: str, label: str) -> Explanation:
     """The same with the gradients that the text has under that label; the example itself must not speak against it."""
     position = workspace.store.positions("train", [train_id])[train_id]
     example = workspace.store.examples("train", [position])[position]
     text, pair = example.text, example.text_pair
-    found = _told(
+    found = by_shared_words(
         lambda special: influence.explain(workspace, text=text, text_pair=pair, label=label, top=TOP + 1, special_tokens=special)
     )
     proponents, opponents = (
         [one for one in side if one.train.id != train_id][:TOP] for side in (found.proponents, found.opponents)
     )
     return replace(found, proponents=proponents, opponents=opponents)
-
-
-def _told(explain: Callable[[SpecialTokens], Explanation]) -> Explanation:
-    """Through words they share, if any: start and end tokens would bring up the same few short examples for all."""
-    found = explain("exclude")
-    return found if found.proponents or found.opponents else explain("include")
 
 
 def prepare(workspace: influence.Workspace, train_id: str, label: str | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, cast
 
 from influence import Influence, Sentence
 from influence.data import TWO_WAYS, find_to_mask
-from influence.explanations import Effect, word_totals
+from influence.explanations import Effect, word_support, word_totals
 from influence.review import Decision, Note, Queue, TrainExample
 from pages.ui.frame import Session, numbers, shell
 from pages.ui.parts import Piece, Scores, Signal, Suspicion, explanation_board, payloads, scores, suspicions, verdicts
@@ -112,9 +112,7 @@ class ReviewItem:
 
     def words(self, found: Related) -> dict[int, float]:
         """How far the related training examples support the label through each word, by word index."""
-        trains = found.trains
-        sums = explanation_board.word_sums([*trains.proponents, *trains.opponents])
-        return {word: score for word, score in sums.items() if trains.query.words[word].side >= 0}
+        return word_support(found.trains)
 
     def maskable(self, found: Related) -> list[str]:
         """The different words that can be masked, those that carry most of the influence first."""
