@@ -45,6 +45,7 @@ class StageKind(StrEnum):
     DENDROGRAM = "dendrogram"
     MAP = "map"
     NAMES = "names"
+    TASKS = "tasks"
     RETRAIN = "retrain"
     CONTROLS = "retrain controls"
     BACKUP = "backup"

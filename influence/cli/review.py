@@ -1,14 +1,16 @@
-"""The commands that carry reviewers' decisions out of a workspace, into the training data, and back: export, apply, import."""
+"""The commands that carry suspects and decisions out of a workspace, into the data, and back: tasks, export, apply, import."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from influence import fixes, reading, review, workspace
-from influence.cli.options import add_form, command, form_options, path, print_notes
+from influence import exchange, fixes, reading, review, workspace
+from influence.cli.options import add_form, add_json, check_top, command, form_options, path, print_answer, print_notes
+from influence.cli.progress import ProgressLine
 from influence.errors import SettingsError
 from influence.review import IMPORTED, POLICIES
 
@@ -17,6 +19,7 @@ SUFFIXES = (".csv", ".jsonl", ".parquet", ".zip")
 
 def add(commands: Any) -> None:
     """Register the commands."""
+    _add_tasks(commands)
     export = command(commands, "export", _export, "write the reviewers' decisions as a fix list")
     about = "the fix list; .zip: in all forms, with the corrected data and a report"
     export.add_argument("--output", type=path, required=True, metavar="FILE.csv|.jsonl|.parquet|.zip", help=about)
@@ -49,6 +52,38 @@ def add(commands: Any) -> None:
     columns.add_argument("--label", metavar="COL")
     columns.add_argument("--id", metavar="COL")
     add_form(columns)
+
+
+def _add_tasks(commands: Any) -> None:
+    about = "write the suspects as tasks for an annotation tool, with the suggested label, the reason and the lit words"
+    tasks = command(commands, "tasks", _tasks, about)
+    tasks.add_argument("--for", dest="tool", choices=exchange.TOOLS, required=True, help="the tool")
+    about = "a new folder, a .zip, or the tasks' own file (.jsonl for Prodigy, else .json), what belongs to it beside it"
+    tasks.add_argument("--output", type=path, required=True, metavar="FILE_OR_FOLDER", help=about)
+    about = f"of the suspects with another label suggested, the N most suspicious (default {exchange.DEFAULT_TOP})"
+    tasks.add_argument("--top", type=int, default=exchange.DEFAULT_TOP, metavar="N", help=about)
+    which = tasks.add_mutually_exclusive_group()
+    which.add_argument("--undecided", dest="all", action="store_false", help="those that nobody has decided (the default)")
+    which.add_argument("--all", action="store_true", help="those that are decided, too")
+    add_json(tasks)
+
+
+def _tasks(options: argparse.Namespace) -> None:
+    check_top(options)
+    exchange.check_output(Path(options.output), exchange.FIRST[options.tool])
+    opened = workspace.read_workspace(options.workspace)
+    reviews = review.read_reviews(opened) if review.has_reviews(opened.path) else None
+    try:
+        ids = exchange.waiting(opened, reviews, top=options.top, decided=options.all)
+        with ProgressLine(sys.stderr) as progress:
+            tasks = exchange.make_tasks(opened, ids, progress=progress)
+    finally:
+        if reviews is not None:
+            reviews.close()
+    written = exchange.write_tasks(exchange.task_files(opened, options.tool, tasks), options.output)
+    names = [str(file) for file in written]
+    found = {"tool": options.tool, "tasks": len(tasks), "files": names, "example_ids": [task.example_id for task in tasks]}
+    print_answer(options, found, dict, lambda _: f"{names[0]}: {len(tasks):,} tasks for {exchange.TOOLS[options.tool]}")
 
 
 def _export(options: argparse.Namespace) -> None:

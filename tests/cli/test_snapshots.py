@@ -17,7 +17,7 @@ from influence.cli import main
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 COMMANDS = (
     *("demo", "build", "serve", "check", "query", "scores", "cancellation", "suspects", "clusters", "words"),
-    *("export", "import", "apply", "evaluate", "retrain", "fixing", "overlaps", "backup", "restore", "compare"),
+    *("tasks", "export", "import", "apply", "evaluate", "retrain", "fixing", "overlaps", "backup", "restore", "compare"),
 )
 CALLS = {
     "influence": ["--help", *(f"{command} --help" for command in COMMANDS)],

@@ -15,7 +15,7 @@ PARTS = {
     "rules": "Rules",
     "progress": "Progress",
     "agreement": "Agreement",
-    "bring_back": "Bring back",
+    "bring_back": "Exchange",
     "log": "Log",
 }
 POLICY_NAMES = {"majority": "majority", "latest": "latest decision", "adjudicated": "adjudicator only"}

@@ -7,7 +7,7 @@ import streamlit as st
 
 import influence
 from influence.fixes import Fix, ImportPlan, plan_import, read_fixes, take_in
-from pages.ui.fix_list import uploads
+from pages.ui.fix_list import tasks, uploads
 from pages.ui.fix_list.address import FixListAddress
 from pages.ui.frame import Session, md, messages, numbers, render, reviewer
 from pages.ui.parts import learning
@@ -17,7 +17,8 @@ MOST_LISTED = 50
 
 
 def draw(session: Session, _address: FixListAddress) -> None:
-    """The upload, what taking it in would do, and the button."""
+    """The way out above; the upload, what taking it in would do, and the button."""
+    tasks.draw(session)
     render.heading("Bring decisions back", "from a fix list: CSV, JSONL or Parquet")
     render.hint(
         "Each row becomes a decision again, in the name of whoever made it and with the time it was made. A row is taken only "

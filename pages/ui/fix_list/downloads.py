@@ -1,10 +1,12 @@
 """What the download buttons give. Called when one is pressed, outside of any page: everything comes as an argument."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
+import influence
+from influence.exchange import make_tasks, task_files, zipped
 from influence.fixes import encode_fixes, export_bundle, fix_list, neutralised
 from influence.review import Reviews
 
@@ -20,6 +22,11 @@ def fixes(reviews: Reviews, policy: str, suffix: str) -> bytes:
 def bundle(reviews: Reviews, policy: str) -> bytes:
     """The zip with everything."""
     return export_bundle(reviews, policy=policy)
+
+
+def tasks(workspace: influence.Workspace, tool: str, ids: Sequence[str]) -> bytes:
+    """The zip of these suspects as tasks for an annotation tool."""
+    return zipped(task_files(workspace, tool, make_tasks(workspace, ids)))
 
 
 def log(reviews: Reviews, suffix: str) -> bytes:

@@ -22,6 +22,7 @@ WORDS: dict[str, str] = {
     StageKind.NAMES: "naming the clusters",
     StageKind.MAP: "drawing the map of the clusters",
     StageKind.HELD_OUT: "training held-out models",
+    StageKind.TASKS: "what related examples say of each suspect",
     StageKind.RETRAIN: "training models",
     StageKind.BACKUP: "writing the backup",
     StageKind.RESTORE: "unpacking the backup",
