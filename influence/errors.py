@@ -6,6 +6,7 @@ WordtraceError
 ├── ModelError          a model, tokenizer or checkpoint that cannot be used
 ├── SettingsError       an option with an impossible value
 ├── QueryError          a question about something that does not exist
+├── LimitsBroken        data, or a workspace, beyond a limit that was set: no bad input, exit code 1
 ├── EngineError         other processes or machines that were to work and cannot, or did not come back
 └── WorkspaceError      a workspace that cannot be opened or written
     ├── WorkspaceMissing    there is none at that path
@@ -16,7 +17,9 @@ WordtraceError
 
 
 class WordtraceError(Exception):
-    """Base of every error a user can cause or mend; the command line turns it into one line and exit code 2."""
+    """Base of every error a user can cause or mend; the command line turns it into one line and an exit code."""
+
+    exit_code = 2
 
 
 class DataError(WordtraceError):
@@ -44,6 +47,12 @@ class SettingsError(WordtraceError):
 
 class QueryError(WordtraceError):
     """The question names an example, label or method that does not exist."""
+
+
+class LimitsBroken(WordtraceError):
+    """What was measured is beyond a limit that was set for it: the answer to a question, so the exit code is another one."""
+
+    exit_code = 1
 
 
 class EngineError(WordtraceError):

@@ -50,6 +50,7 @@ FLOORS = [
     ["suspects", "fixes"],
     ["clusters", "exchange"],
     ["experiments"],
+    ["gate"],
     ["api"],
     ["cli"],
     ["__main__"],

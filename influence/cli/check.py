@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import clusters, data, sources, suspects, workspace
+from influence import clusters, data, gate, sources, suspects, workspace
 from influence.checkpoints import MOST_CHECKPOINTS
 from influence.cli.options import DATA, add_device, add_form, add_json, chosen_model, command, form_options, path
 from influence.cli.progress import ProgressLine, after_notes, duration
 from influence.data import DEFAULT_SHARE, Preparation
-from influence.errors import EncodingUnsure, SettingsError, WorkspaceDamaged
+from influence.errors import EncodingUnsure, LimitsBroken, SettingsError, WorkspaceDamaged
 from influence.models import usual_model
 
 if TYPE_CHECKING:
@@ -34,10 +36,9 @@ def add(commands: Any) -> None:
     about = "report on a data file before anything is built from it, or on the files of a workspace"
     parser = command(commands, "check", _check, about, workspace=False)
     files = parser.add_argument_group(DATA)
-    what = files.add_mutually_exclusive_group(required=True)
-    what.add_argument("--train", metavar="FILE")
+    files.add_argument("--train", metavar="FILE")
     about = "instead: read every file of a workspace and compare it with its hashes; exit code 2 where one is damaged"
-    what.add_argument("--workspace", type=path, metavar="DIR", help=about)
+    files.add_argument("--workspace", type=path, metavar="DIR", help=f"{about} (with --fail-on: what its limits measure)")
     files.add_argument("--test", metavar="FILE")
     for role in ("text", "text-pair", "label", "id"):
         files.add_argument(f"--{role}", metavar="COL", help="default: guessed")
@@ -53,12 +54,72 @@ def add(commands: Any) -> None:
     model.add_argument("--test-share", type=float, default=DEFAULT_SHARE, metavar="X")
     add_device(model)
     model.add_argument("--only-estimate", action="store_true", help="leave the report out")
+    _add_gate(parser)
     add_json(parser)
     about = "write the JSON there instead: first rows and columns as soon as they are known, then everything"
     parser.add_argument("--output", type=path, metavar="FILE", help=about)
 
 
+def _add_gate(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("limits, for CI: instead of the report a line a limit; exit code 1 where one is broken")
+    kinds = "; ".join(f"{name}: {kind.about}" for name, kind in gate.KINDS.items())
+    about = f"the name alone for none at all, =N or =P%% for so many; with commas, or several times. {kinds}"
+    group.add_argument("--fail-on", action="append", metavar="NAME[=N|=P%],…", help=about)
+    group.add_argument("--max", metavar="N|P%", dest="most", help="of what is named without an amount (default: none)")
+    about = f"from 0 to 1, above which a label counts among `suspects` (default {gate.DEFAULT_SUSPICION})"
+    group.add_argument("--suspicion", type=float, metavar="X", help=about)
+    group.add_argument("--baseline", type=path, metavar="DIR", help="a workspace that `accuracy-drop` holds --workspace against")
+    group.add_argument("--junit", type=path, metavar="FILE.xml", help="write a JUnit report, too: a test case a limit")
+
+
+def _gate(options: argparse.Namespace) -> None:
+    """Measure what is limited and tell. Raises `LimitsBroken` for exit code 1."""
+    limits = gate.read_limits(options.fail_on, options.most)
+    suspicion = gate.DEFAULT_SUSPICION if options.suspicion is None else options.suspicion
+    gate.check_suspicion(suspicion)
+    names = {name: getattr(options, name) for name in ("train", "test", "workspace", "baseline")}
+    about = {name: value for name, value in names.items() if value is not None}
+    gate.check_given(limits, {f"--{name}" for name in about})
+    started, clock = datetime.now(UTC), time.monotonic()
+    train = None if options.train is None else _read(options, options.train, "train")
+    test = None if train is None or options.test is None else _read(options, options.test, "test")
+    columns = None if train is None else _columns(options, data.guess_columns(_head(train)))
+    subject = gate.Subject(train=train, test=test, columns=columns, workspace=options.workspace, baseline=options.baseline)
+    with ProgressLine(sys.stderr) as progress:
+        verdicts = gate.check_limits(limits, subject, suspicion=suspicion, progress=progress)
+    if options.junit is not None:
+        _save(options.junit, gate.as_junit(verdicts, about, started, time.monotonic() - clock), "--junit")
+    answer = {**names, **gate.as_json(verdicts)}
+    _write(options.output, answer)
+    if options.output is None:
+        print(json.dumps(answer, ensure_ascii=False) if options.json else "\n".join(gate.as_lines(verdicts)))
+    if answer["broken"]:
+        raise LimitsBroken(gate.summary(verdicts))
+
+
+def _check_modes(options: argparse.Namespace) -> None:
+    """Raise `SettingsError` for options that do not go together."""
+    if options.train is None and options.workspace is None:
+        raise SettingsError("give --train FILE or --workspace DIR")
+    if options.train is None and options.test is not None:
+        raise SettingsError("--test: only with --train FILE")
+    if options.fail_on is None:
+        if options.train is not None and options.workspace is not None:
+            raise SettingsError("--workspace and --train: one of the two, or --fail-on with what is allowed of both")
+        for name, given in {"max": options.most, "suspicion": options.suspicion, "junit": options.junit}.items():
+            if given is not None:
+                raise SettingsError(f"--{name}: only with --fail-on")
+        if options.baseline is not None:
+            raise SettingsError("--baseline: only with --fail-on accuracy-drop")
+    elif options.estimate or options.only_estimate:
+        raise SettingsError("--fail-on and --estimate: one at a time")
+
+
 def _check(options: argparse.Namespace) -> None:
+    _check_modes(options)
+    if options.fail_on is not None:
+        _gate(options)
+        return
     if options.workspace is not None:
         _check_workspace(options)
         return
@@ -181,10 +242,14 @@ def _ranked(path: Path, progress: Progress, *, device: str) -> None:
 
 
 def _write(output: str | None, answer: dict[str, Any]) -> None:
-    from influence.files import write_output
-
     if output is not None:
-        write_output(Path(output), json.dumps(answer, ensure_ascii=False).encode(), name=f"--output {output!r}")
+        _save(output, json.dumps(answer, ensure_ascii=False).encode(errors="backslashreplace"), "--output")
+
+
+def _save(file: str, content: bytes, option: str) -> None:
+    from influence.files import write_output  # the command line's help needs none of it
+
+    write_output(Path(file), content, name=f"{option} {file!r}")
 
 
 def _as_text(answer: dict[str, Any]) -> Iterator[str]:

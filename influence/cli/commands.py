@@ -29,7 +29,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 2 bad input, 130 interrupted."""
+    """Run one command; returns the exit code: 0 done, 1 a limit of --fail-on broken, 2 bad input, 130 interrupted."""
     options = parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold what is no Unicode, and an answer is still one
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except WordtraceError as error:
         remark(" ".join(str(error).split()), "error")
-        return 2
+        return error.exit_code
     except KeyboardInterrupt:
         remark("interrupted", "error")
         return 130

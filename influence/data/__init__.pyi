@@ -28,7 +28,7 @@ from .examples import Columns as Columns, Examples as Examples, picked as picked
 from .labels import label_key as label_key
 from .masking import TWO_WAYS as TWO_WAYS, find as find, find_to_mask as find_to_mask, folded as folded
 from .preparing import Splits as Splits, make_splits as make_splits, read_splits as read_splits
-from .report import Spread as Spread, as_json as as_json, data_report as data_report
+from .report import DataReport as DataReport, Spread as Spread, as_json as as_json, data_report as data_report
 from .settings import DEFAULT_SHARE as DEFAULT_SHARE, MOST_TEST as MOST_TEST, Preparation as Preparation
 from .words import (
     COUNTED_WORD as COUNTED_WORD,

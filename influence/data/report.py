@@ -94,6 +94,7 @@ class Near:
     compared: int  # different texts looked at, training and test
     of: int
     examples: list[list[str]]  # pairs of texts, those with two labels first
+    rows: Rows  # training rows whose text has one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +152,7 @@ def data_report(train: Table | Stream, test: Table | Stream | None, columns: Col
     test_texts = [] if theirs is None else [theirs.joined[row] for row in tests]
     test_labels = [] if theirs is None else [theirs.labels[row] for row in tests]
     conflicts = _conflicts(texts, labels, ours.numbers(ours.usable))
-    near, near_overlap = _near(texts, labels, test_texts)
+    near, near_overlap = _near(ours, texts, labels, test_texts)
     counts, test_counts = Counter(labels), Counter(test_labels)
     variants = spellings(counts + test_counts)
     known = {name for group in variants if counts.keys() & set(group) for name in group} | counts.keys()
@@ -206,7 +207,7 @@ def _conflicts(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int |
     ]
 
 
-def _near(texts: Sequence[str], labels: Sequence[str], test_texts: Sequence[str]) -> tuple[Near, list[int]]:
+def _near(ours: Examples, texts: Sequence[str], labels: Sequence[str], test_texts: Sequence[str]) -> tuple[Near, list[int]]:
     """Near duplicates within training, and the positions of test texts that have one there but are not there themselves."""
     n = len(texts)
     found = near_pairs([*texts, *test_texts])
@@ -219,7 +220,9 @@ def _near(texts: Sequence[str], labels: Sequence[str], test_texts: Sequence[str]
     # A pair names a text by its first position: every test row with that text is meant.
     alike = {test_texts[b - n] for a, b in pairs if a < n <= b}.difference(texts)
     overlap = [at for at, text in enumerate(test_texts) if text in alike]
-    return Near(len(touched), len(inside), len(differing), found.compared, found.of, examples), overlap
+    repeated = {texts[at] for at in touched}
+    rows = Rows.of([ours.usable[at] for at, text in enumerate(texts) if text in repeated], ours)
+    return Near(len(touched), len(inside), len(differing), found.compared, found.of, examples, rows), overlap
 
 
 def _shown(text: str) -> str:

@@ -13,3 +13,4 @@ from .settings import (
     OpinionSettings as OpinionSettings,
     read_settings as read_settings,
 )
+from .words import said_by_words as said_by_words

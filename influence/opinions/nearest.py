@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from influence.opinions.opinion import Taught, shares
-from influence.types import FloatArray, IntArray
+from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 
 NEIGHBOURS = 50
 BLOCK = 512  # rows compared with all at once
 
 
-def nearest(features: Any, copies_N: IntArray) -> IntArray:
+def nearest(features: Any, copies_N: IntArray, progress: Progress = silent) -> IntArray:
     """The `NEIGHBOURS` rows of largest dot product with each row, copies of its text left out, shape (N, K).
 
     `features` is a dense or sparse matrix of N rows of length 1. -1 where there are no more. The order within a row means
@@ -31,6 +31,7 @@ def nearest(features: Any, copies_N: IntArray) -> IntArray:
         at_BK = np.argpartition(-similar_BN, count - 1, axis=1)[:, :count]
         at_BK[np.isneginf(np.take_along_axis(similar_BN, at_BK, axis=1))] = -1
         found_NK[start : start + BLOCK] = at_BK
+        progress(StageKind.OPINIONS, min(start + BLOCK, n), n)
     return found_NK
 
 

@@ -103,6 +103,7 @@ def test_every_number_of_a_small_report():
     assert (report.conflicts[0].text, report.conflicts[0].labels) == ("bad film", {"neg": 1, "pos": 1})
     assert report.conflicts[0].rows == [2, 5]
     assert (report.near.texts, report.near.pairs, report.near.differing) == (2, 1, 1)
+    assert (report.near.rows.count, report.near.rows.first) == (3, [1, 4, 6])
     assert report.overlap.first == [1]
     assert report.near_overlap.first == [3]
     assert report.variants == [["pos", "POS"]]
