@@ -27,12 +27,14 @@ def blocks(document: Path, language: str) -> list[str]:
 
 
 def commands(document: Path) -> Iterator[list[str]]:
-    """The arguments of every `python -m influence …` in a document's shell blocks."""
+    """The arguments of every `python -m influence …` and `wordtrace …` in a document's shell blocks."""
     for block in blocks(document, "sh"):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             if words[:3] == ["python", "-m", "influence"]:
                 yield words[3:]
+            elif words[:1] == ["wordtrace"]:
+                yield words[1:]
 
 
 @pytest.fixture(scope="module")

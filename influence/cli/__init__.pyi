@@ -1,4 +1,4 @@
-from .commands import main as main
+from .commands import main as main, script as script
 from .progress import (
     FOR_PROGRAMS as FOR_PROGRAMS,
     ProgressEvent as ProgressEvent,

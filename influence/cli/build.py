@@ -89,7 +89,7 @@ def _add_again(group: Any) -> None:
 def _add_model(model: Any) -> None:
     about = (
         f"default: MiniLM's first {ENCODER_LAYERS} layers for at most {SMALL_DATA:,} English training examples, where "
-        "requirements-demo.txt is installed; else cnn, the paper's, trained from scratch"
+        "the demo's packages are installed; else cnn, the paper's, trained from scratch"
     )
     model.add_argument("--model", metavar="ID_OR_FOLDER|cnn", help=about)
     model.add_argument("--num-hidden-layers", type=int, metavar="N", help="keep the first N layers")

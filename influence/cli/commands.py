@@ -28,9 +28,17 @@ class _Parser(argparse.ArgumentParser):
         return super()._get_values(action, arg_strings)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 1 a limit of --fail-on broken, 2 bad input, 130 interrupted."""
-    options = parser().parse_args(arguments)
+def script() -> int:
+    """The command `wordtrace`, which an installation makes; returns the exit code."""
+    return main(prog="wordtrace")
+
+
+def main(arguments: Sequence[str] | None = None, *, prog: str = "influence") -> int:
+    """Run one command; returns the exit code: 0 done, 1 a limit of --fail-on broken, 2 bad input, 130 interrupted.
+
+    Help calls the program `prog`.
+    """
+    options = parser(prog).parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):  # names of files may hold what is no Unicode, and an answer is still one
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
@@ -62,9 +70,9 @@ def _unforeseen(error: Exception) -> str:
     return f"this cannot be done ({kind}{f': {said}' if said else ''}); to see where it went wrong, run it with {TRACEBACK}=1"
 
 
-def parser() -> argparse.ArgumentParser:
+def parser(prog: str = "influence") -> argparse.ArgumentParser:
     """The parser of the whole command line; what it parses has the command's function as `run`."""
-    root = _Parser(prog="influence", description=__doc__)
+    root = _Parser(prog=prog, description=__doc__)
     root.add_argument("--version", action="version", version=f"wordtrace {__version__}")
     commands = root.add_subparsers(metavar="COMMAND", required=True)
     for module in COMMANDS:

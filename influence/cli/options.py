@@ -47,7 +47,7 @@ def add_device(parser: Any) -> None:
 
 def add_engine(parser: Any) -> None:
     """--engine and --address: where work that can be shared out is done."""
-    about = "where it is done: on this machine, or a task each on a Ray cluster (requirements-ray.txt)"
+    about = "where it is done: on this machine, or a task each on a Ray cluster, where Ray is installed"
     parser.add_argument("--engine", choices=engines.ENGINES, default=engines.LOCAL, help=about)
     about = "of the Ray cluster's head, as 10.0.0.1:6379 (default: Ray on this machine alone)"
     parser.add_argument("--address", metavar="HOST:PORT", help=about)

@@ -10,7 +10,10 @@ from typing import Any
 
 from influence.cli.options import add_engine, command, path
 
-SERVER = Path(__file__).parents[2] / "pages" / "ui" / "frame" / "server.py"
+# The app lies beside this package in a checkout, and in a folder of its own where a wheel was installed: see pyproject.toml.
+BESIDE = Path(__file__).parents[2]
+INSTALLED = BESIDE / "wordtrace_app"
+SERVER = (INSTALLED if INSTALLED.is_dir() else BESIDE) / "pages" / "ui" / "frame" / "server.py"
 
 
 def add(commands: Any) -> None:

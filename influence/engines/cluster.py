@@ -25,6 +25,7 @@ ASK_SECONDS = 60.0  # for all machines to answer one question
 GONE_SECONDS = 60.0  # so long no machine of the cluster may have what the work needs
 STORE_BYTES = 80 << 20  # of Ray's object store on this machine: only text travels
 PACKAGE = Path(__file__).parents[1]
+GET_RAY = "pip install ray==2.60.0"  # as in requirements-ray.txt, which an installation does not have
 TOKEN = Path("~/.ray/auth_token")
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is told to Ray's makers
@@ -39,7 +40,7 @@ class Cluster:
 
     def __init__(self, address: str | None = None, device: str = "auto") -> None:
         if find_spec("ray") is None:
-            raise EngineError("--engine ray: Ray is not installed; install it with: pip install -r requirements-ray.txt")
+            raise EngineError(f"--engine ray: Ray is not installed; install it with: {GET_RAY}")
         for name, value in {**QUIET, **_token()}.items():
             os.environ.setdefault(name, value)
         address = address or os.environ.get("RAY_ADDRESS") or None  # which is set where a job of Ray's runs

@@ -46,6 +46,7 @@ from .packaged import (
     CNN as CNN,
     DEMO_MODEL as DEMO_MODEL,
     ENCODER_LAYERS as ENCODER_LAYERS,
+    GET_DEMO as GET_DEMO,
     SMALL_DATA as SMALL_DATA,
     UsualModel as UsualModel,
     demo_model as demo_model,

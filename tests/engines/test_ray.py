@@ -231,7 +231,7 @@ def test_without_ray_it_says_what_to_install(
 ) -> None:
     monkeypatch.setattr("influence.engines.cluster.find_spec", lambda name: None)
     assert main(["suspects", "--workspace", str(workspace), "--engine", "ray"]) == 2
-    assert "install it with: pip install -r requirements-ray.txt" in capsys.readouterr().err
+    assert "install it with: pip install ray==2.60.0" in capsys.readouterr().err
 
 
 def test_a_cluster_by_its_address(home: Path, data: dict[str, str], tmp_path: Path) -> None:

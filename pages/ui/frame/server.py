@@ -19,6 +19,7 @@ import time
 import webbrowser
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -82,8 +83,7 @@ def security_headers() -> dict[str, str]:
 
 def main() -> None:
     """Check the options, then serve until stopped."""
-    # This file's folder is on the path because it was run as a script; its modules are not top-level ones.
-    sys.path[:] = [str(ROOT), *(entry for entry in sys.path if entry != str(Path(__file__).parent))]
+    _set_path()
     options = _options()
     _keep_few_heaps()
     root = _root(options)
@@ -104,13 +104,10 @@ def main() -> None:
     from starlette.middleware import Middleware
     from streamlit.web import bootstrap
 
-    from pages.ui.frame import workspaces
-
-    workspaces.watch(root)
-
-    from pages.ui.frame import access
+    from pages.ui.frame import access, workspaces
     from pages.ui.frame.door import Door, Rules
 
+    workspaces.watch(root)
     configuration = _configuration(options, names)
     st.App(ROOT / "app.py")  # from here on its secrets are looked for beside the script, too
     bootstrap.load_config_options(configuration)
@@ -125,6 +122,13 @@ def main() -> None:
         threading.Thread(target=_open_when_it_answers, args=(options.host, options.port, address), daemon=True).start()
     middleware = [Middleware(SecurityHeaders, headers=security_headers()), Middleware(Door, rules=rules)]
     st.App(ROOT / "app.py", middleware=middleware).run(config=configuration)
+
+
+def _set_path() -> None:
+    # This file's folder is on the path because it was run as a script; its modules are not top-level ones.
+    sys.path[:] = [str(ROOT), *(entry for entry in sys.path if entry != str(Path(__file__).parent))]
+    if find_spec("influence") is None:  # installed where this process does not look: both lie in one folder
+        sys.path.append(str(ROOT.parent))
 
 
 def _keep_few_heaps() -> None:
