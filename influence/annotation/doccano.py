@@ -6,7 +6,7 @@ In a project that is not collaborative every member's file is one of its own. sp
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from influence.annotation.table import Found, Shape, cell, first_values
+from influence.annotation.table import Found, Shape, cell, first_values, objects
 from influence.annotation.votes import Vote, annotator_name
 from influence.reading import NewCells, Table
 
@@ -50,8 +50,8 @@ def _unfold(raw: Table) -> Found:
             found.put(f"meta.{name}" if name in raw.columns else str(name), value)
         if question is not None and (value := raw.columns[question][row]) not in (None, "", []):
             found.vote(question, Vote("", value))
-        for one in raw.columns["annotations"][row] or [] if old else []:
-            if "start_offset" in one:
+        for one in objects(raw.columns["annotations"][row]) if old else []:
+            if "start_offset" in one or "label" not in one:
                 found.spans["annotations"] = None
             else:
                 found.vote("annotations", Vote(annotator_name(one.get("user")), one["label"], str(one.get("created_at") or "")))
@@ -68,7 +68,7 @@ def _relabelled(raw: Table, rows: Sequence[int], question: str, label: Any) -> N
     [row] = rows
     value = raw.columns[question][row]
     if question == "annotations":
-        return {row: {question: [{**one, "label": label} for one in value]}}
+        return {row: {question: [{**one, "label": label} if isinstance(one, dict) else one for one in value]}}
     return {row: {question: [label] if isinstance(value, list) else label}}
 
 

@@ -9,7 +9,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from influence.annotation.table import Found, Shape, cell, first_values
+from influence.annotation.table import Found, Shape, cell, first_values, objects
 from influence.annotation.votes import Vote, annotator_name
 from influence.reading import NewCells, Table
 
@@ -34,10 +34,10 @@ def _unfold_tasks(raw: Table) -> Found:
             found.put("data.id" if name == "id" and found.id else str(name), value)
         if found.id:
             found.put("id", raw.columns["id"][row])
-        for made in _objects(cell(raw, "annotations", row)):
+        for made in objects(cell(raw, "annotations", row)):
             if not made.get("was_cancelled"):
                 _annotation(found, made)
-        for made in _objects(cell(raw, "predictions", row)):
+        for made in objects(cell(raw, "predictions", row)):
             model = made.get("model_version")
             score = made.get("score")
             for question, value in _answers(made):
@@ -55,7 +55,7 @@ def _annotation(found: Found, made: Mapping[str, Any]) -> None:
 def _answers(made: Mapping[str, Any], spans: dict[str, None] | None = None) -> list[tuple[str, Any]]:
     """The results about a whole text, by question; the questions about parts of it are put into `spans`."""
     answers = []
-    for result in _objects(made.get("result")):
+    for result in objects(made.get("result")):
         question, value = str(result.get("from_name", result.get("type", "label"))), result.get("value")
         # Old exports and made-up tasks leave the type out.
         kind = result.get("type") or next((kind for kind in WHOLE if isinstance(value, dict) and kind in value), "")
@@ -64,10 +64,6 @@ def _answers(made: Mapping[str, Any], spans: dict[str, None] | None = None) -> l
         elif spans is not None and isinstance(value, dict) and "start" in value:
             spans[question] = None
     return answers
-
-
-def _objects(found: Any) -> list[dict[str, Any]]:
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _time(made: Mapping[str, Any]) -> str:
@@ -84,7 +80,7 @@ def _tasks_relabelled(raw: Table, rows: Sequence[int], question: str, label: Any
     result = {"from_name": question, "to_name": target, "type": "choices", "value": {"choices": [str(label)]}}
     if pattern.get("type") in ("rating", "number"):
         result |= {"type": pattern["type"], "value": {pattern["type"]: _number(label)}}
-    for one in _objects(annotations):
+    for one in objects(annotations):
         if one.get("ground_truth") is True:
             one["ground_truth"] = False
     change: dict[str, Any] = {
@@ -96,8 +92,8 @@ def _tasks_relabelled(raw: Table, rows: Sequence[int], question: str, label: Any
 
 
 def _all_results(raw: Table, row: int) -> list[dict[str, Any]]:
-    made = [*_objects(cell(raw, "annotations", row)), *_objects(cell(raw, "predictions", row))]
-    return [result for one in made for result in _objects(one.get("result"))]
+    made = [*objects(cell(raw, "annotations", row)), *objects(cell(raw, "predictions", row))]
+    return [result for one in made for result in objects(one.get("result"))]
 
 
 def _target(raw: Table, question: str) -> str:

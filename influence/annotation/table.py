@@ -73,16 +73,29 @@ class AnnotatedTable(Table):
     roles: Mapping[str, str] = field(kw_only=True)  # the columns of `id`, and of `label` where there is one question
     votes: Mapping[str, Votes] = field(kw_only=True, repr=False)  # by column
     suggestions: Mapping[str, Votes] = field(kw_only=True, repr=False)
+    numbers: Sequence[int | str] = field(default=(), kw_only=True, repr=False)  # of every text, where it is of several files
 
     def number(self, row: int) -> int | str:
         """See `Table`; the first of its rows in the file."""
-        return self.raw.number(self.places[row][0])
+        return self.numbers[row] if self.numbers else self.raw.number(self.places[row][0])
 
     @property
     def annotators(self) -> list[str]:
         """Who gave labels."""
         names = dict.fromkeys(vote.annotator for votes in self.votes.values() for one in votes for vote in one)
         return [name for name in names if name]
+
+    def voices(self, column: str, row: int) -> list[tuple[str, str, str]]:
+        """Whoever has something to say of a text's label besides what stands in the column: name, label and time.
+
+        Annotators, where they are several, and the models that suggested something; in a column of suggestions the models.
+        """
+        said = self.votes.get(column, self.suggestions.get(column))
+        if said is None:
+            return []
+        votes = list(said[row]) if len({vote.annotator for one in said for vote in one}) > 1 else []
+        votes += self.suggestions[column + SUGGESTION][row] if column + SUGGESTION in self.suggestions else []
+        return [(vote.annotator, label, vote.at) for vote in votes if vote.annotator and (label := vote.label) is not None]
 
 
 def annotated(raw: Table, shape: Shape) -> AnnotatedTable:
@@ -136,3 +149,8 @@ def cell(raw: Table, column: str, row: int) -> Any:
 def first_values(raw: Table, column: str, count: int = 100) -> list[Any]:
     """The first values that a column has; [] without the column."""
     return [value for value in raw.columns.get(column, [])[:count] if value is not None]
+
+
+def objects(found: Any) -> list[dict[str, Any]]:
+    """The objects of a list; none of what is no list."""
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

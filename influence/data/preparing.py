@@ -5,14 +5,15 @@ Nothing is written: the file of the user's is read again where it is needed, and
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from influence.annotation import AnnotatedTable
 from influence.data.dataset import Dataset, check_labels, check_usable, label_names, rows_of
 from influence.data.examples import Columns, Examples, first_equal, picked, read_examples, without_hidden
-from influence.data.labels import merged_spellings
+from influence.data.labels import label_key, merged_spellings
 from influence.data.settings import MOST_TEST, Preparation
 from influence.errors import DataError
 from influence.reading import FormOptions, Table
@@ -29,6 +30,7 @@ class Splits:
     train: Dataset
     test: Dataset
     forms: dict[str, str]  # what a file was read as, in words, where that is not what its name says
+    voices: Sequence[tuple[str, str, str, str | None]] = ()  # annotator or model, id of a training example, label, when
 
     @property
     def notes(self) -> list[str]:
@@ -78,7 +80,8 @@ def make_splits(train: Table | Stream, test: Table | Stream | None, columns: Col
     if theirs is None:
         parts = split_rows(ours, settings)
         aside = f"{len(parts['test']):,} of the {len(ours.usable):,} rows of {Path(train.source).name!r} set aside to test on"
-        return _checked(Splits(rows_of(ours, parts["train"], [*notes, aside]), rows_of(ours, parts["test"]), forms))
+        made = Splits(rows_of(ours, parts["train"], [*notes, aside]), rows_of(ours, parts["test"]), forms)
+        return _checked(replace(made, voices=_voices(ours, parts["train"])))
     tests = theirs.usable
     if settings.drop_unusable:
         known = {ours.labels[row] for row in ours.usable}
@@ -87,7 +90,22 @@ def make_splits(train: Table | Stream, test: Table | Stream | None, columns: Col
             raise DataError(f"{theirs.table.source!r}: no row has a label that training has; {OTHER_SPLIT}")
         if strange := len(theirs.usable) - len(tests):
             notes.append(f"left out: {strange:,} test rows with a label that training never has")
-    return _checked(Splits(rows_of(ours, ours.usable, notes), rows_of(theirs, tests), forms))
+    made = Splits(rows_of(ours, ours.usable, notes), rows_of(theirs, tests), forms)
+    return _checked(replace(made, voices=_voices(ours, ours.usable)))
+
+
+def _voices(data: Examples, rows: Sequence[int]) -> list[tuple[str, str, str, str | None]]:
+    """What the annotators of a tool's file said of training examples, each by name; the last word of each, of known labels."""
+    table = data.table
+    if not isinstance(table, AnnotatedTable):
+        return []
+    known = {label_key(data.labels[row]) for row in rows}
+    last: dict[tuple[str, str], tuple[str, str]] = {}
+    for row in rows:
+        for name, label, at in table.voices(data.columns.label, row):
+            if label_key(label) in known and at >= last.get((name, data.ids[row]), ("", ""))[1]:
+                last[name, data.ids[row]] = (label, at)
+    return [(name, id, label, at or None) for (name, id), (label, at) in last.items()]
 
 
 def _checked(found: Splits) -> Splits:

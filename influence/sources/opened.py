@@ -9,9 +9,10 @@ of their names: `sha256sum train-*.parquet | sha256sum`. Of a Hugging Face data 
 import glob
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from influence.annotation import read_table
+from influence.annotation import AnnotatedTable, joined, read_table, recognised
 from influence.errors import DataError
 from influence.reading import (
     DataSet,
@@ -46,7 +47,7 @@ def open_table(name: str, *, split: str, options: FormOptions, near: Path | None
             part = Part(str(path), path.name, path.stat().st_size)
             if not _is_large([part]):
                 return read_table(name, split=split, options=options)
-            return FileStream(str(path), [part], options, folder, large=True)
+            return _of_a_tool(FileStream(str(path), [part], options, folder, large=True))
         if is_pattern(name) and not path.exists():
             return _matching(name, options, folder)
         bare, asked = without_split(name)
@@ -68,7 +69,7 @@ def _existing(near: Path | None) -> Path:
     return next(folder for folder in (near.absolute().parent, *near.absolute().parents) if folder.is_dir())
 
 
-def _matching(name: str, options: FormOptions, folder: Path) -> Stream:
+def _matching(name: str, options: FormOptions, folder: Path) -> Table | Stream:
     found = [Path(one) for one in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207  # `Path` has no absolute patterns
     files = [one for one in found if one.is_file()]
     if not files:
@@ -79,7 +80,7 @@ def _matching(name: str, options: FormOptions, folder: Path) -> Stream:
     return _stream(name, [Part(str(one), one.relative_to(base).as_posix(), one.stat().st_size) for one in files], options, folder)
 
 
-def _remote(name: str, split: str, options: FormOptions, folder: Path) -> Stream:
+def _remote(name: str, split: str, options: FormOptions, folder: Path) -> Table | Stream:
     remote = Remote(name)
     parts = remote.parts()
     if not is_pattern(name) and remote.is_folder():
@@ -90,9 +91,22 @@ def _remote(name: str, split: str, options: FormOptions, folder: Path) -> Stream
     return _stream(name, parts, options, folder, remote)
 
 
-def _stream(name: str, parts: list[Part], options: FormOptions, folder: Path, remote: Remote | None = None) -> Stream:
+def _stream(name: str, parts: list[Part], options: FormOptions, folder: Path, remote: Remote | None = None) -> Table | Stream:
     check_shards(name, [part.name for part in parts])
-    return FileStream(name, parts, options, folder, large=_is_large(parts, known=remote is None), remote=remote)
+    return _of_a_tool(FileStream(name, parts, options, folder, large=_is_large(parts, known=remote is None), remote=remote))
+
+
+def _of_a_tool(stream: FileStream) -> Table | Stream:
+    """Files of an annotation tool are read whole, large or not: what is said of one text may stand in any of their rows."""
+    if not isinstance(recognised(stream.head), AnnotatedTable):
+        return stream
+    names, tables = [], []
+    for name, path in stream.files():
+        names.append(name)
+        tables.append(read_table(str(path), split="train", options=stream.options))
+    if len(names) == 1:
+        return replace(tables[0], source=stream.source)
+    return joined(tables, names, stream.source, stream.sha256())
 
 
 def _is_large(parts: list[Part], *, known: bool = True) -> bool:

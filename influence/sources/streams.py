@@ -109,6 +109,16 @@ class FileStream(Stream):
                     pieces = (Piece(part.name, 0, chunk.form),) if len(self._parts) > 1 else ()
                     yield replace(chunk, columns=columns, source=self.source, pieces=pieces)
 
+    def files(self) -> Iterator[tuple[str, Path]]:
+        """Each file's name among the others, and where it lies here; one of another machine until the next is asked for."""
+        for part in self._parts:
+            yield part.name, self._local(part)
+
+    @property
+    def options(self) -> FormOptions:
+        """What was said of their form."""
+        return self._options
+
     def sha256(self) -> str:
         """Of one file's bytes, or of what `sha256sum` says of several."""
         hashes = [self._hashes.get(part.place) or _file_sha256(Path(part.place)) for part in self._parts]
