@@ -8,6 +8,7 @@ WordtraceError
 ├── QueryError          a question about something that does not exist
 ├── LimitsBroken        data, or a workspace, beyond a limit that was set: no bad input, exit code 1
 ├── EngineError         other processes or machines that were to work and cannot, or did not come back
+├── HubError            the Hugging Face Hub that could not be reached, or did not take what was to go there
 └── WorkspaceError      a workspace that cannot be opened or written
     ├── WorkspaceMissing    there is none at that path
     ├── WorkspaceBusy       another process is building it
@@ -57,6 +58,10 @@ class LimitsBroken(WordtraceError):
 
 class EngineError(WordtraceError):
     """Other processes or machines that were to work cannot, or did not come back."""
+
+
+class HubError(WordtraceError):
+    """The Hugging Face Hub cannot be reached, or did not take what was to go there."""
 
 
 class WorkspaceError(WordtraceError):

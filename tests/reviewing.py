@@ -39,6 +39,7 @@ def make_workspace(
     labels: Sequence[str] = ("Business", "Sport", "World"),
     source: str = "train.csv",
     sha256: str = "",
+    test: tuple[str, str] = ("test.csv", ""),  # its source and SHA-256
     id_column: str | None = "id",
 ) -> WorkspaceReader:
     """Publish a build of these training rows; every example is predicted to be of the first label, 0.75 sure."""
@@ -65,8 +66,8 @@ def make_workspace(
         built_at="2026-11-24T12:00:00+00:00",
         train_source=source,
         train_sha256=sha256,
-        test_source="test.csv",
-        test_sha256="",
+        test_source=test[0],
+        test_sha256=test[1],
         n_train=count,
         n_test=0,
         labels=list(labels),

@@ -48,7 +48,7 @@ FLOORS = [
     ["explanations", "review", "retraining", "opinions"],
     ["rules"],
     ["suspects", "fixes"],
-    ["clusters", "exchange"],
+    ["clusters", "exchange", "hub"],
     ["experiments"],
     ["gate"],
     ["api"],

@@ -19,7 +19,8 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 # Run here; the others need a network, a server's address, hours, or a model that is not at hand.
-RUN = {"query", "scores", "suspects", "clusters", "words", "export", "apply", "check", "compare", "backup", "restore", "tasks"}
+RUN = {"query", "scores", "suspects", "clusters", "words", "check", "compare", "backup", "restore"}
+RUN |= {"export", "apply", "tasks", "push"}
 
 
 def blocks(document: Path, language: str) -> list[str]:

@@ -1,18 +1,22 @@
-"""The commands that carry suspects and decisions out of a workspace, into the data, and back: tasks, export, apply, import."""
+"""The commands that carry suspects and decisions out of a workspace, into data, and back: tasks, export, apply, import, push."""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from influence import exchange, fixes, reading, review, workspace
+from influence import exchange, fixes, hub, reading, review, workspace
 from influence.cli.options import add_form, add_json, check_top, command, form_options, path, print_answer, print_notes
 from influence.cli.progress import ProgressLine
 from influence.errors import SettingsError
 from influence.review import IMPORTED, POLICIES
+
+if TYPE_CHECKING:
+    from influence.review import Reviews
 
 SUFFIXES = (".csv", ".jsonl", ".parquet", ".zip")
 
@@ -23,10 +27,7 @@ def add(commands: Any) -> None:
     export = command(commands, "export", _export, "write the reviewers' decisions as a fix list")
     about = "the fix list; .zip: in all forms, with the corrected data and a report"
     export.add_argument("--output", type=path, required=True, metavar="FILE.csv|.jsonl|.parquet|.zip", help=about)
-    about = "what settles a disagreement that no adjudicator has settled (default: majority)"
-    export.add_argument("--policy", choices=POLICIES, default="majority", help=about)
-    about = "only this reviewer's decisions; may be given more than once"
-    export.add_argument("--reviewer", action="append", metavar="NAME", help=about)
+    _add_whose(export)
 
     about = "bring the decisions in a fix list back into a workspace, in the names of those who made them"
     back = command(commands, "import", _import, about)
@@ -52,6 +53,45 @@ def add(commands: Any) -> None:
     columns.add_argument("--label", metavar="COL")
     columns.add_argument("--id", metavar="COL")
     add_form(columns)
+    _add_push(commands)
+
+
+def _add_push(commands: Any) -> None:
+    about = "put the corrected training data on the Hugging Face Hub, as a pull request or a branch, with a card of what changed"
+    push = command(commands, "push", _push, about)
+    push.add_argument("--repo", required=True, metavar="OWNER/NAME", help="a data set's repository on the Hub")
+    push.add_argument("--train", metavar="FILE", help="to be corrected (default: the one that the workspace was built from)")
+    _add_whose(push)
+    where = push.add_mutually_exclusive_group()
+    where.add_argument("--pull-request", action="store_true", help="open a pull request (the default)")
+    about = "commit to this branch, which is begun from main where there is none of that name; main only where it is said"
+    where.add_argument("--branch", metavar="NAME", help=about)
+    about = "the repository must be private; where there is none it is made"
+    push.add_argument("--private", action="store_true", help=about)
+    about = "of the training data in the repository; its ending says as what it goes there: Parquet, or in the file's own form"
+    push.add_argument("--path", default=hub.DEFAULT_PATH, metavar="IN_REPO", help=f"{about} (default: {hub.DEFAULT_PATH})")
+    push.add_argument("--message", metavar="TEXT", help="of the commit (default: how many examples were changed)")
+    about = "name the reviewers, and give their notes, in the card and in fixes.parquet (default: neither)"
+    push.add_argument("--reviewers", action="store_true", help=about)
+    about = "list what would be uploaded, and the card, without asking the network for anything"
+    push.add_argument("--dry-run", action="store_true", help=about)
+    add_json(push)
+
+
+def _add_whose(parser: Any) -> None:
+    """--policy and --reviewer: whose decisions count."""
+    about = "what settles a disagreement that no adjudicator has settled (default: majority)"
+    parser.add_argument("--policy", choices=POLICIES, default="majority", help=about)
+    about = "only this reviewer's decisions; may be given more than once"
+    parser.add_argument("--reviewer", action="append", metavar="NAME", help=about)
+
+
+def _check_reviewers(options: argparse.Namespace, reviews: Reviews) -> None:
+    """Raise `SettingsError` for a --reviewer who has decided nothing."""
+    unknown = set(options.reviewer or ()) - set(reviews.reviewers())
+    if unknown:
+        known = ", ".join(reviews.reviewers()) or "nobody"
+        raise SettingsError(f"--reviewer {min(unknown)!r} has decided nothing; those who have: {known}")
 
 
 def _add_tasks(commands: Any) -> None:
@@ -96,10 +136,7 @@ def _export(options: argparse.Namespace) -> None:
         raise SettingsError(f"--output {options.output!r}: it must be a file in a folder that exists")
     reviews = review.read_reviews(workspace.read_workspace(options.workspace))
     try:
-        unknown = set(options.reviewer or ()) - set(reviews.reviewers())
-        if unknown:
-            known = ", ".join(reviews.reviewers()) or "nobody"
-            raise SettingsError(f"--reviewer {min(unknown)!r} has decided nothing; those who have: {known}")
+        _check_reviewers(options, reviews)
         found = fixes.fix_list(reviews, policy=options.policy, reviewers=options.reviewer)
         if output.suffix.lower() == ".zip":
             write_output(output, fixes.export_bundle(reviews, policy=options.policy, reviewers=options.reviewer))
@@ -143,6 +180,67 @@ def _apply(options: argparse.Namespace) -> None:
     would = "would be written" if options.dry_run else "written"
     print(f"{options.output}: {applied.rows_after:,} of {applied.rows_before:,} rows {would}: {_counts(applied.counts)}")
     print(_balance(applied.before, applied.after))
+
+
+def _push(options: argparse.Namespace) -> None:
+    given = ("repo", "branch", "private", "path", "message")
+    destination = hub.Destination(**{name: getattr(options, name) for name in given})
+    reviews = review.read_reviews(workspace.read_workspace(options.workspace))
+    try:
+        _check_reviewers(options, reviews)
+        choice = {"policy": options.policy, "reviewers": options.reviewer, "named": options.reviewers}
+        upload = hub.prepare_upload(reviews, destination, train=options.train, **choice)
+        print_notes([*reviews.warnings, *upload.notes])
+    finally:
+        reviews.close()
+    pushed = None if options.dry_run else hub.push(upload, destination)
+    print_notes([] if pushed is None else pushed.notes)
+    print_answer(options, _Push(destination, upload, pushed), _push_as_json, _push_as_text)
+
+
+class _Push(NamedTuple):
+    """A push, or what one would be."""
+
+    destination: hub.Destination
+    upload: hub.Upload
+    pushed: hub.Pushed | None
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        return self.upload.files() if self.pushed is None else self.pushed.files
+
+
+def _push_as_json(made: _Push) -> dict[str, Any]:
+    files = [{"path": path, "bytes": len(data), "sha256": _sha256(data)} for path, data in made.files.items()]
+    done = made.pushed
+    return {
+        "repo": made.destination.repo,
+        "branch": made.destination.branch,
+        "message": made.destination.message or made.upload.message,
+        "counts": made.upload.counts,
+        "files": files,
+        "card": made.files[hub.CARD].decode(),
+        "dry_run": done is None,
+        "changed": None if done is None else done.changed,
+        "commit_url": None if done is None else done.commit_url,
+        "pull_request_url": None if done is None else done.pull_request_url,
+    }
+
+
+def _push_as_text(made: _Push) -> str:
+    to, done = f"{made.destination.repo}, {made.destination.in_words}", made.pushed
+    listed = [f"{_sha256(data)}  {len(data):>13,} bytes  {path}" for path, data in made.files.items()]
+    if done is None:
+        message = f"message: {made.destination.message or made.upload.message}"
+        card = "the card (of one that is there already, all else is kept):"
+        return "\n".join([f"{to}: would be uploaded:", *listed, message, card, made.files[hub.CARD].decode().rstrip()])
+    if not done.changed:
+        return f"{to}: has all of it already: no commit"
+    return "\n".join([f"{to}: uploaded: {_counts(made.upload.counts)}", *listed, done.pull_request_url or done.commit_url])
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -1,6 +1,12 @@
-from .apply import apply_fixes as apply_fixes, plan as plan
+from .apply import Applied as Applied, apply_fixes as apply_fixes, content as content, plan as plan
 from .bundle import export_bundle as export_bundle
-from .files import encode_fixes as encode_fixes, neutralised as neutralised, read_fixes as read_fixes, write_fixes as write_fixes
+from .files import (
+    encode_fixes as encode_fixes,
+    in_markdown as in_markdown,
+    neutralised as neutralised,
+    read_fixes as read_fixes,
+    write_fixes as write_fixes,
+)
 from .fixlist import Fix as Fix, FixList as FixList, fix_list as fix_list
 from .imports import ImportPlan as ImportPlan, plan_import as plan_import, take_in as take_in
 from .rebuild import (
@@ -11,4 +17,9 @@ from .rebuild import (
     prepare as prepare,
     refusal as refusal,
 )
-from .train_file import GivenColumns as GivenColumns, open_train_file as open_train_file
+from .train_file import (
+    GivenColumns as GivenColumns,
+    TrainFile as TrainFile,
+    open_train_file as open_train_file,
+    workspace_copy as workspace_copy,
+)

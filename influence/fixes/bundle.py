@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import re
 import shlex
 import zipfile
 from collections.abc import Collection, Mapping
@@ -14,7 +13,7 @@ from typing import Any
 from influence.annotation import read_table, rewritten
 from influence.data import Columns, label_key, read_examples
 from influence.fixes.apply import PARQUET, Applied, content, plan
-from influence.fixes.files import encode_fixes
+from influence.fixes.files import encode_fixes, in_markdown as _md
 from influence.fixes.fixlist import Fix, FixList, fix_list
 from influence.fixes.train_file import GivenColumns, open_train_file, workspace_copy
 from influence.reading import FormOptions, data_suffix, whole_suffix
@@ -22,7 +21,6 @@ from influence.review import Reviews, iso
 from influence.standing import FIXES, made_from
 
 MOST_LISTED = 50  # conflicts and unmatched decisions spelt out in the report
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])")
 
 
 def export_bundle(reviews: Reviews, *, policy: str = "majority", reviewers: Collection[str] | None = None) -> bytes:
@@ -87,10 +85,6 @@ def _conflict(resolution: Any) -> str:
     sides = "; ".join(f"{_md(d.reviewer)}: {_md(d.verdict)}" for d in resolution.decisions)
     settled = "left out" if resolution.decision is None else f"{resolution.how}: {_md(resolution.decision.verdict)}"
     return f"{_md(resolution.example_id)}: {sides} ({settled})"
-
-
-def _md(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
 def _applied(reviews: Reviews, fixes: list[Fix]) -> tuple[Applied, bool]:

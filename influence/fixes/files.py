@@ -27,6 +27,7 @@ from influence.review import iso
 COLUMNS = Fix._fields
 TEXT_COLUMNS = tuple(name for name in COLUMNS if name not in ("decided_at", "score"))
 RISKY = re.compile(r"'*[=+\-@\t\r\n\0＝＋－＠]")  # the wide forms are formulas to East Asian spreadsheets
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:$&])")
 _HASH, _SCHEMA = (
     re.compile(r"[0-9a-f]{64}"),
     pa.schema([(n, {"words": pa.list_(pa.string()), "score": pa.float64()}.get(n, pa.string())) for n in COLUMNS]),
@@ -41,6 +42,11 @@ def neutralised(cell: str) -> str:
 def restored(cell: str) -> str:
     """The cell that `neutralised` was given."""
     return cell[1:] if cell.startswith("'") and RISKY.match(cell) else cell
+
+
+def in_markdown(text: str) -> str:
+    """A name or a text from the data on one line of Markdown, shown as it is."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
 
 
 def encode_fixes(fixes: Iterable[Fix], suffix: str) -> bytes:

@@ -92,12 +92,15 @@ class FixList:
         return [f"{what}: {count:,}" for what, count in said if count]
 
 
-def fix_list(reviews: Reviews, *, policy: str = "majority", reviewers: Collection[str] | None = None) -> FixList:
+def fix_list(
+    reviews: Reviews, *, policy: str = "majority", reviewers: Collection[str] | None = None, with_notes: bool = True
+) -> FixList:
     """The standing decisions of all reviewers, or of some, as one list; see `review.resolve` for `policy`.
 
-    Decisions outlive a rebuild: they are matched by id and text, and those that do not fit are listed apart.
+    Decisions outlive a rebuild: they are matched by id and text, and those that do not fit are listed apart. Without notes
+    nothing that a person has written stands among the reasons, nor what a fix list that was brought back gave as one.
     """
-    corpus, notes = reviews.corpus, reviews.all_notes()
+    corpus, notes = reviews.corpus, reviews.all_notes() if with_notes else None
     asked, lost = (_open(reviews, reviewers, unmatched=unmatched) for unmatched in (False, True))
     gone, changed = "there is no example of that id", "its text has changed"
     unmatched = [Unmatched(d, changed if d.example_id in corpus.examples else gone) for d in lost]
@@ -106,7 +109,7 @@ def fix_list(reviews: Reviews, *, policy: str = "majority", reviewers: Collectio
     resolved = resolve((d for d in asked if not _is_stale(corpus, d)), policy)
     resolved.sort(key=lambda resolution: place[resolution.example_id])
     fixes = [
-        _fix(corpus[r.example_id], r.decision, r, notes.get(r.example_id, []))
+        _fix(corpus[r.example_id], r.decision, r, None if notes is None else notes.get(r.example_id, []))
         for r in resolved
         if r.decision is not None and r.decision.edit.does.listed and not _is_settled(corpus, r.decision)
     ]
@@ -143,7 +146,7 @@ def _is_settled(corpus: Corpus, decision: Decision) -> bool:
     return decision.edit.does.relabels and corpus[decision.example_id].label == decision.new_label
 
 
-def _fix(example: TrainExample, decision: Decision, resolution: Resolution, notes: list[Note]) -> Fix:
+def _fix(example: TrainExample, decision: Decision, resolution: Resolution, notes: list[Note] | None) -> Fix:
     return Fix(
         example_id=example.id,
         action=decision.kind,
@@ -166,12 +169,13 @@ def _decided_at(decision: Decision) -> str:
     return kept if isinstance(kept, str) and kept else iso(decision.at)
 
 
-def _reason(decision: Decision, resolution: Resolution, notes: list[Note]) -> str:
+def _reason(decision: Decision, resolution: Resolution, notes: list[Note] | None) -> str:
     """The notes of those whose decision it is, else the rule or the suspicion behind it; then how it was settled."""
-    parts = list(dict.fromkeys(note.text for note in notes if note.reviewer in resolution.reviewers))
+    parts = list(dict.fromkeys(note.text for note in notes or () if note.reviewer in resolution.reviewers))
+    reason = None if notes is None and IMPORTED in decision.origin else decision.evidence.get("reason")
     if "rule" in decision.origin:
         parts.append(f"rule: {rule_of(decision.origin) or UNKNOWN}")
-    elif not parts and isinstance(reason := decision.evidence.get("reason"), str):
+    elif not parts and isinstance(reason, str):
         parts.append(reason)
     if resolution.how == "adjudicated":
         parts.append("adjudicated")

@@ -15,7 +15,8 @@ import tiny
 from influence import open_workspace
 from influence.cli import main
 from influence.errors import SettingsError
-from influence.fixes import export_bundle, fix_list, free_name, prepare
+from influence.fixes import Fix, export_bundle, fix_list, free_name, prepare
+from influence.hub import Destination, prepare_upload
 from influence.review import Queues, Reviewer, open_reviews
 from influence.review.log import close_log
 from influence.suspects import scale
@@ -172,3 +173,30 @@ def test_the_zip_of_a_workspace_that_was_built_again_has_the_first_file_with_all
     assert [(row["text"], row["label"]) for row in csv.DictReader(io.StringIO(content))] == wanted
     assert len(wanted) == len(rows) - 2
     close_log(loop / "third")
+
+
+def test_a_push_of_a_workspace_that_was_built_again_lists_the_fixes_of_the_rounds_before(loop: Path) -> None:
+    """Nothing but them was decided, and the data that they are in is what goes to the Hub."""
+    reviews = open_reviews(open_workspace(loop / "mine-2"))
+    upload = prepare_upload(reviews, Destination(repo="me/mine"), reviewers=["nobody"])
+    rows = pq.read_table(io.BytesIO(upload.data["fixes-before.parquet"])).to_pylist()
+    unnamed = {"reviewer": "", "reason": ""}
+    assert rows == [{name: (fix | unnamed)[name] for name in Fix._fields} for fix in reviews.corpus.applied.fixes]
+    assert [row["action"] for row in rows] == ["relabel", "relabel", "remove", "mask"]
+    assert read_rows(upload.data["data/train.parquet"]) == read_rows((loop / "mine-2" / "data" / "train.parquet").read_bytes())
+    assert upload.data["data/test.parquet"] == (loop / "mine-2" / "data" / "test.parquet").read_bytes()
+    assert "- Examples corrected in earlier rounds: 4; `fixes-before.parquet` lists them." in upload.card.section.splitlines()
+    close_log(loop / "mine-2")
+
+
+def test_a_part_that_was_set_aside_stays_in_the_file_that_is_pushed(loop: Path) -> None:
+    reviews = open_reviews(open_workspace(loop / "mine"))
+    upload = prepare_upload(reviews, Destination(repo="me/mine", path="mine.csv"))
+    assert [*upload.data] == ["mine.csv", "fixes.parquet"]
+    assert len(list(csv.reader(io.StringIO(upload.data["mine.csv"].decode())))) == 80  # a header, and one row removed
+    assert "the test part was set aside from the training data, and its rows stay in there" in upload.notes
+    close_log(loop / "mine")
+
+
+def read_rows(content: bytes) -> list[dict[str, str]]:
+    return list(pq.read_table(io.BytesIO(content)).to_pylist())

@@ -1,0 +1,224 @@
+"""What a push brings to the Hub: the corrected training data, the test part as it is, the fixes, and a card."""
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from influence.errors import DataError, SettingsError
+from influence.fixes import (
+    Applied,
+    Fix,
+    FixList,
+    GivenColumns,
+    TrainFile,
+    content,
+    encode_fixes,
+    fix_list,
+    in_markdown,
+    open_train_file,
+    plan,
+    workspace_copy,
+)
+from influence.hub.card import Card, section
+from influence.hub.columns import common_schema, features
+from influence.hub.front_matter import FrontMatter
+from influence.hub.settings import CARD, FIXES, FIXES_BEFORE, Destination
+from influence.reading import FormOptions, Table, as_text, is_saved, read_table, whole_suffix, without_split, written
+from influence.review import NAMES_JOIN, Reviews
+from influence.workspace import WorkspaceInfo
+
+PARQUET = ".parquet"
+NOTHING = "nothing that has been decided changes the data: relabel, remove or mask something first"
+NO_TABLE = ".txt"  # which the Hub reads as lines of text
+
+
+@dataclass(frozen=True)
+class Upload:
+    """The files of one commit, but for the card, which depends on the one that is there."""
+
+    data: dict[str, bytes]  # by path in the repository
+    card: Card
+    counts: dict[str, int]  # fixes by action
+    notes: list[str]  # what the user should know besides
+
+    def files(self, existing_card: str | None = None) -> dict[str, bytes]:
+        """All files of the commit. Raises `DataError` for an existing card that cannot be gone on with."""
+        return {CARD: self.card.text(existing_card).encode(), **self.data}
+
+    @property
+    def message(self) -> str:
+        """Of the commit, where the user gives none."""
+        made = ", ".join(f"{count:,} {action}" for action, count in self.counts.items() if count and action != "keep")
+        return f"Correct the training data{f': {made}' if made else ''}"
+
+
+def prepare_upload(
+    reviews: Reviews,
+    destination: Destination,
+    *,
+    train: str | None = None,
+    policy: str = "majority",
+    reviewers: Collection[str] | None = None,
+    named: bool = False,
+) -> Upload:
+    """Make the decided fixes in the training data, without a network.
+
+    `train` is the file to make them in (None: the one that the workspace was built from, or if that has changed the
+    workspace's copy of it). With `named` the reviewers' names and notes go along; else nothing that tells of a person.
+    Raises `SettingsError` where nothing is decided, `DataError` for data that does not fit.
+    """
+    found = fix_list(reviews, policy=policy, reviewers=reviewers, with_notes=named)
+    if not found.changes and not found.applied:
+        raise SettingsError(f"workspace {reviews.workspace.name!r}: {NOTHING}")
+    opened, is_copy = _train_file(reviews, found.fixes, train)
+    applied = plan(opened, found.fixes, source="the fix list")
+    data = {destination.path: _content(applied, destination)}
+    test, left_out = _test_part(reviews, is_copy)
+    if test is not None:
+        left_out = _add_test(data, test, applied, destination)
+    columns = None
+    if destination.suffix == PARQUET:
+        columns = features(data, opened.columns.label, _label_names(reviews.workspace.info, data, test, applied))
+    splits = dict(zip(("train", "test"), data, strict=False))
+    facts = [*_found_by(found), *_judged_by(found.fixes, named), *_files(splits, left_out)]
+    rows, balance = (applied.rows_before, applied.rows_after), (applied.before, applied.after)
+    front = FrontMatter(splits, _reader(opened.table, destination.suffix), columns)
+    title = destination.repo.partition("/")[2]
+    notes = [*found.notes, *([COPY] if is_copy else []), *([left_out] if left_out else [])]
+    notes += [*applied.notes, *applied.formulas(destination.suffix)]
+    fixes = _fix_files(reviews, found.fixes, named)
+    return Upload(data | fixes, Card(title, section(found, balance, rows, facts), front), found.counts, notes)
+
+
+COPY = (
+    "the training data is the workspace's copy (id, text, label; rows that could not be used are not in it), since what it was "
+    "built from is no file here, or has changed: give it with --train"
+)
+TEST_GONE = "the test part is not uploaded: what it was read from is no file here, or has changed"
+SET_ASIDE = "the test part was set aside from the training data, and its rows stay in there"
+TEST_DIFFERS = "the test part is not uploaded: its columns, or its form, are not those of the training data"
+
+
+def _train_file(reviews: Reviews, fixes: list[Fix], train: str | None) -> tuple[TrainFile, bool]:
+    """The file to make the fixes in, and whether that is the workspace's copy."""
+    info = reviews.workspace.info
+    form = _form(info)
+    if train is not None:
+        return open_train_file(train, fixes, GivenColumns(), form), False
+    if _is_here(info.train_source):
+        with suppress(DataError):  # it is another file by now
+            opened = open_train_file(info.train_source, fixes, GivenColumns(**info.settings["columns"]), form)
+            if opened.table.sha256 == info.train_sha256:
+                return opened, False
+    return workspace_copy(reviews.workspace), True
+
+
+def _form(info: WorkspaceInfo) -> FormOptions:
+    return FormOptions(**(info.settings.get("form") or {}))
+
+
+def _is_here(source: str) -> bool:
+    """Whether a name of data is a file or a data set's folder on this machine: nothing is asked of another one."""
+    return Path(source).is_file() or is_saved(Path(without_split(source)[0]))
+
+
+def _content(applied: Applied, destination: Destination) -> bytes:
+    table, suffix = applied.train.table, destination.suffix
+    own = PARQUET if table.form.kind == "data set" else whole_suffix(Path(table.source))
+    if suffix not in (PARQUET, own) or suffix.startswith(NO_TABLE):
+        way_out = f"name it {PARQUET}" if own == PARQUET or own.startswith(NO_TABLE) else f"name it {PARQUET} or {own}"
+        raise SettingsError(f"--path {destination.path!r}: the training data cannot go there in that form; {way_out}")
+    return content(applied, suffix)
+
+
+def _test_part(reviews: Reviews, is_copy: bool) -> tuple[Table | None, str]:
+    """The test data as it was built from; else None and why not."""
+    info = reviews.workspace.info
+    if is_copy:
+        return (workspace_copy(reviews.workspace, "test").table, "") if info.n_test else (None, TEST_GONE)
+    if (info.test_source, info.test_sha256) == (info.train_source, info.train_sha256):
+        return None, SET_ASIDE
+    if not _is_here(info.test_source):
+        return None, TEST_GONE
+    try:
+        table = read_table(info.test_source, split="test", options=_form(info))
+    except DataError:
+        return None, TEST_GONE
+    return (table, "") if table.sha256 == info.test_sha256 else (None, TEST_GONE)
+
+
+def _add_test(data: dict[str, bytes], test: Table, applied: Applied, destination: Destination) -> str:
+    """Put the test part among the files where it goes with the training data; else why not."""
+    if destination.suffix != PARQUET:
+        source = Path(test.source)
+        alike = whole_suffix(source) == destination.suffix and test.form == applied.train.table.form
+        if not alike or {*test.columns} != {*applied.train.table.columns}:
+            return TEST_DIFFERS
+        data[destination.test_path] = source.read_bytes()
+        return ""
+    as_it_is = test.form.kind == "parquet"
+    made = Path(test.source).read_bytes() if as_it_is else written(test, {}, PARQUET)
+    if common_schema({**data, destination.test_path: made}) is None:
+        return TEST_DIFFERS
+    data[destination.test_path] = made
+    return ""
+
+
+def _label_names(info: WorkspaceInfo, data: Mapping[str, bytes], test: Table | None, applied: Applied) -> list[str]:
+    """The labels as the files spell them; in the order of the model's outputs where they are the same."""
+    tables = [applied.train.table, *([test] if test is not None and len(data) > 1 else [])]
+    label = applied.train.columns.label
+    there = {as_text(value) for table in tables for value in table.columns[label] if value not in (None, "")}
+    return info.labels if there == {*info.labels} else sorted(there)
+
+
+def _reader(table: Table, suffix: str) -> dict[str, str]:
+    """What whoever reads the files has to be told of their form."""
+    if suffix == PARQUET:
+        return {}
+    form, usual = table.form, "\t" if suffix.startswith(".tsv") else ","
+    told = {"sep": form.delimiter} if form.kind == "delimited" and form.delimiter != usual else {}
+    return told | ({"encoding": form.encoding} if form.encoding != "utf-8" else {})
+
+
+def _found_by(found: FixList) -> list[str]:
+    """Which methods brought the changed examples up for review."""
+    counts = Counter(fix.method for fix in found.fixes if fix.edit.does.changes_data)
+    named = [f"{in_markdown(method)} ({count:,})" for method, count in sorted(counts.items(), key=str) if method is not None]
+    chosen = [f"chosen by the reviewers ({counts[None]:,})"] if counts[None] else []
+    return [f"The changed examples were found by: {', '.join([*named, *chosen])}."] if counts else []
+
+
+def _judged_by(fixes: list[Fix], named: bool) -> list[str]:
+    names = sorted({name for fix in fixes for name in fix.reviewer.split(NAMES_JOIN)})
+    if not names:
+        return []
+    people = "one reviewer" if len(names) == 1 else f"{len(names):,} reviewers"
+    who = f": {', '.join(map(in_markdown, names))}" if named else ", whose names are not given"
+    return [f"Judged by {people}{who}."]
+
+
+def _files(splits: Mapping[str, str], left_out: str) -> list[str]:
+    said = [f"`{splits['train']}` is the corrected training data."]
+    if "test" in splits:
+        said.append(f"`{splits['test']}` is the test data, unchanged.")
+    elif left_out == SET_ASIDE:
+        said.append(f"{SET_ASIDE[:1].upper()}{SET_ASIDE[1:]}.")
+    listed = "a row a decision, with the text and the label before it"
+    return [*said, f"`{FIXES}` lists what was decided: {listed}."]
+
+
+def _fix_files(reviews: Reviews, fixes: list[Fix], named: bool) -> dict[str, bytes]:
+    """The fix list, and that of earlier rounds; people only where they are to be named."""
+    own = fixes if named else [fix._replace(reviewer="") for fix in fixes]
+    before = [_as_fix(row, named) for row in reviews.corpus.applied.fixes]
+    earlier = {FIXES_BEFORE: encode_fixes(before, PARQUET)} if before else {}
+    return {FIXES: encode_fixes(own, PARQUET), **earlier}
+
+
+def _as_fix(row: Mapping[str, Any], named: bool) -> Fix:
+    fix = Fix(**{name: row[name] for name in Fix._fields})
+    return fix if named else fix._replace(reviewer="", reason="")
