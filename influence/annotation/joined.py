@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
 
-from influence.annotation.table import AnnotatedTable, Votes
+from influence.annotation.table import AnnotatedTable, Votes, names_in
 from influence.annotation.votes import Vote, settled
 from influence.errors import DataError
 from influence.reading import Form, Piece, Table
@@ -29,7 +29,7 @@ def joined(tables: Sequence[Table], names: Sequence[str], source: str, sha256: s
         columns=found.settled(),
         source=source,
         sha256=sha256,
-        form=Form(kind="data set", tool=parts[0].form.tool),
+        form=Form(kind="data set", tool=parts[0].form.tool, annotators=len(names_in(found.votes))),
         broken={},
         rows=len(found.numbers),
         pieces=tuple(Piece(name, 0, part.form) for name, part in zip(names, parts, strict=True)),

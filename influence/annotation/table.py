@@ -82,8 +82,7 @@ class AnnotatedTable(Table):
     @property
     def annotators(self) -> list[str]:
         """Who gave labels."""
-        names = dict.fromkeys(vote.annotator for votes in self.votes.values() for one in votes for vote in one)
-        return [name for name in names if name]
+        return names_in(self.votes)
 
     def voices(self, column: str, row: int) -> list[tuple[str, str, str]]:
         """Whoever has something to say of a text's label besides what stands in the column: name, label and time.
@@ -123,7 +122,7 @@ def annotated(raw: Table, shape: Shape) -> AnnotatedTable:
         columns,
         raw.source,
         raw.sha256,
-        replace(raw.form, tool=shape.tool),
+        replace(raw.form, tool=shape.tool, annotators=len(names_in(votes))),
         {placed[row]: why for row, why in raw.broken.items()},
         len(found.places),
         raw=raw,
@@ -133,6 +132,12 @@ def annotated(raw: Table, shape: Shape) -> AnnotatedTable:
         votes=votes,
         suggestions=suggestions,
     )
+
+
+def names_in(said: Mapping[str, Votes]) -> list[str]:
+    """Who is named in votes."""
+    names = dict.fromkeys(vote.annotator for votes in said.values() for one in votes for vote in one)
+    return [name for name in names if name]
 
 
 def _free(name: str, columns: Mapping[str, Any]) -> str:

@@ -46,6 +46,7 @@ class Form:
     encoding: str = "utf-8"
     compressed: bool = False  # by gzip
     tool: str = ""  # that has written it, where it is one for annotating
+    annotators: int = 0  # whom that names
 
     def is_usual(self, suffix: str) -> bool:
         """Whether it is what a file's ending says, in UTF-8."""
@@ -59,7 +60,8 @@ class Form:
         if self.encoding != "utf-8":
             parts.append(self.encoding.removesuffix("-le").removesuffix("-be").upper().replace("WINDOWS", "Windows"))
         parts += ["gzip"] if self.compressed else []
-        return ", ".join([*parts, f"from {self.tool}"] if self.tool else parts)
+        by = f" by {self.annotators:,} annotators" if self.annotators > 1 else ""
+        return ", ".join([*parts, f"from {self.tool}{by}"] if self.tool else parts)
 
 
 USUAL = {

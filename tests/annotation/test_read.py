@@ -28,12 +28,17 @@ def opened(name: str) -> AnnotatedTable:
 @pytest.mark.parametrize(
     ("name", "form", "label", "values"),
     [
-        ("label-studio.json", "a JSON list, from Label Studio", "sentiment", BY_THREE),
-        ("label-studio-min.json", "a JSON list, from Label Studio", "sentiment", [*BY_THREE[:3], *BY_THREE[4:]]),
-        ("label-studio.csv", "text with commas, from Label Studio", "sentiment", [*BY_THREE[:3], *BY_THREE[4:]]),
-        ("argilla.json", "a JSON list, from Argilla", "label", [*BY_THREE[:5], "pos"]),  # a draft, which JSON does not tell
-        ("argilla.parquet", "Parquet, from Argilla", "label", BY_THREE),
-        ("argilla-datasets", "a data set, from Argilla", "label", BY_THREE),
+        ("label-studio.json", "a JSON list, from Label Studio by 3 annotators", "sentiment", BY_THREE),
+        ("label-studio-min.json", "a JSON list, from Label Studio by 3 annotators", "sentiment", [*BY_THREE[:3], *BY_THREE[4:]]),
+        ("label-studio.csv", "text with commas, from Label Studio by 3 annotators", "sentiment", [*BY_THREE[:3], *BY_THREE[4:]]),
+        (
+            "argilla.json",
+            "a JSON list, from Argilla by 3 annotators",
+            "label",
+            [*BY_THREE[:5], "pos"],
+        ),  # a draft, which JSON does not tell
+        ("argilla.parquet", "Parquet, from Argilla by 3 annotators", "label", BY_THREE),
+        ("argilla-datasets", "a data set, from Argilla by 3 annotators", "label", BY_THREE),
         ("doccano.jsonl", "JSON lines, from doccano", "label", ["pos", "neg", "neg", None, "neg", "pos"]),
         ("doccano.json", "a JSON list, from doccano", "label", ["pos", "neg", "neg", None, "neg", "pos"]),
         ("doccano.csv", "text with commas, from doccano", "label", ["pos", "neg", "neg", None, "neg", "pos"]),
@@ -88,6 +93,7 @@ def test_a_file_a_member(tmp_path: Path) -> None:
         "label": ["pos", "neg", "neg", None, DISAGREE, "pos"],
     }
     assert table.annotators == ["ann", "bob", "cy"]
+    assert table.form.in_words == "a data set, from doccano by 3 annotators"
     assert table.number(5) == "ann.jsonl:6"
     columns = Columns(label="label", id="id")
     with pytest.raises(DataError) as caught:
