@@ -1,5 +1,6 @@
 """README and docs/ say what is so: their Python runs, their commands exist with those options, and most are run."""
 
+import json
 import os
 import re
 import shlex
@@ -64,6 +65,9 @@ def place(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
             ]
         )
         decide("workspaces/mine")
+    said = [{"example_id": id, "name": "ann1", "label": label} for id, _, label in rows(80, seed=1)[:9]]
+    (folder / "annotators.jsonl").write_text("".join(f"{json.dumps(one)}\n" for one in said), encoding="utf-8")
+    (folder / "gpt.jsonl").write_text('{"example_id": "e7", "label": "pos"}\n', encoding="utf-8")
     shutil.copytree(folder / "workspaces" / "mine", folder / "workspaces" / "demo")
     return folder
 

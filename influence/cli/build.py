@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import clusters, data, experiments, fixes, indexing, opinions, suspects, workspace
+from influence import clusters, data, experiments, fixes, indexing, opinion_files, opinions, suspects, workspace
 from influence.checkpoints import MOST_CHECKPOINTS
 from influence.cli.manage import comparison_in_words
 from influence.cli.options import (
@@ -16,6 +16,7 @@ from influence.cli.options import (
     add_device,
     add_encoder,
     add_form,
+    add_opinions,
     add_sharing,
     add_workspace,
     check_sharing,
@@ -52,6 +53,7 @@ def add(commands: Any) -> None:
     _add_index(build.add_argument_group("index"))
     add_device(build)
     add_encoder(build)
+    add_opinions(build)
     _add_again(build.add_argument_group("the loop"))
     build.set_defaults(parser=build)
     add_sharing(build.add_argument_group("on several machines"))
@@ -131,7 +133,7 @@ def _add_index(index: Any) -> None:
 def _demo(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr) as progress:
         info = workspace.build_demo(options.workspace, device=options.device, progress=progress)
-        _rank_suspects(options.workspace, None, options.device, progress)
+        _rank_suspects(options.workspace, None, [], options.device, progress)
     _print_built(options.workspace, info)
 
 
@@ -145,6 +147,7 @@ def _build(options: argparse.Namespace) -> None:
     place = Path(options.workspace)
     read = data.read_splits(options.train, options.test, columns, _preparation(options), form_options(options), near=place)
     notes = [f"{source!r} is read as {form}" for source, form in read.forms.items()]
+    notes += opinion_files.check_files(options.opinions, read.train)
     if options.checkpoints is None:
         model, layers, note = chosen_model(options, read.train.texts)
     else:
@@ -182,7 +185,7 @@ def _build_whole(options: argparse.Namespace, request: workspace.BuildRequest, r
             engine=engine,
             progress=after_notes(notes, progress),
         )
-        _rank_suspects(options.workspace, options.encoder, options.device, progress)
+        _rank_suspects(options.workspace, options.encoder, options.opinions, options.device, progress)
     _print_built(options.workspace, info)
 
 
@@ -253,10 +256,11 @@ def _preparation(options: argparse.Namespace) -> Preparation:
     )
 
 
-def _rank_suspects(path: str, encoder: str | None, device: str, progress: Progress) -> None:
+def _rank_suspects(path: str, encoder: str | None, files: list[str], device: str, progress: Progress) -> None:
     """Rank the suspects and cluster the difficult ones; where the build was there already, with the ranking's settings."""
     with workspace.opened(Path(path)) as built:
         usual = suspects.usual_settings(built)
+        opinion_files.add_files(built, files)
     settings = usual if encoder is None else replace(usual, encoder=encoder)
     suspects.write_suspects(path, settings, device=device, progress=progress)
     clusters.write_clusters(path, progress=progress)

@@ -87,6 +87,15 @@ def add_encoder(parser: Any) -> None:
     parser.add_argument("--encoder", metavar="ID_OR_FOLDER|none", help=about)
 
 
+def add_opinions(parser: Any) -> None:
+    """--opinions: files of what others think of the training labels."""
+    about = (
+        "what others (a model, an LLM, annotators) think of training labels: example_id, and a label or p_LABEL columns; "
+        "kept by the workspace; may be given again for more files"
+    )
+    parser.add_argument("--opinions", action="append", default=[], type=path, metavar="FILE", help=about)
+
+
 def add_json(parser: Any) -> None:
     """--json: see `print_answer`."""
     parser.add_argument("--json", action="store_true", help="print JSON")

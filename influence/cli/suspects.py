@@ -9,12 +9,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import opinions, review, suspects, workspace
+from influence import opinion_files, opinions, review, suspects, workspace
 from influence.cli.options import (
     add_device,
     add_encoder,
     add_engine,
     add_json,
+    add_opinions,
     check_top,
     chosen_engine,
     command,
@@ -40,6 +41,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--folds", type=int, metavar="N", help=about)
     parser.add_argument("--seed", type=int, metavar="N", help="of the parts and of the models (default 0)")
     add_encoder(parser)
+    add_opinions(parser)
+    about = "remove what a name of such a file thinks; may be given again"
+    parser.add_argument("--forget-opinion", action="append", default=[], metavar="NAME", help=about)
     switch = argparse.BooleanOptionalAction
     about = "whether people have checked the test labels: then the opinions learn from them; kept by the workspace (default: no)"
     parser.add_argument("--test-labels-checked", action=switch, default=None, help=about)
@@ -55,16 +59,20 @@ def _suspects(options: argparse.Namespace) -> None:
     if options.encoder is not None:
         opinions.check_encoder(options.encoder)
     with workspace.opened(Path(options.workspace)) as built:
+        for name in options.forget_opinion:
+            opinion_files.forget(built.path, name)
+        notes = opinion_files.add_files(built, options.opinions)
         settings = _settings(options, built)
     with chosen_engine(options) as engine, ProgressLine(sys.stderr) as progress:
         suspects.write_suspects(options.workspace, settings, device=options.device, engine=engine, progress=progress)
     opened = workspace.read_workspace(options.workspace)
     total, rows = suspects.suspects(opened, limit=options.top)
     made_from = suspects.provenance(opened)
-    print_notes(no_encoder(made_from))
+    print_notes([*notes, *no_encoder(made_from)])
     reviews = review.read_reviews(opened) if review.has_reviews(opened.path) else None
     scale = suspects.scale(opened, reviews)
-    print_answer(options, rows, lambda rows: _as_json(rows, made_from, scale), lambda rows: _as_text(rows, total, scale))
+    said = suspects.said(opened, rows["train_id"].tolist())
+    print_answer(options, rows, lambda rows: _as_json(rows, said, made_from, scale), lambda rows: _as_text(rows, total, scale))
 
 
 def _settings(options: argparse.Namespace, built: workspace.WorkspaceReader) -> opinions.OpinionSettings:
@@ -88,14 +96,19 @@ def no_encoder(made_from: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _as_json(rows: pd.DataFrame, made_from: Mapping[str, Any], scale: suspects.Scale) -> dict[str, Any]:
+def _as_json(
+    rows: pd.DataFrame, said: Mapping[str, list[suspects.Saying]], made_from: Mapping[str, Any], scale: suspects.Scale
+) -> dict[str, Any]:
     names = ["train_id", "label", "suggested_label", "suspicion", "predicted", "reason", *suspects.SIGNALS[1:], "text"]
     names += [] if rows["text_pair"].isna().all() else ["text_pair"]
     settings = dict(made_from["settings"])
     settings = {**settings.pop("held_out"), **settings}
     about = {name: made_from[name] for name in ("decisions", "opinions", "baseline")}
-    said = {**asdict(scale), "in_words": scale.sentences}
-    return {"settings": settings, **about, "suspects": records(rows[names]), "scale": said}
+    listed = records(rows[names])
+    for row in listed if said else ():  # as before where nobody has brought an opinion in a file
+        row["said"] = [saying._asdict() for saying in said.get(row["train_id"], ())]
+    counted = {**asdict(scale), "in_words": scale.sentences}
+    return {"settings": settings, **about, "suspects": listed, "scale": counted}
 
 
 def _as_text(rows: pd.DataFrame, total: int, scale: suspects.Scale) -> str:

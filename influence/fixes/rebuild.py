@@ -28,7 +28,15 @@ from influence.reading import written
 from influence.review import JOURNAL, Reviews, has_reviews, read_reviews
 from influence.standing import FIXES, MADE_FROM, made_from
 from influence.types import Progress, silent
-from influence.workspace import WorkspaceInfo, WorkspaceReader, check_name, half_built, list_workspaces, read_pointer
+from influence.workspace import (
+    OPINIONS,
+    WorkspaceInfo,
+    WorkspaceReader,
+    check_name,
+    half_built,
+    list_workspaces,
+    read_pointer,
+)
 
 if TYPE_CHECKING:  # PyTorch takes seconds that a page with a button can do without
     from influence.workspace import BuildRequest
@@ -186,9 +194,11 @@ def same_request(workspace: WorkspaceReader, target: Path, origin: Mapping[str, 
 
 
 def _carry_over(workspace: WorkspaceReader, target: Path) -> None:
-    """Give the new workspace the old one's log, what was decided meanwhile in it, and how suspects are ranked there."""
+    """Give the new workspace the old one's log, what was decided meanwhile in it, how suspects are ranked there, and opinions."""
     if (workspace.path / CHOICES).is_file():
         write_whole(target / CHOICES, (workspace.path / CHOICES).read_bytes())
+    if (workspace.path / OPINIONS).is_dir():
+        shutil.copytree(workspace.path / OPINIONS, target / OPINIONS, dirs_exist_ok=True)
     if has_reviews(target):
         return
     reviews = read_reviews(workspace)

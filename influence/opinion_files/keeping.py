@@ -58,7 +58,7 @@ class Kept:
 
 def add_files(workspace: WorkspaceReader, files: Sequence[str], options: FormOptions | None = None) -> list[str]:
     """Keep the opinions in files with a workspace; what the user should know. Raises `DataError`, and then nothing is kept."""
-    found = read_files(files, Asked.of_workspace(workspace), options)
+    found = read_files(files, Asked.of_workspace(workspace), options) if files else []
     for voices in found:
         keep(workspace, voices)
     return [note for voices in found for note in voices.notes]

@@ -1,4 +1,4 @@
-from .average import contradicted_share as contradicted_share, suspicion as suspicion
+from .average import Voice as Voice, suspicion as suspicion, who_says as who_says
 from .cross_validation import ensure_trained as ensure_trained
 from .encoder import check_encoder as check_encoder
 from .gathering import Gathered as Gathered, baseline_accuracy as baseline_accuracy, gather as gather

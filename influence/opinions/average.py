@@ -3,24 +3,27 @@
 Where annotators took one class for another, that label is given too often, every model learns to expect it too often, and
 exactly those mistakes look right. How often each label occurs in the test split sets that straight.
 
-The neighbours counted, the strengths, the weights and the smoothing below were chosen on wrong labels planted into AG News,
-Jigsaw, Banking77, film reviews and SNLI, in up to three ways each, and not on the noise that is measured by
-`tests/benchmarks/label_errors.py` (`docs/mathematics.md`).
+What names of files say (`opinion_files`) counts where they speak: the mean of an example is that of the opinions that there are
+of it. A label without probabilities is not taken for certain but for as likely as that name is usually right, by what all the
+others think of the same examples: as in CROWDLAB (Goh, Tkachenko, Mueller 2022), but with the weights of the other opinions.
 
-Axes: N training examples, M test examples, Y labels.
+Axes: N training examples, M test examples, S examples that a name speaks of, Y labels.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from influence.opinion_files import Heard
 from influence.opinions.opinion import Opinion, Taught
 from influence.types import FloatArray, IntArray
 
 SMOOTHING = 0.05  # of probabilities in the odds of `suspicion`: below it there is nothing to tell apart
 LEAST_GAIN = 1e-3  # of an opinion that is no better than a guess, so that there is an average where all are
 DOUBTED = 0.65  # suspicion above which a label teaches nothing at the second look
+LOOKED = 10.0  # examples that all names together count for in how often one of them is right
 ROUNDS, CLOSE = 200, 1e-6  # of the search for the factors that bring the balance about
 
 
@@ -28,20 +31,88 @@ class Average(NamedTuple):
     """What all opinions come to."""
 
     probabilities_NY: FloatArray  # summing to 1
-    weights: dict[str, float]  # of the opinions by name, summing to 1
+    weights: dict[str, float]  # of the opinions by name, summing to 1 with those of the voices
+    voice_weights: dict[str, float]  # of the voices, as on an example of which all speak
 
 
-def average(opinions: Sequence[Opinion], guess: float) -> Average:
+@dataclass(frozen=True)
+class Voice:
+    """What a name of a file says, and how far it is believed."""
+
+    heard: Heard
+    probabilities_SY: FloatArray  # summing to 1
+    accuracy: float  # how often it says the label that is taught, 0 to 1
+    agreement: float  # how often it is right by what the others think, 0 to 1, few examples drawn towards all names' mean
+
+
+def average(opinions: Sequence[Opinion], guess: float, voices: Sequence[Voice] = ()) -> Average:
     """The mean of the opinions, each weighed by the square of what its accuracy exceeds `guess`, that of always saying one label.
 
     The square tells opinions that know little apart from the one that knows, as words know next to nothing of whether one
-    text follows from another, and hardly matters where all are alike.
+    text follows from another, and hardly matters where all are alike. Voices count where they speak, by their agreement.
     """
-    gains = np.array([max(opinion.accuracy - guess, LEAST_GAIN) for opinion in opinions])
-    weights = gains**2 / (gains**2).sum()
+    gains = _weights([opinion.accuracy for opinion in opinions], guess)
+    spoken = _weights([voice.agreement for voice in voices], guess)
+    weights = gains / gains.sum()
     mean_NY = sum(weight * opinion.probabilities_NY for weight, opinion in zip(weights, opinions, strict=True))
-    names = (opinion.name for opinion in opinions)
-    return Average(np.asarray(mean_NY), dict(zip(names, weights.round(4).tolist(), strict=True)))
+    if voices:
+        sums_NY, totals_N = np.asarray(mean_NY) * gains.sum(), np.full(len(mean_NY), gains.sum())
+        for weight, voice in zip(spoken, voices, strict=True):
+            sums_NY[voice.heard.positions_S] += weight * voice.probabilities_SY
+            totals_N[voice.heard.positions_S] += weight
+        mean_NY = sums_NY / totals_N[:, None]
+    total = gains.sum() + spoken.sum()
+    weighed = {opinion.name: round(float(gain / total), 4) for opinion, gain in zip(opinions, gains, strict=True)}
+    heard = {voice.heard.name: round(float(gain / total), 4) for voice, gain in zip(voices, spoken, strict=True)}
+    return Average(np.asarray(mean_NY), weighed, heard)
+
+
+def _weights(accuracies: Sequence[float], guess: float) -> FloatArray:
+    gains: FloatArray = np.maximum(np.asarray(accuracies, dtype=np.float64) - guess, LEAST_GAIN)
+    return gains**2
+
+
+def voiced(all_heard: Sequence[Heard], opinions: Sequence[Opinion], taught: Taught, guess: float) -> list[Voice]:
+    """What names say, believed as far as the others agree with them: first the opinions, then these and the other names.
+
+    An example that somebody has decided is what was decided. Given labels are not asked: they may be the majority of these very
+    names, and who was asked about the doubtful examples alone would rarely agree with them.
+    """
+    if not all_heard:
+        return []
+    alone = average(opinions, guess).probabilities_NY
+    total = float(_weights([opinion.accuracy for opinion in opinions], guess).sum())
+    found = _believed(all_heard, [alone[heard.positions_S] for heard in all_heard], taught, guess)
+    weights = _weights([voice.agreement for voice in found], guess)
+    sums_NY = alone * total
+    for weight, voice in zip(weights, found, strict=True):
+        sums_NY[voice.heard.positions_S] += weight * voice.probabilities_SY
+    others = [sums_NY[v.heard.positions_S] - weight * v.probabilities_SY for weight, v in zip(weights, found, strict=True)]
+    return _believed(all_heard, others, taught, guess)
+
+
+def _believed(all_heard: Sequence[Heard], others: Sequence[FloatArray], taught: Taught, guess: float) -> list[Voice]:
+    """Voices by what others think of their examples: an array (S, Y) for each, of any scale."""
+    right, counts = [], []
+    for heard, others_SY in zip(all_heard, others, strict=True):
+        decided_S = taught.weights_N[heard.positions_S] > 1
+        thought_S = np.where(decided_S, taught.labels_N[heard.positions_S], others_SY.argmax(axis=1))
+        right.append(int((thought_S == heard.said_S).sum()))
+        counts.append(len(heard.said_S))
+    pooled = (sum(right) + LOOKED * guess) / (sum(counts) + LOOKED)
+    agreements = [(n_right + LOOKED * pooled) / (count + LOOKED) for n_right, count in zip(right, counts, strict=True)]
+    return [_voice(heard, agreement, taught) for heard, agreement in zip(all_heard, agreements, strict=True)]
+
+
+def _voice(heard: Heard, agreement: float, taught: Taught) -> Voice:
+    n_labels = heard.probabilities_SY.shape[1]
+    sure = max(agreement, 1 / n_labels)
+    smoothed_SY = np.full(heard.probabilities_SY.shape, (1 - sure) / (n_labels - 1))
+    smoothed_SY[np.arange(len(heard.said_S)), heard.said_S] = sure
+    told_SY = np.where(np.isnan(heard.probabilities_SY), smoothed_SY, heard.probabilities_SY)
+    given_S = taught.labels_N[heard.positions_S]
+    agrees = float((heard.said_S == given_S).mean()) if len(given_S) else 0.0
+    return Voice(heard, told_SY, agrees, agreement)
 
 
 def suspicion(probabilities_NY: FloatArray, labels_N: IntArray) -> FloatArray:
@@ -74,11 +145,16 @@ def without_doubted(taught: Taught, suspicion_N: FloatArray) -> Taught:
     return Taught(taught.labels_N, np.where(doubted_N, 0.0, taught.weights_N))
 
 
-def contradicted_share(opinions: Sequence[Opinion], labels_N: IntArray) -> FloatArray:
-    """Share of the opinions whose most probable label is not the given one, 0 to 1, shape (N,)."""
-    against_N = sum((opinion.probabilities_NY.argmax(axis=1) != labels_N).astype(np.float64) for opinion in opinions)
-    shares_N: FloatArray = np.asarray(against_N) / len(opinions)
-    return shares_N
+def who_says(opinions: Sequence[Opinion], voices: Sequence[Voice], labels_N: IntArray) -> tuple[IntArray, IntArray]:
+    """Of how many opinions and voices there is a word on each example, and how many find a label the most probable, (N,) each."""
+    spoke_N = np.full(len(labels_N), len(opinions), dtype=np.int32)
+    for_N = np.zeros(len(labels_N), dtype=np.int32)
+    for opinion in opinions:
+        for_N += opinion.probabilities_NY.argmax(axis=1) == labels_N
+    for voice in voices:
+        spoke_N[voice.heard.positions_S] += 1
+        for_N[voice.heard.positions_S] += voice.heard.said_S == labels_N[voice.heard.positions_S]
+    return spoke_N, for_N
 
 
 def test_split_balance(labels_M: IntArray, n_labels: int) -> FloatArray:

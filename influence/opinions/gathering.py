@@ -13,7 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from influence.opinions.average import Average, average, balanced, evened, suspicion, test_split_balance, without_doubted
+from influence.opinion_files import Heard
+from influence.opinions.average import (
+    Average,
+    Voice,
+    average,
+    balanced,
+    evened,
+    suspicion,
+    test_split_balance,
+    voiced,
+    without_doubted,
+)
 from influence.opinions.epochs import epoch_weights, over_epochs
 from influence.opinions.held_out import held_out_models
 from influence.opinions.linear import fitted_probabilities, left_out_probabilities
@@ -26,6 +37,7 @@ from influence.types import FloatArray, IntArray, StageKind
 STRENGTH = 0.5  # of logistic regression on embeddings (scikit-learn's C): wrong labels are the less learnt, the weaker it is
 WORD_STRENGTH = 3.0  # of logistic regression on tf-idf
 LOOKS = 2  # opinions are made so often
+NEARLY_ALL = 0.9  # of the examples: who gives probabilities of so many can be held against how often each label occurs
 OWN_MODEL, HELD_OUT, TEST_SPLIT = "own model", "held-out models", "checked test labels"
 
 
@@ -34,6 +46,7 @@ class Gathered:
     """All opinions, their average, and what was seen on the way of how the examples were learnt."""
 
     opinions: list[Opinion]
+    voices: list[Voice]  # of names of files, each about the examples that it speaks of
     average: Average
     held_out_confidence_N: FloatArray  # that held-out models of the workspace's recipe give to the label; NaN without them
     missed_N: IntArray  # after how many epochs of models that had the example another label was the most probable
@@ -55,14 +68,18 @@ def gather(material: Material, taught: Taught) -> Gathered:
     untaught = [replace(o, probabilities_NY=_scaled(material, taught, o.probabilities_NY)) for o in models.opinions]
     if material.settings.test_labels_checked:
         untaught = _made(material, taught, TEST_SPLIT, lambda: _from_test_split(material)) + untaught
+    heard = [_as_scaled(material, taught, one) for one in material.heard]
     first = _look(material, taught, 0)
-    doubted_N = suspicion(average(first + untaught, guess).probabilities_NY, given_N)
+    voices = voiced(heard, first + untaught, taught, guess)
+    doubted_N = suspicion(average(first + untaught, guess, voices).probabilities_NY, given_N)
     second = _look(material, without_doubted(taught, doubted_N), 1)
     learnt = [replace(o, seconds=round(o.seconds + before.seconds, 2)) for before, o in zip(first, second, strict=True)]
     opinions = learnt + untaught
+    voices = voiced(heard, opinions, taught, guess)
     return Gathered(
         opinions,
-        average(opinions, guess),
+        voices,
+        average(opinions, guess, voices),
         models.held_out_confidence_N,
         models.missed_N,
         models.trained_N,
@@ -95,6 +112,17 @@ def _scaled(material: Material, taught: Taught, probabilities_NY: FloatArray) ->
     if material.settings.use_test_balance:
         return balanced(shares(probabilities_NY), test_split_balance(material.labels("test"), material.n_labels))
     return evened(shares(probabilities_NY), taught.labels_N)
+
+
+def _as_scaled(material: Material, taught: Taught, heard: Heard) -> Heard:
+    """What a name says, like other models' opinions where it gives nearly every example probabilities; else as it is."""
+    given_S = ~np.isnan(heard.probabilities_SY).any(axis=1)
+    if given_S.sum() < NEARLY_ALL * len(taught.labels_N):
+        return heard
+    probabilities_SY = heard.probabilities_SY.copy()
+    of_these = Taught(taught.labels_N[heard.positions_S[given_S]], np.ones(int(given_S.sum())))
+    probabilities_SY[given_S] = _scaled(material, of_these, probabilities_SY[given_S])
+    return replace(heard, probabilities_SY=probabilities_SY)  # the label that it says is what it said
 
 
 def _makers(material: Material, taught: Taught) -> dict[str, Callable[[], FloatArray | None]]:

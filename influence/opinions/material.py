@@ -16,6 +16,7 @@ import numpy as np
 
 from influence.files import load_array
 from influence.models import Encoding
+from influence.opinion_files import Heard, heard
 from influence.opinions.embeddings import chosen_encoder, embeddings, pair_features
 from influence.opinions.held_out import fold_of, same_text
 from influence.opinions.nearest import nearest
@@ -41,6 +42,11 @@ class Material:
         """The given labels of a split."""
         labels: IntArray = load_array(self.workspace.build / "index" / split / "labels.npy")
         return labels
+
+    @cached_property
+    def heard(self) -> list[Heard]:
+        """What names of files say of the training examples; those that are silent about all of them left out."""
+        return [one for one in heard(self.workspace) if len(one.positions_S)]
 
     @cached_property
     def copies_N(self) -> IntArray:

@@ -10,10 +10,12 @@ from .ranking import (
     driven_by as driven_by,
     has_suspects as has_suspects,
     provenance as provenance,
+    said as said,
     suspect as suspect,
     suspect_ids as suspect_ids,
     suspects as suspects,
     suspects_behind as suspects_behind,
     weak_model as weak_model,
 )
+from .reasons import Saying as Saying
 from .tables import SIGNALS as SIGNALS

@@ -7,7 +7,7 @@ ranking is made again whenever reviewers have decided some more.
 
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ import pandas as pd
 from influence.engines import Engine
 from influence.files import load_array
 from influence.formulas import tracin_term
-from influence.opinions import Gathered, Material, OpinionSettings, baseline_accuracy, gather, read_settings
+from influence.opinion_files import state as opinion_state
+from influence.opinions import Gathered, Material, OpinionSettings, Voice, baseline_accuracy, gather, read_settings
 from influence.sealed import kept, kept_array, save_array, save_kept
 from influence.suspects.choices import read_choices
 from influence.suspects.decided import decided_labels
 from influence.suspects.signals import Neighbours, Opposition, neighbours, opposition
-from influence.suspects.suspicion import FORMULA, Findings, suspect_rows
+from influence.suspects.suspicion import FORMULA, Findings, said_rows, suspect_rows
 from influence.suspects.tables import SuspectStore, driven_errors, opposed_tests, self_influences, training_examples
 from influence.types import FloatArray, Progress, silent
 from influence.workspace import WorkspaceReader, build_lock, disk_full_explained, opened, published, publishing
@@ -43,8 +44,8 @@ def write_suspects(
     """Rank the training examples of a workspace's published build, unless that was done with the same settings and decisions.
 
     Without settings: those of the ranking that is there, and what the workspace has chosen of its test split. Where
-    reviewers have decided, the opinions learn from that. Held-out models are trained here or by an `engine`. Returns the
-    settings used.
+    reviewers have decided, the opinions learn from that; opinions that the workspace keeps from files count, too. Held-out
+    models are trained here or by an `engine`. Returns the settings used.
     Raises `SettingsError` where models cannot be trained like the workspace's own, `ModelError` for an encoder that
     cannot be loaded, and `WorkspaceBusy`.
     """
@@ -53,7 +54,8 @@ def write_suspects(
         chosen = settings or usual_settings(workspace)
         decided = decided_labels(workspace)
         wanted = asdict(chosen)
-        made_from = {**wanted, "formula": FORMULA, "decided": decided.sha256}
+        names = opinion_state(workspace)  # without any, a ranking stays what it was
+        made_from = {**wanted, "formula": FORMULA, "decided": decided.sha256, **({"opinions": names} if names else {})}
         found = published(workspace.build, SUSPECTS)
         if found is not None and found[1] == made_from:
             return wanted
@@ -71,6 +73,7 @@ def write_suspects(
         with publishing(workspace.build, SUSPECTS, SuspectStore, made_from) as store:
             store.fill("suspects", rows)
             store.fill("driven_errors", drives)
+            store.fill("said", said_rows(material.heard, workspace.info.labels))
             store.write_provenance(
                 {"settings": wanted, "decisions": len(decided.labels), **_made_of(material, gathered)}, started
             )
@@ -103,8 +106,24 @@ def _made_of(material: Material, gathered: Gathered) -> dict[str, Any]:
         "opinions": [
             {"name": o.name, "accuracy": round(o.accuracy, 4), "weight": weights[o.name], "seconds": o.seconds}
             for o in gathered.opinions
-        ],
+        ]
+        + [_of_file(voice, gathered.average.voice_weights) for voice in gathered.voices],
         "baseline": _baseline(material),
+    }
+
+
+def _of_file(voice: Voice, weights: Mapping[str, float]) -> dict[str, Any]:
+    """A name of a file: of how many examples it speaks, how often it says the given label, how often the others agree with it."""
+    heard = voice.heard
+    return {
+        "name": heard.name,
+        "accuracy": round(voice.accuracy, 4),
+        "weight": weights[heard.name],
+        "seconds": 0.0,
+        "examples": len(heard.positions_S),
+        "agreement": round(voice.agreement, 4),
+        "source": heard.source,
+        "sha256": heard.sha256,
     }
 
 

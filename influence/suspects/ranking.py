@@ -26,6 +26,7 @@ from typing import Any
 import pandas as pd
 
 from influence.errors import QueryError, WorkspaceMissing
+from influence.suspects.reasons import Saying
 from influence.suspects.suspicion import FORMULA
 from influence.suspects.tables import SIGNALS, SuspectStore
 from influence.workspace import WorkspaceReader, open_published, published
@@ -116,6 +117,11 @@ def suspects(
 def suspect_ids(workspace: WorkspaceReader, filter: SuspectFilter | None = None, *, order: str = "-suspicion") -> list[str]:
     """The ids of all suspects that match, in order; the same arguments and errors as `suspects`."""
     return _store(workspace).ids(_conditions(filter), order)
+
+
+def said(workspace: WorkspaceReader, train_ids: Sequence[str]) -> dict[str, list[Saying]]:
+    """What names of files of opinions say of some training examples, by id; those of whom nobody speaks are not among them."""
+    return _store(workspace).said(train_ids)
 
 
 def _conditions(filter: SuspectFilter | None) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Why a label is suspicious, in words. The suspects table holds the facts; the sentence is made when it is shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -12,6 +12,20 @@ from influence.workspace import STORED_TOP
 NOTABLE_DISAGREEMENT = 0.5  # neighbours are worth a word where most of their pull is against the label
 # Columns of the suspects table that nothing but the reason is made of.
 ONLY_FACTS = ("opinions", "votes", "trained", "missed", "opposed_word", "error_pull", "neighbours", "neighbours_against")
+
+
+NAMED = 8  # names of files of whom is told what they say
+
+
+class Saying(NamedTuple):
+    """What a name of a file of opinions says of an example."""
+
+    name: str
+    label: str
+    probability: float | None  # of that label; None where it says the label alone
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.label}" + ("" if self.probability is None else f" {self.probability:.2f}")
 
 
 @dataclass(frozen=True)
@@ -31,11 +45,18 @@ class Facts:
     neighbours: int
     neighbours_against: int
     neighbour_disagreement: float
+    said: Sequence[Saying] = ()  # by those of the opinions that came in files
+
+
+STORED = [field.name for field in fields(Facts) if field.name != "said"]  # columns of the table of suspects
 
 
 def reason(facts: Facts) -> str:
     """Why a label is, or is not, suspicious, in one line."""
     parts = [_opinions_say(facts)]
+    if facts.said:
+        more = [f"{len(facts.said) - NAMED:,} more"] if len(facts.said) > NAMED else []
+        parts.append(", ".join([*map(str, facts.said[:NAMED]), *more]))
     if facts.missed:
         parts.append(f"misclassified after {facts.missed} of {facts.trained} epochs of training")
     if facts.driven_errors:
@@ -65,24 +86,28 @@ def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def with_reason(row: Mapping[str, Any]) -> dict[str, Any]:
+def with_reason(row: Mapping[str, Any], said: Sequence[Saying] = ()) -> dict[str, Any]:
     """One row of the suspects table with its reason; a row of schema version 1 has it."""
     if "reason" in row:
         return dict(row)
-    return {**row, "reason": reason(Facts(**{field.name: row[field.name] for field in fields(Facts)}))}
+    return {**row, "reason": reason(Facts(**{name: row[name] for name in STORED}, said=said))}
 
 
-def with_reasons(rows: pd.DataFrame) -> pd.DataFrame:
+def with_reasons(rows: pd.DataFrame, said: Mapping[str, Sequence[Saying]]) -> pd.DataFrame:
     """Rows of the suspects table with a column `reason` in the place of the facts that only it is made of.
 
-    A file of schema version 1 holds the sentence and not the facts; its rows come back as they are.
+    `said` is what names of files say, by the example's id. A file of schema version 1 holds the sentence and not the facts;
+    its rows come back as they are.
     """
     if "reason" in rows:
         return rows
-    names = [field.name for field in fields(Facts)]
-    facts = rows[names].astype({"opposed_word": object})
+    facts = rows[STORED].astype({"opposed_word": object})
     facts["opposed_word"] = facts["opposed_word"].where(facts["opposed_word"].notna(), None)
-    reasons = [reason(Facts(**dict(zip(names, row, strict=True)))) for row in facts.itertuples(index=False)]
+    told = (said.get(str(id), ()) for id in rows["train_id"])
+    reasons = [
+        reason(Facts(**dict(zip(STORED, row, strict=True)), said=names))
+        for row, names in zip(facts.itertuples(index=False), told, strict=True)
+    ]
     shown = rows.drop(columns=list(ONLY_FACTS))
     shown.insert(list(shown.columns).index("suspicion") + 1, "reason", pd.Series(reasons, index=rows.index, dtype=object))
     return shown

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from influence.opinions import Gathered, contradicted_share, suspicion
+from influence.opinion_files import Heard
+from influence.opinions import Gathered, suspicion, who_says
 from influence.suspects.signals import Neighbours, Opposition
 from influence.types import FloatArray, IntArray
 
@@ -51,13 +52,14 @@ def suspect_rows(findings: Findings, examples: pd.DataFrame, errors: pd.DataFram
     near, gathered, labels_N = findings.neighbours, findings.gathered, findings.labels_N
     average_NY = gathered.average.probabilities_NY
     suspicion_N, suggested_N = suspicion(average_NY, labels_N), suggestions(average_NY, labels_N)
-    votes_N = sum(opinion.probabilities_NY.argmax(axis=1) == suggested_N for opinion in gathered.opinions)
+    spoke_N, votes_N = who_says(gathered.opinions, gathered.voices, suggested_N)
+    given_N = who_says(gathered.opinions, gathered.voices, labels_N)[1]
     rows = examples.assign(
         rank=ranks(suspicion_N, findings.tie_ranks_N),
         suggested_label=np.array(findings.names, dtype=object)[suggested_N],
         suspicion=suspicion_N,
         confidence=average_NY[positions, labels_N],
-        contradicted_share=contradicted_share(gathered.opinions, labels_N),
+        contradicted_share=(spoke_N - given_N) / spoke_N,
         self_influence=findings.self_influence_N,
         misclassified_share=gathered.missed_N / np.maximum(gathered.trained_N, 1),
         margin=gathered.margin_N,
@@ -66,7 +68,7 @@ def suspect_rows(findings: Findings, examples: pd.DataFrame, errors: pd.DataFram
         opposed_tests=opposed["tests"].fillna(0).astype(np.int32).to_numpy(),
         driven_errors=np.bincount(errors["position"], minlength=len(examples)),
         neighbour_disagreement=near.disagreement_N,
-        opinions=len(gathered.opinions),
+        opinions=spoke_N,
         votes=votes_N,
         trained=gathered.trained_N,
         missed=gathered.missed_N,
@@ -75,3 +77,20 @@ def suspect_rows(findings: Findings, examples: pd.DataFrame, errors: pd.DataFram
         neighbours_against=near.against_N,
     )
     return rows.sort_values("rank")
+
+
+def said_rows(all_heard: Sequence[Heard], names: Sequence[str]) -> pd.DataFrame:
+    """The table `said`: what each name of a file says of an example; the probability is null for a label without one."""
+    parts = [
+        pd.DataFrame(
+            {
+                "position": heard.positions_S,
+                "name": heard.name,
+                "label": np.array(names, dtype=object)[heard.said_S],
+                "probability": heard.probabilities_SY[np.arange(len(heard.said_S)), heard.said_S],
+            }
+        )
+        for heard in all_heard
+    ]
+    columns = ["position", "name", "label", "probability"]
+    return pd.concat(parts).sort_values(["position", "name"]) if parts else pd.DataFrame(columns=columns)

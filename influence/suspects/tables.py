@@ -14,7 +14,7 @@ import pandas as pd
 from influence.attribution import DEFAULT_METHOD
 from influence.data import is_function_word, whole_span
 from influence.errors import QueryError
-from influence.suspects.reasons import with_reason, with_reasons
+from influence.suspects.reasons import Saying, with_reason, with_reasons
 from influence.types import FloatArray
 from influence.workspace import LEAST_PULL, DerivedStore, Migration, ResultStore
 
@@ -78,15 +78,40 @@ def m003_opinions(cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(f"alter table suspects add column {column}")
 
 
+def m004_said(cursor: duckdb.DuckDBPyConnection) -> None:
+    # A file of version 3 stays as it is and is read so: nobody's opinion came in a file then.
+    cursor.execute("create table said (position integer, name varchar, label varchar, probability double)")
+
+
 class SuspectStore(DerivedStore):
     """The suspects of one build, and the wrong test predictions that each drives."""
 
-    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_facts_for_sentences, m003_opinions)
+    migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_facts_for_sentences, m003_opinions, m004_said)
     kind = "suspects file"
     remedy = "delete it and run: python -m influence suspects"
 
     def _frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> pd.DataFrame:
-        return with_reasons(self.frame(sql, parameters))
+        found = self.frame(sql, parameters)
+        return with_reasons(found, self.said(found["train_id"].tolist()))
+
+    @cached_property
+    def _has_said(self) -> bool:
+        tables = self.rows("select 1 from information_schema.tables where table_name = 'said'")
+        return bool(tables and self.rows("select 1 from said limit 1"))
+
+    def said(self, train_ids: Sequence[str]) -> dict[str, list[Saying]]:
+        """What names of files say of some examples, by name; an example of which nobody speaks is not among them."""
+        if not self._has_said:
+            return {}
+        found: dict[str, list[Saying]] = {}
+        rows = self.rows(
+            """select train_id, name, d.label, d.probability from said d join suspects using (position)
+            where train_id in (select unnest(?::varchar[])) order by train_id, name""",
+            [list(train_ids)],
+        )
+        for id, name, label, probability in rows:
+            found.setdefault(id, []).append(Saying(name, label, probability))
+        return found
 
     def search(self, conditions: Mapping[str, Any], order: str, limit: int, offset: int) -> tuple[int, pd.DataFrame]:
         """Suspects under conditions (see `suspects.SuspectFilter`): how many, and one page of them."""
@@ -104,7 +129,10 @@ class SuspectStore(DerivedStore):
     def suspect(self, train_id: str) -> dict[str, Any] | None:
         """The row of one example, by column; None for an unknown id."""
         found = self.rows(f"select * from {SUSPECTS} where train_id = ?", [train_id])
-        return with_reason(dict(zip(self._columns, found[0], strict=True))) if found else None
+        if not found:
+            return None
+        row = dict(zip(self._columns, found[0], strict=True))
+        return with_reason(row, self.said([train_id]).get(train_id, ()))
 
     @cached_property
     def _columns(self) -> list[str]:

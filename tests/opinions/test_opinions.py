@@ -6,8 +6,9 @@ from hypothesis import given, strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import MultinomialNB
 
+from influence.opinion_files.matched import Heard
 from influence.opinions import average as averaging
-from influence.opinions.average import average, balanced, contradicted_share, evened, suspicion, usual_confidence
+from influence.opinions.average import LOOKED, Voice, average, balanced, evened, suspicion, usual_confidence, voiced, who_says
 from influence.opinions.epochs import over_epochs
 from influence.opinions.linear import fitted_probabilities, left_out_probabilities
 from influence.opinions.nearest import NEIGHBOURS, nearest, votes
@@ -171,7 +172,81 @@ def test_opinions_count_by_what_they_know_beyond_a_guess() -> None:
     assert found.weights == {"one": 0.9, "two": 0.1}  # 0.3 and 0.1 beyond a guess, squared
     np.testing.assert_allclose(found.probabilities_NY, [[0.86, 0.14], [0.22, 0.78]])
     assert average([one, two], 0.9).weights == {"one": 0.5, "two": 0.5}  # neither knows anything
-    np.testing.assert_allclose(contradicted_share([one, two], np.array([1, 1])), [1.0, 0.0])
+    spoke_N, for_N = who_says([one, two], [], np.array([1, 1]))
+    assert (spoke_N.tolist(), for_N.tolist()) == ([2, 2], [0, 2])
+
+
+def heard_of(name: str, said: dict[int, int | list[float]], labels: int) -> Heard:
+    """What a name says by position: a label, or probabilities."""
+    rows = [[np.nan] * labels if isinstance(one, int) else one for one in said.values()]
+    labels_S = [one if isinstance(one, int) else int(np.argmax(one)) for one in said.values()]
+    return Heard(name, "file", "", np.array(list(said)), np.array(labels_S), np.array(rows, dtype=float).reshape(-1, labels))
+
+
+def test_who_speaks_of_a_part_counts_there() -> None:
+    """By hand: one opinion of weight 0.25, a voice of weight 0.09 on the second of two examples."""
+    one = Opinion("one", np.array([[0.9, 0.1], [0.2, 0.8]]), 1.0, 0.0)
+    voice = Voice(heard_of("ann", {1: 0}, 2), np.array([[0.8, 0.2]]), 0.0, 0.8)
+    found = average([one], 0.5, [voice])
+    np.testing.assert_allclose(found.probabilities_NY[0], [0.9, 0.1])
+    np.testing.assert_allclose(found.probabilities_NY[1], [(0.25 * 0.2 + 0.09 * 0.8) / 0.34, (0.25 * 0.8 + 0.09 * 0.2) / 0.34])
+    assert found.weights == {"one": 0.7353}
+    assert found.voice_weights == {"ann": 0.2647}
+    spoke_N, for_N = who_says([one], [voice], np.array([0, 0]))
+    assert (spoke_N.tolist(), for_N.tolist()) == ([1, 2], [1, 1])
+    np.testing.assert_array_equal(average([one], 0.5, []).probabilities_NY, average([one], 0.5).probabilities_NY)
+
+
+def test_a_name_is_believed_as_far_as_the_others_agree() -> None:
+    """Against a slow loop over examples and names: agreement with all others, twice, few examples drawn to the mean of all."""
+    generator = np.random.default_rng(5)
+    n, labels, guess = 60, 3, 0.4
+    truth = generator.integers(labels, size=n)
+    made = [
+        Opinion(str(k), generator.dirichlet(np.ones(labels), n) * 0.5 + 0.5 * np.eye(labels)[truth], 0.7, 0) for k in range(2)
+    ]
+    names = {
+        "good": {i: int(truth[i]) for i in range(0, n, 2)},
+        "bad": {i: int((truth[i] + 1) % labels) for i in range(10, 40)},
+        "few": {3: int(truth[3]), 4: [0.2, 0.5, 0.3]},
+    }
+    all_heard = [heard_of(name, said, labels) for name, said in names.items()]  # type: ignore[arg-type]
+    decided = np.ones(n)
+    decided[12] = 3.0
+    taught = Taught(np.where(np.arange(n) == 12, names["bad"][12], truth), decided)
+
+    def shares(name: str, i: int, right: float) -> np.ndarray:
+        said = names[name][i]
+        sure = max(right, 1 / labels)
+        return (
+            np.array(said)
+            if isinstance(said, list)
+            else np.array([sure if label == said else (1 - sure) / (labels - 1) for label in range(labels)])
+        )
+
+    def rates(believed: dict[str, float]) -> dict[str, float]:
+        right = dict.fromkeys(names, 0)
+        for name, said in names.items():
+            for i, one in said.items():
+                sums = sum((0.7 - guess) ** 2 * opinion.probabilities_NY[i] for opinion in made)
+                for other, rate in believed.items():
+                    if other != name and i in names[other]:
+                        sums = sums + max(rate - guess, 1e-3) ** 2 * shares(other, i, rate)
+                thought = taught.labels_N[i] if i == 12 else np.argmax(sums)
+                right[name] += int(thought == (one if isinstance(one, int) else np.argmax(one)))
+        pooled = (sum(right.values()) + LOOKED * guess) / (sum(map(len, names.values())) + LOOKED)
+        return {name: (right[name] + LOOKED * pooled) / (len(names[name]) + LOOKED) for name in names}
+
+    expected = rates(rates({}))
+    found = voiced(all_heard, made, taught, guess)
+    assert {voice.heard.name: voice.agreement for voice in found} == pytest.approx(expected)
+    assert expected["good"] > 0.8 > expected["few"] > expected["bad"]
+    for voice in found:
+        name = voice.heard.name
+        for at, i in enumerate(names[name]):
+            np.testing.assert_allclose(voice.probabilities_SY[at], shares(name, i, expected[name]))
+        says = [taught.labels_N[i] == label for i, label in zip(names[name], voice.heard.said_S, strict=True)]
+        assert voice.accuracy == np.mean(says)
 
 
 def test_suspicion_by_hand() -> None:

@@ -510,7 +510,7 @@ def test_a_newer_schema_is_refused(copied_planted: Path) -> None:
     with duckdb.connect(str(found[0])) as connection:
         connection.execute("insert into schema_versions values (99)")
     reseal_published(workspace.build, "suspects")
-    with pytest.raises(WorkspaceNewer, match=r"has schema version 99, this Wordtrace knows 3; install a newer Wordtrace$"):
+    with pytest.raises(WorkspaceNewer, match=r"has schema version 99, this Wordtrace knows 4; install a newer Wordtrace$"):
         suspects(workspace)
 
 
