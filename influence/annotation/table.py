@@ -101,7 +101,8 @@ def annotated(raw: Table, shape: Shape) -> AnnotatedTable:
     """The file's rows as texts. Raises `DataError` where only parts of texts are annotated."""
     found = shape.unfold(raw)
     answered = {question: votes for question, votes in found.votes.items() if any(votes)}
-    if found.spans and not answered:
+    suggested = any(any(said) for said in found.suggestions.values())  # of labels, which nobody has answered yet
+    if found.spans and not answered and not suggested:
         raise DataError(
             f"{raw.source!r} is of {shape.tool}, where {next(iter(found.spans))!r} marks parts of texts (as for named entities): "
             "Wordtrace reads labels of whole texts; export a project that classifies them"

@@ -29,10 +29,10 @@ def add(commands: Any) -> None:
     export.add_argument("--output", type=path, required=True, metavar="FILE.csv|.jsonl|.parquet|.zip", help=about)
     _add_whose(export)
 
-    about = "bring the decisions in a fix list back into a workspace, in the names of those who made them"
+    about = "bring decisions back into a workspace, from a fix list or an annotation tool, in the names of those who made them"
     back = command(commands, "import", _import, about)
-    about = "as exported: .csv, .jsonl or .parquet; each row is checked against the text that it was decided on"
-    back.add_argument("--fixes", type=path, required=True, metavar="FILE", help=about)
+    about = "a fix list, or what an annotation tool exports of tasks that were judged; each row is checked against its text"
+    back.add_argument("--fixes", type=path, required=True, metavar="FILE_OR_FOLDER", help=about)
     about = "whose the rows are that name nobody (default: import)"
     back.add_argument("--reviewer", default=IMPORTED, metavar="NAME", help=about)
     back.add_argument("--dry-run", action="store_true", help="say what would be taken in, but write nothing")
@@ -149,12 +149,12 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
-    rows = fixes.read_fixes(options.fixes)
+    answers = exchange.read_answers(options.fixes)
     by = review.Reviewer(name=options.reviewer)
     with workspace.opened(Path(options.workspace)) as opened:
         reviews = review.open_reviews(opened)
         try:
-            found = fixes.plan_import(reviews, rows, by)
+            found = exchange.plan_answers(reviews, answers, by)
             if not options.dry_run:
                 fixes.take_in(reviews, found, by, Path(options.fixes).name)
         finally:

@@ -1,3 +1,4 @@
+from .answers import Answers as Answers, plan_answers as plan_answers, read_answers as read_answers
 from .packing import (
     FIRST as FIRST,
     check_output as check_output,

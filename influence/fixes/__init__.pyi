@@ -8,7 +8,7 @@ from .files import (
     write_fixes as write_fixes,
 )
 from .fixlist import Fix as Fix, FixList as FixList, fix_list as fix_list
-from .imports import ImportPlan as ImportPlan, plan_import as plan_import, take_in as take_in
+from .imports import ImportPlan as ImportPlan, Misfit as Misfit, plan_import as plan_import, take_in as take_in
 from .rebuild import (
     Again as Again,
     build_again as build_again,

@@ -5,9 +5,9 @@ take_in(reviews, found, by, source)             # as decisions; a second time no
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from influence.errors import QueryError, SettingsError
 from influence.fixes.fixlist import Fix
@@ -40,6 +40,8 @@ class ImportPlan:
     same: int = 0  # decided so already, or in the data
     clashes: list[Clash] = field(default_factory=list)
     misfits: list[Misfit] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)  # what else is to be said of the file
+    details: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # of examples: what those who decided were shown
 
     @property
     def counts(self) -> dict[str, int]:
@@ -56,6 +58,7 @@ class ImportPlan:
         """What is not taken in, one line each."""
         why = Counter(misfit.why for misfit in self.misfits)
         return [
+            *self.remarks,
             *([f"{self.same:,} stand here already"] if self.same else []),
             *(
                 f"{one.fix.example_id}: {one.reviewer} has decided {one.here!r} here and {one.fix.action!r} in the file; the one "
@@ -127,7 +130,9 @@ def take_in(reviews: Reviews, plan: ImportPlan, by: Reviewer, source: str) -> li
         for name, found in plan.new.items():
             evidence = {
                 fix.example_id: Evidence(
-                    method=fix.method, score=fix.score, details={"reviewer": fix.reviewer, "decided_at": fix.decided_at}
+                    method=fix.method,
+                    score=fix.score,
+                    details={**plan.details.get(fix.example_id, {}), "reviewer": fix.reviewer, "decided_at": fix.decided_at},
                 )
                 for fix, _ in found
             }

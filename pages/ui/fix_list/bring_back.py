@@ -6,12 +6,14 @@ from typing import Any
 import streamlit as st
 
 import influence
-from influence.fixes import Fix, ImportPlan, plan_import, read_fixes, take_in
+from influence.exchange import Answers, plan_answers, read_answers
+from influence.fixes import ImportPlan, take_in
 from pages.ui.fix_list import tasks, uploads
 from pages.ui.fix_list.address import FixListAddress
 from pages.ui.frame import Session, md, messages, numbers, render, reviewer
 from pages.ui.parts import learning
 
+KINDS = ["csv", "tsv", "json", "jsonl", "parquet"]
 KEY, TAKEN = "bring_back_file", "wt_taken_in"
 MOST_LISTED = 50
 
@@ -19,32 +21,30 @@ MOST_LISTED = 50
 def draw(session: Session, _address: FixListAddress) -> None:
     """The way out above; the upload, what taking it in would do, and the button."""
     tasks.draw(session)
-    render.heading("Bring decisions back", "from a fix list: CSV, JSONL or Parquet")
+    render.heading("Bring decisions back", "from a fix list, or from Label Studio, Argilla or Prodigy")
     render.hint(
-        "Each row becomes a decision again, in the name of whoever made it and with the time it was made. A row is taken only "
-        "where the example here still has the text it was decided on. Nothing is written before you say so."
+        "Each row, or finished annotation, becomes a decision, in the name of whoever made it and with the time it was made. It "
+        "counts only where the example here still has the text it was decided on. Nothing is written before you say so."
     )
     if not session.known:
         render.hint("The log says who brought decisions back; who are you?")
         reviewer.ask()
         return
-    upload: Any = st.file_uploader(
-        "Fix list", type=["csv", "jsonl", "parquet"], key=KEY, max_upload_size=uploads.LIMIT, label_visibility="collapsed"
-    )
+    upload: Any = st.file_uploader("Fix list", type=KINDS, key=KEY, max_upload_size=uploads.LIMIT, label_visibility="collapsed")
     _take_back_offer(session)
     if upload is None:
         return
     try:
         with uploads.read_from(upload) as file:
-            rows = read_fixes(file)
-        found = plan_import(session.reviews, rows, session.reviewer)
+            answers = read_answers(file)
+        found = plan_answers(session.reviews, answers, session.reviewer)
     except influence.WordtraceError as error:
         st.error(md(error, 600))
         return
-    _planned(session, found, rows, str(upload.name))
+    _planned(session, found, answers, str(upload.name))
 
 
-def _planned(session: Session, found: ImportPlan, rows: Sequence[Fix], name: str) -> None:
+def _planned(session: Session, found: ImportPlan, answers: Answers, name: str) -> None:
     by = ", ".join(f"{count:,} by {who}" for who, count in sorted(found.counts.items()))
     render.figures(
         (
@@ -56,8 +56,9 @@ def _planned(session: Session, found: ImportPlan, rows: Sequence[Fix], name: str
     )
     st.button(
         f"Take in {numbers.counted(found.total, 'decision')}", key="bring_back_take", type="primary", disabled=not found.total,
-        on_click=_take, args=(session, rows, name),
+        on_click=_take, args=(session, answers, name),
     )  # fmt: skip
+    render.notes(found.remarks)
     if found.clashes:
         render.heading("Decided otherwise here", f"{len(found.clashes):,}")
         clashes = (f"{c.fix.example_id}: {c.reviewer} has {c.here} here, {c.fix.action} in the file" for c in found.clashes)
@@ -67,10 +68,10 @@ def _planned(session: Session, found: ImportPlan, rows: Sequence[Fix], name: str
         render.notes(f"{one.fix.example_id}: {one.why}" for one in found.misfits[:MOST_LISTED])
 
 
-def _take(session: Session, rows: Sequence[Fix], name: str) -> None:
+def _take(session: Session, answers: Answers, name: str) -> None:
     with messages.or_say("Not taken in"):
         by = session.reviewer
-        found = plan_import(session.reviews, rows, by)  # as it is now: somebody may have decided meanwhile
+        found = plan_answers(session.reviews, answers, by)  # as it is now: somebody may have decided meanwhile
         actions = take_in(session.reviews, found, by, name[:200])
         st.session_state[TAKEN] = [action.id for action in actions]
         messages.say(f"Taken in: {numbers.counted(found.total, 'decision')} from {name}.")
