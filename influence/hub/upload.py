@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from influence.annotation import read_table
+from influence.data import Columns
 from influence.errors import DataError, SettingsError
 from influence.fixes import (
     Applied,
@@ -26,7 +28,7 @@ from influence.hub.card import Card, section
 from influence.hub.columns import common_schema, features
 from influence.hub.front_matter import FrontMatter
 from influence.hub.settings import CARD, FIXES, FIXES_BEFORE, Destination
-from influence.reading import FormOptions, Table, as_text, is_saved, read_table, whole_suffix, without_split, written
+from influence.reading import FormOptions, Odd, Table, as_text, is_saved, whole_suffix, without_split, written
 from influence.review import NAMES_JOIN, Reviews
 from influence.workspace import WorkspaceInfo
 
@@ -88,6 +90,7 @@ def prepare_upload(
     front = FrontMatter(splits, _reader(opened.table, destination.suffix), columns)
     title = destination.repo.partition("/")[2]
     notes = [*found.notes, *([COPY] if is_copy else []), *([left_out] if left_out else [])]
+    notes += [TOOL] if opened.table.form.tool else []
     notes += [*applied.notes, *applied.formulas(destination.suffix)]
     fixes = _fix_files(reviews, found.fixes, named)
     return Upload(data | fixes, Card(title, section(found, balance, rows, facts), front), found.counts, notes)
@@ -97,6 +100,7 @@ COPY = (
     "the training data is the workspace's copy (id, text, label; rows that could not be used are not in it), since what it was "
     "built from is no file here, or has changed: give it with --train"
 )
+TOOL = "of an annotation tool's file ids, texts and labels are uploaded, and not who said what"
 TEST_GONE = "the test part is not uploaded: what it was read from is no file here, or has changed"
 SET_ASIDE = "the test part was set aside from the training data, and its rows stay in there"
 TEST_DIFFERS = "the test part is not uploaded: its columns, or its form, are not those of the training data"
@@ -127,11 +131,23 @@ def _is_here(source: str) -> bool:
 
 def _content(applied: Applied, destination: Destination) -> bytes:
     table, suffix = applied.train.table, destination.suffix
+    if table.form.tool and suffix != PARQUET:
+        why = f"a file of {table.form.tool} says who annotated what"
+        raise SettingsError(f"--path {destination.path!r}: {why}; name it {PARQUET}, for texts and labels alone")
+    if table.form.tool:
+        return written(_texts_and_labels(table, applied.train.columns), applied.changes, suffix)
     own = PARQUET if table.form.kind == "data set" else whole_suffix(Path(table.source))
     if suffix not in (PARQUET, own) or suffix.startswith(NO_TABLE):
         way_out = f"name it {PARQUET}" if own == PARQUET or own.startswith(NO_TABLE) else f"name it {PARQUET} or {own}"
         raise SettingsError(f"--path {destination.path!r}: the training data cannot go there in that form; {way_out}")
     return content(applied, suffix)
+
+
+def _texts_and_labels(table: Table, columns: Columns) -> Table:
+    """A tool's file without what people and models said: ids, texts and the labels that it comes to; none where there is none."""
+    names = [name for name in (columns.id, columns.text, columns.text_pair, columns.label) if name in table.columns]
+    kept = {name: [None if isinstance(value, Odd) else value for value in table.columns[name]] for name in names if name}
+    return Table(kept, table.source, table.sha256, broken=table.broken, rows=len(table))
 
 
 def _test_part(reviews: Reviews, is_copy: bool) -> tuple[Table | None, str]:
@@ -159,6 +175,8 @@ def _add_test(data: dict[str, bytes], test: Table, applied: Applied, destination
             return TEST_DIFFERS
         data[destination.test_path] = source.read_bytes()
         return ""
+    if test.form.tool:
+        test = _texts_and_labels(test, applied.train.columns)
     as_it_is = test.form.kind == "parquet"
     made = Path(test.source).read_bytes() if as_it_is else written(test, {}, PARQUET)
     if common_schema({**data, destination.test_path: made}) is None:
@@ -171,7 +189,8 @@ def _label_names(info: WorkspaceInfo, data: Mapping[str, bytes], test: Table | N
     """The labels as the files spell them; in the order of the model's outputs where they are the same."""
     tables = [applied.train.table, *([test] if test is not None and len(data) > 1 else [])]
     label = applied.train.columns.label
-    there = {as_text(value) for table in tables for value in table.columns[label] if value not in (None, "")}
+    values = (value for table in tables for value in table.columns[label] if not isinstance(value, Odd))
+    there = {as_text(value) for value in values} - {""}
     return info.labels if there == {*info.labels} else sorted(there)
 
 

@@ -290,6 +290,40 @@ def test_the_workspaces_copy_where_the_file_has_changed(tmp_path: Path, hub: Hub
     assert rows(files["data/train.parquet"]) == [[*row, "x"] for row in CORRECTED]
 
 
+def task(id: int, text: str, *labels: str) -> dict:
+    """Of Label Studio, with an annotation a label by a person each."""
+    result = [[{"from_name": "label", "to_name": "text", "type": "choices", "value": {"choices": [one]}}] for one in labels]
+    made = [{"id": n, "completed_by": {"email": f"secret{n}@ours.test"}, "result": one} for n, one in enumerate(result)]
+    return {"id": id, "data": {"text": text, "who": "Secret"}, "annotations": made, "predictions": []}
+
+
+def test_of_an_annotation_tools_file_nobody_is_named(tmp_path: Path, hub: Hub, capsys) -> None:
+    tasks = [task(1, "a late goal", "Business"), task(2, "shares rise", "Business"), task(3, "who", "Sport", "Business")]
+    tasks.append(task(4, "the cup", "Sport"))
+    (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+    rows_of = [("1", "a late goal", "Business"), ("2", "shares rise", "Business"), ("4", "the cup", "Sport")]
+    hash = sha256((tmp_path / "tasks.json").read_bytes())
+    source = str(tmp_path / "tasks.json")
+    workspace = make_workspace(tmp_path / "ws", rows_of, labels=("Business", "Sport"), source=source, sha256=hash)
+    reviews = reviews_at(workspace)
+    reviews.decide(ANN, "1", "relabel", new_label="Sport")
+    reviews.close()
+    code, _, err = said(capsys, tmp_path)
+    files = hub.repositories["me/reviews"].files("refs/pr/1")
+    assert (code, err[-1]) == (0, "note: of an annotation tool's file ids, texts and labels are uploaded, and not who said what")
+    table = pq.read_table(io.BytesIO(files["data/train.parquet"])).to_pydict()
+    assert table == {
+        "id": [1, 2, 3, 4],
+        "text": ["a late goal", "shares rise", "who", "the cup"],
+        "label": ["Sport", "Business", None, "Sport"],
+    }
+    assert "'0': Business\n          '1': Sport\n---" in files["README.md"].decode()
+    assert [name for name, content in files.items() if b"ecret" in content] == []
+    code, _, err = said(capsys, tmp_path, "--path", "tasks.json")
+    line = "--path 'tasks.json': a file of Label Studio says who annotated what; name it .parquet, for texts and labels alone"
+    assert (code, err) == (2, [f"wordtrace: {line}"])
+
+
 REFUSED = "the Hugging Face Hub does not accept the token (401): log in again with `hf auth login`, or set HF_TOKEN"
 RIGHTS = "it needs write access to 'me/reviews', or for a pull request that these are open there"
 
