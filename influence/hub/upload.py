@@ -216,8 +216,8 @@ def _judged_by(fixes: list[Fix], named: bool) -> list[str]:
     if not names:
         return []
     people = "one reviewer" if len(names) == 1 else f"{len(names):,} reviewers"
-    who = f": {', '.join(map(in_markdown, names))}" if named else ", whose names are not given"
-    return [f"Judged by {people}{who}."]
+    unnamed = f", whose {'name is' if len(names) == 1 else 'names are'} not given"
+    return [f"Judged by {people}{': ' + ', '.join(map(in_markdown, names)) if named else unnamed}."]
 
 
 def _files(splits: Mapping[str, str], left_out: str) -> list[str]:

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import tiny
+import yaml
 from hub_server import TOKEN, Hub, Repository
 from reviewing import ROOT, ROWS, make_workspace, reviews_at
 
@@ -288,6 +289,29 @@ def test_the_workspaces_copy_where_the_file_has_changed(tmp_path: Path, hub: Hub
     said(capsys, place, "--branch", "main", "--train", str(place / "again.csv"))
     files = hub.repositories["me/reviews"].files("main")
     assert rows(files["data/train.parquet"]) == [[*row, "x"] for row in CORRECTED]
+
+
+def test_class_numbers_of_a_hubs_file_stay_numbers_with_their_names(tmp_path: Path, hub: Hub, capsys) -> None:
+    from datasets import ClassLabel, Dataset, Features, Value
+
+    columns = Features(
+        {"id": Value("string"), "text": Value("string"), "label": ClassLabel(names=["World", "Sport", "Business"])}
+    )
+    made = {"id": [row[0] for row in ROWS], "text": [row[1] for row in ROWS], "label": [row[2] for row in ROWS]}
+    Dataset.from_dict(made, features=columns).to_parquet(str(tmp_path / "train.parquet"))
+    hash = sha256((tmp_path / "train.parquet").read_bytes())
+    reviews = reviews_at(make_workspace(tmp_path / "ws", source=str(tmp_path / "train.parquet"), sha256=hash))
+    reviews.decide(ANN, "e0", "relabel", new_label="Sport")
+    reviews.decide(ANN, "e1", "remove")
+    reviews.close()
+    said(capsys, tmp_path)
+    files = hub.repositories["me/reviews"].files("refs/pr/1")
+    table = pq.read_table(io.BytesIO(files["data/train.parquet"]))
+    assert table.column("label").to_pylist() == [["World", "Sport", "Business"].index(row[-1]) for row in CORRECTED]
+    card = yaml.safe_load(files["README.md"].decode().split("---")[1])
+    assert Features._from_yaml_list(card["dataset_info"]["features"]) == columns
+    assert Features.from_arrow_schema(table.schema) == columns
+    assert "- Judged by one reviewer, whose name is not given." in files["README.md"].decode().splitlines()
 
 
 def task(id: int, text: str, *labels: str) -> dict:
