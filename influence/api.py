@@ -11,6 +11,7 @@ from typing import Any, Self
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, SpecialTokens
+from influence.candidates import DEFAULT_TOP
 from influence.checkpoints import MOST_CHECKPOINTS
 from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, Cluster, clusters
 from influence.data import Columns, Preparation
@@ -156,6 +157,39 @@ class Workspace(WorkspaceReader):
         write_clusters(self.path, progress=progress)
         found = clusters(self, threshold=threshold, min_size=min_size)
         return pd.DataFrame([vars(one) for one in found], columns=list(Cluster.__dataclass_fields__))
+
+    def candidates(
+        self,
+        file: str | Path,
+        *,
+        test_ids: Collection[str] = (),
+        mistake_label: str | None = None,
+        mistake_predicted: str | None = None,
+        text: str | None = None,
+        text_pair: str | None = None,
+        label: str | None = None,
+        id: str | None = None,
+        unlabelled: bool = False,
+        method: str = DEFAULT_METHOD,
+        rank: str = "influence",
+        top: int = DEFAULT_TOP,
+        progress: Progress = silent,
+    ) -> pd.DataFrame:
+        """New rows ranked by how much a step on each would lower the loss of the wrong test predictions, or of `test_ids`.
+
+        `mistake_label` and `mistake_predicted` choose among the wrong predictions; columns that are not named are the
+        workspace's own, else guessed. The columns are those of `influence.candidates.Candidates`; `words` and the mistake that a
+        row helps most are there for the first `top`. `frame.attrs` says how many test sentences were to be helped (tests) and
+        what was read and left out (notes). Raises `DataError` for a file that cannot be used, `QueryError` for what is unknown.
+        """
+        from influence.candidates import CandidateSettings, Role, rank_candidates
+
+        chosen = {"label": mistake_label, "predicted": mistake_predicted}
+        settings = CandidateSettings(test_ids=tuple(test_ids), **chosen, method=method, rank=rank, top=top)
+        role = Role(text=text, text_pair=text_pair, label=label, id=id, unlabelled=unlabelled)
+        found = rank_candidates(self, file, settings, role=role, progress=progress)
+        found.frame.attrs = {"tests": found.tests, "notes": found.notes}
+        return found.frame
 
     def words(
         self, *, label: str | None = None, predicted: str | None = None, common: bool = False, top: int | None = None

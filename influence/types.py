@@ -52,6 +52,10 @@ class StageKind(StrEnum):
     RESTORE = "restore"
     VERIFY = "checking hashes"
     SAMPLE = "measuring on a sample"
+    READING = "predictions of the candidates"
+    MISTAKES = "gradients of the mistakes"
+    CANDIDATES = "gradients of the candidates"
+    HELPED = "what each of the best helps most"
 
 
 class Stage(str):

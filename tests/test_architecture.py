@@ -48,7 +48,7 @@ FLOORS = [
     ["explanations", "review", "retraining", "opinions"],
     ["rules"],
     ["suspects", "fixes"],
-    ["clusters", "exchange", "hub"],
+    ["clusters", "candidates", "exchange", "hub"],
     ["experiments"],
     ["gate"],
     ["api"],

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 # Run here; the others need a network, a server's address, hours, or a model that is not at hand.
-RUN = {"query", "scores", "suspects", "clusters", "words", "check", "compare", "backup", "restore"}
+RUN = {"query", "scores", "suspects", "clusters", "words", "candidates", "check", "compare", "backup", "restore"}
 RUN |= {"export", "apply", "tasks", "push"}
 
 
@@ -41,8 +41,9 @@ def commands(document: Path) -> Iterator[list[str]]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, workspace: Path) -> Path:
-    """A folder as the documents think of it: train.csv, test.csv, workspaces/mine and workspaces/demo."""
+    """A folder as the documents think of it: train.csv, test.csv, new.csv, workspaces/mine and workspaces/demo."""
     folder = tmp_path_factory.mktemp("reader")
+    write_csv(folder / "new.csv", rows(12, seed=9, prefix="new"))
     for split, n, seed in (("train", 80, 1), ("test", 16, 2)):
         write_csv(folder / f"{split}.csv", rows(n, seed=seed, prefix="rt-000" if split == "test" else "e"))
     with pytest.MonkeyPatch.context() as patch:

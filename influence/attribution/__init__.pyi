@@ -13,6 +13,7 @@ from .query import (
     TEXTS_ONLY as TEXTS_ONLY,
     MethodSettings as MethodSettings,
     Query as Query,
+    QueryCheckpoint as QueryCheckpoint,
     SpecialTokens as SpecialTokens,
     WordSelection as WordSelection,
     check_method as check_method,

@@ -20,10 +20,10 @@ from influence.attribution.matches import Found, Matches, merge_matches
 from influence.attribution.query import Query, QueryCheckpoint, WordSelection
 from influence.checkpoints import load_checkpoint, load_checkpoints
 from influence.formulas import add_word_scores, position_norms, top_k_positions
-from influence.gradients import BatchGradients, GradientSettings, WordGradients
+from influence.gradients import BatchGradients, GradientSettings, HookedModel, WordGradients
 from influence.models import Encoding, encode, load_tokenizer, of_one_length, resolve_device
 from influence.segments import add_products
-from influence.types import FloatArray, IntArray, Progress
+from influence.types import FloatArray, IntArray, Progress, StageKind, silent
 
 if TYPE_CHECKING:
     from influence.attribution.index import WordIndex
@@ -83,15 +83,39 @@ class LiveModel(LiveGradients):
         super().__init__(
             lambda: [WordGradients(model, self.settings) for model in load_checkpoints(folder, checkpoints)], top_k=top_k
         )
-        self._folder, self._max_length = folder, max_length
+        self._folder, self._max_length, self._checkpoints_there = folder, max_length, checkpoints
         self._device = resolve_device("auto")
         self.tokenizer = load_tokenizer(str(folder / "tokenizer"))
+
+    @property
+    def longest(self) -> int:
+        """How many tokens of a text are read."""
+        return min(self._max_length, int(self.tokenizer.model_max_length))
+
+    @property
+    def row_bytes(self) -> int:
+        """What the gradients of one position take at all checkpoints."""
+        width: int = np.shape(self._models[-1].model.get_input_embeddings().weight)[1]
+        return 4 * width * len(self._models)
+
+    def probabilities(self, encoding: Encoding, progress: Progress = silent) -> FloatArray:
+        """Label probabilities of encoded texts at the last checkpoint, shape (N, Y); no gradients are made."""
+        last = self._checkpoints_there - 1
+        done, found_NY = 0, np.zeros((len(encoding), 0), dtype=np.float32)
+        with HookedModel(self.model(last), self.settings) as hooked, torch.no_grad():
+            for batch in hooked.in_batches(encoding):
+                found_BY = hooked.forward(batch, np.zeros(len(batch.examples_B), dtype=np.int64)).probabilities_BY
+                if not done:
+                    found_NY = np.zeros((len(encoding), found_BY.shape[1]), dtype=np.float32)
+                found_NY[batch.examples_B] = found_BY
+                done += len(found_BY)
+                progress(StageKind.READING, done, len(encoding))
+        return found_NY
 
     def predict(self, text: str, text_pair: str | None) -> Prediction:
         """Tokens and label probabilities of a text."""
         pairs = None if text_pair is None else [text_pair]
-        longest = min(self._max_length, self.tokenizer.model_max_length)
-        encoding = encode(self.tokenizer, [text], pairs, max_length=longest)
+        encoding = encode(self.tokenizer, [text], pairs, max_length=self.longest)
         with self._lock:
             batch = of_one_length(encoding, np.array([0]))
             # The label does not matter to the probabilities.

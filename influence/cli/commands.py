@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from influence import __version__
-from influence.cli import build, check, clusters, experiments, explain, manage, review, serve, suspects, words
+from influence.cli import build, candidates, causes, check, experiments, explain, manage, review, serve, suspects
 from influence.cli.progress import remark
 from influence.errors import WordtraceError
 
 TRACEBACK = "WORDTRACE_TRACEBACK"  # set: an error that nobody foresaw is shown with where it came from
-COMMANDS = (build, serve, check, explain, suspects, clusters, words, review, experiments, manage)
+COMMANDS = (build, serve, check, explain, suspects, causes, candidates, review, experiments, manage)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -15,6 +15,7 @@ from .explanation import (
     Match as Match,
     Sentence as Sentence,
     Word as Word,
+    check_label as check_label,
     effects as effects,
     positions_of as positions_of,
     sentences as sentences,

@@ -48,6 +48,7 @@ from .verify import Damage as Damage, Verified as Verified, verify_workspace as 
 from .workspace import (
     TestFilter as TestFilter,
     WorkspaceReader as WorkspaceReader,
+    id_ranks as id_ranks,
     opened as opened,
     read_workspace as read_workspace,
 )

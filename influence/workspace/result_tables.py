@@ -217,6 +217,14 @@ class ResultStore(Database):
         )
         return [text for (text,) in found]
 
+    def texts_known(self, split: str, hashes: Sequence[str]) -> set[str]:
+        """Which of some texts, by their `text_sha256`, a split has."""
+        rows = self.rows(
+            "select distinct text_sha256 from examples where split = ? and text_sha256 in (select unnest(?::varchar[]))",
+            [split, list(hashes)],
+        )
+        return {hash for (hash,) in rows}
+
     def influences(self, test: int, method: str, top: int) -> list[tuple[Any, ...]]:
         """Stored (train, score, special_score, checkpoint_scores) of a test example: `top` from either end."""
         return self.rows(

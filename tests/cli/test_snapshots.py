@@ -16,7 +16,7 @@ from influence.cli import main
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 COMMANDS = (
-    *("demo", "build", "serve", "check", "query", "scores", "cancellation", "suspects", "clusters", "words"),
+    *("demo", "build", "serve", "check", "query", "scores", "cancellation", "suspects", "clusters", "words", "candidates"),
     *("tasks", "export", "import", "apply", "evaluate", "retrain", "fixing", "overlaps", "backup", "restore", "compare"),
 )
 CALLS = {

@@ -27,6 +27,10 @@ WORDS: dict[str, str] = {
     StageKind.BACKUP: "writing the backup",
     StageKind.RESTORE: "unpacking the backup",
     StageKind.VERIFY: "checking that every file is what was written",
+    StageKind.READING: "what the model says of the new rows",
+    StageKind.MISTAKES: "gradients of the mistakes",
+    StageKind.CANDIDATES: "gradients of the new rows",
+    StageKind.HELPED: "which mistake each of the best helps most",
     StageKind.CONTROLS: "training models without any change",
 }
 

@@ -1,4 +1,4 @@
-"""The command that groups difficult training examples that share a cause."""
+"""The commands that find what mistakes have in common: clusters of difficult examples, and words."""
 
 from __future__ import annotations
 
@@ -7,16 +7,22 @@ import sys
 from dataclasses import asdict
 from typing import Any, get_args
 
-from influence import clusters, workspace
-from influence.cli.options import add_device, add_json, command, print_answer
+from influence import clusters, explanations, workspace
+from influence.cli.options import add_device, add_json, check_top, command, print_answer
 from influence.cli.progress import ProgressLine
 from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, FOLDS, METHOD_CHOICES, ClusterOrder
 
 SHOWN_IDS = 10
+COLUMNS = ["word", "kind", "score", "against", "support", "mistakes", "examples"]
 
 
 def add(commands: Any) -> None:
-    """Register the command."""
+    """Register the commands."""
+    _add_clusters(commands)
+    _add_words(commands)
+
+
+def _add_clusters(commands: Any) -> None:
     parser = command(commands, "clusters", _clusters, "group difficult training examples that share a cause")
     about = f"largest mean influence distance within a cluster, above 0 to 1 (default {DEFAULT_THRESHOLD})"
     parser.add_argument("--threshold", type=float, default=DEFAULT_THRESHOLD, metavar="X", help=about)
@@ -80,3 +86,45 @@ def _worth(one: clusters.Cluster) -> str:
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{label} {count:,}" for label, count in counts.items())
+
+
+def _add_words(commands: Any) -> None:
+    about = "the words that carry the most negative influence over the test mistakes"
+    parser = command(commands, "words", _words, about)
+    parser.add_argument("--label", metavar="L", help="only over mistakes whose given label this is")
+    parser.add_argument("--predicted", metavar="L", help="only over mistakes that the model takes for this label")
+    parser.add_argument(
+        "--common", action="store_true", help="list function words, punctuation and words that are everywhere, too"
+    )
+    parser.add_argument("--top", type=int, default=20, metavar="N", help="words to print (default 20)")
+    add_json(parser)
+
+
+def _words(options: argparse.Namespace) -> None:
+    check_top(options)
+    opened = workspace.read_workspace(options.workspace)
+    filter = explanations.MistakeFilter(label=options.label, predicted=options.predicted)
+    found = explanations.words(opened, filter)[COLUMNS]
+    mistakes = explanations.count_mistakes(opened, filter)
+    apart = found[found["kind"].isin(explanations.APART)]
+    hidden = [*explanations.APART, *([] if options.common else [explanations.COMMON])]
+    listed = found[~found["kind"].isin(hidden)]
+    shown = listed.head(options.top)
+    about = {"label": options.label, "predicted": options.predicted, "mistakes": mistakes, "stored_top": workspace.STORED_TOP}
+    tokens, pieces = (apart[apart["kind"] == kind].to_dict("records") for kind in (explanations.TOKEN, explanations.PIECE))
+    sums = {"words": shown.to_dict("records"), "special_tokens": tokens, "pieces": pieces}
+    print_answer(options, {**about, **sums}, dict, lambda answer: _words_as_text(answer, len(listed)))
+
+
+def _words_as_text(answer: dict[str, Any], listed: int) -> str:
+    top = answer["stored_top"]
+    lines = [
+        f"the {len(answer['words']):,} strongest of {listed:,} words that pull against {answer['mistakes']:,} wrong test "
+        f"predictions, through the stored {top} opponents and {top} proponents of each",
+        f"  {'against':>12}  {'for':>12}  {'mistakes':>8}  {'examples':>8}  word",
+    ]
+    for row in [*answer["words"], *answer["special_tokens"], *answer["pieces"]]:
+        name = f"{row['word']}  (start or end token)" if row["kind"] == explanations.TOKEN else " ".join(row["word"].split())
+        sums = f"{row['against']:>12.4g}  {row['support']:>12.4g}"
+        lines.append(f"  {sums}  {row['mistakes']:>8,}  {row['examples']:>8,}  {name}")
+    return "\n".join(lines)
