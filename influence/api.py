@@ -66,6 +66,8 @@ class Workspace(WorkspaceReader):
 
         `training` takes epochs, learning_rate, optimizer, batch_size and seed. Raises a `WordtraceError` for what makes no build.
         """
+        from influence.data import read_splits
+        from influence.opinion_files import add_rows
         from influence.workspace import BuildRequest, build_workspace, training_settings
 
         request = BuildRequest(
@@ -82,8 +84,12 @@ class Workspace(WorkspaceReader):
             top_k=top_k,
             max_checkpoints=max_checkpoints,
         )
-        build_workspace(path, request, device=device, resume=resume, progress=progress)
-        return cls.open(path)
+        read = read_splits(request.train, request.test, request.columns, request.preparation, request.form, near=Path(path))
+        build_workspace(path, request, read, device=device, resume=resume, progress=progress)
+        made = cls.open(path)
+        if read.voices:
+            add_rows(made, read.voices, source=request.train)
+        return made
 
     def explain(
         self,

@@ -133,7 +133,7 @@ def _add_index(index: Any) -> None:
 def _demo(options: argparse.Namespace) -> None:
     with ProgressLine(sys.stderr) as progress:
         info = workspace.build_demo(options.workspace, device=options.device, progress=progress)
-        _rank_suspects(options.workspace, None, [], options.device, progress)
+        _rank_suspects(options.workspace, None, options.device, progress)
     _print_built(options.workspace, info)
 
 
@@ -185,7 +185,11 @@ def _build_whole(options: argparse.Namespace, request: workspace.BuildRequest, r
             engine=engine,
             progress=after_notes(notes, progress),
         )
-        _rank_suspects(options.workspace, options.encoder, options.opinions, options.device, progress)
+        with workspace.opened(Path(options.workspace)) as built:
+            opinion_files.add_files(built, options.opinions)
+            if read.voices:
+                opinion_files.add_rows(built, read.voices, source=options.train)
+        _rank_suspects(options.workspace, options.encoder, options.device, progress)
     _print_built(options.workspace, info)
 
 
@@ -256,11 +260,10 @@ def _preparation(options: argparse.Namespace) -> Preparation:
     )
 
 
-def _rank_suspects(path: str, encoder: str | None, files: list[str], device: str, progress: Progress) -> None:
+def _rank_suspects(path: str, encoder: str | None, device: str, progress: Progress) -> None:
     """Rank the suspects and cluster the difficult ones; where the build was there already, with the ranking's settings."""
     with workspace.opened(Path(path)) as built:
         usual = suspects.usual_settings(built)
-        opinion_files.add_files(built, files)
     settings = usual if encoder is None else replace(usual, encoder=encoder)
     suspects.write_suspects(path, settings, device=device, progress=progress)
     clusters.write_clusters(path, progress=progress)
