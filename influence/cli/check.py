@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from influence import clusters, data, gate, sources, suspects, workspace
+from influence import clusters, data, fixes, gate, sources, suspects, workspace
 from influence.checkpoints import MOST_CHECKPOINTS
 from influence.cli.options import DATA, add_device, add_form, add_json, chosen_model, command, form_options, path
 from influence.cli.progress import ProgressLine, after_notes, duration
@@ -65,16 +65,18 @@ def _add_gate(parser: argparse.ArgumentParser) -> None:
     kinds = "; ".join(f"{name}: {kind.about}" for name, kind in gate.KINDS.items())
     about = f"the name alone for none at all, =N or =P%% for so many; with commas, or several times. {kinds}"
     group.add_argument("--fail-on", action="append", metavar="NAME[=N|=P%],…", help=about)
-    group.add_argument("--max", metavar="N|P%", dest="most", help="of what is named without an amount (default: none)")
+    group.add_argument("--max", metavar="N|P%", help="of what is named without an amount (default: none)")
     about = f"from 0 to 1, above which a label counts among `suspects` (default {gate.DEFAULT_SUSPICION})"
     group.add_argument("--suspicion", type=float, metavar="X", help=about)
+    about = "a fix list, whose decisions about --train are made: their rows no longer count among `suspects`"
+    group.add_argument("--fixes", type=path, metavar="FILE", help=about)
     group.add_argument("--baseline", type=path, metavar="DIR", help="a workspace that `accuracy-drop` holds --workspace against")
     group.add_argument("--junit", type=path, metavar="FILE.xml", help="write a JUnit report, too: a test case a limit")
 
 
 def _gate(options: argparse.Namespace) -> None:
     """Measure what is limited and tell. Raises `LimitsBroken` for exit code 1."""
-    limits = gate.read_limits(options.fail_on, options.most)
+    limits = gate.read_limits(options.fail_on, options.max)
     suspicion = gate.DEFAULT_SUSPICION if options.suspicion is None else options.suspicion
     gate.check_suspicion(suspicion)
     names = {name: getattr(options, name) for name in ("train", "test", "workspace", "baseline")}
@@ -84,7 +86,10 @@ def _gate(options: argparse.Namespace) -> None:
     train = None if options.train is None else _read(options, options.train, "train")
     test = None if train is None or options.test is None else _read(options, options.test, "test")
     columns = None if train is None else _columns(options, data.guess_columns(_head(train)))
-    subject = gate.Subject(train=train, test=test, columns=columns, workspace=options.workspace, baseline=options.baseline)
+    made = [] if options.fixes is None else fixes.read_fixes(options.fixes)
+    subject = gate.Subject(
+        train=train, test=test, columns=columns, workspace=options.workspace, baseline=options.baseline, fixes=made
+    )
     with ProgressLine(sys.stderr) as progress:
         verdicts = gate.check_limits(limits, subject, suspicion=suspicion, progress=progress)
     if options.junit is not None:
@@ -106,13 +111,14 @@ def _check_modes(options: argparse.Namespace) -> None:
     if options.fail_on is None:
         if options.train is not None and options.workspace is not None:
             raise SettingsError("--workspace and --train: one of the two, or --fail-on with what is allowed of both")
-        for name, given in {"max": options.most, "suspicion": options.suspicion, "junit": options.junit}.items():
-            if given is not None:
-                raise SettingsError(f"--{name}: only with --fail-on")
-        if options.baseline is not None:
-            raise SettingsError("--baseline: only with --fail-on accuracy-drop")
+        only = {"max": "", "suspicion": "", "junit": "", "baseline": " accuracy-drop", "fixes": " suspects"}
+        for name, limit in only.items():
+            if getattr(options, name) is not None:
+                raise SettingsError(f"--{name}: only with --fail-on{limit}")
     elif options.estimate or options.only_estimate:
         raise SettingsError("--fail-on and --estimate: one at a time")
+    elif options.fixes is not None and options.workspace is not None:
+        raise SettingsError("--fixes and --workspace: a workspace has decisions of its own; give one of the two")
 
 
 def _check(options: argparse.Namespace) -> None:

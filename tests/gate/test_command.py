@@ -13,6 +13,8 @@ from tiny import rows, write_csv
 
 import influence
 from influence.cli import main
+from influence.data import text_sha256
+from influence.fixes import Fix, write_fixes
 
 ROOT = Path(influence.__file__).parent.parent
 
@@ -96,6 +98,24 @@ def test_the_form_of_the_contract(place, capsys):
         capsys.readouterr()
 
 
+def test_a_fix_list_settles_suspects(place, capsys):
+    """As it is exported: the row that is kept counts no more."""
+    texts = [row["text"] for row in csv.DictReader((place / "train.csv").read_text().splitlines())]
+    call = ["check", "--train", "train.csv", "--fail-on", "suspects", "--suspicion", "0.3", "--json"]
+    main(call)
+    [before] = json.loads(capsys.readouterr().out)["limits"]
+    at, label = int(before["first"][0].split()[0]) - 2, before["first"][0].split("(")[1].split()[0]
+    kept = Fix(
+        "e", "keep", label, None, (), "", "Ada", "2026-01-01T00:00:00+00:00", None, None, text_sha256(texts[at]), texts[at]
+    )
+    write_fixes([kept], place / "fixes.csv")
+    main([*call, "--fixes", "fixes.csv"])
+    [after] = json.loads(capsys.readouterr().out)["limits"]
+    copies = texts.count(texts[at])
+    assert after["found"] == before["found"] - copies
+    assert f"({copies} decided ones left out)" in after["message"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -115,6 +135,12 @@ def test_the_form_of_the_contract(place, capsys):
         ("--train train.csv --max 3", "--max: only with --fail-on"),
         ("--train train.csv --junit report.xml", "--junit: only with --fail-on"),
         ("--train train.csv --suspicion 0.5", "--suspicion: only with --fail-on"),
+        ("--train train.csv --fixes fixes.csv", "--fixes: only with --fail-on suspects"),
+        (
+            "--workspace none --fail-on suspects --fixes fixes.csv",
+            "--fixes and --workspace: a workspace has decisions of its own",
+        ),
+        ("--train train.csv --fail-on suspects --fixes train.csv", "train.csv"),
         ("--train train.csv --baseline none", "--baseline: only with --fail-on accuracy-drop"),
         ("", "give --train FILE or --workspace DIR"),
     ],

@@ -1,5 +1,6 @@
 """Suspects of data and of workspaces, against loops that share no code with them; accuracy against stored predictions."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,9 +10,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.naive_bayes import MultinomialNB
 from tiny import request, rows
 
+from influence.data import text_sha256
 from influence.data.dataset import Columns
 from influence.data.words import COUNTED_WORD
 from influence.errors import DataError, SettingsError, WorkspaceMissing
+from influence.fixes import Fix
 from influence.gate import Subject, check_limits, read_limits
 from influence.opinions.settings import OpinionSettings
 from influence.opinions.words import said_by_words
@@ -84,6 +87,33 @@ def test_suspects_of_data_are_counted_above_the_threshold_and_named_in_order(noi
         shown = [f"{at + 1} ({LABELS[labels[at]]} → {LABELS[1 - labels[at]]})" for at in wanted[:5] if at]
         assert [one for one in verdict.measured.first if not one.startswith("1 (")] == shown
     assert set(np.argsort(-suspicion)[:4].tolist()) == set(turned)  # or the numbers above would be about nothing
+
+
+def test_what_a_fix_list_has_decided_no_longer_counts(noisy):
+    texts, labels, turned = noisy
+    names = [LABELS[label] for label in labels]
+    right = {at: LABELS[1 - labels[at]] for at in turned}
+    mended = [right.get(at, name) if at == turned[1] else name for at, name in enumerate(names)]
+
+    def fix(at: int, action: str) -> Fix:
+        about = {"example_id": str(at), "action": action, "old_label": names[at], "text": texts[at]}
+        new = right[at] if action == "relabel" else None
+        rest = {"words": (), "reason": "", "reviewer": "Ada", "decided_at": "2026-01-01T00:00:00+00:00", "method": None}
+        return Fix(**about, **rest, new_label=new, score=None, text_sha256=text_sha256(texts[at]))
+
+    def first(given: list[str], fixes: list[Fix]) -> set[int]:
+        subject = Subject(train=table(texts, given), columns=Columns(), fixes=fixes)
+        [verdict] = check_limits(read_limits(["suspects"]), subject, suspicion=0.6)
+        assert len(verdict.measured.first) == min(verdict.measured.count, 5)
+        found = re.search(r"\((\d+) decided ones left out\)", verdict.sentence)
+        assert (int(found[1]) if found else 0) == settled[len(fixes)]
+        return {int(one.split()[0]) - 1 for one in verdict.measured.first}
+
+    settled = {0: 0, 4: 2}
+    fixes = [fix(turned[0], "keep"), fix(turned[1], "relabel"), fix(turned[2], "remove"), fix(turned[3], "relabel")]
+    assert set(turned) - {turned[1]} <= first(mended, [])
+    # Kept: settled. Relabelled, and mended by now: settled. To be removed, or relabelled, and not yet done: still suspected.
+    assert first(mended, fixes) & set(turned) == {turned[2], turned[3]}
 
 
 @pytest.mark.parametrize(
