@@ -1,4 +1,4 @@
-from .joined import joined as joined
+from .joining import joined as joined
 from .read import read_table as read_table, recognised as recognised
 from .rewrite import raw_cells as raw_cells, rewritten as rewritten
 from .table import AnnotatedTable as AnnotatedTable
