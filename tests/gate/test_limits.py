@@ -51,6 +51,25 @@ def test_what_is_no_limit_is_one_line_that_says_so(given, most, said):
     assert len(str(raised.value)) < 500
 
 
+LIMITED = st.sampled_from([*KINDS]).flatmap(lambda name: st.text().map(f"{name}=".__add__))
+
+
+@given(st.lists(st.one_of(st.text(), LIMITED), max_size=3))
+def test_whatever_is_given_is_limits_or_a_complaint(given):
+    try:
+        limits = read_limits(given)
+    except SettingsError as error:
+        said = str(error)
+        limits = None
+    if limits is None:
+        assert said.isprintable()
+        assert len(said) < 700
+        return
+    names = [part.split("=")[0].strip() for part in ",".join(given).split(",") if part.strip()]
+    assert [limit.name for limit in limits] == names
+    assert all(limit.amount >= 0 and (limit.amount <= 1 or not limit.is_share) for limit in limits)
+
+
 @given(st.integers(0, 300), st.integers(1, 300), st.integers(0, 1000), st.booleans(), st.sampled_from(["leaks", "class-share"]))
 def test_a_limit_is_broken_beyond_it_and_not_at_it(count, of, tenths, share, name):
     text = f"{tenths / 10}%" if share else str(tenths)
