@@ -1,14 +1,18 @@
 """How the suspects are ranked here: by which opinions, what they cost, what the test split may say, and when it is made again."""
 
+import re
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from influence.errors import WorkspaceError
+from influence.errors import DataError, WorkspaceError
+from influence.opinion_files import Kept, add_files, forget, kept_opinions
 from influence.suspects import Choices, read_choices, write_choices
 from pages.ui.frame import Session, messages, numbers, render
 from pages.ui.jobs import waiting
@@ -16,6 +20,8 @@ from pages.ui.parts import learning, scales
 
 CHECKED, BALANCE, EVERY = "how_checked", "how_balance", "how_every"
 MOST_EVERY = 10_000
+UPLOAD, UPLOADS_MADE, CHOSEN = "how_file", "wt_how_files", "how_forgotten"
+LIMIT, LONGEST = 50, 60  # megabytes of a file of opinions (a larger one is for the command), and characters of its name
 SAVED = "Kept for this workspace; it counts from the next ranking on."
 
 
@@ -34,12 +40,13 @@ def draw(session: Session) -> None:
             st.error(render.md(error, 600))
             return
         _opinions(session)
+        _others(session)
         _switches(session, chosen)
 
 
 def _opinions(session: Session) -> None:
     made = learning.made_of(session.workspace)
-    frame = _as_table(made.get("opinions") or [])
+    frame = _as_table(made.get("opinions") or [], session.workspace.info.n_train)
     if frame is None:
         render.hint(
             "This ranking was made by an older Wordtrace, from the workspace's own model; ranking again brings more opinions."
@@ -62,23 +69,83 @@ def _opinions(session: Session) -> None:
     render.hint(f"{said}; the ranking took {took}.")
 
 
-def _as_table(opinions: Any) -> pd.DataFrame | None:
-    """Opinions as the ranking lists them: names, how often each is of the given label, weights, seconds."""
+def _as_table(opinions: Any, count: int) -> pd.DataFrame | None:
+    """Opinions as the ranking lists them: names, of how many examples, how often each is right, weights, seconds."""
     rows = [one for one in opinions if isinstance(one, dict) and "name" in one]
     if not rows:
         return None
-    return pd.DataFrame(
-        {
-            "opinion": [str(one["name"]) for one in rows],
-            "agrees with the given label": [_number(one.get("accuracy"), ".1%") for one in rows],
-            "weight": [_number(one.get("weight"), ".2g") for one in rows],
-            "seconds": [_number(one.get("seconds"), ",.1f") for one in rows],
-        }
-    )
+    columns = {
+        "opinion": [str(one["name"]) for one in rows],
+        "speaks of": [f"{one['examples']:,} of {count:,}" if isinstance(one.get("examples"), int) else "all" for one in rows],
+        "agrees with the given label": [_number(one.get("accuracy"), ".1%") for one in rows],
+        "right by the others": [_number(one.get("agreement"), ".1%") for one in rows],
+        "weight": [_number(one.get("weight"), ".2g") for one in rows],
+        "seconds": [_number(one.get("seconds"), ",.1f") for one in rows],
+    }
+    if not any("agreement" in one for one in rows):  # nobody has brought one in a file
+        columns = {name: values for name, values in columns.items() if name not in ("speaks of", "right by the others")}
+    return pd.DataFrame(columns)
 
 
 def _number(value: Any, how: str) -> str:
     return format(value, how) if isinstance(value, int | float) else "–"
+
+
+def _others(session: Session) -> None:
+    """Opinions that others bring in files: what is kept, a way to add one, and one to be rid of it."""
+    render.heading("Opinions of others", "another model, an LLM, several annotators")
+    try:
+        kept = kept_opinions(session.workspace.path)
+    except WorkspaceError as error:
+        st.error(render.md(error, 600))
+        return
+    counted = {one.get("sha256") for one in learning.made_of(session.workspace).get("opinions") or [] if isinstance(one, dict)}
+    waiting_ones = [one.name for one in kept if one.sha256 not in counted]
+    if waiting_ones:
+        names = ", ".join(waiting_ones[:10]) + (", …" if len(waiting_ones) > 10 else "")
+        render.hint(f"Not counted yet, but from the next ranking on: {names}.")
+    render.hint(
+        "A CSV, JSONL or Parquet file with a column example_id, and label, or p_LABEL for each label; with a column name where "
+        "there are several. It may cover any part of the examples."
+    )
+    key = f"{UPLOAD}_{st.session_state.get(UPLOADS_MADE, 0)}"
+    st.file_uploader(
+        "File of opinions", key=key, max_upload_size=LIMIT, label_visibility="collapsed", on_change=_add, args=(session, key)
+    )
+    if kept:
+        _forgetting(session, kept)
+
+
+def _forgetting(session: Session, kept: list[Kept]) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        about = {one.name: f"{one.name} ({numbers.counted(one.examples, 'example')}, from {one.source})" for one in kept}
+        st.selectbox("Kept by this workspace", list(about), format_func=about.__getitem__, key=CHOSEN, width=420)
+        st.button("Forget it", key="how_forget", icon=":material/delete:", on_click=_forget, args=(session,))
+
+
+def _add(session: Session, key: str) -> None:
+    upload: Any = st.session_state.get(key)
+    if upload is None:
+        return
+    name = re.sub(r"[^\w .()+@-]", "_", str(upload.name))[-LONGEST:]  # one that any disk takes; the opinion is called by it
+    with messages.or_say("Not added"), tempfile.TemporaryDirectory(prefix="wordtrace-opinions-") as folder:
+        file = Path(folder, name)
+        try:
+            file.write_bytes(upload.getvalue())
+            notes = add_files(session.workspace, [str(file)])
+        except DataError as error:
+            raise DataError(str(error).replace(str(file), name)) from error
+        st.session_state[UPLOADS_MADE] = st.session_state.get(UPLOADS_MADE, 0) + 1  # an empty place for the next one
+        messages.say(" ".join([f"Added: {name}.", *(f"{note}." for note in notes)]).replace(str(file), name))
+        learning.again(session)
+
+
+def _forget(session: Session) -> None:
+    with messages.or_say("Not forgotten"):
+        name = str(st.session_state[CHOSEN])
+        forget(session.workspace.path, name)
+        messages.say(f"Forgotten: {name}.")
+        learning.again(session)
 
 
 def _switches(session: Session, chosen: Choices) -> None:
