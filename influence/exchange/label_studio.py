@@ -19,6 +19,7 @@ FIELDS = ("text", "text_pair")
 COLOURS = {FOR: "#2f7fc9", AGAINST: "#d9730d"}  # as words are lit in the app
 LISTED = 20  # choices from which on they are in a menu
 NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0 has no way to write
+VARIABLE, APART = re.compile(r"\$(?=[\w\[\]{}.])"), "\u2060"  # a word joiner, which shows nothing
 ABOUT = "Words that are marked: related training examples speak for the given label, or against it, through them."
 
 
@@ -68,7 +69,9 @@ def configuration(labels: Sequence[str], *, pairs: bool) -> str:
     for choice in choices:
         if NO_XML.search(choice):
             raise SettingsError(f"label {choice!r} holds a character that Label Studio's configuration cannot; rename the label")
-        _add(asked, "Choice", value=choice)
+        # Label Studio takes $5 for a field of the data; the alias is what predictions and answers say.
+        shown = VARIABLE.sub(f"${APART}", choice)
+        _add(asked, "Choice", value=shown, **({} if shown == choice else {"alias": choice}))
     ElementTree.indent(view)
     return ElementTree.tostring(view, encoding="unicode") + "\n"
 

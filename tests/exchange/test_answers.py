@@ -1,8 +1,9 @@
 """What annotators answered to our tasks comes back as their decisions: who, when, what; and nothing of it is lost unsaid.
 
-`files/` are answers of two people to tasks about the eight examples of `reviewing.ROWS`, written by the tools' own exporters:
-label-studio-sdk 2.1.2 (`Converter`: JSON, JSON-MIN, CSV) and argilla 2.8.0 (`JsonIO.to_json`, `HFDatasetsIO.to_datasets` and
-`save_to_disk`). Prodigy is sold; its lines follow its documentation ("Annotation interfaces", choice; "db-out"). In them
+`files/` are answers of two people to tasks about the eight examples of `reviewing.ROWS`. Those of Label Studio were exported by a
+running Label Studio 1.23.2 that had imported our tasks and configuration (JSON, JSON-MIN, CSV), those of Argilla written by the
+exporter of its SDK 2.8.0 (`JsonIO.to_json`, `HFDatasetsIO.to_datasets` and `save_to_disk`). Prodigy is sold; its lines follow its
+documentation ("Annotation interfaces", choice; "db-out"). In them
 
     e0  World      both: Sport                          e4  Sport      nobody
     e1  World      one: World, the other: Sport         e5  Business   one: Sport, and two minutes later Business
@@ -38,14 +39,19 @@ EVE = Reviewer(name="eve")
 REMOVE = "remove (no label fits)"
 UUID = "00000000-0000-0000-0000-00000000000"
 UNKNOWN = "unknown label 'Art'; the labels are 'Business', 'Sport', 'World'"
-ANSWERS = [  # who (0 or 1), example, decision, new label, minute, second
-    (0, "e0", "relabel", "Sport", 1),
-    (1, "e0", "relabel", "Sport", 2),
-    (0, "e1", "keep", None, 3),
-    (1, "e1", "relabel", "Sport", 4),
-    (1, "e2", "remove", None, 5),
-    (0, "e5", "keep", None, 9),
+ANSWERS = [  # who (0 or 1), example, decision, new label
+    (0, "e0", "relabel", "Sport"),
+    (1, "e0", "relabel", "Sport"),
+    (0, "e1", "keep", None),
+    (1, "e1", "relabel", "Sport"),
+    (1, "e2", "remove", None),
+    (0, "e5", "keep", None),
 ]
+# When, in the same order.
+SECONDS = ("23.128", "23.761", "24.341", "25.045", "25.858", "28.116")
+LABEL_STUDIO = ("Label Studio", ("annotator 1", "annotator 2"), [f"2026-11-30T01:54:{second}Z" for second in SECONDS])
+ARGILLA = ("Argilla", (f"{UUID}1", f"{UUID}2"), [""] * 6)  # which does not say
+PRODIGY = ("Prodigy", ("suspects-ann", "suspects-bob"), [f"2026-11-20T10:0{minute}:00.000Z" for minute in (1, 2, 3, 4, 5, 9)])
 REASONS = {
     "e0": "labelled World, 3 of 3 opinions say Sport",
     "e1": "labelled World, 3 of 3 opinions say Sport",
@@ -53,20 +59,20 @@ REASONS = {
     "e5": "labelled Business, 3 of 3 opinions say World",
 }
 SCORES = {"e0": 0.9, "e1": 0.85, "e2": 0.8, "e5": 0.65}
-# The file, the tool, its names of the two, the end of its times, and tasks without an answer that the file has.
+# The file, the tool with its names of the two and its times, how many tasks without an answer it has, whether one answered twice.
 WRITTEN = [
-    ("label-studio.json", "Label Studio", ("ann@example.org", "annotator 2"), "30.250Z", 2, True),
-    ("label-studio-min.json", "Label Studio", ("ann@example.org", "annotator 2"), "30.250Z", 1, True),
-    ("label-studio.csv", "Label Studio", ("ann@example.org", "annotator 2"), "30.250Z", 1, True),
-    ("argilla.json", "Argilla", (f"{UUID}1", f"{UUID}2"), None, 2, False),
-    ("argilla-datasets", "Argilla", (f"{UUID}1", f"{UUID}2"), None, 2, False),
-    ("prodigy.jsonl", "Prodigy", ("suspects-ann", "suspects-bob"), "00.000Z", 1, True),
+    ("label-studio.json", *LABEL_STUDIO, 2, True),
+    ("label-studio-min.json", *LABEL_STUDIO, 1, True),
+    ("label-studio.csv", *LABEL_STUDIO, 1, True),
+    ("argilla.json", *ARGILLA, 2, False),
+    ("argilla-datasets", *ARGILLA, 2, False),
+    ("prodigy.jsonl", *PRODIGY, 1, True),
 ]
 
 
-@pytest.mark.parametrize(("file", "tool", "names", "seconds", "unanswered", "twice"), WRITTEN, ids=[one[0] for one in WRITTEN])
+@pytest.mark.parametrize(("file", "tool", "names", "times", "unanswered", "twice"), WRITTEN, ids=[one[0] for one in WRITTEN])
 def test_answers_as_the_tools_write_them_become_decisions(
-    tmp_path: Path, file: str, tool: str, names: tuple[str, str], seconds: str | None, unanswered: int, twice: bool
+    tmp_path: Path, file: str, tool: str, names: tuple[str, str], times: list[str], unanswered: int, twice: bool
 ) -> None:
     reviews = reviews_at(make_workspace(tmp_path / "ws"))
     found = plan_answers(reviews, read_answers(FILES / file), EVE)
@@ -85,7 +91,7 @@ def test_answers_as_the_tools_write_them_become_decisions(
     }
     decisions = {(d.reviewer, d.example_id): d for d in reviews.decisions()}
     assert len(decisions) == len(ANSWERS)
-    for who, id, kind, label, minute in ANSWERS:
+    for (who, id, kind, label), at in zip(ANSWERS, times, strict=True):
         decision = decisions[names[who], id]
         assert (decision.kind, decision.new_label, decision.method, decision.score) == (kind, label, "suspicion", SCORES[id])
         assert decision.evidence == {
@@ -93,7 +99,7 @@ def test_answers_as_the_tools_write_them_become_decisions(
             "reason": REASONS[id],
             "suggested_label": "World" if id in ("e2", "e5") else "Sport",
             "reviewer": names[who],
-            "decided_at": "" if seconds is None else f"2026-11-20T10:{minute:02}:{seconds}",
+            "decided_at": at,
         }
     listed = {fix.example_id: (fix.action, fix.new_label, fix.reason) for fix in fix_list(reviews).fixes}
     assert listed == {  # of e1 they disagree
@@ -208,8 +214,14 @@ def annotate(files: dict[str, bytes], answers: dict[str, str]) -> list[dict[str,
         choice = {"id": "c", "from_name": "label", "to_name": "text", "type": "choices", "origin": "manual"}
         marks = [{**mark, "origin": "prediction"} for mark in task["predictions"][0]["result"][1:]]
         annotation["result"] = [*marks, *([] if chosen is None else [{**choice, "value": {"choices": [chosen]}}])]
+        annotation["completed_by"] = {
+            "id": 3,
+            "email": "ann@example.org",
+            "first_name": "",
+            "last_name": "",
+        }
         annotation |= {"was_cancelled": chosen is None, "updated_at": f"2026-11-21T09:00:{number:02}.000000Z"}
-        one |= {"id": 500 + number, "data": task["data"], "annotations": [annotation], "predictions": task["predictions"]}
+        one |= {"id": 500 + number, "data": task["data"], "annotations": [annotation], "predictions": [number]}
         made.append(one)
     return made
 
