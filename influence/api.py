@@ -12,6 +12,7 @@ import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD, SpecialTokens
 from influence.candidates import DEFAULT_TOP
+from influence.cards import CardFrame
 from influence.checkpoints import MOST_CHECKPOINTS
 from influence.clusters import DEFAULT_MIN_SIZE, DEFAULT_THRESHOLD, Cluster, clusters
 from influence.data import Columns, Preparation
@@ -145,7 +146,7 @@ class Workspace(WorkspaceReader):
             if models is not None:
                 settings = replace(settings, held_out=HeldOutSettings(models=models))
             write_suspects(self.path, settings, progress=progress)
-        return suspects(self, limit=top)[1]
+        return CardFrame(suspects(self, limit=top)[1])
 
     def clusters(
         self, *, threshold: float = DEFAULT_THRESHOLD, min_size: int = DEFAULT_MIN_SIZE, progress: Progress = silent

@@ -24,6 +24,7 @@ FLOORS = [
     ["errors"],
     ["types"],
     ["timing"],
+    ["cards"],
     ["formulas"],
     ["seals"],
     ["files"],

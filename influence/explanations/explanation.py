@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from influence.attribution import DEFAULT_METHOD
+from influence.cards import CardFrame, Example, Question, explained
 from influence.data import folded
 from influence.errors import QueryError
 from influence.workspace import StoredExample, WorkspaceReader
@@ -83,18 +84,28 @@ class Explanation:
 
         Columns: kind, train_id, score, label, predicted, text, text_pair (of pairs) and words, the contribution of each word
         of the explained sentence (they sum to the score; empty for methods without words). `frame.attrs` says what was
-        explained: id, text, label, predicted, probabilities, method.
+        explained: id, text, text_pair (of pairs), label, predicted, probabilities, method.
         """
         sides = (("proponent", self.proponents), ("opponent", self.opponents))
         rows = [_row(kind, influence, self.query) for kind, influences in sides for influence in influences]
         columns = ["kind", "train_id", "score", "label", "predicted", "text", "text_pair", "words"]
-        frame = pd.DataFrame(rows, columns=columns)
+        frame = CardFrame(rows, columns=columns)
         if self.query.text_pair is None:
             del frame["text_pair"]
         query = self.query
         frame.attrs = {"id": query.id, "text": query.text, "label": self.label, "predicted": query.predicted}
         frame.attrs |= {"probabilities": query.probabilities, "method": self.method}
+        frame.attrs |= {} if query.text_pair is None else {"text_pair": query.text_pair}
         return frame
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the cards of the app."""
+        query = self.query
+        sides = [side for side in (query.text, query.text_pair) if side is not None]
+        probability = query.probabilities.get(query.predicted)
+        question = Question(query.id, sides, self.label, query.predicted, probability, self.method)
+        proponents, opponents = ([_example(one, query) for one in ones] for ones in (self.proponents, self.opponents))
+        return explained(question, proponents, opponents)
 
 
 def positions_of(workspace: WorkspaceReader, split: str, ids: Iterable[str]) -> dict[str, int]:
@@ -154,11 +165,28 @@ def word_totals(sentence: Sentence, scores: Mapping[int, float]) -> dict[str, fl
     return totals
 
 
-def _row(kind: str, influence: Influence, query: Sentence) -> dict[str, Any]:
-    train = influence.train
+def _contributions(influence: Influence, query: Sentence) -> dict[str, float]:
+    """What each word of the query carries, the strongest first; words written alike are one."""
     contributions: dict[str, float] = defaultdict(float)
     for word, score in sorted(influence.test_words().items(), key=lambda item: -abs(item[1])):
-        contributions[query.words[word].text] += score  # words written alike are one
+        contributions[query.words[word].text] += score
+    return dict(contributions)
+
+
+def _example(influence: Influence, query: Sentence) -> Example:
+    """A card: the example's own words are lit."""
+    train, scores = influence.train, influence.train_words()
+    sides = [
+        (text, [(word.start, word.end, scores[at]) for at, word in enumerate(train.words) if word.side == side and at in scores])
+        for side, text in enumerate((train.text, train.text_pair))
+        if text is not None
+    ]
+    words = _contributions(influence, query)
+    return Example(str(train.id), influence.score, train.label, train.predicted, sides, words)
+
+
+def _row(kind: str, influence: Influence, query: Sentence) -> dict[str, Any]:
+    train = influence.train
     return {
         "kind": kind,
         "train_id": train.id,
@@ -167,7 +195,7 @@ def _row(kind: str, influence: Influence, query: Sentence) -> dict[str, Any]:
         "predicted": train.predicted,
         "text": train.text,
         "text_pair": train.text_pair,
-        "words": dict(contributions),
+        "words": _contributions(influence, query),
     }
 
 
