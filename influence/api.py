@@ -6,7 +6,7 @@ Sign: a score above 0 is a proponent (training on it lowered the loss on the exp
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
@@ -24,6 +24,9 @@ from influence.review import has_reviews, read_reviews
 from influence.suspects import has_suspects, suspects
 from influence.types import Progress, silent
 from influence.workspace import TestFilter, WorkspaceReader, published_build
+
+if TYPE_CHECKING:
+    from influence.workspace import BuildRequest
 
 
 class Workspace(WorkspaceReader):
@@ -67,9 +70,7 @@ class Workspace(WorkspaceReader):
 
         `training` takes epochs, learning_rate, optimizer, batch_size and seed. Raises a `WordtraceError` for what makes no build.
         """
-        from influence.data import read_splits
-        from influence.opinion_files import add_rows
-        from influence.workspace import BuildRequest, build_workspace, training_settings
+        from influence.workspace import BuildRequest, training_settings
 
         request = BuildRequest(
             train=str(train),
@@ -85,8 +86,17 @@ class Workspace(WorkspaceReader):
             top_k=top_k,
             max_checkpoints=max_checkpoints,
         )
+        return cls._built(path, request, device=device, resume=resume, progress=progress)
+
+    @classmethod
+    def _built(cls, path: str | Path, request: "BuildRequest", **how: Any) -> Self:
+        """Build what is asked for; what several annotators said becomes opinions."""
+        from influence.data import read_splits
+        from influence.opinion_files import add_rows
+        from influence.workspace import build_workspace
+
         read = read_splits(request.train, request.test, request.columns, request.preparation, request.form, near=Path(path))
-        build_workspace(path, request, read, device=device, resume=resume, progress=progress)
+        build_workspace(path, request, read, **how)
         made = cls.open(path)
         if read.voices:
             add_rows(made, read.voices, source=request.train)
