@@ -57,16 +57,15 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=usual)
     parser.add_argument("--model", default="cnn")
     parser.add_argument("--num-hidden-layers", type=int)
-    parser.add_argument("--choices", help="names with commas between; default: all")
+    parser.add_argument("--choices", help="names with semicolons between; default: all")
     options = parser.parse_args()
     started = time.perf_counter()
     setup = set_up(options)
     chosen = choices(setup, options.add)
     if options.choices:
-        wanted = options.choices.split(",")
+        wanted = [one.strip() for one in options.choices.split(";")]
         chosen = {name: choose for name, choose in chosen.items() if name in (NONE, RANDOM, *wanted)}
     rows = measure(setup, chosen, options.seeds)
-    print(table(setup, rows))
     (options.folder / "candidates.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
     print(f"{time.perf_counter() - started:.0f} s")
 
@@ -147,18 +146,23 @@ def most_alike(setup: Setup, count: int) -> IntArray:
 def measure(setup: Setup, chosen: Chosen, seeds: int) -> list[dict[str, Any]]:
     """Train every choice with every seed; a row a choice and what is looked at, with its gain over the random choice."""
     base, held = setup.base.info.n_train, len(setup.held)
-    runs: dict[tuple[str, int], Run] = {}
-    for name, choose in chosen.items():
-        for seed in seeds_of(setup.everything, seeds):
-            left = np.setdiff1d(np.arange(held), choose(seed))
-            runs[name, seed] = Run(seed=seed, change=Change(removed=tuple((base + left).tolist())))
     labels_M = np.asarray(setup.everything.queries.labels_M)
-    done = retrain(setup.everything, list(runs.values()), device="cpu", processes=1)
-    right = {result.run: (result.probabilities_MY.argmax(axis=1) == labels_M).astype(float) for result in done}
-    right_of = {
-        name: np.stack([right[runs[name, seed]] for seed in seeds_of(setup.everything, seeds)], axis=1) for name in chosen
-    }
-    return [_row(name, what, right_of[name][at], right_of[RANDOM][at]) for name in chosen for what, at in setup.tests.items()]
+    right_of: dict[str, list[FloatArray]] = {name: [] for name in chosen}
+    rows: list[dict[str, Any]] = []
+    for seed in seeds_of(setup.everything, seeds):
+        runs = {}
+        for name, choose in chosen.items():
+            left = np.setdiff1d(np.arange(held), choose(seed))
+            runs[name] = Run(seed=seed, change=Change(removed=tuple((base + left).tolist())))
+        found = {
+            one.run: one.probabilities_MY for one in retrain(setup.everything, list(runs.values()), device="cpu", processes=1)
+        }
+        for name, run in runs.items():
+            right_of[name].append((found[run].argmax(axis=1) == labels_M).astype(float))
+        right = {name: np.stack(some, axis=1) for name, some in right_of.items()}
+        rows = [_row(name, what, right[name][at], right[RANDOM][at]) for name in chosen for what, at in setup.tests.items()]
+        print(f"after seed {seed}\n{table(setup, rows)}", flush=True)
+    return rows
 
 
 def _row(name: str, what: str, right_MS: FloatArray, random_MS: FloatArray) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import influence
+from influence.candidates import RANKS
 from influence.checkpoints import MOST_CHECKPOINTS
 from influence.errors import SettingsError
 from influence.models import ENCODER_LAYERS, GET_DEMO, demo_model
@@ -15,7 +16,14 @@ from influence.reading import ENCODINGS
 from pages.ui.data import files as data_files
 from pages.ui.frame import Address
 
-PARTS = {"new": "New workspace", "runs": "Runs", "workspaces": "Workspaces", "compare": "Compare", "files": "Files"}
+PARTS = {
+    "new": "New workspace",
+    "candidates": "New rows",
+    "runs": "Runs",
+    "workspaces": "Workspaces",
+    "compare": "Compare",
+    "files": "Files",
+}
 MODELS = {"cnn": "Small CNN", "demo": f"MiniLM, {ENCODER_LAYERS} layers", "hub": "Hub model", "folder": "Model folder"}
 FILE, HUB = "file", "hub"
 DELIMITERS = {"": "found by itself", ",": "commas", ";": "semicolons", "tab": "tabs", "|": "vertical bars"}
@@ -56,6 +64,13 @@ class DataAddress(Address):
     name: str = ""
     one: str = ""  # the workspaces compared
     two: str = ""
+    new: str = ""  # the file of new rows to rank
+    given: str = ""  # of the mistakes that they are to help: the label
+    said: str = ""  # and the one predicted
+    sentence: str = ""  # a test sentence instead, by its id
+    rank: str = "influence"
+    unlabelled: int = 0
+    page: int = 1
 
     @property
     def columns_named(self) -> bool:
@@ -101,16 +116,16 @@ def read_address(parameters: dict[str, str], workspace: str, names: list[str]) -
     """The address as far as it makes sense, and the names of the parameters that do not."""
     allowed: dict[str, Any] = {
         "part": PARTS, "source": (FILE, HUB), "delimiter": DELIMITERS, "encoding": ("", *ENCODINGS), "model": MODELS,
-        "momentum": MOMENTA, "decay": DECAYS, "one": names, "two": names,
+        "rank": RANKS, "momentum": MOMENTA, "decay": DECAYS, "one": names, "two": names,
     }  # fmt: skip
     ranges = {
         "mend": (0, 1), "share": (5, 50), "layers": (0, 99), "epochs": (0, 99), "length": (3, 8192), "seed": (0, 10**6),
-        "most": (1, 99), "freeze": (0, 1), "moments": (0, 1),
+        "most": (1, 99), "freeze": (0, 1), "moments": (0, 1), "unlabelled": (0, 1), "page": (1, 10**6),
     }  # fmt: skip
     address, ignored = DataAddress.read(parameters, workspace=workspace, allowed=allowed, ranges=ranges)
     if address.source == FILE:
         files = data_files.listing()
-        for field in ("train", "test"):
+        for field in ("train", "test", "new"):
             if (name := getattr(address, field)) and name not in files:
                 address, ignored = address.at(**{field: ""}), [*ignored, field]
     elif address.train and not is_hub_id(address.train):

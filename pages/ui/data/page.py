@@ -2,12 +2,19 @@
 
 import streamlit as st
 
-from pages.ui.data import compare, new, runs, stored, workspaces as workspaces_part
+from pages.ui.data import candidates, compare, new, runs, stored, workspaces as workspaces_part
 from pages.ui.data.address import PARTS, read_address
 from pages.ui.frame import arrive, bind, messages, shell, workspaces
 from pages.ui.jobs import builds
 
-DRAW = {"new": new.draw, "runs": runs.draw, "workspaces": workspaces_part.draw, "compare": compare.draw, "files": stored.draw}
+DRAW = {
+    "new": new.draw,
+    "candidates": candidates.draw,
+    "runs": runs.draw,
+    "workspaces": workspaces_part.draw,
+    "compare": compare.draw,
+    "files": stored.draw,
+}
 
 
 def draw(workspace: str) -> None:

@@ -57,6 +57,11 @@ def _watch(workspace: influence.Workspace, commands: Collection[str], lines: boo
     _show(found, commands, lines)
 
 
+def draw_job(job: Job) -> None:
+    """One job that waits or runs."""
+    _unfinished(job, 0, lines=False)
+
+
 def cancel_button(job: Job, label: str, key: str) -> None:
     """The button that stops a job, for whoever may."""
     about = None if job.mine else OTHERS
