@@ -4,8 +4,9 @@ Where annotators took one class for another, that label is given too often, ever
 exactly those mistakes look right. How often each label occurs in the test split sets that straight.
 
 What names of files say (`opinion_files`) counts where they speak: the mean of an example is that of the opinions that there are
-of it. A label without probabilities is not taken for certain but for as likely as that name is usually right, by what all the
-others think of the same examples: as in CROWDLAB (Goh, Tkachenko, Mueller 2022), but with the weights of the other opinions.
+of it. A label without probabilities is not taken for certain but for as likely as that name is usually right, as in CROWDLAB
+(Goh, Tkachenko, Mueller 2022). That is told by examples whose given label all the others find the most probable, too: where they
+contradict it, one of the two is wrong, and who was asked about such examples alone would look wrong whatever he knows.
 
 Axes: N training examples, M test examples, S examples that a name speaks of, Y labels.
 """
@@ -17,13 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from influence.opinion_files import Heard
-from influence.opinions.opinion import Opinion, Taught
+from influence.opinions.opinion import Opinion, Taught, accuracy
 from influence.types import FloatArray, IntArray
 
 SMOOTHING = 0.05  # of probabilities in the odds of `suspicion`: below it there is nothing to tell apart
 LEAST_GAIN = 1e-3  # of an opinion that is no better than a guess, so that there is an average where all are
 DOUBTED = 0.65  # suspicion above which a label teaches nothing at the second look
-LOOKED = 10.0  # examples that all names together count for in how often one of them is right
+LOOKED = 10.0  # examples that what is usual among names counts for in how often one of them is right
 ROUNDS, CLOSE = 200, 1e-6  # of the search for the factors that bring the balance about
 
 
@@ -42,17 +43,17 @@ class Voice:
     heard: Heard
     probabilities_SY: FloatArray  # summing to 1
     accuracy: float  # how often it says the label that is taught, 0 to 1
-    agreement: float  # how often it is right by what the others think, 0 to 1, few examples drawn towards all names' mean
+    reliability: float  # how often it is right, 0 to 1, as the accuracies of opinions count it; few examples say little of it
 
 
 def average(opinions: Sequence[Opinion], guess: float, voices: Sequence[Voice] = ()) -> Average:
     """The mean of the opinions, each weighed by the square of what its accuracy exceeds `guess`, that of always saying one label.
 
     The square tells opinions that know little apart from the one that knows, as words know next to nothing of whether one
-    text follows from another, and hardly matters where all are alike. Voices count where they speak, by their agreement.
+    text follows from another, and hardly matters where all are alike. Voices count where they speak, by their reliability.
     """
     gains = _weights([opinion.accuracy for opinion in opinions], guess)
-    spoken = _weights([voice.agreement for voice in voices], guess)
+    spoken = _weights([voice.reliability for voice in voices], guess)
     weights = gains / gains.sum()
     mean_NY = sum(weight * opinion.probabilities_NY for weight, opinion in zip(weights, opinions, strict=True))
     if voices:
@@ -73,46 +74,56 @@ def _weights(accuracies: Sequence[float], guess: float) -> FloatArray:
 
 
 def voiced(all_heard: Sequence[Heard], opinions: Sequence[Opinion], taught: Taught, guess: float) -> list[Voice]:
-    """What names say, believed as far as the others agree with them: first the opinions, then these and the other names.
+    """What names say, each believed as far as it is right where that is known: by the opinions, then by other names, too.
 
-    An example that somebody has decided is what was decided. Given labels are not asked: they may be the majority of these very
-    names, and who was asked about the doubtful examples alone would rarely agree with them.
+    It is known where the others find the given label the most probable, and where somebody has decided. A name that is as often
+    right there as the opinions are counts as they do on average, and so does one of which nothing is known.
     """
     if not all_heard:
         return []
-    alone = average(opinions, guess).probabilities_NY
-    total = float(_weights([opinion.accuracy for opinion in opinions], guess).sum())
-    found = _believed(all_heard, [alone[heard.positions_S] for heard in all_heard], taught, guess)
-    weights = _weights([voice.agreement for voice in found], guess)
-    sums_NY = alone * total
-    for weight, voice in zip(weights, found, strict=True):
+    weights = _weights([opinion.accuracy for opinion in opinions], guess)
+    alone_NY = average(opinions, guess).probabilities_NY
+    known_N = (alone_NY.argmax(axis=1) == taught.labels_N) | (taught.weights_N > 1)
+    usual = float(weights @ [opinion.accuracy for opinion in opinions] / weights.sum())
+    there = [accuracy(opinion.probabilities_NY[known_N], taught.labels_N[known_N]) for opinion in opinions]
+    footing = usual, max(float(weights @ there / weights.sum()), usual)
+    found = _believed(all_heard, [alone_NY[heard.positions_S] for heard in all_heard], taught, footing)
+    spoken = _weights([voice.reliability for voice in found], guess)
+    sums_NY = alone_NY * weights.sum()
+    for weight, voice in zip(spoken, found, strict=True):
         sums_NY[voice.heard.positions_S] += weight * voice.probabilities_SY
-    others = [sums_NY[v.heard.positions_S] - weight * v.probabilities_SY for weight, v in zip(weights, found, strict=True)]
-    return _believed(all_heard, others, taught, guess)
+    others = [sums_NY[v.heard.positions_S] - weight * v.probabilities_SY for weight, v in zip(spoken, found, strict=True)]
+    return _believed(all_heard, others, taught, footing)
 
 
-def _believed(all_heard: Sequence[Heard], others: Sequence[FloatArray], taught: Taught, guess: float) -> list[Voice]:
-    """Voices by what others think of their examples: an array (S, Y) for each, of any scale."""
+def _believed(
+    all_heard: Sequence[Heard], others: Sequence[FloatArray], taught: Taught, footing: tuple[float, float]
+) -> list[Voice]:
+    """Voices by what others think of their examples: an array (S, Y) for each, of any scale.
+
+    `footing` is how often the opinions say the given label, of all examples and of those where they are known to be right.
+    """
     right, counts = [], []
     for heard, others_SY in zip(all_heard, others, strict=True):
-        decided_S = taught.weights_N[heard.positions_S] > 1
-        thought_S = np.where(decided_S, taught.labels_N[heard.positions_S], others_SY.argmax(axis=1))
-        right.append(int((thought_S == heard.said_S).sum()))
-        counts.append(len(heard.said_S))
-    pooled = (sum(right) + LOOKED * guess) / (sum(counts) + LOOKED)
-    agreements = [(n_right + LOOKED * pooled) / (count + LOOKED) for n_right, count in zip(right, counts, strict=True)]
-    return [_voice(heard, agreement, taught) for heard, agreement in zip(all_heard, agreements, strict=True)]
+        given_S, decided_S = taught.labels_N[heard.positions_S], taught.weights_N[heard.positions_S] > 1
+        known_S = (others_SY.argmax(axis=1) == given_S) | decided_S
+        right.append(int((known_S & (given_S == heard.said_S)).sum()))
+        counts.append(int(known_S.sum()))
+    usual, there = footing
+    pooled = (sum(right) + LOOKED * there) / (sum(counts) + LOOKED)
+    rates = [(n_right + LOOKED * pooled) / (count + LOOKED) for n_right, count in zip(right, counts, strict=True)]
+    return [_voice(heard, min(rate * usual / there, 1.0), taught) for heard, rate in zip(all_heard, rates, strict=True)]
 
 
-def _voice(heard: Heard, agreement: float, taught: Taught) -> Voice:
+def _voice(heard: Heard, reliability: float, taught: Taught) -> Voice:
     n_labels = heard.probabilities_SY.shape[1]
-    sure = max(agreement, 1 / n_labels)
+    sure = max(reliability, 1 / n_labels)
     smoothed_SY = np.full(heard.probabilities_SY.shape, (1 - sure) / (n_labels - 1))
     smoothed_SY[np.arange(len(heard.said_S)), heard.said_S] = sure
     told_SY = np.where(np.isnan(heard.probabilities_SY), smoothed_SY, heard.probabilities_SY)
     given_S = taught.labels_N[heard.positions_S]
     agrees = float((heard.said_S == given_S).mean()) if len(given_S) else 0.0
-    return Voice(heard, told_SY, agrees, agreement)
+    return Voice(heard, told_SY, agrees, reliability)
 
 
 def suspicion(probabilities_NY: FloatArray, labels_N: IntArray) -> FloatArray:

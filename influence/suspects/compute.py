@@ -113,7 +113,7 @@ def _made_of(material: Material, gathered: Gathered) -> dict[str, Any]:
 
 
 def _of_file(voice: Voice, weights: Mapping[str, float]) -> dict[str, Any]:
-    """A name of a file: of how many examples it speaks, how often it says the given label, how often the others agree with it."""
+    """A name of a file: of how many examples it speaks, how often it says the given label, how far it is believed."""
     heard = voice.heard
     return {
         "name": heard.name,
@@ -121,7 +121,7 @@ def _of_file(voice: Voice, weights: Mapping[str, float]) -> dict[str, Any]:
         "weight": weights[heard.name],
         "seconds": 0.0,
         "examples": len(heard.positions_S),
-        "agreement": round(voice.agreement, 4),
+        "reliability": round(voice.reliability, 4),
         "source": heard.source,
         "sha256": heard.sha256,
     }

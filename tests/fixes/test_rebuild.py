@@ -17,9 +17,10 @@ from influence.cli import main
 from influence.errors import SettingsError
 from influence.fixes import Fix, export_bundle, fix_list, free_name, prepare
 from influence.hub import Destination, prepare_upload
+from influence.opinion_files import add_rows, heard, state
 from influence.review import Queues, Reviewer, open_reviews
 from influence.review.log import close_log
-from influence.suspects import scale
+from influence.suspects import provenance, scale
 
 ANN, BOB = Reviewer(name="ann"), Reviewer(name="bob")
 
@@ -45,6 +46,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reviews.decide(ANN, ids[5], "keep", queue="q1")
     reviews.decide(ANN, ids[6], "flag", queue="q1")
     close_log(root / "mine")
+    add_rows(reviews.workspace, [("ann", id, "pos", None) for id in ids[:9]], source="ann.jsonl")
     time.sleep(0.01)
     assert main(["build", "--workspace", str(root / "mine"), "--with-fixes"]) == 0
     assert (root / "mine.csv").read_bytes() == before
@@ -94,6 +96,17 @@ def test_what_was_decided_is_kept_and_not_asked_again(loop: Path) -> None:
     assert found.undecided == len(reviews.corpus.examples) - len(kept | {*ids[1:3], ids[4]})
     close_log(loop / "mine")
     close_log(loop / "mine-2")
+
+
+def test_opinions_of_others_are_carried_over_but_those_of_texts_that_changed(loop: Path) -> None:
+    one, two = open_workspace(loop / "mine"), open_workspace(loop / "mine-2")
+    assert state(two) == state(one)
+    ids = one.train_ids()
+    [ann] = heard(two)
+    spoken = [two.train_ids()[position] for position in ann.positions_S]
+    assert spoken == [id for id in ids[:9] if id not in (ids[3], ids[4])], "one was removed, in another a word was masked"
+    assert [opinion["name"] for opinion in provenance(two)["opinions"]][-1] == "ann"
+    close_log(loop / "mine")
 
 
 def test_further_rounds_go_on_top(loop: Path, capsys: pytest.CaptureFixture[str]) -> None:

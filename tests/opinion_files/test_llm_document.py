@@ -70,7 +70,7 @@ def test_an_llm_is_asked_and_counts(
     llm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     [code] = re.findall(r"^```py\n(.*?)^```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
-    assert len([line for line in code.splitlines() if line.strip()]) == 20
+    assert len([line for line in code.splitlines() if line.strip()]) == 21
     monkeypatch.chdir(tmp_path)
     for name, value in {"BASE_URL": llm, "API_KEY": "secret", "MODEL": "tiny-llm"}.items():
         monkeypatch.setenv(f"OPENAI_{name}", value)

@@ -197,56 +197,74 @@ def test_who_speaks_of_a_part_counts_there() -> None:
     np.testing.assert_array_equal(average([one], 0.5, []).probabilities_NY, average([one], 0.5).probabilities_NY)
 
 
-def test_a_name_is_believed_as_far_as_the_others_agree() -> None:
-    """Against a slow loop over examples and names: agreement with all others, twice, few examples drawn to the mean of all."""
+def test_a_name_is_believed_as_far_as_it_is_right_where_that_is_known() -> None:
+    """Against a slow loop: only examples whose given label all the others find best, or that somebody decided, tell."""
     generator = np.random.default_rng(5)
     n, labels, guess = 60, 3, 0.4
     truth = generator.integers(labels, size=n)
-    made = [
-        Opinion(str(k), generator.dirichlet(np.ones(labels), n) * 0.5 + 0.5 * np.eye(labels)[truth], 0.7, 0) for k in range(2)
-    ]
-    names = {
+    given_N = np.where(np.arange(n) % 6 == 0, (truth + 1) % labels, truth)
+    drawn = [generator.dirichlet(np.ones(labels), n) for _ in range(2)]
+    said = [(noise_NY + np.eye(labels)[truth]) / 2 for noise_NY in drawn]
+    made = [Opinion(str(k), one_NY, float((one_NY.argmax(axis=1) == given_N).mean()), 0.0) for k, one_NY in enumerate(said)]
+    names: dict[str, dict[int, int | list[float]]] = {
         "good": {i: int(truth[i]) for i in range(0, n, 2)},
-        "bad": {i: int((truth[i] + 1) % labels) for i in range(10, 40)},
+        "bad": {i: int((truth[i] + 2) % labels) for i in range(10, 40)},
         "few": {3: int(truth[3]), 4: [0.2, 0.5, 0.3]},
+        "asked about wrong labels": {i: int(truth[i]) for i in range(0, n, 6)},
     }
-    all_heard = [heard_of(name, said, labels) for name, said in names.items()]  # type: ignore[arg-type]
-    decided = np.ones(n)
-    decided[12] = 3.0
-    taught = Taught(np.where(np.arange(n) == 12, names["bad"][12], truth), decided)
+    all_heard = [heard_of(name, one, labels) for name, one in names.items()]
+    weights_N = np.ones(n)
+    weights_N[12] = 3.0
+    taught = Taught(np.where(np.arange(n) == 12, names["bad"][12], given_N), weights_N)  # type: ignore[arg-type]
+    gains = {opinion.name: (opinion.accuracy - guess) ** 2 for opinion in made}
 
-    def shares(name: str, i: int, right: float) -> np.ndarray:
-        said = names[name][i]
+    def shares_of(name: str, i: int, right: float) -> np.ndarray:
+        one = names[name][i]
         sure = max(right, 1 / labels)
-        return (
-            np.array(said)
-            if isinstance(said, list)
-            else np.array([sure if label == said else (1 - sure) / (labels - 1) for label in range(labels)])
-        )
+        other = (1 - sure) / (labels - 1)
+        return np.array(one if isinstance(one, list) else [sure if label == one else other for label in range(labels)])
 
     def rates(believed: dict[str, float]) -> dict[str, float]:
-        right = dict.fromkeys(names, 0)
-        for name, said in names.items():
-            for i, one in said.items():
-                sums = sum((0.7 - guess) ** 2 * opinion.probabilities_NY[i] for opinion in made)
+        right, counts = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+        for name, sayings in names.items():
+            for i, one in sayings.items():
+                sums = sum(gains[opinion.name] * opinion.probabilities_NY[i] for opinion in made)
                 for other, rate in believed.items():
                     if other != name and i in names[other]:
-                        sums = sums + max(rate - guess, 1e-3) ** 2 * shares(other, i, rate)
-                thought = taught.labels_N[i] if i == 12 else np.argmax(sums)
-                right[name] += int(thought == (one if isinstance(one, int) else np.argmax(one)))
-        pooled = (sum(right.values()) + LOOKED * guess) / (sum(map(len, names.values())) + LOOKED)
-        return {name: (right[name] + LOOKED * pooled) / (len(names[name]) + LOOKED) for name in names}
+                        sums = sums + max(rate - guess, 1e-3) ** 2 * shares_of(other, i, rate)
+                if i == 12 or np.argmax(sums) == taught.labels_N[i]:
+                    counts[name] += 1
+                    right[name] += int(taught.labels_N[i] == (one if isinstance(one, int) else np.argmax(one)))
+        alone = sum(gains[opinion.name] * opinion.probabilities_NY for opinion in made)
+        known = [i for i in range(n) if i == 12 or np.argmax(alone[i]) == taught.labels_N[i]]
+        total = sum(gains.values())
+        usual = sum(gains[o.name] * o.accuracy for o in made) / total
+        agree = {o.name: np.mean([np.argmax(o.probabilities_NY[i]) == taught.labels_N[i] for i in known]) for o in made}
+        there = sum(gains[o.name] * agree[o.name] for o in made) / total
+        pooled = (sum(right.values()) + LOOKED * there) / (sum(counts.values()) + LOOKED)
+        return {name: (right[name] + LOOKED * pooled) / (counts[name] + LOOKED) * usual / there for name in names}
 
     expected = rates(rates({}))
     found = voiced(all_heard, made, taught, guess)
-    assert {voice.heard.name: voice.agreement for voice in found} == pytest.approx(expected)
-    assert expected["good"] > 0.8 > expected["few"] > expected["bad"]
+    assert {voice.heard.name: voice.reliability for voice in found} == pytest.approx(expected)
+    assert expected["good"] > expected["asked about wrong labels"] > expected["bad"]
     for voice in found:
         name = voice.heard.name
         for at, i in enumerate(names[name]):
-            np.testing.assert_allclose(voice.probabilities_SY[at], shares(name, i, expected[name]))
+            np.testing.assert_allclose(voice.probabilities_SY[at], shares_of(name, i, expected[name]))
         says = [taught.labels_N[i] == label for i, label in zip(names[name], voice.heard.said_S, strict=True)]
         assert voice.accuracy == np.mean(says)
+
+
+def test_who_was_asked_about_doubtful_labels_alone_counts_as_the_opinions_do() -> None:
+    """The opinions contradict every label that the name spoke of, and it says the given one: nothing tells who is right."""
+    given_N = np.zeros(40, dtype=int)
+    said_NY = np.full((40, 2), [0.9, 0.1])
+    said_NY[:10] = [0.2, 0.8]
+    made = [Opinion("words", said_NY, 0.75, 0.0)]
+    [voice] = voiced([heard_of("expert", dict.fromkeys(range(10), 0), 2)], made, Taught.as_given(given_N), 0.5)
+    assert voice.reliability == pytest.approx(0.75)
+    assert average(made, 0.5, [voice]).voice_weights == {"expert": 0.5}
 
 
 def test_suspicion_by_hand() -> None:

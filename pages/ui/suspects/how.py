@@ -55,7 +55,8 @@ def _opinions(session: Session) -> None:
         render.hint(
             "Each opinion gives every example probabilities of all labels, without having seen its label; they are averaged, "
             "and made once more without learning from the labels that looked wrong. "
-            "The own model alone was trained on these labels, so how often it agrees is told of the test split."
+            "The own model alone was trained on these labels, so how often it agrees is told of the test split. "
+            "What comes in files counts for the examples that it speaks of."
         )
         st.dataframe(frame, hide_index=True, key="how_opinions")
     decided = session.reviews.decided_count()
@@ -78,12 +79,12 @@ def _as_table(opinions: Any, count: int) -> pd.DataFrame | None:
         "opinion": [str(one["name"]) for one in rows],
         "speaks of": [f"{one['examples']:,} of {count:,}" if isinstance(one.get("examples"), int) else "all" for one in rows],
         "agrees with the given label": [_number(one.get("accuracy"), ".1%") for one in rows],
-        "right by the others": [_number(one.get("agreement"), ".1%") for one in rows],
+        "believed to be right": [_number(one.get("reliability"), ".1%") for one in rows],
         "weight": [_number(one.get("weight"), ".2g") for one in rows],
         "seconds": [_number(one.get("seconds"), ",.1f") for one in rows],
     }
-    if not any("agreement" in one for one in rows):  # nobody has brought one in a file
-        columns = {name: values for name, values in columns.items() if name not in ("speaks of", "right by the others")}
+    if not any("reliability" in one for one in rows):  # nobody has brought one in a file
+        columns = {name: values for name, values in columns.items() if name not in ("speaks of", "believed to be right")}
     return pd.DataFrame(columns)
 
 
