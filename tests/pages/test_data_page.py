@@ -63,6 +63,19 @@ def test_only_files_under_the_data_folder_are_listed(root):
     assert list(files.listing()) == ["sub/small.csv"]
 
 
+def test_the_folder_of_a_data_set_is_listed_as_one(root):
+    """As Argilla and `save_to_disk` write them: every split, and all of them, by the folder's name."""
+    from datasets import Dataset, DatasetDict
+
+    made = Dataset.from_dict({"text": ["a", "b"], "label": ["x", "y"]})
+    DatasetDict(train=made, test=made).save_to_disk(str(root / "data" / "reviews"))
+    assert sorted(files.listing()) == ["reviews", "reviews/test", "reviews/train", "sub/small.csv"]
+    assert files.listing()["reviews"].size == 2 * files.listing()["reviews/test"].size > 0
+    assert DataAddress(train="reviews", text="text", label="label").data_options()[:2] == [
+        "--train", str((root / "data" / "reviews").resolve()),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "name", ["../secret.csv", "/etc/passwd", "out.csv", "sub/../sub/small.csv", "nope.csv", SCRIPT, "a\0.csv"]
 )

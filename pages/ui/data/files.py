@@ -12,7 +12,7 @@ from pathlib import Path
 
 import influence
 from influence.files import is_disk_full, write_whole
-from influence.reading import SUFFIXES, check_content, data_suffix, whole_suffix
+from influence.reading import SUFFIXES, check_content, data_suffix, is_saved, whole_suffix
 from influence.workspace import DATA_FOLDER
 from pages.ui.frame import numbers, workspaces
 
@@ -26,7 +26,7 @@ PARQUET = b"PAR1"
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file: its name below the data folder, and what a listing says of it."""
+    """One file, or the folder of a data set: its name below the data folder, and what a listing says of it."""
 
     name: str
     size: int
@@ -45,13 +45,15 @@ def folder() -> Path:
 
 
 def listing() -> dict[str, DataFile]:
-    """The data files by name, the latest first."""
+    """The data files and folders of `save_to_disk` by name, the latest first."""
     base = folder()
     found = []
     for path in base.rglob("*") if base.is_dir() else ():
-        if data_suffix(path) in SUFFIXES and path.is_file() and path.resolve().is_relative_to(base.resolve()):
-            stat = path.stat()
-            found.append(DataFile(path.relative_to(base).as_posix(), stat.st_size, stat.st_mtime))
+        saved = path.is_dir() and is_saved(path)
+        file = data_suffix(path) in SUFFIXES and path.is_file() and not is_saved(path.parent)
+        if (saved or file) and path.resolve().is_relative_to(base.resolve()):
+            size = sum(one.stat().st_size for one in path.rglob("*.arrow")) if saved else path.stat().st_size
+            found.append(DataFile(path.relative_to(base).as_posix(), size, path.stat().st_mtime))
     found.sort(key=lambda file: -file.changed)
     return {file.name: file for file in found[:MOST_LISTED]}
 
