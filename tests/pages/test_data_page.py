@@ -15,7 +15,7 @@ from conftest import IMAGE, SCRIPT, parameters_of, shown
 
 import influence
 from influence.review.log import close_log
-from influence.workspace import back_up
+from influence.workspace import back_up, build_lock
 from pages.ui.data import address, files, orders, stored
 from pages.ui.data.address import DataAddress
 from pages.ui.frame import state
@@ -50,6 +50,15 @@ def within(check: Callable[[], object], seconds: float = 90.0) -> None:
     while not check():
         assert time.monotonic() < until, f"not within {seconds} s"
         time.sleep(0.05)
+
+
+def is_free(workspace: Path) -> bool:
+    """Whether nobody builds there."""
+    try:
+        with build_lock(workspace):
+            return True
+    except influence.WorkspaceError:
+        return False
 
 
 def page_text(app) -> str:
@@ -285,6 +294,7 @@ def test_a_resumed_build_that_is_cancelled_while_it_waits_leaves_nothing(root, s
     builds.resume(builds.runs()[0])
     (job,) = builds.runs()
     assert job.started_at is None
+    within(lambda: is_free(root / "mine"))  # what was killed takes a moment to be gone
     job.cancel()
     assert not builds.runs()
     assert not (root / "mine").exists()
