@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from influence.annotation.table import SUGGESTION, Found, Shape, cell, first_values
-from influence.annotation.votes import Vote
+from influence.annotation.votes import Vote, model_score
 from influence.reading import NewCells, Table
 
 TOOL = "Argilla"
@@ -44,7 +44,7 @@ def _record_answers(found: Found, responses: Mapping[str, Any], suggestions: Map
     for question, made in suggestions.items():
         if isinstance(made, dict) and _is_vote(found, question, made.get("value")):
             who = _text(made.get("agent")) or "suggestion"
-            found.suggest(question, Vote(who, made["value"], score=_score(made.get("score"))))
+            found.suggest(question, Vote(who, made["value"], score=model_score(made.get("score"))))
 
 
 def _is_taken(found: Found, name: str, part: str) -> bool:
@@ -66,10 +66,6 @@ def _dict(found: Any) -> dict[str, Any]:
 
 def _text(found: Any) -> str:
     return found if isinstance(found, str) else ""
-
-
-def _score(found: Any) -> float | None:
-    return float(found) if isinstance(found, int | float) else None
 
 
 def _records_relabelled(raw: Table, rows: Sequence[int], question: str, label: Any) -> NewCells:
@@ -122,7 +118,7 @@ def _unfold_flat(raw: Table) -> Found:
             suggested = cell(raw, question + SUGGESTION, row)
             if _is_vote(found, question, suggested):
                 who = _text(cell(raw, question + AGENT, row)) or "suggestion"
-                found.suggest(question, Vote(who, suggested, score=_score(cell(raw, question + SCORE, row))))
+                found.suggest(question, Vote(who, suggested, score=model_score(cell(raw, question + SCORE, row))))
     return found
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from influence.annotation.table import Found, Shape, cell, first_values, objects
-from influence.annotation.votes import Vote, annotator_name
+from influence.annotation.votes import Vote, annotator_name, model_score
 from influence.reading import NewCells, Table
 
 TOOL = "Label Studio"
@@ -39,10 +39,9 @@ def _unfold_tasks(raw: Table) -> Found:
                 _annotation(found, made)
         for made in objects(cell(raw, "predictions", row)):
             model = made.get("model_version")
-            score = made.get("score")
             for question, value in _answers(made):
-                told = float(score) if isinstance(score, int | float) else None
-                found.suggest(question, Vote(str(model or "prediction"), value, _time(made), score=told))
+                vote = Vote(str(model or "prediction"), value, _time(made), score=model_score(made.get("score")))
+                found.suggest(question, vote)
     return found
 
 
@@ -58,7 +57,7 @@ def _answers(made: Mapping[str, Any], spans: dict[str, None] | None = None) -> l
     for result in objects(made.get("result")):
         question, value = str(result.get("from_name", result.get("type", "label"))), result.get("value")
         # Old exports and made-up tasks leave the type out.
-        kind = result.get("type") or next((kind for kind in WHOLE if isinstance(value, dict) and kind in value), "")
+        kind = str(result.get("type") or "") or next((kind for kind in WHOLE if isinstance(value, dict) and kind in value), "")
         if isinstance(value, dict) and kind in WHOLE and WHOLE[kind] in value and "start" not in value:
             answers.append((question, value[WHOLE[kind]]))
         elif spans is not None and isinstance(value, dict) and "start" in value:

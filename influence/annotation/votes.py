@@ -1,5 +1,6 @@
 """What annotators said of a text, and the label that it comes to."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -51,3 +52,14 @@ def annotator_name(given: Any) -> str:
         return ""
     name = str(given).strip()
     return f"annotator {name}" if name.isdecimal() else name
+
+
+def model_score(given: Any) -> float | None:
+    """A model's score, where it is a number that can be one."""
+    if not isinstance(given, int | float):
+        return None
+    try:
+        found = float(given)
+    except OverflowError:
+        return None
+    return found if math.isfinite(found) else None

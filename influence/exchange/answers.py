@@ -8,6 +8,7 @@ id and the hash of its text, both of which the task carries; where the text besi
 the tool. Of several answers of one person on one example the latest counts.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -142,9 +143,10 @@ def _whole_text(table: Table, row: int) -> str:
 
 def _number(table: Table, name: str, row: int) -> float | None:
     try:
-        return float(_text(table, name, row))
+        found = float(_text(table, name, row))
     except ValueError:
         return None
+    return found if math.isfinite(found) else None
 
 
 def plan_answers(reviews: Reviews, found: Answers, by: Reviewer) -> ImportPlan:

@@ -69,6 +69,21 @@ WRITTEN = [
     ("prodigy.jsonl", *PRODIGY, 1, True),
 ]
 
+SPOILED: dict[str, list[tuple[str | int, ...]]] = {  # values of the first task
+    "label-studio.json": [
+        *(("data", name) for name in ("example_id", "text_sha256", "given_label", "text", "suspicion", "reason")),
+        *(("annotations", 0, name) for name in ("completed_by", "result", "updated_at", "was_cancelled")),
+        ("annotations", 0, "result", 0, "type"),
+        ("annotations", 0, "result", 1, "value"),
+    ],
+    "argilla.json": [
+        *(("metadata", name) for name in ("example_id", "suspicion")),
+        *(("responses", "label", 0, name) for name in ("value", "user_id")),
+        ("suggestions", "label", "score"),
+    ],
+    "prodigy.jsonl": [(name,) for name in ("accept", "options", "second_at", "_timestamp", "_annotator_id", "text")],
+}
+
 
 @pytest.mark.parametrize(("file", "tool", "names", "times", "unanswered", "twice"), WRITTEN, ids=[one[0] for one in WRITTEN])
 def test_answers_as_the_tools_write_them_become_decisions(
@@ -202,6 +217,25 @@ def test_tasks_that_nobody_has_judged_are_no_decisions(tmp_path: Path, single: T
         (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
         found = read_answers(tmp_path / name)
         assert (found.answers, found.remarks) == ([], ["tasks without an answer (skipped, cancelled or not reached): 1"])
+
+
+@pytest.mark.parametrize("spoiled", [10**400, {"a": 1}, "1e999"])
+def test_spoiled_values_end_in_a_line_and_spoil_nothing_else(tmp_path: Path, spoiled: Any) -> None:
+    reviews = reviews_at(make_workspace(tmp_path / "ws"))
+    for name, paths in SPOILED.items():
+        text = (FILES / name).read_text(encoding="utf-8")
+        for path in paths:
+            content = [json.loads(line) for line in text.splitlines()] if name.endswith("l") else json.loads(text)
+            place = content[0]
+            for key in path[:-1]:
+                place = place[key]
+            place[path[-1]] = spoiled
+            lines = content if name.endswith("l") else [content]
+            (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+            found = plan_answers(reviews, read_answers(tmp_path / name), EVE)
+            assert 4 <= found.total <= 6, (name, path)  # the other tasks' answers, and those of e0 where that still holds
+            assert all("\n" not in note for note in found.notes)
+    reviews.close()
 
 
 def annotate(files: dict[str, bytes], answers: dict[str, str]) -> list[dict[str, Any]]:
