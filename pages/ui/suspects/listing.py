@@ -6,7 +6,7 @@ from functools import partial
 import streamlit as st
 
 from influence.suspects import suspect_ids, suspects
-from pages.ui.frame import Session, go, render, turn_pages
+from pages.ui.frame import Session, go, render, shell, turn_pages
 from pages.ui.parts import SORTS, bulk_bar, scales, suspect_choice
 from pages.ui.suspects import controls, members
 from pages.ui.suspects.address import CHANGED, DECIDED, SuspectsAddress
@@ -51,6 +51,7 @@ def draw(session: Session, address: SuspectsAddress) -> None:
     )
     members.draw(session, page, whole)
     turn_pages(address, address.page, pages, key="suspects_page")
+    shell.link("fix_list", "Have suspects judged in an annotation tool", workspace=address.workspace, part="bring_back")
 
 
 def _said(session: Session, address: SuspectsAddress, total: int) -> str:
