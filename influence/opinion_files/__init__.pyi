@@ -1,3 +1,4 @@
+from .apart import add_files_apart as add_files_apart
 from .asked import Asked as Asked
 from .keeping import (
     Kept as Kept,

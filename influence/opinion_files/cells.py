@@ -48,6 +48,8 @@ class Cells:
                 number = asked.label(label)
                 if number is None:
                     faults.add("with a label that training does not have", row, f"{label[:80]!r} in column {OBJECTS!r}")
+                elif not math.isnan(found_RY[at, number]):
+                    faults.add("with two probabilities of one label", row, f"{label[:80]!r} in column {OBJECTS!r}")
                 else:
                     found_RY[at, number] = _number(value, row, faults)
         return found_RY

@@ -48,11 +48,11 @@ def read_parquet(path: Path) -> dict[str, list[Any]]:
     opened = open_parquet(path)
     try:
         table = opened.read()
+        for name in table.column_names:
+            check_unfolded(str(path), sum(unfolded_bytes(chunk) for chunk in table.column(name).chunks), path.stat().st_size)
+        return _cells(opened, table)
     except (pa.ArrowException, ValueError, OSError) as error:
         raise damaged(path, error) from error
-    for name in table.column_names:
-        check_unfolded(str(path), sum(unfolded_bytes(chunk) for chunk in table.column(name).chunks), path.stat().st_size)
-    return _cells(opened, table)
 
 
 def parquet_objects(path: Path, column: str) -> list[Any]:

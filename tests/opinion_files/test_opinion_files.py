@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from influence.errors import DataError, QueryError, WorkspaceDamaged, WorkspaceError
+from influence.opinion_files.apart import add_files_apart
 from influence.opinion_files.asked import Asked
 from influence.opinion_files.keeping import add_files, add_rows, forget, kept_opinions
 from influence.opinion_files.matched import heard, state
@@ -138,6 +139,8 @@ FAULTS = {
                   "{'Sports': 0.9, 'World': 0.1} (row 2: '[0.1, 0.9]')"),
     "an object's label": ('example_id,probabilities\ne0,"{""Sprots"": 1}"\n',
                           "1 row with a label that training does not have (row 2: 'Sprots' in column 'probabilities')"),
+    "a label twice": ('example_id,probabilities\ne0,"{""World"": 1, ""world"": 0}"\n',
+                      "1 row with two probabilities of one label (row 2: 'world' in column 'probabilities')"),
     "contradiction": ("example_id,name,label\ne0,ann,World\ne1,ann,World\ne0,ann,Sports\n",
                       "1 row in which a name contradicts an earlier row of its own (row 4: 'ann' says two things of 'e0', "
                       "the first in row 2)"),
@@ -245,3 +248,21 @@ def test_damage_is_named(copied: Callable[[], Path], tmp_path: Path) -> None:
         with pytest.raises(WorkspaceDamaged, match="its digest differs"):
             kept_opinions(path)
     assert read_workspace(path).info.n_train == 80
+
+
+def test_a_file_that_ends_the_process_that_reads_it_ends_no_other(copied: Callable[[], Path], tmp_path: Path) -> None:
+    """A damaged Parquet file whose numbers contradict each other, and one that costs more time than it may."""
+    path, bad, good = copied(), tmp_path / "bad.parquet", tmp_path / "good.csv"
+    content = bytearray(FORMS["map/svm.parquet"])
+    content[214:214], content[426:427] = b"e0", b"\x14"
+    bad.write_bytes(content)
+    good.write_text("example_id,label\ntr3,pos\nx,pos\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"bad\.parquet") as raised:
+        add_files_apart(path, [str(bad)])
+    assert "\n" not in str(raised.value).strip()
+    with pytest.raises(DataError, match=r"good\.csv: the file cannot be read: it is damaged, or takes more than 0 s or 8 GB"):
+        add_files_apart(path, [str(good)], seconds=0)
+    assert kept_opinions(path) == []
+    expected = f"{str(good)!r}: 1 of 2 rows are about no training example, the first about 'x'; they are left out"
+    assert add_files_apart(path, [str(good)]) == [expected]
+    assert [one.name for one in kept_opinions(path)] == ["good"]

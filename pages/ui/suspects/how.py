@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from influence.errors import DataError, WorkspaceError
-from influence.opinion_files import Kept, add_files, forget, kept_opinions
+from influence.opinion_files import Kept, add_files_apart, forget, kept_opinions
 from influence.suspects import Choices, read_choices, write_choices
 from pages.ui.frame import Session, messages, numbers, render
 from pages.ui.jobs import waiting
@@ -133,7 +133,7 @@ def _add(session: Session, key: str) -> None:
         file = Path(folder, name)
         try:
             file.write_bytes(upload.getvalue())
-            notes = add_files(session.workspace, [str(file)])
+            notes = add_files_apart(session.workspace.path, [str(file)])
         except DataError as error:
             raise DataError(str(error).replace(str(file), name)) from error
         st.session_state[UPLOADS_MADE] = st.session_state.get(UPLOADS_MADE, 0) + 1  # an empty place for the next one
