@@ -31,6 +31,7 @@ TYPES = {
     "confidence": pa.float64(),
     "score": pa.float64(),
     "self_influence": pa.float64(),
+    "alike": pa.float64(),
     "words": WORDS,
     "mistake_score": pa.float64(),
 }

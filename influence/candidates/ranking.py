@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from influence.attribution import get_method
+from influence.candidates.alike import likeness
 from influence.candidates.helped import most_helped
 from influence.candidates.mistakes import chosen_tests, mean_gradients
 from influence.candidates.rows import CandidateRows, Role, read_candidates
@@ -34,9 +35,10 @@ class Candidates:
     """A ranking. `frame` has a row for every row of the file: the ranked ones in order, then those left out in the file's.
 
     Columns: rank (from 1; none for a row left out), example_id, text, text_pair (of pairs), label, label_is_guess, predicted,
-    confidence (of that), score, self_influence, words (of the top rows, a list of word, side, start, end, score that sums to
-    the score; side -1: a start or end token), mistake_id, mistake_score, mistake_text, mistake_label, mistake_predicted (of the
-    top rows, the test sentence with which the score is largest, where it is above 0), left_out (why a row is not ranked).
+    confidence (of that), score, self_influence, alike (the largest tf-idf cosine with a test sentence to be helped), words (of
+    the top rows, a list of word, side, start, end, score that sums to the score; side -1: a start or end token), mistake_id,
+    mistake_score, mistake_text, mistake_label, mistake_predicted (of the top rows, the test sentence with which the score is
+    largest, where it is above 0), left_out (why a row is not ranked).
     """
 
     frame: pd.DataFrame
@@ -73,10 +75,12 @@ def rank_candidates(
     means = mean_gradients(workspace, tests_M, method, progress)
     found = dict(scored(workspace, encoding, labels_N, means, method, progress))
     scores = [found[number] for number in range(len(kept))]
-    order_N = _order([rows.ids[row] for row in kept], scores, settings.rank)
+    alike_N = _alike(workspace, texts, pairs, tests_M)
+    order_N = _order([rows.ids[row] for row in kept], scores, alike_N, settings.rank)
     top_E = order_N[: settings.top]
     helped = most_helped(workspace, encoding, labels_N, top_E, tests_M, method, progress)
     frame = _frame(workspace, rows, probabilities_NY, labels_N, scores, order_N)
+    frame.insert(frame.columns.get_loc("left_out"), "alike", pd.Series(alike_N[order_N]).reindex(range(len(frame))))  # type: ignore[arg-type]
     frame = with_words(frame, live.tokenizer, encoding, top_E, [scores[n].words_W if method.words else None for n in top_E])
     frame = with_mistakes(frame, workspace, [helped.get(number) for number in top_E.tolist()])
     return Candidates(frame, settings, len(tests_M), not settings.test_ids, rows.notes)
@@ -89,9 +93,15 @@ def _labels(workspace: WorkspaceReader, names: list[str], probabilities_NY: Floa
     return np.array([number.get(name, guess) for name, guess in zip(names, guesses_N, strict=True)], dtype=np.int64)
 
 
-def _order(ids: list[str], scores: list[Score], rank: str) -> IntArray:
+def _alike(workspace: WorkspaceReader, texts: list[str], pairs: list[str] | None, tests_M: IntArray) -> FloatArray:
+    found = workspace.store.texts("test")
+    tests = [" ".join(filter(None, found[test])) for test in tests_M.tolist()]
+    return likeness(texts if pairs is None else [f"{text} {pair}" for text, pair in zip(texts, pairs, strict=True)], tests)
+
+
+def _order(ids: list[str], scores: list[Score], alike_N: FloatArray, rank: str) -> IntArray:
     """Places from the first to the last in rank; equal values in the order of their ids."""
-    values_N = np.array([one.score for one in scores])
+    values_N = np.array([one.score for one in scores]) if rank != "alike" else alike_N
     if rank == "relative":
         lengths_N = np.sqrt([one.self_influence for one in scores])
         values_N = np.divide(values_N, lengths_N, out=np.zeros_like(values_N), where=lengths_N > 0)

@@ -10,6 +10,7 @@ SUMMED_METHODS = ("tracin-we-topk", "tracin-we", "tracin-we-noc", "tracin-common
 RANKS = {
     "influence": "the mean score with the chosen test sentences",
     "relative": "that score over the square root of the row's influence on itself, so that long gradients do not win by length",
+    "alike": "the largest tf-idf cosine with any of them: the texts alone, no model and no label",
 }
 
 

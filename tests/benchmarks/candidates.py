@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from influence import Workspace
 from influence.candidates import CandidateSettings, Role, rank_candidates
@@ -126,21 +125,12 @@ def choices(setup: Setup, count: int) -> Chosen:
         "influence, labels guessed": first(guessed),
         "relative, labels guessed": first(ranked(rank="relative", unlabelled=True)),
         "least confident": first(guessed.sort_values("confidence", kind="stable")),
-        "most alike (tf-idf)": most_alike(setup, count),
+        "most alike (tf-idf)": first(ranked(rank="alike")),
         ALL: np.arange(held),
     }
     found: dict[str, Callable[[int], IntArray]] = {name: lambda _, rows=rows: rows for name, rows in fixed.items()}
     found[RANDOM] = lambda seed: np.random.default_rng([3, seed]).permutation(held)[:count]
     return found
-
-
-def most_alike(setup: Setup, count: int) -> IntArray:
-    """The candidates whose texts are nearest to any of the mistakes: what a search would bring."""
-    texts = [text for text, _ in setup.base.store.texts("test")]
-    mistakes = [texts[test] for test in setup.tests["mistakes A"]]
-    vectors = TfidfVectorizer(sublinear_tf=True).fit([*setup.held["text"], *mistakes])
-    alike_EM = (vectors.transform(setup.held["text"]) @ vectors.transform(mistakes).T).toarray()
-    return np.argsort(-alike_EM.max(axis=1), kind="stable")[:count]
 
 
 def measure(setup: Setup, chosen: Chosen, seeds: int) -> list[dict[str, Any]]:
@@ -190,6 +180,8 @@ def table(setup: Setup, rows: Sequence[dict[str, Any]]) -> str:
 
 def _cell(row: dict[str, Any]) -> str:
     accuracy, gain, low, high = (100 * row[name] for name in ("accuracy", "gain", "low", "high"))
+    if row["choice"] == RANDOM:
+        return f"{accuracy:.1f}"
     return f"{accuracy:.1f} ({gain:+.1f} [{low:+.1f}, {high:+.1f}])"
 
 

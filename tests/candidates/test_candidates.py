@@ -2,6 +2,8 @@
 
 import csv
 import json
+import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +152,29 @@ def test_last_layer_and_relative_order(opened, new):
     assert set(relative["example_id"]) == {id for id, *_ in NEW}
 
 
+def test_likeness_is_the_largest_cosine_of_weighted_counts(opened, new):
+    """tf-idf worked out by hand: 1 + log of the count, times 1 + log of the smoothed inverse document frequency."""
+    frame = rank_candidates(opened, new, CandidateSettings(rank="alike", test_ids=("te1", "te4"))).frame
+    assert frame["alike"].tolist() == sorted(frame["alike"], reverse=True)
+    tests = [opened.store.texts("test")[at][0] for at in (1, 4)]
+    texts = [text for _, text, _ in NEW]
+    counts = [Counter(word for word in text.split() if len(word) > 1) for text in [*texts, *tests]]
+    among = Counter(word for one in counts for word in one)
+    vectors = [
+        {word: (1 + math.log(n)) * (1 + math.log((1 + len(counts)) / (1 + among[word]))) for word, n in one.items()}
+        for one in counts
+    ]
+
+    def cosine(one, other):
+        lengths = math.hypot(*one.values()) * math.hypot(*other.values())
+        return sum(value * other.get(word, 0) for word, value in one.items()) / lengths
+
+    wanted = {
+        row[0]: max(cosine(vector, vectors[-2]), cosine(vector, vectors[-1])) for row, vector in zip(NEW, vectors, strict=False)
+    }
+    assert dict(zip(frame["example_id"], frame["alike"], strict=True)) == pytest.approx(wanted)
+
+
 def test_rows_without_a_label_are_taken_by_the_most_probable_one(opened, tmp_path):
     table = [(id, text, "" if place % 2 else label) for place, (id, text, label) in enumerate(NEW)]
     ranking = rank_candidates(opened, written(tmp_path, table))
@@ -247,7 +272,7 @@ def test_the_command_prints_and_writes_what_the_function_finds(workspace, opened
     [
         ({"top": 0}, {}, SettingsError, "--top 0: must be 1 or more"),
         ({"method": "bm25"}, {}, SettingsError, "--method bm25: candidates are scored by one of tracin-we-topk"),
-        ({"rank": "best"}, {}, SettingsError, "--rank best: choose one of influence, relative"),
+        ({"rank": "best"}, {}, SettingsError, "--rank best: choose one of influence, relative, alike"),
         ({"test_ids": ("te1",), "label": "pos"}, {}, SettingsError, "leave --given and --predicted out"),
         ({"test_ids": ("nobody",)}, {}, QueryError, "unknown test id 'nobody'"),
         ({"label": "meh"}, {}, QueryError, "unknown label 'meh'"),

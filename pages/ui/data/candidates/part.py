@@ -15,7 +15,7 @@ from pages.ui.jobs import Job, builds, waiting
 EVERY = 1.0  # seconds between looks
 KINDS = [suffix.removeprefix(".") for suffix in SUFFIXES] + ["gz"]
 UPLOAD = "candidates_upload"
-RANK_NAMES = {"influence": "by influence", "relative": "by influence for its length"}
+RANK_NAMES = {"influence": "by influence", "relative": "by influence for its length", "alike": "by likeness of the texts"}
 ABOUT_RANKS = "; ".join(f"{name}: {RANKS[rank]}" for rank, name in RANK_NAMES.items())
 
 
