@@ -208,6 +208,8 @@ def _columns(options: argparse.Namespace, guess: data.Guess) -> data.Columns:
         )
     # Whoever names a text means that one alone.
     text, label = options.text or guess.text, options.label or guess.label
+    if label is None:
+        guess.refuse_several()
     if text is None or label is None:
         raise SettingsError(f"no column looks like the {'text' if text is None else 'label'}; name both --text and --label")
     return data.Columns(text=text, text_pair=options.text_pair, label=label, id=options.id)

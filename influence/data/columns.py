@@ -1,12 +1,13 @@
 """Guessing which columns hold what, from their names and their first values. A guess is shown, never acted on unseen."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from influence.annotation import AnnotatedTable
 from influence.data.examples import Columns
+from influence.data.labels import flag_columns, flags_said
 from influence.errors import DataError
 from influence.reading import Odd, Table, as_text, label_cell
 
@@ -33,6 +34,8 @@ IDS = (
     "nr", "no", "num", "number", "index", "idx", "row", "rownumber", "nummer", "lfdnr", "pk", "ident", "identifier", "unnamed0",
 )  # fmt: skip
 ID_WORDS = ("id", "nr", "no", "uid", "uuid", "guid", "key", "number")  # what a name of several words may end in
+# Names that say what one label of several is: where columns beside it are 0 or 1, too, it is not *the* label.
+OF_SEVERAL = ("toxic", "spam", "tag", "type", "accept", "choice")
 MOST_LABELS = 500
 SHOWN = 300  # characters of a value
 
@@ -47,14 +50,21 @@ class Guess:
     id: str | None
     reasons: dict[str, str]
     odd: dict[str, str]  # columns that hold nothing usable, and what they hold
+    several: str = ""  # where the labels are columns of 0 and 1: that, and the way out
 
     def columns(self) -> Columns:
         """The columns to read by. Raises `DataError` where no text or no label was found."""
+        self.refuse_several()
         if self.text is None or self.label is None:
             missing = "text" if self.text is None else "label"
             odd = "".join(f"; {name!r} holds {what}" for name, what in list(self.odd.items())[:5])
             raise DataError(f"no column looks like the {missing}{odd}; name it with --{missing}")
         return Columns(text=self.text, text_pair=self.text_pair, label=self.label, id=self.id)
+
+    def refuse_several(self) -> None:
+        """Raise `DataError` where no column is the label because several are one each."""
+        if self.several:
+            raise DataError(self.several)
 
 
 def guess_columns(table: Table) -> Guess:
@@ -76,17 +86,27 @@ def guess_columns(table: Table) -> Guess:
         for role, name in table.roles.items():
             take(role, name, f"{table.form.tool} says so")
     take("id", _id_column(plain, values), "its name, and no value stands twice")
-    take("label", _named(plain, LABELS), "its name")
+    flags = [name for name in flag_columns(table.columns) if name != found["id"]]
+    label = _named(plain, LABELS)
+    several = found["label"] is None and len(flags) > 1 and _is_one_of(label, flags, plain)
+    take("label", None if several else label, "its name")
     pair = next(((plain[a], plain[b]) for a, b in PAIRS if a in plain and b in plain), None)
     if pair is not None and found["label"] not in pair:
         take("text", pair[0], "its name, beside that of the second text")
         take("text_pair", pair[1], "its name, beside that of the first text")
     take("text", _named(plain, TEXTS, without=(found["label"], found["id"])), "its name")
     rest = [name for name in values if name not in found.values()]
-    take("label", _fewest_values(values, rest), "it has the fewest values")
+    take("label", None if several else _fewest_values(values, rest), "it has the fewest values")
     rest = [name for name in values if name not in found.values()]
     take("text", max(rest, key=lambda name: sum(map(len, values[name])), default=None), "it has the longest values")
-    return Guess(**found, reasons=reasons, odd=odd)
+    return Guess(**found, reasons=reasons, odd=odd, several=f"{table.source!r}: {flags_said(flags)}" if several else "")
+
+
+def _is_one_of(label: str | None, flags: Sequence[str], plain: Mapping[str, str]) -> bool:
+    """Whether the column that would be taken for the label is one of several that are."""
+    if label is None:
+        return True
+    return label in flags and len(flags) > 2 and label in [plain.get(name) for name in OF_SEVERAL]
 
 
 def head(table: Table, rows: int) -> list[dict[str, Any]]:

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from influence.data.labels import ONE_AT_A_TIME, flag_columns, flags_said, is_by_nature, of_several
 from influence.errors import DataError
 from influence.files import is_disk_full
-from influence.reading import Odd, Piece, Table, label_cell, read_cell
+from influence.reading import SEVERAL, Odd, Piece, Table, label_cell, read_cell
 from influence.sources import Chosen, Column, Joined, Labels, RowNumbers, StoredTexts, Stream
 
 SIDES = "\x1f"  # stands between the texts of a pair
@@ -114,12 +115,38 @@ def picked(column: Sequence[str], rows: Sequence[int]) -> Sequence[str]:
 
 
 def read_examples(table: Table | Stream, columns: Columns) -> Examples:
-    """Look at a table by its columns. Raises `DataError` for one that has no rows, or not these columns."""
+    """Look at a table by its columns. Raises `DataError` for one that has no rows, or not these columns, or several labels a row.
+
+    A few rows with several labels are flaws of theirs; where they are many, the data are of another kind.
+    """
     if isinstance(table, Stream):
-        return _streamed(table, columns)
-    if not len(table):
+        found = _streamed(table, columns)
+    elif len(table):
+        found = _examples(table, _named_in(table, columns))
+    else:
         raise _no_rows(table.source)
-    return _examples(table, _named_in(table, columns))
+    _refuse_several(found)
+    return found
+
+
+def _refuse_several(found: Examples) -> None:
+    several = [row for row, flaw in found.flaws.items() if flaw.what == _no_value(SEVERAL, "a label", found.columns.label)]
+    joined = of_several(found.labels)
+    written = [row for row in found.usable if found.labels[row] in joined] if joined else []
+    if not is_by_nature(len(several) + len(written), len(several) + len(found.usable)):
+        return
+    rows = sorted([*several, *written])
+    one = next(iter(joined.values()))[0] if joined else next((found.labels[row] for row in found.usable), "spam")
+    shown = f", as {next(iter(joined))[:40]!r}" if joined else ""
+    raise DataError(
+        f"{found.table.source!r} holds multi-label data: column {found.columns.label!r} gives several labels to "
+        f"{_count(len(rows))} of {len(found):,} ({found._named(rows)}{shown}); {ONE_AT_A_TIME}: write a column that says of "
+        f"every row whether it has that label, such as {one[:40]!r} or {'not ' + one[:40]!r}, and name it with --label"
+    )
+
+
+def _no_value(odd: Odd, what: str, name: str) -> str:
+    return f"with {odd.what} for {what} in column {name!r}"
 
 
 def _no_rows(source: str) -> DataError:
@@ -127,12 +154,21 @@ def _no_rows(source: str) -> DataError:
 
 
 def _named_in(table: Table | Stream, columns: Columns) -> Columns:
+    label = _label_in(table, columns.label)
     return Columns(
         text=table.column(columns.text, "--text"),
         text_pair=None if columns.text_pair is None else table.column(columns.text_pair, "--text-pair"),
-        label=table.column(columns.label, "--label"),
+        label=label,
         id=None if columns.id is None else table.column(columns.id, "--id"),
     )
+
+
+def _label_in(table: Table | Stream, name: str) -> str:
+    try:
+        return table.column(name, "--label")
+    except DataError as error:
+        flags = flag_columns((table.head if isinstance(table, Stream) else table).columns)
+        raise DataError(f"{error}; {flags_said(flags)}" if flags else str(error)) from error
 
 
 def _examples(table: Table, found: Columns) -> Examples:
@@ -197,7 +233,7 @@ def _read(table: Table, name: str, what: str, flaws: dict[int, Flaw], read: Call
     for row, value in enumerate(table.columns[name]):
         cell = read(value)
         if isinstance(cell, Odd):
-            flaws.setdefault(row, Flaw(f"with {cell.what} for {what} in column {name!r}"))
+            flaws.setdefault(row, Flaw(_no_value(cell, what, name)))
             cell = ""
         elif not cell or cell.isspace():
             flaws.setdefault(row, Flaw(f"without {what} in column {name!r}"))

@@ -1,13 +1,23 @@
-"""Spellings of a label: which look alike, which is the one to keep, and names that join several labels."""
+"""Spellings of a label: which look alike, which is the one to keep; and how data say that a row has several labels."""
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from influence.reading import label_cell
 
 # Small letters of Cyrillic and Greek of which the small or the capital one looks like a Latin letter, and the dashes and
 # quotes that a word processor makes.
 _ALIKE = str.maketrans("аеорсухіјѕвкмнтαβεζηικμνορτυχ‐‑‒–—−‘’“”", "aeopcyxijsbkmhtabezhikmnoptyx------''\"\"")
 JOINS = ("#", "|", ";", ",", "/", "+", "&")
+# From this share of the rows on, several labels a row are no slips of some annotators: of GoEmotions' rows 16 % have several.
+SEVERAL_SHARE, SEVERAL_ROWS = 0.15, 2
+MOST_NAMES = 20_000  # of more different labels none is taken apart
+HALVES = {"0", "5", "25", "75"}  # what follows a decimal comma, in ratings
+FLAGS = {"0", "1", "-1", "", "true", "false"}
+LOOKED_AT = 1_000  # rows
+ONE_AT_A_TIME = "Wordtrace explains classifiers that choose one label, so take one label at a time"
 
 
 def label_key(label: str) -> str:
@@ -63,3 +73,40 @@ def joined_labels(labels: Iterable[str]) -> dict[str, list[str]]:
                 found[label] = parts
                 break
     return dict(sorted(found.items()))
+
+
+def is_by_nature(several: int, rows: int) -> bool:
+    """Whether rows with several labels, among those that have any, make the data multi-label ones."""
+    return several >= SEVERAL_ROWS and several >= SEVERAL_SHARE * rows
+
+
+def of_several(labels: Iterable[str]) -> dict[str, list[str]]:
+    """`joined_labels`, but for numbers with a decimal comma, which are no two labels."""
+    names = set(labels) - {""}
+    found = joined_labels(names) if len(names) <= MOST_NAMES else {}
+    decimal = all(len(parts) == 2 and "," in name and parts[1] in HALVES for name, parts in found.items())
+    return {} if decimal and all(part.isdecimal() for parts in found.values() for part in parts) else found
+
+
+def flag_columns(columns: Mapping[str, Sequence[Any]]) -> list[str]:
+    """Columns of yes and no (0 and 1) that say together which labels a row has; none where no rows have several.
+
+    So data sets of comments are written: toxic, obscene, threat, … Only the first rows are looked at.
+    """
+    found = {}
+    for name, column in columns.items():
+        cells = [label_cell(value) for value in column[:LOOKED_AT]]
+        values = {cell.strip().casefold() if isinstance(cell, str) else None for cell in cells}
+        if values <= FLAGS and values & {"1", "true"}:
+            found[name] = [isinstance(cell, str) and cell.strip().casefold() in ("1", "true") for cell in cells]
+    several = sum(sum(row) > 1 for row in zip(*found.values(), strict=True))
+    return list(found) if len(found) > 1 and several >= SEVERAL_ROWS else []
+
+
+def flags_said(names: Sequence[str]) -> str:
+    """What is said of data whose labels may be columns of yes and no."""
+    shown = ", ".join(repr(name[:40]) for name in names[:4]) + (", …" if len(names) > 4 else "")
+    return (
+        f"the columns {shown} are 0 or 1, several of them 1 in a row, so these are multi-label data; {ONE_AT_A_TIME}: choose a "
+        f"column, as with --label {names[0][:40]!r}"
+    )

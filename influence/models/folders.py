@@ -37,7 +37,8 @@ AT_LEAST_ONE = {
     *("num_attention_heads", "n_head", "n_heads", "num_heads", "num_key_value_heads", "num_hidden_layers", "n_layer", "n_layers"),
     *("num_labels", "num_layers"),
 }  # fmt: skip
-OTHER_TASKS = {"multi_label_classification": "a classifier of several labels at once", "regression": "a regression"}
+SEVERAL_LABELS = "multi_label_classification"
+OTHER_TASKS = {SEVERAL_LABELS: "a classifier of several labels at once", "regression": "a regression"}
 CONFIG_BYTES = 64 << 20
 TOKENIZER_BYTES = {
     **dict.fromkeys(("tokenizer_config.json", "added_tokens.json", "special_tokens_map.json"), 8 << 20),
@@ -137,9 +138,10 @@ def _config(file: Path, content: dict[str, Any]) -> PreTrainedConfig:
     for name, value in _entries(content):
         _check_number(file, name, value)
     if (task := content.get("problem_type")) not in (None, "single_label_classification"):
+        way_out = "; train one on one label at a time: has it, or has it not" if task == SEVERAL_LABELS else ""
         raise ModelError(
             f"{str(file)!r}: problem_type {task!r} makes it {OTHER_TASKS.get(str(task), 'a model of another kind')}; Wordtrace "
-            "explains classifiers that choose one of at least two labels"
+            f"explains classifiers that choose one of at least two labels{way_out}"
         )
     if content.get("quantization_config"):
         raise ModelError(f"{str(file)!r}: its weights are quantised; save the model in float32, float16 or bfloat16")

@@ -1,4 +1,4 @@
-from .cells import Odd as Odd, as_text as as_text, label_cell as label_cell, read_cell as read_cell
+from .cells import SEVERAL as SEVERAL, Odd as Odd, as_text as as_text, label_cell as label_cell, read_cell as read_cell
 from .form import (
     ENCODINGS as ENCODINGS,
     SUFFIXES as SUFFIXES,

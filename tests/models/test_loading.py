@@ -405,7 +405,7 @@ UNFIT: dict[str, tuple[Change, str]] = {
     "several labels at once": (
         configured(problem_type="multi_label_classification"),
         "problem_type 'multi_label_classification' makes it a classifier of several labels at once; Wordtrace explains "
-        "classifiers that choose one of at least two labels",
+        "classifiers that choose one of at least two labels; train one on one label at a time: has it, or has it not",
     ),
     "regression": (configured(problem_type="regression"), "problem_type 'regression' makes it a regression; Wordtrace explains"),
     "adapter": (adapter, "holds an adapter, not a model: merge it first, with peft: "),

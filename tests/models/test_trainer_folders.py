@@ -404,7 +404,8 @@ REFUSED: dict[str, tuple[Change, str]] = {
     "several labels at once": (
         to_configs(problem_type="multi_label_classification"),
         "'{folder}/checkpoint-4/config.json': problem_type 'multi_label_classification' makes it a classifier of several labels "
-        "at once; Wordtrace explains classifiers that choose one of at least two labels",
+        "at once; Wordtrace explains classifiers that choose one of at least two labels; train one on one label at a time: "
+        "has it, or has it not",
     ),
     "no pooler": (
         to_weights(lambda w: {name: tensor for name, tensor in w.items() if "pooler" not in name}, "checkpoint-12"),
