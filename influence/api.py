@@ -99,7 +99,7 @@ class Workspace(WorkspaceReader):
         build_workspace(path, request, read, **how)
         made = cls.open(path)
         if read.voices:
-            add_rows(made, read.voices, source=request.train)
+            add_rows(made, read.voices, source=request.train, drop_unusable=True)
         return made
 
     def explain(

@@ -188,7 +188,7 @@ def _build_whole(options: argparse.Namespace, request: workspace.BuildRequest, r
         with workspace.opened(Path(options.workspace)) as built:
             opinion_files.add_files(built, options.opinions)
             if read.voices:
-                opinion_files.add_rows(built, read.voices, source=options.train)
+                opinion_files.add_rows(built, read.voices, source=options.train, drop_unusable=True)
         _rank_suspects(options.workspace, options.encoder, options.device, progress)
     _print_built(options.workspace, info)
 

@@ -25,7 +25,7 @@ from influence.files import UNREADABLE, is_disk_full, write_json, write_whole
 from influence.opinion_files.asked import Asked
 from influence.opinion_files.cells import PREFIX, of_rows
 from influence.opinion_files.reading_files import read_files
-from influence.opinion_files.rows import DATE, ID, LABEL, OpinionRow
+from influence.opinion_files.rows import DATE, ID, LABEL, OpinionRow, usable_rows
 from influence.opinion_files.voices import Voice, Voices, voices_of
 from influence.reading import FormOptions
 from influence.workspace import OPINIONS, WorkspaceReader
@@ -65,16 +65,27 @@ def add_files(workspace: WorkspaceReader, files: Sequence[str], options: FormOpt
 
 
 def add_rows(
-    workspace: WorkspaceReader, rows: Sequence[OpinionRow | tuple[str, str, str, str | None]], *, source: str
+    workspace: WorkspaceReader,
+    rows: Sequence[OpinionRow | tuple[str, str, str, str | None]],
+    *,
+    source: str,
+    drop_unusable: bool = False,
 ) -> list[str]:
     """Keep opinions that come as rows (name, example_id, label, annotated_at); what the user should know.
 
     What the same names said before is replaced. Raises `DataError` for an unknown label, a name that says two things of an
-    example, or where no id is one of the workspace's; then nothing is kept.
+    example, or where no id is one of the workspace's; then nothing is kept. With `drop_unusable` such rows are left out instead,
+    as suits what was built already: see `usable_rows`.
     """
-    voices = voices_of(of_rows(rows, source), Asked.of_workspace(workspace))
+    asked = Asked.of_workspace(workspace)
+    notes: list[str] = []
+    if drop_unusable:
+        rows, notes = usable_rows(rows, asked)
+        if not rows:
+            return notes
+    voices = voices_of(of_rows(rows, source), asked)
     keep(workspace, voices)
-    return voices.notes
+    return [*notes, *voices.notes]
 
 
 def keep(workspace: WorkspaceReader, found: Voices) -> None:

@@ -12,9 +12,9 @@ from influence.errors import DataError
 from influence.opinion_files.asked import Asked
 from influence.opinion_files.cells import Cells
 from influence.opinion_files.faults import Faults
+from influence.opinion_files.rows import LONGEST_NAME, MOST_NAMES
 from influence.types import FloatArray, IntArray
 
-MOST_NAMES, LONGEST_NAME = 1_000, 100
 NEAR_ONE = 0.05  # how far the sum of probabilities that were rounded may be off
 
 

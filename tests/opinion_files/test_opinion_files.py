@@ -266,3 +266,30 @@ def test_a_file_that_ends_the_process_that_reads_it_ends_no_other(copied: Callab
     expected = f"{str(good)!r}: 1 of 2 rows are about no training example, the first about 'x'; they are left out"
     assert add_files_apart(path, [str(good)]) == [expected]
     assert [one.name for one in kept_opinions(path)] == ["good"]
+
+
+def test_what_annotators_said_is_kept_as_far_as_it_can_be(copied: Callable[[], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a build nothing is refused: a label that no majority chose, a name that changed its mind, one of two lines."""
+    path = copied()
+    monkeypatch.setattr("influence.opinion_files.rows.MOST_NAMES", 20)
+    rows = [
+        ("ann", "tr0", "pos", "2026-01-01"),
+        ("ann", "tr0", "neg", "2026-01-02"),
+        ("ann", "tr1", "sarcasm", None),
+        ("ann", "gone", "pos", None),
+        ("two\nlines", "tr1", "pos", None),
+        *((f"crowd {n:04}", "tr2", "pos", None) for n in range(20)),
+    ]
+    with opened(path) as workspace:
+        with pytest.raises(DataError, match="1 row with a label that training does not have"):
+            add_rows(workspace, rows, source="tasks.json")
+        assert kept_opinions(path) == []
+        assert add_rows(workspace, [("ann", "tr1", "sarcasm", None)], source="tasks.json", drop_unusable=True) == [
+            "'sarcasm' is no label of training: what said it is left out (1)"
+        ]
+        assert kept_opinions(path) == []
+        notes = add_rows(workspace, rows, source="tasks.json", drop_unusable=True)
+        assert notes[1:] == ["22 names gave labels; the 20 that gave most are kept as opinions"]
+        found = {one.name: (one.positions_S.tolist(), one.said_S.tolist()) for one in heard(workspace)}
+        assert len(found) == 20
+        assert (found["ann"], found["two lines"], found["crowd 0000"]) == (([0], [0]), ([1], [1]), ([2], [1]))
