@@ -15,7 +15,7 @@ UNKNOWN, UNUSABLE = "unknown label", "unusable"
 WHY = {
     IN_TRAINING: "whose text is in training already",
     IN_TEST: "whose text is in the test split (to train on them would be a leak)",
-    REPEATED: "that repeat an earlier row",
+    REPEATED: "standing earlier in the file, too",
     UNKNOWN: "with a label that the workspace does not know",
     UNUSABLE: "that cannot be used",
 }
@@ -56,7 +56,11 @@ def read_candidates(workspace: WorkspaceReader, name: str, role: Role, form: For
     """Read a file of candidates. Raises `DataError` for columns that are not there, and where no row is left to rank."""
     table = open_table(name, split="train", options=form or FormOptions())
     columns, labelled, notes = _columns(workspace, table, role)
-    found = read_examples(table, replace(columns, label=columns.text))
+    found = read_examples(table, columns, labelled=False)
+    if role.id is None and found.repeated_ids():  # a guess that the rest of the file belies
+        notes.append(f"column {columns.id!r} has repeated values, so rows are named by their numbers, from 0")
+        columns = replace(columns, id=None)
+        found = read_examples(table, columns, labelled=False)
     left_out = dict.fromkeys(found.flaws, UNUSABLE)
     labels: Sequence[str] = [""] * len(found)
     if labelled:

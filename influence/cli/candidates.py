@@ -97,10 +97,11 @@ def _as_json(found: candidates.Candidates) -> dict[str, Any]:
 
 def _as_text(found: candidates.Candidates, printed: int) -> Iterator[str]:
     ranked = found.frame[found.frame["rank"].notna()]
-    what = "wrong test predictions" if found.wrong else "chosen test sentences"
-    yield f"{len(ranked):,} rows, ranked by how much they help {found.tests:,} {what} ({found.settings.method})"
+    what = ("wrong test prediction" if found.wrong else "chosen test sentence") + ("" if found.tests == 1 else "s")
+    settings = found.settings
+    yield f"{len(ranked):,} rows, ranked by how much they help {found.tests:,} {what} ({settings.method}, {settings.rank})"
     if found.guessed:
-        yield f"{found.guessed:,} of them have no label: they are scored by their most probable one, marked with ?"
+        yield f"{found.guessed:,} without a label: scored by the most probable one, marked with ?"
     for row in ranked.head(printed).to_dict("records"):
         label = f"[{row['label']}{'?' if row['label_is_guess'] else ''}]"
         texts = " ".join(" | ".join(row[name] for name in ("text", "text_pair") if isinstance(row.get(name), str)).split())

@@ -114,15 +114,18 @@ def picked(column: Sequence[str], rows: Sequence[int]) -> Sequence[str]:
     return Chosen(column, rows) if isinstance(column, Column) else [column[row] for row in rows]
 
 
-def read_examples(table: Table | Stream, columns: Columns) -> Examples:
+def read_examples(table: Table | Stream, columns: Columns, *, labelled: bool = True) -> Examples:
     """Look at a table by its columns. Raises `DataError` for one that has no rows, or not these columns, or several labels a row.
 
-    A few rows with several labels are flaws of theirs; where they are many, the data are of another kind.
+    A few rows with several labels are flaws of theirs; where they are many, the data are of another kind. Unless `labelled`, no
+    label is looked at: every one is "".
     """
+    if not labelled:
+        columns = replace(columns, label=table.column(columns.text, "--text"))
     if isinstance(table, Stream):
-        found = _streamed(table, columns)
+        found = _streamed(table, columns, labelled)
     elif len(table):
-        found = _examples(table, _named_in(table, columns))
+        found = _examples(table, _named_in(table, columns), labelled)
     else:
         raise _no_rows(table.source)
     _refuse_several(found)
@@ -171,16 +174,16 @@ def _label_in(table: Table | Stream, name: str) -> str:
         raise DataError(f"{error}; {flags_said(flags)}" if flags else str(error)) from error
 
 
-def _examples(table: Table, found: Columns) -> Examples:
+def _examples(table: Table, found: Columns, labelled: bool) -> Examples:
     flaws = {row: Flaw("that cannot be read", why) for row, why in table.broken.items()}
     texts = _read(table, found.text, "a text", flaws)
     pairs = None if found.text_pair is None else _read(table, found.text_pair, "a second text", flaws)
-    labels = _read(table, found.label, "a label", flaws, label_cell)
+    labels = _read(table, found.label, "a label", flaws, label_cell) if labelled else [""] * len(table)
     ids = list(map(str, range(len(table)))) if found.id is None else _read(table, found.id, "an id", flaws)
     return Examples(table, found, ids, texts, pairs, labels, dict(sorted(flaws.items())))
 
 
-def _streamed(stream: Stream, columns: Columns) -> Examples:
+def _streamed(stream: Stream, columns: Columns, labelled: bool) -> Examples:
     """A stream, chunk by chunk through the same hands, its columns kept in lists or, where it is large, in files."""
     if not len(stream.head):
         raise _no_rows(stream.source)
@@ -194,7 +197,7 @@ def _streamed(stream: Stream, columns: Columns) -> Examples:
     try:
         for chunk in stream.chunks([name for name in (*roles.values(), found.label) if name is not None]):
             pieces += [piece._replace(first=count) for piece in chunk.pieces if not pieces or piece.name != pieces[-1].name]
-            part = _examples(chunk, found)
+            part = _examples(chunk, found, labelled)
             for role, values in {"text": part.texts, "text_pair": part.pairs, "id": part.ids}.items():
                 if role in kept:
                     kept[role].extend(values)

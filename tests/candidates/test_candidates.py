@@ -212,7 +212,7 @@ def test_known_repeated_and_unusable_rows_are_left_out_and_counted(opened, data,
     assert ranking.notes[1:] == [
         "left out: 1 row whose text is in training already",
         "left out: 1 row whose text is in the test split (to train on them would be a leak)",
-        "left out: 1 row that repeat an earlier row",
+        "left out: 1 row standing earlier in the file, too",
         "left out: 1 row with a label that the workspace does not know",
         "left out: 1 row that cannot be used",
     ]
@@ -261,8 +261,8 @@ def test_the_command_prints_and_writes_what_the_function_finds(workspace, opened
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [
-        "14 rows, ranked by how much they help 1 chosen test sentences (tracin-we-topk)",
-        "14 of them have no label: they are scored by their most probable one, marked with ?",
+        "14 rows, ranked by how much they help 1 chosen test sentence (tracin-we-topk, influence)",
+        "14 without a label: scored by the most probable one, marked with ?",
     ]
     assert len([line for line in lines if "?]" in line]) == 2
 
@@ -304,3 +304,19 @@ def test_files_that_do_not_fit(opened, opened_pairs, new, data, tmp_path):
     ranking = rank_candidates(opened, other)
     assert ranking.notes == ["read text from 'what'"]
     assert ranking.guessed == 4
+
+
+def test_a_guessed_id_that_is_none_gives_way_to_row_numbers(opened, tmp_path):
+    ranking = rank_candidates(opened, written(tmp_path, [("same", text, label) for _, text, label in NEW]))
+    assert set(ranking.frame["example_id"]) == {str(number) for number in range(14)}
+    assert "column 'id' has repeated values, so rows are named by their numbers, from 0" in ranking.notes
+
+
+def test_texts_with_commas_are_texts_not_several_labels(opened, tmp_path):
+    table = [
+        (f"c{n}", f"{a}, {b}") for n, (a, b) in enumerate([("good", "bad"), ("bad", "good"), ("good", "fine"), ("fine", "bad")])
+    ]
+    ranking = rank_candidates(
+        opened, written(tmp_path, [*table, ("one", "good"), ("two", "bad"), ("three", "fine")], ("id", "text"))
+    )
+    assert ranking.guessed == 7
