@@ -79,7 +79,7 @@ def test_the_source_distribution_makes_the_same_wheel(built: Path, wheel: zipfil
     top = {name for name in made if "/" not in name}
     requirements = {f"requirements{of}.txt" for of in ("", "-demo", "-dev", "-ray")}
     texts = {"README.md", "CHANGELOG.md", "LICENSE", "Makefile"}
-    assert top == {"app.py", "pyproject.toml", *requirements, *texts, "PKG-INFO", ".gitignore"}
+    assert top == {"app.py", "pyproject.toml", *requirements, *texts, "PKG-INFO", ".gitignore", ".pre-commit-hooks.yaml"}
     folders = files("influence") | files("pages") | files("assets") | files("docs") | files("tests")
     assert made - top == folders | {".streamlit/config.toml"}
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
