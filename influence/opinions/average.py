@@ -5,7 +5,7 @@ exactly those mistakes look right. How often each label occurs in the test split
 
 What names of files say (`opinion_files`) counts where they speak: the mean of an example is that of the opinions that there are
 of it. A label without probabilities is not taken for certain but for as likely as that name is usually right, as in CROWDLAB
-(Goh, Tkachenko, Mueller 2022). That is told by examples whose given label all the others find the most probable, too: where they
+(Goh, Tkachenko, Mueller 2022). That is told by examples whose given label all the others find clearly the best, too: where they
 contradict it, one of the two is wrong, and who was asked about such examples alone would look wrong whatever he knows.
 
 Axes: N training examples, M test examples, S examples that a name speaks of, Y labels.
@@ -19,11 +19,12 @@ import numpy as np
 
 from influence.opinion_files import Heard
 from influence.opinions.opinion import Opinion, Taught, accuracy
-from influence.types import FloatArray, IntArray
+from influence.types import BoolArray, FloatArray, IntArray
 
 SMOOTHING = 0.05  # of probabilities in the odds of `suspicion`: below it there is nothing to tell apart
 LEAST_GAIN = 1e-3  # of an opinion that is no better than a guess, so that there is an average where all are
 DOUBTED = 0.65  # suspicion above which a label teaches nothing at the second look
+CLEAR = 2.0  # times as probable as any other is the given label, by the others, where it is taken for right
 LOOKED = 10.0  # examples that what is usual among names counts for in how often one of them is right
 ROUNDS, CLOSE = 200, 1e-6  # of the search for the factors that bring the balance about
 
@@ -76,14 +77,14 @@ def _weights(accuracies: Sequence[float], guess: float) -> FloatArray:
 def voiced(all_heard: Sequence[Heard], opinions: Sequence[Opinion], taught: Taught, guess: float) -> list[Voice]:
     """What names say, each believed as far as it is right where that is known: by the opinions, then by other names, too.
 
-    It is known where the others find the given label the most probable, and where somebody has decided. A name that is as often
-    right there as the opinions are counts as they do on average, and so does one of which nothing is known.
+    It is known where the others find the given label clearly the most probable, and where somebody has decided. A name that is
+    as often right there as the opinions are counts as they do on average, and so does one of which nothing is known.
     """
     if not all_heard:
         return []
     weights = _weights([opinion.accuracy for opinion in opinions], guess)
     alone_NY = average(opinions, guess).probabilities_NY
-    known_N = (alone_NY.argmax(axis=1) == taught.labels_N) | (taught.weights_N > 1)
+    known_N = _clear(alone_NY, taught.labels_N) | (taught.weights_N > 1)
     usual = float(weights @ [opinion.accuracy for opinion in opinions] / weights.sum())
     there = [accuracy(opinion.probabilities_NY[known_N], taught.labels_N[known_N]) for opinion in opinions]
     footing = usual, max(float(weights @ there / weights.sum()), usual)
@@ -96,6 +97,14 @@ def voiced(all_heard: Sequence[Heard], opinions: Sequence[Opinion], taught: Taug
     return _believed(all_heard, others, taught, footing)
 
 
+def _clear(shares_SY: FloatArray, given_S: IntArray) -> BoolArray:
+    """Whether the given label has `CLEAR` times the share of any other; near a tie, those chosen for doubt are no fair sample."""
+    rivals_SY = shares_SY.copy()
+    rows_S = np.arange(len(given_S))
+    rivals_SY[rows_S, given_S] = 0.0
+    return np.asarray(shares_SY[rows_S, given_S] >= CLEAR * rivals_SY.max(axis=1))
+
+
 def _believed(
     all_heard: Sequence[Heard], others: Sequence[FloatArray], taught: Taught, footing: tuple[float, float]
 ) -> list[Voice]:
@@ -106,7 +115,7 @@ def _believed(
     right, counts = [], []
     for heard, others_SY in zip(all_heard, others, strict=True):
         given_S, decided_S = taught.labels_N[heard.positions_S], taught.weights_N[heard.positions_S] > 1
-        known_S = (others_SY.argmax(axis=1) == given_S) | decided_S
+        known_S = _clear(others_SY, given_S) | decided_S
         right.append(int((known_S & (given_S == heard.said_S)).sum()))
         counts.append(int(known_S.sum()))
     usual, there = footing

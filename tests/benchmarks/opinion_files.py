@@ -5,7 +5,8 @@ python tests/benchmarks/opinion_files.py --data DIR --workspaces DIR [--seeds 0,
 Of noisy_ag_news, as in label_errors. Two other models, neither of which sees true_label of a row that it judges:
 - "same data": tf-idf and a linear SVM with calibrated probabilities, in five parts on the very labels that are in doubt;
 - "elsewhere": the same trained on rows of ag_news that are not in noisy_ag_news, as an LLM that was trained on other data.
-Each is given as a file with probabilities, the latter also as labels alone, of all rows and of 300. The 95 % intervals are
+Each is given as a file with probabilities, the latter also as labels alone: of all rows, of 300 drawn at random, of the 300 most
+suspicious, and of these and every fortieth of the others. The 95 % intervals are
 percentiles of a bootstrap over the examples; of differences, paired.
 """
 

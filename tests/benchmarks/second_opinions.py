@@ -23,7 +23,7 @@ from tests.benchmarks.label_rankings import HIGH, LOW, RESAMPLES, _run
 from tests.benchmarks.label_sets import TRUTH
 
 ENDS = 60  # letters and digits at either end of a text by which rows of two files are taken for the same
-FEW = 300
+FEW, EACH = 300, 40
 
 
 def measure(folder: Path, data: Path, path: Path, seed: int, model: str | None) -> None:
@@ -42,19 +42,23 @@ def measure(folder: Path, data: Path, path: Path, seed: int, model: str | None) 
         said = np.array(names)[said_NY.argmax(axis=1)]
         print(f"{name}: the given label {np.mean(said == train['label']):.1%}, the true one {np.mean(said == train[TRUTH]):.1%}")
     few = np.random.default_rng(seed).choice(len(train), FEW, replace=False)
+    none = ranked(path, data, None)
+    order = np.argsort(-none)
+    bare = rows_of(elsewhere_NY, names, bare=True)
     opinions = {
-        "none": None,
         "same data, probabilities": rows_of(same_NY, names),
         "elsewhere, probabilities": rows_of(elsewhere_NY, names),
-        "elsewhere, labels": rows_of(elsewhere_NY, names, bare=True),
-        f"elsewhere, labels of {FEW}": [row for at, row in enumerate(rows_of(elsewhere_NY, names, bare=True)) if at in set(few)],
+        "elsewhere, labels": bare,
+        f"elsewhere, labels of {FEW}": [bare[at] for at in sorted(few)],
+        f"elsewhere, of the first {FEW}": [bare[at] for at in order[:FEW]],
+        f"elsewhere, of these and every {EACH}th": [bare[at] for at in [*order[:FEW], *order[FEW::EACH]]],
         "both, probabilities": [*rows_of(same_NY, names, "a"), *rows_of(elsewhere_NY, names, "b")],
     }
-    suspicions = {name: ranked(path, data, rows) for name, rows in opinions.items()}
+    suspicions = {"none": none, **{name: ranked(path, data, rows) for name, rows in opinions.items()}}
     report(suspicions, wrong_N)
-    spoken = np.isin(np.arange(len(train)), few)
-    print(f"on the {FEW} rows alone:")
-    report({name: values[spoken] for name, values in suspicions.items() if name == "none" or str(FEW) in name}, wrong_N[spoken])
+    for title, asked, word in (("300 at random", few, "labels of"), ("the first 300", order[:FEW], "of the")):
+        print(f"on {title} alone:")
+        report({name: v[asked] for name, v in suspicions.items() if name == "none" or word in name}, wrong_N[asked])
 
 
 def rows_of(said_NY: np.ndarray, names: list[str], name: str = "svm", *, bare: bool = False) -> list[dict[str, object]]:

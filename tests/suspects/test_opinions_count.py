@@ -87,7 +87,6 @@ def test_what_they_say_counts_is_told_and_can_be_forgotten(path: Path, files: Pa
     assert {len(one["opinions"]) for one in (alone,)} == {built_in}
     plain = {one["train_id"]: one["suspicion"] for one in alone["suspects"]}
     wrong, right = [id for id in ANN if id in WRONG], [id for id in ANN if id not in WRONG]
-    assert min(spoken[id] - plain[id] for id in wrong) > 0, "the annotator knows each of them to be wrong"
     apart = [np.mean([of[id] for id in wrong]) - np.mean([of[id] for id in right]) for of in (plain, spoken)]
     assert apart[1] > apart[0]
     again = ranked(path, capsys, "--opinions", str(files / "ann.csv"))
