@@ -16,7 +16,9 @@ EVERY = 1.0  # seconds between looks
 KINDS = [suffix.removeprefix(".") for suffix in SUFFIXES] + ["gz"]
 UPLOAD = "candidates_upload"
 RANK_NAMES = {"influence": "by influence", "relative": "by influence for its length", "alike": "by likeness of the texts"}
-ABOUT_RANKS = "; ".join(f"{name}: {RANKS[rank]}" for rank, name in RANK_NAMES.items())
+ABOUT_RANKS = "; ".join(f"{name}: {RANKS[rank]}" for rank, name in RANK_NAMES.items()) + (
+    ". Where it was measured, rows alike to the mistakes helped these most (docs/candidates.md)"
+)
 
 
 def draw(address: DataAddress) -> None:
