@@ -23,6 +23,7 @@ BENCHMARKS = sorted((ROOT / "tests" / "benchmarks").glob("*.py"))
 FLOORS = [
     ["errors"],
     ["types"],
+    ["program"],
     ["timing"],
     ["cards"],
     ["formulas"],

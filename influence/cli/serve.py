@@ -5,15 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from influence.cli.options import add_engine, command, path
+from influence.program import APP
 
-# The app lies beside this package in a checkout, and in a folder of its own where a wheel was installed: see pyproject.toml.
-BESIDE = Path(__file__).parents[2]
-INSTALLED = BESIDE / "wordtrace_app"
-SERVER = (INSTALLED if INSTALLED.is_dir() else BESIDE) / "pages" / "ui" / "frame" / "server.py"
+# The app lies beside this package in a checkout, and in a folder of its own where a wheel was installed.
+SERVER = (APP if APP.is_dir() else APP.parent) / "pages" / "ui" / "frame" / "server.py"
 
 
 def add(commands: Any) -> None:

@@ -6,6 +6,7 @@ from typing import ClassVar
 import duckdb
 import pandas as pd
 
+from influence.program import PROGRAM
 from influence.workspace import DerivedStore, Migration, ResultStore, in_id_order
 
 MEMBERS = """select j.cluster, e.* exclude place
@@ -41,7 +42,7 @@ class ClusterStore(DerivedStore):
 
     migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_what_they_are_worth, m003_their_share_of_the_pull)
     kind = "clusters file"
-    remedy = "delete it and run: python -m influence clusters"
+    remedy = f"delete it and run: {PROGRAM} clusters"
 
     def cut(self, threshold: float, min_size: int) -> pd.DataFrame:
         """The clusters at a threshold, by number: the columns of joins."""

@@ -21,6 +21,7 @@ from influence.errors import DataError
 from influence.exchange import prodigy
 from influence.exchange.tasks import remove_choice
 from influence.fixes import Fix, ImportPlan, Misfit, plan_import, read_fixes
+from influence.program import PROGRAM
 from influence.reading import Table, as_text, read_table
 from influence.review import NAMES_JOIN, Reviewer, Reviews, iso
 
@@ -81,7 +82,7 @@ def read_answers(path: str | Path) -> Answers:
     if missing:
         raise DataError(
             f"{str(path)!r} is of {table.form.tool}, but lacks {' and '.join(missing)}: answers to tasks come back that were "
-            "written by python -m influence tasks"
+            f"written by {PROGRAM} tasks"
         )
     return _from_table(table)
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 import duckdb
 import pandas as pd
 
+from influence.program import PROGRAM
 from influence.workspace import DerivedStore, Migration
 
 
@@ -22,7 +23,7 @@ class CancellationStore(DerivedStore):
 
     migrations: ClassVar[Sequence[Migration]] = (m001_initial,)
     kind = "cancellation file"
-    remedy = "delete it and run: python -m influence cancellation"
+    remedy = f"delete it and run: {PROGRAM} cancellation"
 
     def by_layer(self) -> pd.DataFrame:
         """Summed over checkpoints: layer, role, part, parameters, gradient, change, ratio and the mean cosine."""

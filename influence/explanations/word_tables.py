@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import duckdb
 import pandas as pd
 
+from influence.program import PROGRAM
 from influence.workspace import LEAST_PULL, DerivedStore, Migration, ResultStore, in_id_order
 
 MISTAKES = """
@@ -45,7 +46,7 @@ class WordStore(DerivedStore):
 
     migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_what_pulls_against_a_mistake)
     kind = "words file"
-    remedy = "delete it and run: python -m influence words"
+    remedy = f"delete it and run: {PROGRAM} words"
 
     def confusions(self) -> pd.DataFrame:
         """Columns label, predicted, mistakes: the wrong test predictions, the most frequent confusion first."""

@@ -19,6 +19,7 @@ from typing import Any
 
 from influence.errors import WorkspaceBusy, WorkspaceError
 from influence.files import take
+from influence.program import PROGRAM
 from influence.review import journal
 from influence.review.journal import CHUNK, Journal, Record, breaks, read_journal
 from influence.review.live import Live
@@ -242,7 +243,7 @@ def open_log_for_reading(folder: Path) -> ReviewLog:
     Raises `WorkspaceError` if there is none.
     """
     if not has_reviews(folder):
-        raise WorkspaceError(f"workspace {str(folder)!r} has no decisions yet; make some in the app (python -m influence serve)")
+        raise WorkspaceError(f"workspace {str(folder)!r} has no decisions yet; make some in the app ({PROGRAM} serve)")
     mended: list[str] = []
     # Not ours to mend where the app has it open, or in a folder that we may only read.
     with suppress(WorkspaceBusy, OSError):

@@ -26,6 +26,7 @@ from typing import Any
 import pandas as pd
 
 from influence.errors import QueryError, WorkspaceMissing
+from influence.program import PROGRAM
 from influence.suspects.reasons import Saying
 from influence.suspects.suspicion import FORMULA
 from influence.suspects.tables import SIGNALS, SuspectStore
@@ -184,6 +185,6 @@ def _store(workspace: WorkspaceReader) -> SuspectStore:
     if published(workspace.build, KIND) is not None and not has_suspects(workspace):
         raise WorkspaceMissing(
             f"the suspects of workspace {str(workspace.path)!r} were ranked by another version; rank them again with: "
-            f"python -m influence {KIND} --workspace {workspace.path}"
+            f"{PROGRAM} {KIND} --workspace {workspace.path}"
         )
     return open_published(workspace.path, workspace.build, KIND, SuspectStore)

@@ -14,6 +14,7 @@ import pandas as pd
 from influence.attribution import DEFAULT_METHOD
 from influence.data import is_function_word, whole_span
 from influence.errors import QueryError
+from influence.program import PROGRAM
 from influence.suspects.reasons import Saying, with_reason, with_reasons
 from influence.types import FloatArray
 from influence.workspace import LEAST_PULL, DerivedStore, Migration, ResultStore
@@ -88,7 +89,7 @@ class SuspectStore(DerivedStore):
 
     migrations: ClassVar[Sequence[Migration]] = (m001_initial, m002_facts_for_sentences, m003_opinions, m004_said)
     kind = "suspects file"
-    remedy = "delete it and run: python -m influence suspects"
+    remedy = f"delete it and run: {PROGRAM} suspects"
 
     def _frame(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any]) -> pd.DataFrame:
         found = self.frame(sql, parameters)

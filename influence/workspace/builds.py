@@ -20,6 +20,7 @@ from influence import seals
 from influence.described import described, is_inside
 from influence.errors import WorkspaceDamaged, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.files import UNREADABLE, check_contained, file_sizes, is_disk_full, locked, read_json, write_json
+from influence.program import PROGRAM
 
 SCHEMA_VERSION = 3  # 3: the index is in segments of compact rows; those before are read as they are
 SEALED_SINCE = 2  # from here on workspace.json names the build's hashes.json, and both hold a digest of themselves
@@ -185,7 +186,7 @@ def _missing(path: Path) -> WorkspaceMissing:
         return WorkspaceMissing(
             f"workspace {str(path)!r} is half built: its first build never finished; run the same build command with --resume"
         )
-    return WorkspaceMissing(f"there is no workspace at {str(path)!r}; make one with: python -m influence demo --workspace {path}")
+    return WorkspaceMissing(f"there is no workspace at {str(path)!r}; make one with: {PROGRAM} demo --workspace {path}")
 
 
 def list_workspaces(root: str | Path) -> list[str]:

@@ -24,11 +24,12 @@ import pyarrow as pa
 from influence import seals
 from influence.errors import WorkspaceDamaged, WorkspaceError, WorkspaceMissing, WorkspaceNewer
 from influence.files import UNREADABLE, locked, write_json
+from influence.program import PROGRAM
 from influence.workspace.shape_tables import NO_LOCK, Migration, complaint, first_line, restore_views
 
 # What DuckDB raises when a block of the file is not what was written, as opposed to a question that makes no sense.
 DAMAGE = (duckdb.IOException, duckdb.InternalException, duckdb.FatalException, duckdb.SerializationException)
-AGAIN = "run: python -m influence {}"
+AGAIN = f"run: {PROGRAM} {{}}"
 KEPT_OPEN = 16  # files, by a process that reads them
 # A file may come from anybody: it reads no other, loads nothing, and changes none of this.
 LOCKED: dict[str, str | bool | int | float | list[str]] = {
@@ -259,8 +260,7 @@ def open_published(workspace: Path, build: Path, kind: str, store: type[Store]) 
     found = published(build, kind)
     if found is None:
         raise WorkspaceMissing(
-            f"workspace {str(workspace)!r} has no {kind} yet; compute them with: "
-            f"python -m influence {kind} --workspace {workspace}"
+            f"workspace {str(workspace)!r} has no {kind} yet; compute them with: {PROGRAM} {kind} --workspace {workspace}"
         )
     opened: Store = _opened(cast(Any, store), found[0])  # mypy takes no class for hashable
     return opened

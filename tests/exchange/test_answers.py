@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from exchanging import fresh, pair, planted, single
 from reviewing import ROWS, make_workspace, reviews_at
 
 from influence import open_workspace

@@ -16,6 +16,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from exchanging import fresh, pair, planted, single
 
 from influence import explain, open_workspace
 from influence.cli import main

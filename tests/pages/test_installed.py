@@ -141,6 +141,8 @@ def test_the_command_calls_itself_by_its_name(unpacked: Path, tmp_path: Path) ->
     assert said.returncode == 2
     assert said.stderr.startswith("wordtrace: argument COMMAND: invalid choice: 'frobnicate'")
     assert said.stderr.endswith("(see wordtrace --help)\n")
+    lost = ran(unpacked, tmp_path, "suspects", "--workspace", "nope").stderr
+    assert lost == "wordtrace: there is no workspace at 'nope'; make one with: wordtrace demo --workspace nope\n"
     assert ran(unpacked, tmp_path, "--version").stdout == f"wordtrace {influence.__version__}\n"
 
 

@@ -138,9 +138,11 @@ def _keep_few_heaps() -> None:
 
 
 def _root(options: argparse.Namespace) -> Path:
+    from influence.program import PROGRAM
+
     root = Path(options.workspace_root)
     if not root.is_dir():
-        make = f"python -m influence demo --workspace {root}/demo"
+        make = f"{PROGRAM} demo --workspace {root}/demo"
         _refuse(f"--workspace-root {options.workspace_root!r}: there is no such folder; make one with: {make}")
     if not 1 <= options.port <= 65535:
         _refuse(f"--port {options.port}: must be between 1 and 65535")

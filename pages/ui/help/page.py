@@ -2,6 +2,7 @@
 
 import shlex
 
+from influence.program import PROGRAM
 from pages.ui.frame import render, shell, workspaces
 from pages.ui.parts import verdicts
 
@@ -94,4 +95,4 @@ def draw(workspace: str) -> None:
     path = shlex.quote(str(root / (workspace or "demo")))
     for name, command in COMMANDS:
         render.heading(name)
-        render.command(f"python -m influence {command.format(path, root=shlex.quote(str(root)))}")
+        render.command(f"{PROGRAM} {command.format(path, root=shlex.quote(str(root)))}")
