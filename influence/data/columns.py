@@ -13,8 +13,8 @@ from influence.reading import Odd, Table, as_text, label_cell
 
 GUESS_RULE = (
     "A column is taken by its name where the name is a usual one. Otherwise the label is the column with the fewest values "
-    "(two at least, each standing in more rows than one), and the text is the one with the longest values. An id has a usual "
-    "name, such as Nr, ticket_id or an unnamed first column, and another value in every row."
+    "(two at least, each standing in more rows than one), and the text is the one with the longest values, of those that have "
+    "letters. An id has a usual name, such as Nr, ticket_id or an unnamed first column, and another value in every row."
 )
 GUESSED_FROM = 1_000  # rows
 PAIRS = (
@@ -97,7 +97,7 @@ def guess_columns(table: Table) -> Guess:
     take("text", _named(plain, TEXTS, without=(found["label"], found["id"])), "its name")
     rest = [name for name in values if name not in found.values()]
     take("label", None if several else _fewest_values(values, rest), "it has the fewest values")
-    rest = [name for name in values if name not in found.values()]
+    rest = [name for name in values if name not in found.values() and any(map(_has_letter, values[name]))]
     take("text", max(rest, key=lambda name: sum(map(len, values[name])), default=None), "it has the longest values")
     return Guess(**found, reasons=reasons, odd=odd, several=f"{table.source!r}: {flags_said(flags)}" if several else "")
 
@@ -131,6 +131,10 @@ def _id_column(plain: dict[str, str], values: dict[str, list[str]]) -> str | Non
     ending = [name for name in values if _words_of(name)[1:] and _words_of(name)[-1] in ID_WORDS]
     whole = [name for name in ending if all(value.strip() for value in values[name])]
     return next((name for name in [*named, *whole] if _all_differ(values[name])), None)
+
+
+def _has_letter(value: str) -> bool:
+    return any(character.isalpha() for character in value)
 
 
 def _words_of(name: str) -> list[str]:

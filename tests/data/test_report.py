@@ -174,6 +174,7 @@ def test_remarks(changed, level, said):
         ({"ticket_id": ["p", "", "r", "s"], "text": list("abcd"), "label": [0, 1, 0, 1]}, ("text", None, "label", None)),
         ({"ticket_id": list("ppqr"), "text": list("abcd"), "label": [0, 1, 0, 1]}, ("text", None, "label", None)),
         ({"candid": list("pqrs"), "text": list("abcd"), "label": [0, 1, 0, 1]}, ("text", None, "label", None)),
+        ({"a": [1, 3, 1, 3], "b": ["10-12", "11-12", "12-12", "9"]}, (None, None, "a", None)),  # no word in it
         ({"文本": ["long words here", "others", "more", "x"], "标签": [0, 1, 0, 1]}, ("文本", None, "标签", None)),
     ],
 )  # fmt: skip
