@@ -16,8 +16,11 @@ MARKS = ("Comments", "annotation_approver")
 
 
 def _fits(raw: Table) -> bool:
-    named = any(isinstance(value, list) or raw.form.kind == "delimited" for name in LABELS for value in first_values(raw, name))
-    return ("Comments" in raw.columns and (named or _spans_column(raw) is not None)) or _is_old(raw)
+    if raw.form.kind == "delimited":  # where nothing but the order of its columns tells it from a table with comments in it
+        names = list(raw.columns)
+        return names[:2] == ["id", "text"] and names[-2:] == ["label", "Comments"]
+    lists = any(isinstance(value, list) for name in LABELS for value in first_values(raw, name))
+    return ("Comments" in raw.columns and (lists or _spans_column(raw) is not None)) or _is_old(raw)
 
 
 def _is_old(raw: Table) -> bool:

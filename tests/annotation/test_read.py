@@ -53,6 +53,12 @@ def test_every_form(name: str, form: str, label: str, values: list[Any]) -> None
     assert table.columns[label] == values
 
 
+def test_a_table_with_comments_in_it_is_nobodys(tmp_path: Path) -> None:
+    (tmp_path / "survey.csv").write_text("id,Comments,label\n1,fine,pos\n2,dull,neg\n")
+    table = read_table(str(tmp_path / "survey.csv"), split="train")
+    assert (type(table).__name__, table.form.in_words) == ("Table", "text with commas")
+
+
 def test_who_said_what() -> None:
     table = opened("label-studio.json")
     assert table.columns["sentiment.suggestion"] == ["pos"] * 6
