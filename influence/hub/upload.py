@@ -1,7 +1,8 @@
 """What a push brings to the Hub: the corrected training data, the test part as it is, the fixes, and a card."""
 
+import re
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ from influence.hub.front_matter import FrontMatter
 from influence.hub.settings import CARD, FIXES, FIXES_BEFORE, Destination
 from influence.reading import FormOptions, Odd, Table, as_text, is_saved, whole_suffix, without_split, written
 from influence.review import NAMES_JOIN, Reviews
+from influence.suspects import names_nobody
 from influence.workspace import WorkspaceInfo
 
 PARQUET = ".parquet"
@@ -96,6 +98,8 @@ def prepare_upload(
     return Upload(data | fixes, Card(title, section(found, balance, rows, facts), front), found.counts, notes)
 
 
+RULE = "rule: "
+_SETTLED = re.compile(r"(?:(?P<reason>.*); )?(?:adjudicated|\w+ of \d+ reviewers)", re.DOTALL)
 COPY = (
     "the training data is the workspace's copy (id, text, label; rows that could not be used are not in it), since what it was "
     "built from is no file here, or has changed: give it with --train"
@@ -232,10 +236,18 @@ def _files(splits: Mapping[str, str], left_out: str) -> list[str]:
 
 def _fix_files(reviews: Reviews, fixes: list[Fix], named: bool) -> dict[str, bytes]:
     """The fix list, and that of earlier rounds; people only where they are to be named."""
-    own = fixes if named else [fix._replace(reviewer="") for fix in fixes]
+    labels = reviews.workspace.info.labels
+    own = fixes if named else [fix._replace(reviewer="", reason=_unnamed(fix.reason, labels)) for fix in fixes]
     before = [_as_fix(row, named) for row in reviews.corpus.applied.fixes]
     earlier = {FIXES_BEFORE: encode_fixes(before, PARQUET)} if before else {}
     return {FIXES: encode_fixes(own, PARQUET), **earlier}
+
+
+def _unnamed(reason: str, labels: Sequence[str]) -> str:
+    """A reason, unless somebody is named in it, as those are whose opinions on labels came in files; "" then."""
+    found = _SETTLED.fullmatch(reason)
+    said = reason if found is None else found["reason"] or ""
+    return reason if not said or said.startswith(RULE) or names_nobody(said, labels) else ""
 
 
 def _as_fix(row: Mapping[str, Any], named: bool) -> Fix:

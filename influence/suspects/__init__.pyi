@@ -17,5 +17,5 @@ from .ranking import (
     suspects_behind as suspects_behind,
     weak_model as weak_model,
 )
-from .reasons import Saying as Saying
+from .reasons import Saying as Saying, names_nobody as names_nobody
 from .tables import SIGNALS as SIGNALS

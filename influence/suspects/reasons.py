@@ -1,5 +1,6 @@
 """Why a label is suspicious, in words. The suspects table holds the facts; the sentence is made when it is shown."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
@@ -84,6 +85,20 @@ def _opinions_say(facts: Facts) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def names_nobody(said: str, labels: Sequence[str]) -> bool:
+    """Whether a text is a reason, of these labels, in which no name of a file of opinions stands."""
+    label = f"(?:{'|'.join(map(re.escape, labels))})"
+    who = r"[\d,]+ of [\d,]+ opinions? says?"
+    parts = (
+        rf"labelled {label}, (?:and {who} so|{who} {label})",
+        r"(?:; misclassified after \d+ of \d+ epochs of training)?",
+        r"(?:; one of the strongest opponents of [\d,]+ wrong test predictions?, with \d+% of the pull)?",
+        r"(?:; among the \d+ strongest opponents of [\d,]+ right test predictions?(?:, most through “[^”;]*”)?)?",
+        r"(?:; \d+ of its \d+ strongest same-word neighbours pull against it)?",
+    )
+    return re.fullmatch("".join(parts), said) is not None
 
 
 def with_reason(row: Mapping[str, Any], said: Sequence[Saying] = ()) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from reviewing import ROOT, ROWS, make_workspace, reviews_at
 
 from influence.cli import main
 from influence.fixes import read_fixes
-from influence.review.events import Reviewer
+from influence.review.events import Evidence, Reviewer
 
 ANN, BOB = Reviewer(name="Ann Secret"), Reviewer(name="Bob Hidden")
 CORRECTED = [["e0", ROWS[0][1], "Sport"], *map(list, ROWS[2:])]
@@ -220,6 +220,22 @@ def test_names_and_notes_where_they_are_asked_for(place: Path, hub: Hub, tmp_pat
         ("e2", "Bob Hidden", "latest of 2 reviewers"),
         ("e3", "Bob Hidden", ""),
     ]
+
+
+def test_reasons_go_along_but_for_those_that_name_somebody(tmp_path: Path, hub: Hub, capsys) -> None:
+    rows_of = [(f"e{n}", text, "Sport") for n, text in enumerate(("a goal", "shares rise", "the cup", "profits"))]
+    rows_of.append(("e4", "a war", "Business"))
+    workspace = make_workspace(tmp_path / "ws", rows_of, labels=("Business", "Sport"), source="gone.csv", sha256="")
+    plain = "labelled Sport, 3 of 4 opinions say Business; misclassified after 2 of 5 epochs of training"
+    named = "labelled Sport, 3 of 4 opinions say Business; secret@ours.test: Business 0.90"
+    reviews = reviews_at(workspace)
+    for id, reason in (("e1", plain), ("e3", named)):
+        reviews.decide(ANN, id, "relabel", new_label="Business", evidence=Evidence(details={"reason": reason}))
+    reviews.close()
+    assert said(capsys, tmp_path)[0] == 0
+    files = hub.repositories["me/reviews"].files("refs/pr/1")
+    (tmp_path / "fixes.parquet").write_bytes(files["fixes.parquet"])
+    assert [(f.example_id, f.reason) for f in read_fixes(tmp_path / "fixes.parquet")] == [("e1", plain), ("e3", "")]
 
 
 def test_in_the_form_of_the_file(place: Path, hub: Hub, capsys) -> None:

@@ -29,7 +29,7 @@ from influence.opinions.settings import HeldOutSettings, OpinionSettings
 from influence.review.events import Reviewer
 from influence.suspects.compute import write_suspects
 from influence.suspects.ranking import SuspectFilter, has_suspects, provenance, suspect, suspect_ids, suspects, suspects_behind
-from influence.suspects.reasons import Facts, reason
+from influence.suspects.reasons import Facts, Saying, names_nobody, reason
 from influence.suspects.signals import NEIGHBOURS, SAME_WORD, disagreement, neighbours, opposition, strongest
 from influence.suspects.suspicion import ranks, suggestions
 from influence.suspects.tables import SIGNALS
@@ -147,7 +147,12 @@ FACTS = Facts(
     ],
 )
 def test_reason_in_words(changes: dict[str, object], expected: str) -> None:
-    assert reason(replace(FACTS, **changes)) == expected
+    facts = replace(FACTS, **changes)
+    assert reason(facts) == expected
+    assert names_nobody(expected, ["World", "Sports"])
+    assert not names_nobody(expected, ["World"]) or "Sports" not in expected
+    for said in ([Saying("ann", "Sports", None)], [Saying("misclassified after 1 of 2 epochs of training", "World", 0.5)]):
+        assert not names_nobody(reason(replace(facts, said=said)), ["World", "Sports"])
 
 
 def test_an_interrupted_run_goes_on_with_the_next_model(planted: tuple[Path, set[str]], copied_planted: Path) -> None:
