@@ -281,3 +281,9 @@ def test_errors_are_one_tree_as_drawn() -> None:
     classes = [value for value in vars(errors).values() if isinstance(value, type)]
     assert sorted(drawn) == sorted(found.__name__ for found in classes if found is not errors.WordtraceError)
     assert all(issubclass(found, errors.WordtraceError) and found.__doc__ for found in classes)
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """They are imported by their names alone, so that the second of two could not be collected."""
+    names = [file.name for file in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
