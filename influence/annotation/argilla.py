@@ -26,9 +26,7 @@ def _unfold_records(raw: Table) -> Found:
     found = Found(id="id" if "id" in raw.columns else None)
     for row in range(len(raw)):
         found.add([row])
-        for name in raw.columns:
-            if name not in ABOUT:
-                found.put(name, raw.columns[name][row])
+        found.copy(raw, without=ABOUT)
         for part in ("fields", "metadata"):
             for name, value in _dict(cell(raw, part, row)).items():
                 found.put(f"{part}.{name}" if name in ("id", "status") or _is_taken(found, name, part) else str(name), value)
@@ -106,9 +104,7 @@ def _unfold_flat(raw: Table) -> Found:
     of_questions = tuple(f"{name}{end}" for name in questions for end in (RESPONSES, USERS, STATUS, SUGGESTION, SCORE, AGENT))
     for row in range(len(raw)):
         found.add([row])
-        for name, values in raw.columns.items():
-            if name not in of_questions and name not in ABOUT:
-                found.put(name, values[row])
+        found.copy(raw, without=(*of_questions, *ABOUT))
         for question in questions:
             users, status = _list(raw, question + USERS, row), _list(raw, question + STATUS, row)
             for place, value in enumerate(_list(raw, question + RESPONSES, row)):
@@ -135,9 +131,5 @@ def _flat_relabelled(raw: Table, rows: Sequence[int], question: str, label: Any)
     return {row: {question + RESPONSES: [None if value is None else label for value in responses]}}
 
 
-def _flat_reworded(raw: Table, rows: Sequence[int], texts: Mapping[str, str]) -> NewCells:
-    return {row: dict(texts) for row in rows}
-
-
 RECORDS = Shape(TOOL, _are_records, _unfold_records, _records_relabelled, _records_reworded)
-FLAT = Shape(TOOL, _are_flat, _unfold_flat, _flat_relabelled, _flat_reworded)
+FLAT = Shape(TOOL, _are_flat, _unfold_flat, _flat_relabelled)

@@ -3,10 +3,10 @@
 In a project that is not collaborative every member's file is one of its own. spaCy's `cats`, a number a category, is here, too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from influence.annotation.table import Found, Shape, cell, first_values, objects
+from influence.annotation.table import Found, Shape, first_values, objects
 from influence.annotation.votes import Vote, annotator_name
 from influence.reading import NewCells, Table
 
@@ -45,12 +45,7 @@ def _unfold(raw: Table) -> Found:
     old = _is_old(raw) and question is None
     for row in range(len(raw)):
         found.add([row])
-        for name, values in raw.columns.items():
-            if name not in (question, spans, "annotations", "meta"):
-                found.put(name, values[row])
-        meta = cell(raw, "meta", row)
-        for name, value in (meta if isinstance(meta, dict) else {}).items():
-            found.put(f"meta.{name}" if name in raw.columns else str(name), value)
+        found.copy(raw, without=(question, spans, "annotations", "meta"))
         if question is not None and (value := raw.columns[question][row]) not in (None, "", []):
             found.vote(question, Vote("", value))
         for one in objects(raw.columns["annotations"][row]) if old else []:
@@ -75,10 +70,6 @@ def _relabelled(raw: Table, rows: Sequence[int], question: str, label: Any) -> N
     return {row: {question: [label] if isinstance(value, list) else label}}
 
 
-def _reworded(raw: Table, rows: Sequence[int], texts: Mapping[str, str]) -> NewCells:
-    return {row: dict(texts) for row in rows}
-
-
 def _has_cats(raw: Table) -> bool:
     cats = first_values(raw, "cats")
     return bool(cats) and all(isinstance(one, dict) and one and all(map(_is_share, one.values())) for one in cats)
@@ -92,9 +83,7 @@ def _unfold_cats(raw: Table) -> Found:
     found = Found(id="id" if "id" in raw.columns else None)
     for row in range(len(raw)):
         found.add([row])
-        for name, values in raw.columns.items():
-            if name != "cats":
-                found.put(name, values[row])
+        found.copy(raw, without=("cats",))
         cats = raw.columns["cats"][row]
         if chosen := [name for name, value in (cats if isinstance(cats, dict) else {}).items() if value and value >= 0.5]:
             found.vote("cats", Vote("", chosen))
@@ -114,5 +103,5 @@ def _cats_relabelled(raw: Table, rows: Sequence[int], question: str, label: Any)
     }
 
 
-EXPORT = Shape(TOOL, _fits, _unfold, _relabelled, _reworded)
-CATS = Shape(SPACY, _has_cats, _unfold_cats, _cats_relabelled, _reworded)
+EXPORT = Shape(TOOL, _fits, _unfold, _relabelled)
+CATS = Shape(SPACY, _has_cats, _unfold_cats, _cats_relabelled)

@@ -128,9 +128,7 @@ def _unfold_flat(raw: Table) -> Found:
         places.setdefault(key, []).append(row)
     for rows in places.values():
         found.add(rows)
-        for name, values in raw.columns.items():
-            if name not in questions and (name not in FLAT_ABOUT or name == "id"):
-                found.put(name, values[rows[0]])
+        found.copy(raw, without=(*questions, *(name for name in FLAT_ABOUT if name != "id")))
         for name in questions:
             for row in rows:
                 value = raw.columns[name][row]
@@ -173,9 +171,5 @@ def _flat_relabelled(raw: Table, rows: Sequence[int], question: str, label: Any)
     return {row: {question: label} for row in said or rows}
 
 
-def _flat_reworded(raw: Table, rows: Sequence[int], texts: Mapping[str, str]) -> NewCells:
-    return {row: dict(texts) for row in rows}
-
-
 TASKS = Shape(TOOL, _are_tasks, _unfold_tasks, _tasks_relabelled, _tasks_reworded)
-FLAT_ROWS = Shape(TOOL, _is_flat, _unfold_flat, _flat_relabelled, _flat_reworded)
+FLAT_ROWS = Shape(TOOL, _is_flat, _unfold_flat, _flat_relabelled)

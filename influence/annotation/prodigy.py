@@ -4,7 +4,7 @@ Lines with the same `_input_hash` are about one text. Ignored tasks, and choices
 label was asked for, rejecting it is the label `not LABEL`; among two it is the other; among more it says too little.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,15 +34,10 @@ def _unfold(raw: Table) -> Found:
         number = cell(raw, "_input_hash", row)
         groups.setdefault((number,) if isinstance(number, int | str) else ("row", row), []).append(row)
     found = Found(id="_input_hash" if all(len(key) == 1 for key in groups) else None)
-    labels = _labels(raw)
+    labels, hidden = _labels(raw), [name for name in raw.columns if name.startswith("_") and name != "_input_hash"]
     for rows in groups.values():
         found.add(rows)
-        for name, values in raw.columns.items():
-            if name not in ABOUT and (not name.startswith("_") or name == "_input_hash"):
-                found.put(name, values[rows[0]])
-        meta = cell(raw, "meta", rows[0])
-        for name, value in (meta if isinstance(meta, dict) else {}).items():
-            found.put(f"meta.{name}" if name in raw.columns else str(name), value)
+        found.copy(raw, without=(*ABOUT, *hidden))
         _votes(found, raw, rows, labels)
         if any(isinstance(cell(raw, "spans", row), list) for row in rows):
             found.spans["spans"] = None
@@ -111,8 +106,4 @@ def _answered(raw: Table, rows: Sequence[int]) -> list[int]:
     return [row for row in rows if cell(raw, "answer", row) in ("accept", "reject")]
 
 
-def _reworded(raw: Table, rows: Sequence[int], texts: Mapping[str, str]) -> NewCells:
-    return {row: dict(texts) for row in rows}
-
-
-ANSWERED = Shape(TOOL, _fits, _unfold, _relabelled, _reworded)
+ANSWERED = Shape(TOOL, _fits, _unfold, _relabelled)

@@ -1,6 +1,6 @@
 """A tool's file as a table with a row a text, whatever it has: nested tasks, a row an annotation, questions answered by many."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -23,21 +23,30 @@ class Found:
     spans: dict[str, None] = field(default_factory=dict)  # questions about parts of a text
     id: str | None = None  # the column of ids
 
-    def add(self, places: list[int]) -> int:
-        """One more text, of these rows of the file; its place."""
+    def add(self, places: list[int]) -> None:
+        """One more text, of these rows of the file."""
         self.places.append(places)
         for values in self.columns.values():
             values.append(None)
         for said in (self.votes, self.suggestions):
             for votes in said.values():
                 votes.append([])
-        return len(self.places) - 1
 
     def put(self, name: str, value: Any) -> None:
         """A cell of the text that was added last."""
         if name not in self.columns:
             self.columns[name] = [None] * len(self.places)
         self.columns[name][-1] = value
+
+    def copy(self, raw: Table, *, without: Container[str | None]) -> None:
+        """The cells of its first row, but for some columns; what `meta` holds under names of its own, where it is left out."""
+        row = self.places[-1][0]
+        for name, values in raw.columns.items():
+            if name not in without:
+                self.put(name, values[row])
+        meta = cell(raw, "meta", row) if "meta" in without else None
+        for name, value in meta.items() if isinstance(meta, dict) else ():
+            self.put(f"meta.{name}" if name in raw.columns else str(name), value)
 
     def vote(self, question: str, vote: Vote) -> None:
         """What an annotator said of the text that was added last."""
@@ -53,6 +62,11 @@ class Found:
         said[question][-1].append(vote)
 
 
+def reworded(_: Table, rows: Sequence[int], texts: Mapping[str, str]) -> NewCells:
+    """New texts where they stand in columns of their own."""
+    return {row: dict(texts) for row in rows}
+
+
 class Shape(NamedTuple):
     """A form in which a tool writes its annotations. `rows` are those of one text in the file."""
 
@@ -60,7 +74,7 @@ class Shape(NamedTuple):
     fits: Callable[[Table], bool]
     unfold: Callable[[Table], Found]
     relabelled: Callable[[Table, Sequence[int], str, Any], NewCells]  # rows, question, the new label
-    reworded: Callable[[Table, Sequence[int], Mapping[str, str]], NewCells]  # rows, new texts by column
+    reworded: Callable[[Table, Sequence[int], Mapping[str, str]], NewCells] = reworded  # rows, new texts by column
 
 
 @dataclass(frozen=True)
@@ -84,17 +98,20 @@ class AnnotatedTable(Table):
         """Who gave labels."""
         return names_in(self.votes)
 
-    def voices(self, column: str, row: int) -> list[tuple[str, str, str]]:
-        """Whoever has something to say of a text's label besides what stands in the column: name, label and time.
+    def voices(self, column: str) -> list[list[tuple[str, str, str]]]:
+        """Of every text whoever has something to say of its label besides what stands in the column: name, label and time.
 
         Annotators, where they are several, and the models that suggested something; in a column of suggestions the models.
         """
         said = self.votes.get(column, self.suggestions.get(column))
         if said is None:
-            return []
-        votes = list(said[row]) if len({vote.annotator for one in said for vote in one}) > 1 else []
-        votes += self.suggestions[column + SUGGESTION][row] if column + SUGGESTION in self.suggestions else []
-        return [(vote.annotator, label, vote.at) for vote in votes if vote.annotator and (label := vote.label) is not None]
+            return [[] for _ in range(len(self))]
+        several = len({vote.annotator for one in said for vote in one}) > 1
+        suggested = self.suggestions.get(column + SUGGESTION) or [[]] * len(self)
+        return [
+            [(vote.annotator, label, vote.at) for vote in votes if vote.annotator and (label := vote.label) is not None]
+            for votes in ([*(one if several else []), *more] for one, more in zip(said, suggested, strict=True))
+        ]
 
 
 def annotated(raw: Table, shape: Shape) -> AnnotatedTable:

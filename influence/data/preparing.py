@@ -101,8 +101,9 @@ def _voices(data: Examples, rows: Sequence[int]) -> list[tuple[str, str, str, st
         return []
     known = {label_key(data.labels[row]) for row in rows}
     last: dict[tuple[str, str], tuple[str, str]] = {}
+    voices = table.voices(data.columns.label)
     for row in rows:
-        for name, label, at in table.voices(data.columns.label, row):
+        for name, label, at in voices[row]:
             if label_key(label) in known and at >= last.get((name, data.ids[row]), ("", ""))[1]:
                 last[name, data.ids[row]] = (label, at)
     return [(name, id, label, at or None) for (name, id), (label, at) in last.items()]

@@ -64,14 +64,14 @@ def test_who_said_what() -> None:
     assert table.columns["sentiment.suggestion"] == ["pos"] * 6
     assert table.suggestions["sentiment.suggestion"][0] == [Vote("v1", ["pos"], "2024-05-01T09:00:00Z", score=0.75)]
     assert table.annotators == ["annotator 1", "annotator 2", "annotator 3"]
-    assert table.voices("sentiment", 2) == [
+    assert table.voices("sentiment")[2] == [
         ("annotator 1", "neg", "2024-05-01T10:01:04.000000Z"),
         ("annotator 2", "pos", "2024-05-01T10:01:05.000000Z"),
         ("annotator 3", "neg", "2024-05-01T10:01:06.000000Z"),
         ("v1", "pos", "2024-05-01T09:00:00Z"),
     ]
-    assert table.voices("sentiment.suggestion", 3) == []  # one model, whose label it is
-    assert table.voices("text", 0) == []
+    assert table.voices("sentiment.suggestion")[3] == []  # one model, whose label it is
+    assert table.voices("text")[0] == []
     assert [table.number(row) for row in range(6)] == [1, 2, 3, 4, 5, 6]
     assert [opened("label-studio-min.json").number(row) for row in range(5)] == [1, 3, 4, 7, 9]
 
