@@ -1,16 +1,11 @@
 """The first step of a new workspace: which file, uploaded, on the server, or from the Hub; and a test file, if there is one."""
 
-from typing import Any
-
 import streamlit as st
 
-import influence
-from influence.reading import SUFFIXES
 from pages.ui.data import files as data_files
 from pages.ui.data.address import FILE, HUB, DataAddress, is_hub_id
 from pages.ui.frame import go, messages, render
 
-KINDS = [suffix.removeprefix(".") for suffix in SUFFIXES] + ["gz"]
 WAYS = {"upload": "Upload", "server": "On this server", "hub": "Hugging Face"}
 WAY = "data_way"
 
@@ -83,21 +78,14 @@ def _blank(address: DataAddress) -> DataAddress:
 def _upload(address: DataAddress, role: str, label: str) -> None:
     key = f"data_upload_{role}"
     st.file_uploader(
-        label, type=KINDS, key=key, max_upload_size=data_files.UPLOAD_LIMIT, on_change=_keep, args=(address, role, key),
-        label_visibility="collapsed" if role == "train" else "visible",
+        label, type=data_files.KINDS, key=key, max_upload_size=data_files.UPLOAD_LIMIT,
+        on_change=_keep, args=(address, role, key), label_visibility="collapsed" if role == "train" else "visible",
     )  # fmt: skip
 
 
 def _keep(address: DataAddress, role: str, key: str) -> None:
-    upload: Any = st.session_state[key]
-    if upload is None:
-        return
-    try:
-        name = data_files.keep_upload(upload.name, upload.getvalue())
-    except influence.WordtraceError as error:
-        messages.say(str(error), failed=True)
-        return
-    go(_with(address, role, name))
+    if (name := data_files.taken(key)) is not None:
+        go(_with(address, role, name))
 
 
 def _with(address: DataAddress, role: str, name: str) -> DataAddress:

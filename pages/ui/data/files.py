@@ -9,16 +9,20 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+import streamlit as st
 
 import influence
 from influence.files import is_disk_full, write_whole
 from influence.reading import SUFFIXES, check_content, data_suffix, is_saved, whole_suffix
 from influence.workspace import DATA_FOLDER
-from pages.ui.frame import numbers, workspaces
+from pages.ui.frame import messages, numbers, workspaces
 
 VARIABLE = "WORDTRACE_DATA"
 GZ = ".gz"
 UPLOADS = "uploads"
+KINDS = [suffix.removeprefix(".") for suffix in SUFFIXES] + ["gz"]  # of uploads
 MOST_LISTED = 2_000
 UPLOAD_LIMIT = 200  # megabytes, the same as server.maxUploadSize: a file that is larger is put into the data folder by hand
 PARQUET = b"PAR1"
@@ -102,6 +106,18 @@ def keep_upload(name: str, content: bytes) -> str:
         reason = "the server's disk is full" if is_disk_full(error) else f"the server cannot keep it: {error.strerror or error}"
         raise influence.WorkspaceError(f"{shown!r} was not uploaded: {reason}") from error
     return kept
+
+
+def taken(key: str) -> str | None:
+    """What a widget was given, kept: its name there. None where it is empty, or refused, which the next drawing says."""
+    upload: Any = st.session_state[key]
+    if upload is None:
+        return None
+    try:
+        return keep_upload(upload.name, upload.getvalue())
+    except influence.WordtraceError as error:
+        messages.say(str(error), failed=True)
+        return None
 
 
 def _kept(content: bytes, ending: str) -> str | None:

@@ -1,19 +1,15 @@
 """The part itself: a workspace, a file of new rows, the mistakes to be helped, and what was found."""
 
-from typing import Any
-
 import streamlit as st
 
 import influence
 from influence.candidates import RANKS
-from influence.reading import SUFFIXES
 from pages.ui.data import DataAddress, files
 from pages.ui.data.candidates import asking, listing
 from pages.ui.frame import bind, go, md, messages, render, workspaces
 from pages.ui.jobs import Job, builds, waiting
 
 EVERY = 1.0  # seconds between looks
-KINDS = [suffix.removeprefix(".") for suffix in SUFFIXES] + ["gz"]
 UPLOAD = "candidates_upload"
 RANK_NAMES = {"influence": "by influence", "relative": "by influence for its length", "alike": "by likeness of the texts"}
 ABOUT_RANKS = "; ".join(f"{name}: {RANKS[rank]}" for rank, name in RANK_NAMES.items()) + (
@@ -57,7 +53,12 @@ def _ask(workspace: influence.Workspace, address: DataAddress) -> None:
                 **bind(address, "new", "candidates_file", empty=None, page=1),
             )  # fmt: skip
             st.file_uploader(
-                "or upload one", type=KINDS, key=UPLOAD, max_upload_size=files.UPLOAD_LIMIT, on_change=_keep, args=(address,)
+                "or upload one",
+                type=files.KINDS,
+                key=UPLOAD,
+                max_upload_size=files.UPLOAD_LIMIT,
+                on_change=_keep,
+                args=(address,),
             )
         labels = ["", *workspace.info.labels]
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -85,15 +86,8 @@ def _unlabelled(address: DataAddress) -> None:
 
 
 def _keep(address: DataAddress) -> None:
-    upload: Any = st.session_state[UPLOAD]
-    if upload is None:
-        return
-    try:
-        name = files.keep_upload(upload.name, upload.getvalue())
-    except influence.WordtraceError as error:
-        messages.say(str(error), failed=True)
-        return
-    go(address.at(new=name, page=1))
+    if (name := files.taken(UPLOAD)) is not None:
+        go(address.at(new=name, page=1))
 
 
 def _answer(workspace: influence.Workspace, address: DataAddress, asked: list[str], key: str) -> None:
