@@ -81,7 +81,9 @@ def press_until(page: Any, key: str, check: Callable[[], bool]) -> None:
 
 
 def wait_for_cards(page: Any) -> None:
+    """Waits for the sentence, too: it and the cards are two components, and either may be drawn first."""
     page.locator(".card").first.wait_for()
+    page.locator(".query .text").first.wait_for()
 
 
 def query_title(page: Any) -> str:
