@@ -1,18 +1,24 @@
 """Writing a tool's file again with some labels and texts changed, or some texts left out; all else stays as it is."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from influence.annotation.table import AnnotatedTable
-from influence.reading import NewCells, Table, rewritten as rewritten_plain
+from influence.reading import NewCells, Table, rewrite_data_set, rewritten as rewritten_plain
 
 
 def rewritten(table: Table, cells: NewCells) -> bytes:
     """`reading.rewritten`, of a tool's file by what its rows come to."""
-    return rewritten_plain(table.raw if isinstance(table, AnnotatedTable) else table, raw_cells(table, cells))
+    return rewritten_plain(table.raw if isinstance(table, AnnotatedTable) else table, _raw_cells(table, cells))
 
 
-def raw_cells(table: Table, cells: NewCells) -> NewCells:
+def save_rewritten(table: Table, cells: NewCells, folder: Path) -> None:
+    """The same of the training part of a data set, as the folder that `save_to_disk` makes: its other parts go along."""
+    rewrite_data_set(table.source, "train", _raw_cells(table, cells), folder)
+
+
+def _raw_cells(table: Table, cells: NewCells) -> NewCells:
     """The changes of the file's own rows, by its own columns."""
     if not isinstance(table, AnnotatedTable):
         return cells

@@ -20,6 +20,9 @@ from .rebuild import (
 from .train_file import (
     GivenColumns as GivenColumns,
     TrainFile as TrainFile,
+    form_of as form_of,
     open_train_file as open_train_file,
+    own_train_file as own_train_file,
+    read_unchanged as read_unchanged,
     workspace_copy as workspace_copy,
 )

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from influence.annotation import raw_cells, rewritten
+from influence.annotation import rewritten, save_rewritten
 from influence.data import TWO_WAYS, balance, label_key, listed_kinds, masked
 from influence.errors import DataError, SettingsError
 from influence.files import write_output
 from influence.fixes.files import RISKY, read_fixes
 from influence.fixes.fixlist import Fix
 from influence.fixes.train_file import GivenColumns, TrainFile, check_fit, open_train_file, spelling_matters
-from influence.reading import FormOptions, NewCells, as_text, data_suffix, rewrite_data_set, whole_suffix, written
+from influence.reading import FormOptions, NewCells, as_text, data_suffix, whole_suffix, written
 
 ANY_COLUMNS, ANY_FORM = GivenColumns(), FormOptions()
 SPREADSHEETS = (".csv", ".tsv", ".txt")
@@ -79,19 +79,14 @@ def apply_fixes(
     fixes = read_fixes(fixes_path)
     target = _checked_output(output, train, fixes_path)
     applied = plan(open_train_file(train, fixes, columns, form), fixes, source=fixes_path, mask_token=mask_token)
-    if _is_folder(applied, target):
+    if applied.train.table.form.kind == "data set" and not target.suffix:
         if not dry_run:
-            rewrite_data_set(train, "train", raw_cells(applied.train.table, applied.changes), target)
+            save_rewritten(applied.train.table, applied.changes, target)
         return applied
     made = content(applied, data_suffix(target))
     if not dry_run:
         write_output(target, made, name=f"--output {output!r}")
     return applied
-
-
-def _is_folder(applied: Applied, target: Path) -> bool:
-    """Whether a data set is written as what it is: where the output is not named as a file."""
-    return applied.train.table.form.kind == "data set" and not target.suffix
 
 
 def plan(train: TrainFile, fixes: Sequence[Fix], *, source: str, mask_token: str = "") -> Applied:

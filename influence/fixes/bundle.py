@@ -4,19 +4,20 @@ import hashlib
 import io
 import json
 import shlex
+import tempfile
 import zipfile
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from influence.annotation import read_table, rewritten
+from influence.annotation import rewritten, save_rewritten
 from influence.data import Columns, label_key, read_examples
 from influence.fixes.apply import PARQUET, Applied, content, plan
 from influence.fixes.files import encode_fixes, in_markdown as _md
-from influence.fixes.fixlist import Fix, FixList, fix_list
-from influence.fixes.train_file import GivenColumns, open_train_file, workspace_copy
-from influence.reading import FormOptions, data_suffix, whole_suffix
+from influence.fixes.fixlist import FixList, fix_list
+from influence.fixes.train_file import TrainFile, own_train_file, read_unchanged, workspace_copy
+from influence.reading import FormOptions, NewCells, Table, whole_suffix, without_split
 from influence.review import Reviews, iso
 from influence.standing import FIXES, made_from
 
@@ -26,19 +27,21 @@ MOST_LISTED = 50  # conflicts and unmatched decisions spelt out in the report
 def export_bundle(reviews: Reviews, *, policy: str = "majority", reviewers: Collection[str] | None = None) -> bytes:
     """The zip: fixes.csv, .jsonl and .parquet, the corrected training data, report.md and manifest.json."""
     found = fix_list(reviews, policy=policy, reviewers=reviewers)
-    applied, own_file = _applied(reviews, found.fixes)
-    source = Path(applied.train.table.source)
-    ending = whole_suffix(source) if own_file else ".csv"
+    own = own_train_file(reviews.workspace, found.fixes)
+    applied = plan(own or workspace_copy(reviews.workspace), found.fixes, source="the fix list")
+    ending = ".csv" if own is None else _ending(own.table)
     files = {f"fixes{form}": encode_fixes(found.fixes, form) for form in (".csv", ".jsonl", ".parquet")}
-    files[f"corrected{ending}"] = content(applied, data_suffix(source) if own_file else ending)
+    if own is None:
+        files["corrected.csv"] = content(applied, ".csv")
+    else:
+        files |= _in_its_form(own.table, applied.changes, f"corrected{ending}")
     formulas = applied.formulas(ending)
     if formulas and not applied.train.table.broken:
         files["corrected.parquet"] = content(applied, PARQUET)
-    first = _first_file(reviews, applied)
-    files |= {} if first is None else {f"corrected-{first[0]}": first[1]}
+    files |= _first_file(reviews, applied)
     if reviews.corpus.applied.fixes:
         files["fixed-before.jsonl"] = (reviews.workspace.path / FIXES).read_bytes()
-    command = _command(reviews, applied) if own_file else None
+    command = None if own is None else _command(reviews, own)
     files["report.md"] = report(reviews, found, command, formulas).encode()
     files["manifest.json"] = json.dumps(_manifest(reviews, found, command, files), indent=1, ensure_ascii=False).encode()
     opened = io.BytesIO()
@@ -87,27 +90,33 @@ def _conflict(resolution: Any) -> str:
     return f"{_md(resolution.example_id)}: {sides} ({settled})"
 
 
-def _applied(reviews: Reviews, fixes: list[Fix]) -> tuple[Applied, bool]:
-    """The fixes made in the training file that was built from, or if that has changed in the workspace's copy of it."""
-    info = reviews.workspace.info
-    source = Path(info.train_source)
-    own_file = source.is_file() and _sha256(source) == info.train_sha256
-    given = GivenColumns(**info.settings["columns"])
-    form = FormOptions(**(info.settings.get("form") or {}))
-    train = open_train_file(str(source), fixes, given, form) if own_file else workspace_copy(reviews.workspace)
-    return plan(train, fixes, source="the fix list"), own_file
+def _ending(table: Table) -> str:
+    """Of a file that the table may be written as again; "" for a data set, which is a folder."""
+    return "" if table.form.kind == "data set" else whole_suffix(Path(table.source))
 
 
-def _first_file(reviews: Reviews, applied: Applied) -> tuple[str, bytes] | None:
-    """Of a workspace that was built again: the file that the first one was built from, with every fix of all rounds made in it.
+def _in_its_form(table: Table, cells: NewCells, name: str) -> dict[str, bytes]:
+    """Training data with new cells in the form it came in: one file of that name, or the files of such a folder."""
+    if table.form.kind != "data set":
+        return {name: rewritten(table, cells)}
+    with tempfile.TemporaryDirectory() as aside:
+        folder = Path(aside) / name
+        save_rewritten(table, cells, folder)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(aside).as_posix(): path.read_bytes() for path in files}
 
-    Its name and its content; None where there is no such file, or another one lies there now.
+
+def _first_file(reviews: Reviews, applied: Applied) -> dict[str, bytes]:
+    """Of a workspace that was built again: what the first one was built from, with every fix of all rounds made in it.
+
+    Nothing where there is no such file, or another one lies there now.
     """
     origin = made_from(reviews.workspace)
-    source = Path(str(origin.get("source", "")))
-    if not origin or not source.is_file() or _sha256(source) != origin["source_sha256"]:
-        return None
-    table = read_table(str(source), split="train", options=FormOptions(**origin["form"]))
+    if not origin:
+        return {}
+    table = read_unchanged(origin["source"], origin["source_sha256"], FormOptions(**origin["form"]))
+    if table is None:
+        return {}
     data = read_examples(table, Columns(**origin["columns"]))
     rows = {data.ids[row]: row for row in data.usable}
     values = table.columns[data.columns.label]
@@ -130,20 +139,14 @@ def _first_file(reviews: Reviews, applied: Applied) -> tuple[str, bytes] | None:
         if label_key(label) != label_key(data.labels[row]):
             new[data.columns.label] = as_written[spelt.get(label, spelt.get(label_key(label), label))]
         cells[row] = new
-    return source.name, rewritten(table, cells)
+    return _in_its_form(table, cells, f"corrected-{Path(without_split(table.source)[0]).name}")
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _command(reviews: Reviews, applied: Applied) -> str:
-    source = Path(reviews.workspace.info.train_source)
+def _command(reviews: Reviews, train: TrainFile) -> str:
     form = reviews.workspace.info.settings.get("form") or {}
     said = [part for name, value in form.items() if value is not None for part in (f"--{name}", value)]
-    parts = ["python", "-m", "influence", "apply", "--fixes", "fixes.jsonl", "--train", str(source)]
-    return shlex.join([*parts, "--output", f"corrected{whole_suffix(source)}", *applied.train.options, *said])
+    parts = ["python", "-m", "influence", "apply", "--fixes", "fixes.jsonl", "--train", train.table.source]
+    return shlex.join([*parts, "--output", f"corrected{_ending(train.table)}", *train.options, *said])
 
 
 def _manifest(reviews: Reviews, found: FixList, command: str | None, files: Mapping[str, bytes]) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
+from pathlib import Path
 
 from influence.annotation import AnnotatedTable, read_table
 from influence.data import Columns, Examples, label_key, read_examples, text_sha256
 from influence.errors import DataError
 from influence.fixes.fixlist import Fix
-from influence.reading import FormOptions, Table, as_text, label_cell
-from influence.workspace import WorkspaceReader
+from influence.reading import FormOptions, Table, as_text, is_saved, label_cell, without_split
+from influence.workspace import WorkspaceInfo, WorkspaceReader
 
 PROBED = 50  # fixes that the columns are tried on
 SHOWN = 100  # rows named in a message
@@ -75,7 +76,33 @@ def open_train_file(name: str, fixes: Sequence[Fix], given: GivenColumns, option
 
     Failing that they are `text`, `label`, and `id` if there is one. Raises `DataError` for a file that cannot be read.
     """
-    table = read_table(name, split="train", options=options)
+    return _train_file(read_table(name, split="train", options=options), fixes, given)
+
+
+def own_train_file(workspace: WorkspaceReader, fixes: Sequence[Fix]) -> TrainFile | None:
+    """The training data that a workspace was built from; None where it is no file here, or another one by now."""
+    info = workspace.info
+    table = read_unchanged(info.train_source, info.train_sha256, form_of(info))
+    return None if table is None else _train_file(table, fixes, GivenColumns(**info.settings["columns"]))
+
+
+def read_unchanged(source: str, sha256: str, options: FormOptions, *, split: str = "train") -> Table | None:
+    """A file, or a folder of `save_to_disk`, that is still what it was; None otherwise. Nothing is asked of another machine."""
+    if not (Path(source).is_file() or is_saved(Path(without_split(source)[0]))):
+        return None
+    try:
+        table = read_table(source, split=split, options=options)
+    except DataError:  # it is another file by now
+        return None
+    return table if table.sha256 == sha256 else None
+
+
+def form_of(info: WorkspaceInfo) -> FormOptions:
+    """How the files that a workspace was built from are read."""
+    return FormOptions(**(info.settings.get("form") or {}))
+
+
+def _train_file(table: Table, fixes: Sequence[Fix], given: GivenColumns) -> TrainFile:
     return TrainFile(read_examples(table, _fitting_columns(table, fixes[:PROBED], given)))
 
 

@@ -3,14 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from influence.annotation import read_table
 from influence.data import Columns
-from influence.errors import DataError, SettingsError
+from influence.errors import SettingsError
 from influence.fixes import (
     Applied,
     Fix,
@@ -20,16 +18,19 @@ from influence.fixes import (
     content,
     encode_fixes,
     fix_list,
+    form_of,
     in_markdown,
     open_train_file,
+    own_train_file,
     plan,
+    read_unchanged,
     workspace_copy,
 )
 from influence.hub.card import Card, section
 from influence.hub.columns import common_schema, features
 from influence.hub.front_matter import FrontMatter
 from influence.hub.settings import CARD, FIXES, FIXES_BEFORE, Destination
-from influence.reading import FormOptions, Odd, Table, as_text, is_saved, whole_suffix, without_split, written
+from influence.reading import Odd, Table, as_text, whole_suffix, written
 from influence.review import NAMES_JOIN, Reviews
 from influence.suspects import names_nobody
 from influence.workspace import WorkspaceInfo
@@ -112,25 +113,10 @@ TEST_DIFFERS = "the test part is not uploaded: its columns, or its form, are not
 
 def _train_file(reviews: Reviews, fixes: list[Fix], train: str | None) -> tuple[TrainFile, bool]:
     """The file to make the fixes in, and whether that is the workspace's copy."""
-    info = reviews.workspace.info
-    form = _form(info)
     if train is not None:
-        return open_train_file(train, fixes, GivenColumns(), form), False
-    if _is_here(info.train_source):
-        with suppress(DataError):  # it is another file by now
-            opened = open_train_file(info.train_source, fixes, GivenColumns(**info.settings["columns"]), form)
-            if opened.table.sha256 == info.train_sha256:
-                return opened, False
-    return workspace_copy(reviews.workspace), True
-
-
-def _form(info: WorkspaceInfo) -> FormOptions:
-    return FormOptions(**(info.settings.get("form") or {}))
-
-
-def _is_here(source: str) -> bool:
-    """Whether a name of data is a file or a data set's folder on this machine: nothing is asked of another one."""
-    return Path(source).is_file() or is_saved(Path(without_split(source)[0]))
+        return open_train_file(train, fixes, GivenColumns(), form_of(reviews.workspace.info)), False
+    own = own_train_file(reviews.workspace, fixes)
+    return (workspace_copy(reviews.workspace), True) if own is None else (own, False)
 
 
 def _content(applied: Applied, destination: Destination) -> bytes:
@@ -161,13 +147,8 @@ def _test_part(reviews: Reviews, is_copy: bool) -> tuple[Table | None, str]:
         return (workspace_copy(reviews.workspace, "test").table, "") if info.n_test else (None, TEST_GONE)
     if (info.test_source, info.test_sha256) == (info.train_source, info.train_sha256):
         return None, SET_ASIDE
-    if not _is_here(info.test_source):
-        return None, TEST_GONE
-    try:
-        table = read_table(info.test_source, split="test", options=_form(info))
-    except DataError:
-        return None, TEST_GONE
-    return (table, "") if table.sha256 == info.test_sha256 else (None, TEST_GONE)
+    table = read_unchanged(info.test_source, info.test_sha256, form_of(info), split="test")
+    return (None, TEST_GONE) if table is None else (table, "")
 
 
 def _add_test(data: dict[str, bytes], test: Table, applied: Applied, destination: Destination) -> str:

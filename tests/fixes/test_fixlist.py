@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import json
+import shlex
 import tempfile
 import zipfile
 from pathlib import Path
@@ -11,10 +12,13 @@ from pathlib import Path
 import hypothesis.strategies as st
 import pyarrow.parquet as pq
 import pytest
+from datasets import ClassLabel, Dataset, DatasetDict, Features, Value, load_from_disk
 from hypothesis import given
 from reviewing import ROWS, Clock, make_workspace, reviews_at
 from tiny import write_csv
 
+from influence.annotation import read_table
+from influence.cli import main
 from influence.data.dataset import text_sha256
 from influence.errors import DataError, SettingsError
 from influence.fixes.bundle import export_bundle
@@ -367,6 +371,36 @@ def test_the_zip_has_the_workspaces_own_copy_when_the_training_file_is_gone(tmp_
     assert "To apply" not in files["report.md"].decode()
     assert json.loads(files["manifest.json"])["command"] is None
     reviews.close()
+
+
+def test_the_zip_holds_a_saved_data_set_as_what_it_is(tmp_path: Path) -> None:
+    """Its other splits, columns and class names are there; the command of the report makes the same folder."""
+    names = sorted({label for *_, label in ROWS})
+    kinds = {name: Value("string") for name in ("id", "text", "more")} | {"label": ClassLabel(names=names)}
+    rows = [{"id": id, "text": text, "label": names.index(label), "more": f"of {id}"} for id, text, label in ROWS]
+    train, test = (Dataset.from_list(part, features=Features(kinds)) for part in (rows, rows[:1]))
+    DatasetDict(train=train, test=test).save_to_disk(str(tmp_path / "mine"))
+    digest = read_table(str(tmp_path / "mine"), split="train").sha256
+    reviews = reviews_at(make_workspace(tmp_path / "ws", source=str(tmp_path / "mine"), sha256=digest))
+    reviews.decide(ANN, "e0", "relabel", new_label="Sport")
+    reviews.decide(ANN, "e1", "remove")
+    (tmp_path / "bundle.zip").write_bytes(export_bundle(reviews))
+    reviews.close()
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as archive:
+        archive.extractall(tmp_path / "out")
+        assert "corrected.csv" not in archive.namelist()
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert {n: hashlib.sha256((tmp_path / "out" / n).read_bytes()).hexdigest() for n in manifest["sha256"]} == manifest["sha256"]
+    command = shlex.split(manifest["command"].replace("fixes.jsonl", str(tmp_path / "out" / "fixes.jsonl")))
+    assert command[:3] == ["python", "-m", "influence"]
+    assert command[command.index("--output") + 1] == "corrected"
+    command[command.index("--output") + 1] = str(tmp_path / "again")
+    assert main(command[3:]) == 0
+    for made in (tmp_path / "out" / "corrected", tmp_path / "again"):
+        found = load_from_disk(str(made))
+        assert found["train"].features == train.features
+        assert found["train"].to_list() == [{**rows[0], "label": names.index("Sport")}, *rows[2:]]
+        assert found["test"].to_list() == rows[:1]
 
 
 def test_the_report_shows_hostile_names_as_text(tmp_path: Path) -> None:
