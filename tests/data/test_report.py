@@ -190,6 +190,7 @@ def test_a_guess_without_a_label_is_refused_with_the_way_out():
         guess_columns(table(a=["x"] * 4)).columns()
 
 
+@pytest.mark.slow
 def test_fifty_thousand_rows_take_seconds():
     generator = np.random.default_rng(0)
     words = np.array([f"w{n}" for n in range(30_000)])

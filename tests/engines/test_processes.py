@@ -51,6 +51,7 @@ def test_what_cannot_be_done_is_the_same_error_here_and_stops_nothing_else() -> 
     assert "disk full; free some space" in str(second)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_told_or_its_work_is_done_again(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     tasks = [{"folder": str(tmp_path), "name": name, "deaths": deaths} for name, deaths in (("a", 1), ("b", 0), ("c", 3))]
     found = run(Processes([{}, {}]), die_at_first, tasks, retries=2)

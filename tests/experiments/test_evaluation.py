@@ -314,6 +314,7 @@ def test_asking_again_trains_nothing_and_asking_for_more_trains_the_rest(evaluat
     pd.testing.assert_frame_equal(after[before.name].curves, before.curves)
 
 
+@pytest.mark.slow
 def test_progress_counts_the_models_of_both_stages(opened: WorkspaceReader) -> None:
     """What is left is left of the whole: controls first, then the removals, never back and never finished too early."""
     told: list[tuple[str, int, int]] = []
@@ -332,6 +333,7 @@ def _distinct(workspace: WorkspaceReader) -> list[Any]:
         return file.rows("select distinct seed, change from runs")
 
 
+@pytest.mark.slow
 def test_an_interrupted_evaluation_goes_on(opened: WorkspaceReader) -> None:
     reported = 0
 
@@ -350,6 +352,7 @@ def test_an_interrupted_evaluation_goes_on(opened: WorkspaceReader) -> None:
     assert [e.name for e in evaluation_tables(opened)] == [found.name]
 
 
+@pytest.mark.slow
 def test_without_overlap_only_the_least_similar_are_removed(opened: WorkspaceReader) -> None:
     settings = replace(SMALL, ks=(1, 3), no_overlap=True, freeze_embedding=True)
     found = evaluate(opened, settings)

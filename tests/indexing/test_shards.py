@@ -278,7 +278,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(whole: Path, data: dict[str, 
     assert index(path) == index(whole)
 
 
-@pytest.mark.parametrize("devices", [2, 3])
+@pytest.mark.parametrize("devices", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_pretended_cards_share_the_segments(whole: Path, data: dict[str, str], tmp_path: Path, devices: int) -> None:
     """What several cards do, with processes that are told of one each and have none."""
     path = tmp_path / "cards"
@@ -287,6 +287,7 @@ def test_pretended_cards_share_the_segments(whole: Path, data: dict[str, str], t
     assert index(path) == index(whole)
 
 
+@pytest.mark.slow
 def test_an_engine_that_loses_pieces_names_them_and_goes_on(
     whole: Path, data: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

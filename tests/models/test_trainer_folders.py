@@ -512,6 +512,7 @@ def test_numbers_are_no_places_among_the_outputs(output: Path) -> None:
     assert read_run(output, ["0", "1"]).labels == ["1", "0"]
 
 
+@pytest.mark.slow
 def test_swapped_labels_are_said_and_kept(output: Path, tokenizer: PreTrainedTokenizerFast, tmp_path: Path) -> None:
     """Data that the model is right on but for a tenth, and the same model with its outputs named the wrong way round."""
     texts = [text for _, text, _ in rows(80, seed=1)]

@@ -46,6 +46,7 @@ def test_the_button_is_off_and_says_why_until_something_changes_the_data(open_as
     assert not button(open_as("Ann", page), "again_start").disabled
 
 
+@pytest.mark.slow
 def test_from_the_button_to_the_comparison(open_as, root):
     ids = decide(root)
     app = open_as("Ann", "fix_list")

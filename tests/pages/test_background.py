@@ -75,6 +75,7 @@ def test_one_runs_the_other_waits_and_both_leave_only_their_answers(workspace):
     until(lambda: not folders(workspace), seconds=10)  # a folder goes file by file
 
 
+@pytest.mark.slow
 def test_what_follows_the_demo_is_what_the_page_would_start(workspace):
     """A process that ends leaves the job to run; the page's button would add none."""
     assert cancellation_table(workspace) is None

@@ -94,6 +94,7 @@ def test_what_the_form_proposes_is_done_within_an_hour_where_it_can_be(seconds, 
     assert run.affordable(form, seconds) == proposed
 
 
+@pytest.mark.slow
 def test_deletion_curves_are_the_engine_s(open_page, proven):
     workspace = influence.open_workspace(proven / "tiny")
     [found] = evaluation_tables(workspace)

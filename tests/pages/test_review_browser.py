@@ -221,6 +221,7 @@ def test_a_held_key_decides_one_example(stage):
     assert press(page, "x") == stage.ids[2]
 
 
+@pytest.mark.slow
 def test_a_fast_hand_loses_nothing(stage):
     page = stage.at_queue()
     walked = []

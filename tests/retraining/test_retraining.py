@@ -349,6 +349,7 @@ def test_runs_in_processes_are_the_same_to_the_bit(opened: WorkspaceReader) -> N
     assert all(r.reused for r in results(opened, runs).values())
 
 
+@pytest.mark.slow
 def test_the_time_of_a_processor_is_kept_whoever_trained(opened: WorkspaceReader) -> None:
     for processes in (1, 2):
         results(opened, controls([1, 2]), processes=processes)

@@ -327,6 +327,7 @@ def test_texts_in_files_are_a_sequence_like_any_other(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # its files have no name
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """200,000 rows of 100 characters: as lists they would take more than 40 MB; the bound is for what is a number a row."""
     monkeypatch.setattr(opened, "STREAMED_ROWS", 1_000)

@@ -95,6 +95,7 @@ def test_the_ranking_is_made_again_when_something_was_decided(path: Path, review
     pd.testing.assert_frame_equal(ranking(path), before)
 
 
+@pytest.mark.slow
 def test_a_reviewer_who_knows_the_truth_makes_the_rest_easier_to_find(tmp_path: Path) -> None:
     """Two in five of one label are wrong, all in one direction; half of the wrong ones are decided."""
     table, truth = [], {}

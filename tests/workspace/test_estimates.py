@@ -35,7 +35,9 @@ def ranked(path, progress):
     write_clusters(path, progress=progress)
 
 
-@pytest.mark.parametrize(("epochs", "most"), [(1, 4), (2, 4), (5, 2), (6, 1), (7, 4)])
+@pytest.mark.parametrize(
+    ("epochs", "most"), [(2, 4), *(pytest.param(*one, marks=pytest.mark.slow) for one in ((1, 4), (5, 2), (6, 1), (7, 4)))]
+)
 def test_disk_is_what_the_workspace_takes(files, tmp_path, epochs, most):
     """Within a quarter of all that lies in the workspace in the end, the rankings made of it included."""
     training = training_settings("cnn", epochs=epochs, learning_rate=0.1, batch_size=32)
