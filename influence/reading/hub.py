@@ -5,6 +5,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,23 @@ def rewrite_data_set(name: str, split: str, cells: Mapping[int, Mapping[str, Any
         made = _with_cells(found, cells)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as aside:
         written = Path(aside) / "whole"
-        made.save_to_disk(str(written))
+        with _no_bars():
+            made.save_to_disk(str(written))
         written.rename(folder)
+
+
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Without the library's own bars, which would stand among what a command says."""
+    from datasets import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    shown = not are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            enable_progress_bars()
 
 
 def _with_cells(data: Any, cells: Mapping[int, Mapping[str, Any] | None]) -> Any:

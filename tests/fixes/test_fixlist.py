@@ -373,7 +373,7 @@ def test_the_zip_has_the_workspaces_own_copy_when_the_training_file_is_gone(tmp_
     reviews.close()
 
 
-def test_the_zip_holds_a_saved_data_set_as_what_it_is(tmp_path: Path) -> None:
+def test_the_zip_holds_a_saved_data_set_as_what_it_is(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Its other splits, columns and class names are there; the command of the report makes the same folder."""
     names = sorted({label for *_, label in ROWS})
     kinds = {name: Value("string") for name in ("id", "text", "more")} | {"label": ClassLabel(names=names)}
@@ -384,7 +384,9 @@ def test_the_zip_holds_a_saved_data_set_as_what_it_is(tmp_path: Path) -> None:
     reviews = reviews_at(make_workspace(tmp_path / "ws", source=str(tmp_path / "mine"), sha256=digest))
     reviews.decide(ANN, "e0", "relabel", new_label="Sport")
     reviews.decide(ANN, "e1", "remove")
+    capfd.readouterr()
     (tmp_path / "bundle.zip").write_bytes(export_bundle(reviews))
+    assert capfd.readouterr() == ("", "")  # none of the library's bars
     reviews.close()
     with zipfile.ZipFile(tmp_path / "bundle.zip") as archive:
         archive.extractall(tmp_path / "out")
