@@ -1,8 +1,9 @@
 // Training examples that speak for and against a label, beside each other. Every text of a data file goes through textContent,
 // never through HTML.
 //
-// data: stamp (which explanation this is), pinned (a card's id, or ""), review (an address that an id completes), label, about
-//       (what the sentence on the page is about, too), columns (Column in pages/ui/parts/explanation_board.py)
+// data: stamp (which explanation this is), pinned (a card's id, or ""), choices (how many there were), review (an address that an
+//       id completes), label, about (what the sentence on the page is about, too), columns (Column in
+//       pages/ui/parts/explanation_board.py)
 
 export default function (component) {
   const { data } = component;

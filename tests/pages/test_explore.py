@@ -1,6 +1,7 @@
 """Explore under AppTest: the list, the reading view, typed texts, and addresses nobody should trust."""
 
 import html
+import json
 from urllib.parse import parse_qs
 
 import pytest
@@ -404,6 +405,25 @@ def test_an_unknown_id_is_a_message(open_page, value):
     assert not app.exception
     assert app.error
     assert "<script>" not in shown(app)
+
+
+def test_a_choice_that_is_taken_back_is_told_to_the_browser(open_page):
+    """Which opened the card itself, and draws nothing where the content is that of before."""
+    app = open_page("explore", id="test-3")
+    before = board_of(app)
+    one = column_of(app, "minus")["cards"][0]["id"]
+    [element] = [each for each in app.get("bidi_component") if "columns" in json.loads(each.proto.json)]
+    states = app._tree.get_widget_states()
+    state = states.widgets.add()
+    state.id = f"$$STREAMLIT_INTERNAL_KEY_{element.proto.id}__events"
+    state.json_trigger_value = json.dumps([{"event": "chosen", "value": one}])
+    app._run(states)
+    assert parameters_of(app)["pin"] == one
+    assert board_of(app)["pinned"] == one
+    del app.query_params["pin"]
+    app.run()
+    assert "pin" not in parameters_of(app)
+    assert board_of(app) == {**before, "choices": before["choices"] + 1}
 
 
 def test_an_unknown_pin_is_left_out(open_page):

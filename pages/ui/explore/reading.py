@@ -12,6 +12,7 @@ from pages.ui.frame import answers, go, md, messages, render, shell
 from pages.ui.parts import explanation_board, stamped
 
 BOARD = "explore_board"
+CHOICES = "explore_choices"  # of cards on the board, by this reader
 MEANING = (
     "A score says what training on an example did to this prediction. Whether the prediction would change without it, Proof "
     "finds out."
@@ -144,6 +145,7 @@ def _results(
         review=shell.href("review", workspace=workspace.name, id=""),
         key=BOARD,
         on_choose=lambda: _pin(address),
+        choices=st.session_state.get(CHOICES, 0),
     )
     shown = max(len(found.proponents), len(found.opponents))
     if shown == address.top < MOST:
@@ -152,4 +154,5 @@ def _results(
 
 
 def _pin(address: ExploreAddress) -> None:
+    st.session_state[CHOICES] = st.session_state.get(CHOICES, 0) + 1
     go(address.at(pin=str(st.session_state[BOARD].get("chosen") or "")))

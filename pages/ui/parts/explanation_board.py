@@ -76,15 +76,24 @@ class Column(TypedDict):
 
 
 def board(
-    columns: list[Column], *, label: str, about: str, pinned: str, review: str, key: str, on_choose: Callable[[], None]
+    columns: list[Column],
+    *,
+    label: str,
+    about: str,
+    pinned: str,
+    review: str,
+    key: str,
+    on_choose: Callable[[], None],
+    choices: int = 0,
 ) -> None:
     """Draw an explanation. A choice of a card reruns with its training id, or "" for none, as `chosen` of the key's state.
 
-    Each card links to `review` with its id at the end. `about` is what a sentence component on the page is given, too: the
-    two then light each other's words.
+    `choices` is how many there have been: a card opens in the browser at once, which draws nothing for content that is the
+    same as before, as it is where a choice was taken back before it was drawn. Each card links to `review` with its id at the
+    end. `about` is what a sentence component on the page is given, too: the two then light each other's words.
     """
     content = stamped({"columns": columns, "label": label, "about": about})
-    _component(key=key, data={**content, "pinned": pinned, "review": review}, on_chosen_change=on_choose)
+    _component(key=key, data={**content, "pinned": pinned, "choices": choices, "review": review}, on_chosen_change=on_choose)
 
 
 def columns_of(
