@@ -145,6 +145,18 @@ def components(app: AppTest) -> list[dict[str, Any]]:
     return [json.loads(element.proto.json) for element in app.get("bidi_component")]
 
 
+def trigger(app: AppTest, component: Callable[[dict[str, Any]], bool], event: str, value: Any) -> AppTest:
+    """Have the one component whose data are such send an event, as its script does."""
+    [element] = [one for one in app.get("bidi_component") if component(json.loads(one.proto.json))]
+    states = app._tree.get_widget_states()
+    state = states.widgets.add()
+    state.id = f"$$STREAMLIT_INTERNAL_KEY_{element.proto.id}__events"
+    state.json_trigger_value = json.dumps([{"event": event, "value": value}])
+    app._run(states)
+    assert not app.exception, app.exception
+    return app
+
+
 def shown(app: AppTest) -> str:
     """Everything a page says, as one text: HTML, component data, labels, messages."""
     parts = [element.proto.body for element in app.get("html")]

@@ -1,6 +1,5 @@
 """A workspace of its own for a test that decides, and pages opened in somebody's name."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT, components
+from conftest import ROOT, components, trigger
 from streamlit.testing.v1 import AppTest
 
 import influence
@@ -64,18 +63,15 @@ def button(app: AppTest, start: str) -> Any:
 
 def send(app: AppTest, *presses: dict[str, Any], showing: str = "", token: str = "test") -> AppTest:
     """Send presses as the deck's script does, numbered on from those before unless they say otherwise."""
-    [element] = [one for one in app.get("bidi_component") if json.loads(one.proto.json).get("part") == "deck"]
-    answered = json.loads(element.proto.json)["answered"]
+    answered = part(app, "deck")["answered"]
     first = 1 + (answered["seq"] if answered["token"] == token else 0)
     numbered = [{"seq": first + at, "ms": 500, "proven": True, **press} for at, press in enumerate(presses)]
-    states = app._tree.get_widget_states()
-    state = states.widgets.add()
-    state.id = f"$$STREAMLIT_INTERNAL_KEY_{element.proto.id}__events"
-    value = {"token": token, "presses": numbered, "showing": showing}
-    state.json_trigger_value = json.dumps([{"event": "pressed", "value": value}])
-    app._run(states)
-    assert not app.exception, app.exception
-    return app
+    return trigger(app, is_deck, "pressed", {"token": token, "presses": numbered, "showing": showing})
+
+
+def is_deck(data: dict[str, Any]) -> bool:
+    """Whether a component with these data is the deck."""
+    return data.get("part") == "deck"
 
 
 def press(app: AppTest, key: str) -> AppTest:

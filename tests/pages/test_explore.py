@@ -1,11 +1,10 @@
 """Explore under AppTest: the list, the reading view, typed texts, and addresses nobody should trust."""
 
 import html
-import json
 from urllib.parse import parse_qs
 
 import pytest
-from conftest import HOSTILE_ID, IMAGE, SCRIPT, TEST_IDS, components, joined, parameters_of, shown
+from conftest import HOSTILE_ID, IMAGE, SCRIPT, TEST_IDS, components, joined, parameters_of, shown, trigger
 from tiny import ANYWHERE
 
 import influence
@@ -412,12 +411,7 @@ def test_a_choice_that_is_taken_back_is_told_to_the_browser(open_page):
     app = open_page("explore", id="test-3")
     before = board_of(app)
     one = column_of(app, "minus")["cards"][0]["id"]
-    [element] = [each for each in app.get("bidi_component") if "columns" in json.loads(each.proto.json)]
-    states = app._tree.get_widget_states()
-    state = states.widgets.add()
-    state.id = f"$$STREAMLIT_INTERNAL_KEY_{element.proto.id}__events"
-    state.json_trigger_value = json.dumps([{"event": "chosen", "value": one}])
-    app._run(states)
+    trigger(app, lambda data: "columns" in data, "chosen", one)
     assert parameters_of(app)["pin"] == one
     assert board_of(app)["pinned"] == one
     del app.query_params["pin"]

@@ -6,8 +6,22 @@ import json
 import zipfile
 
 import pytest
-from conftest import HOSTILE_ID, IMAGE, ROOT, SCRIPT, components, joined, parameters_of, shown
-from reviewing_app import ANN, BOB, button, item, on_screen, opener, own_workspace, part, press, queue_of, reviews_of, send
+from conftest import HOSTILE_ID, IMAGE, ROOT, SCRIPT, components, joined, parameters_of, shown, trigger
+from reviewing_app import (
+    ANN,
+    BOB,
+    button,
+    is_deck,
+    item,
+    on_screen,
+    opener,
+    own_workspace,
+    part,
+    press,
+    queue_of,
+    reviews_of,
+    send,
+)
 from streamlit.testing.v1 import AppTest
 
 import influence
@@ -317,13 +331,7 @@ def test_what_cannot_have_been_on_screen_is_not_decided(open_as, root):
 def test_what_no_deck_sends_decides_nothing(open_as, root, sent):
     queue = queue_of(root, IDS)
     app = open_as("Ann", "review", workspace="tiny", queue=queue.id)
-    [element] = [one for one in app.get("bidi_component") if json.loads(one.proto.json).get("part") == "deck"]
-    states = app._tree.get_widget_states()
-    state = states.widgets.add()
-    state.id = f"$$STREAMLIT_INTERNAL_KEY_{element.proto.id}__events"
-    state.json_trigger_value = json.dumps([{"event": "pressed", "value": sent}])
-    app._run(states)
-    assert not app.exception, app.exception
+    trigger(app, is_deck, "pressed", sent)
     assert not decided(root, ANN)
     assert on_screen(app) == IDS[0]
 
